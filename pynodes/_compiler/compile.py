@@ -1,0 +1,162 @@
+"""Compile: from a graph to a program, and the labels that lead back to names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from pynodes._compiler.groups import completed, grouped, structure
+from pynodes._compiler.labels import Labels, Place
+from pynodes._compiler.levels import levels_of
+from pynodes._compiler.program import Program
+from pynodes._compiler.schedule import Bundle, Group, Schedule, Selection
+from pynodes._compiler.wiring import Wiring, laid_out, places, selected, stacked
+from pynodes._core.modules import Module
+from pynodes._graph.check import check_whole
+from pynodes._graph.graph import Graph
+from pynodes._graph.settings import Settings
+from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
+from pynodes.nodes import AbstractNode
+
+
+@dataclasses.dataclass
+class Edge:
+    """One edge by place: its two ends, its coupling, and where that was stacked."""
+
+    parent: Place
+    child: Place
+    coupling: AbstractCoupling
+    stack: Place = (-1, -1)
+
+
+def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
+    """Program and labels of a graph under some settings.
+
+    Raises
+    ------
+    GraphError
+        A graph without nodes.
+    """
+    check_whole(graph.nodes)
+    nodes = {name: completed(node, settings) for name, node in graph.nodes.items()}
+    members = grouped(graph, nodes, levels_of(graph))
+    place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
+    edges = [Edge(place[a], place[b], completed(c, settings)) for a, b, c in graph.edges]
+
+    stacks = [[nodes[name] for name in group.names] for group in members]
+    sizes = [len(stack) for stack in stacks]
+    couplings: list[Module] = []
+    shapes: list[tuple[int, ...]] = []
+    down = [fed(g, sizes, edges_at, couplings, shapes) for g, edges_at in by_end(edges, sizes, "child")]
+    up = [
+        listening(g, sizes, edges_at, shapes, stacks) if stacks[g][0].learns else []
+        for g, edges_at in by_end(edges, sizes, "parent")
+    ]
+    groups = tuple(
+        Group(size=size, level=m.level, down=tuple(b for b, _ in d), up=tuple(b for b, _ in u))
+        for m, size, d, u in zip(members, sizes, down, up, strict=True)
+    )
+    program = Program(
+        schedule=Schedule(groups=groups, stacks=tuple(shapes)),
+        nodes=tuple(stacked(stack, places(len(stack), 1)) for stack in stacks),
+        couplings=tuple(couplings),
+        down=tuple(tuple(wiring for _, wiring in bundles) for bundles in down),
+        up=tuple(tuple(wiring for _, wiring in bundles) for bundles in up),
+    )
+    keys = [(parent, child, coupling.inlet) for parent, child, coupling in graph.edges]
+    labels = Labels(
+        graph=graph,
+        nodes=place,
+        edges={key: edge.stack for key, edge in zip(keys, edges, strict=True)},
+        groups=tuple(group.names for group in members),
+    )
+    return program, labels
+
+
+def by_end(edges: Sequence[Edge], sizes: Sequence[int], end: str) -> list[tuple[int, list[list[Edge]]]]:
+    """For every group its number and, for every node of it, the edges that end there."""
+    found: list[list[list[Edge]]] = [[[] for _ in range(size)] for size in sizes]
+    for edge in edges:
+        group, position = getattr(edge, end)
+        found[group][position].append(edge)
+    return list(enumerate(found))
+
+
+def sorted_out(
+    rows: Sequence[Sequence[Edge]], kind: Hashable
+) -> dict[Hashable, list[list[Edge]]]:
+    """The edges of every node, apart by what ``kind`` says of them."""
+    parts: dict[Hashable, list[list[Edge]]] = {}
+    for position, row in enumerate(rows):
+        for edge in row:
+            parts.setdefault(kind(edge), [[] for _ in rows])[position].append(edge)  # type: ignore[operator]
+    return parts
+
+
+def fed(
+    group: int,
+    sizes: Sequence[int],
+    rows: Sequence[Sequence[Edge]],
+    couplings: list[Module],
+    shapes: list[tuple[int, ...]],
+) -> list[tuple[Bundle, Wiring]]:
+    """The bundles from a group's parents; their couplings are stacked here."""
+    bundles = []
+    for parts in sorted_out(rows, lambda edge: structure(edge.coupling)).values():
+        fan, some = max(map(len, parts)), next(row[0] for row in parts if row)
+        shape = places(sizes[group], fan)
+        flat: list[Edge] = laid_out(parts, fan, some)
+        ends, index = selected([edge.parent for edge in flat], sizes.__getitem__, shape)
+        taken = present(parts, fan)
+        for position, edge in enumerate(flat):
+            if taken is None or taken.flat[position]:
+                edge.stack = (len(couplings), position)
+        bundle = Bundle(ends=ends, couplings=Selection((len(couplings),), listed=False), fan=fan)
+        bundles.append((bundle, Wiring(ends=index, present=shaped(taken, shape))))
+        couplings.append(stacked([edge.coupling for edge in flat], shape))
+        shapes.append(shape)
+    return bundles
+
+
+def listening(
+    group: int,
+    sizes: Sequence[int],
+    rows: Sequence[Sequence[Edge]],
+    shapes: Sequence[tuple[int, ...]],
+    stacks: Sequence[Sequence[AbstractNode]],
+) -> list[tuple[Bundle, Wiring]]:
+    """The bundles from a group's children, apart by coupling and by kind of child."""
+
+    def kind(edge: Edge) -> Hashable:
+        return structure(edge.coupling), structure(stacks[edge.child[0]][0])
+
+    bundles = []
+    for parts in sorted_out(rows, kind).values():
+        fan, some = max(map(len, parts)), next(row[0] for row in parts if row)
+        shape = places(sizes[group], fan)
+        flat: list[Edge] = laid_out(parts, fan, some)
+        ends, ends_index = selected([edge.child for edge in flat], sizes.__getitem__, shape)
+        which, which_index = selected(
+            [edge.stack for edge in flat], lambda stack: int(np.prod(shapes[stack], dtype=int)), shape
+        )
+        volatile = isinstance(some.coupling, AbstractVolatilityCoupling)
+        settles = ends.sources if volatile and some.coupling.settles else ()
+        bundle = Bundle(ends=ends, couplings=which, fan=fan, volatile=volatile, settles=settles)
+        taken = shaped(present(parts, fan), shape)
+        bundles.append((bundle, Wiring(ends=ends_index, couplings=which_index, present=taken)))
+    return bundles
+
+
+def present(rows: Sequence[Sequence[Edge]], fan: int) -> np.ndarray | None:
+    """Which of the places are taken; None if all are."""
+    if all(len(row) == fan for row in rows):
+        return None
+    return np.array([[place < len(row) for place in range(fan)] for row in rows])
+
+
+def shaped(taken: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """An array in the shape of its bundle."""
+    return None if taken is None else taken.reshape(shape)

@@ -1,0 +1,197 @@
+"""What a node holds: a belief before and after the evidence of a step."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax.numpy as jnp
+
+from pynodes._core.messages import Evidence
+from pynodes._core.modules import Module, choice
+from pynodes._typing import Array, Scalar
+
+
+class Spread(Module):
+    """Where the variance of a node's move comes from, for those who scale it.
+
+    Attributes
+    ----------
+    variance, growth
+        At the prediction: the variance of the move, and the part of it that was driven.
+    carried, log_growth
+        With the parents known at their means: variance that is there without growth, and log growth.
+    bounded
+        Whether the log growth at the prediction reached its bound.
+    """
+
+    variance: Array
+    growth: Array
+    carried: Array
+    log_growth: Array
+    bounded: Array
+
+
+class Gaussian(Module):
+    """A belief summarised by a mean and a variance, with the prediction it came from.
+
+    Attributes
+    ----------
+    mean, variance
+        The current belief: the prediction until evidence arrives, the posterior afterwards.
+    predicted_mean, predicted_variance
+        The belief before this step's evidence.
+    conditional_variance
+        The predicted variance had the value parents been known.
+    interval
+        How much a unit of drift moves the predicted mean: the time step, for a random walk.
+    spread
+        Where the variance comes from, for nodes whose variance has parents.
+    origin_mean, origin_variance
+        Where the node moved from, as far as known: the predicted mean and no variance, unless
+        its value parents have been heard again (:meth:`settled`).
+    averaged
+        Whether the prediction averages over the parents' uncertainty or takes them at their means.
+    """
+
+    mean: Array
+    variance: Array
+    predicted_mean: Array | None = None
+    predicted_variance: Array | None = None
+    conditional_variance: Array | None = None
+    interval: Array | None = None
+    spread: Spread | None = None
+    origin_mean: Array | None = None
+    origin_variance: Array | None = None
+    averaged: bool = choice(True)
+
+    @classmethod
+    def start(cls, mean: Scalar, precision: Scalar) -> Gaussian:
+        """A belief to begin with."""
+        return cls(mean=jnp.asarray(mean), variance=1 / jnp.asarray(precision))
+
+    @classmethod
+    def certain(cls, value: Array) -> Gaussian:
+        """A belief that knows its value."""
+        still = jnp.zeros_like(value)
+        return cls(mean=value, variance=still, predicted_mean=value, predicted_variance=still)
+
+    @property
+    def precision(self) -> Array:
+        """Precision of the current belief."""
+        return 1 / self.variance
+
+    @property
+    def predicted_precision(self) -> Array:
+        """Precision of the prediction."""
+        return 1 / self.predicted_variance
+
+    def predicted(
+        self,
+        mean: Array,
+        *,
+        variance: Array | None = None,
+        precision: Array | None = None,
+        conditional_variance: Array | None = None,
+        interval: Array | None = None,
+        spread: Spread | None = None,
+        averaged: bool = True,
+    ) -> Gaussian:
+        """The prediction that follows from this belief; give its variance or its precision."""
+        if variance is None:
+            variance = 1 / precision
+        return Gaussian(
+            mean=mean,
+            variance=variance,
+            predicted_mean=mean,
+            predicted_variance=variance,
+            conditional_variance=variance if conditional_variance is None else conditional_variance,
+            interval=interval,
+            spread=spread,
+            averaged=averaged,
+        )
+
+    def updated(self, mean: Array, variance: Array) -> Gaussian:
+        """The same prediction with a new posterior."""
+        return dataclasses.replace(self, mean=mean, variance=variance)
+
+    def clamped(self, value: Array, observed: Array | bool = True) -> Gaussian:
+        """The belief after its value was seen; where it was not, the prediction stays."""
+        still = jnp.zeros_like(self.variance)
+        if observed is True:
+            return self.updated(jnp.broadcast_to(value, jnp.shape(self.mean)), still)
+        return self.updated(
+            jnp.where(observed, value, self.mean), jnp.where(observed, still, self.variance)
+        )
+
+    def settled(self, origin_mean: Array, origin_variance: Array) -> Gaussian:
+        """The same belief, knowing better where it moved from."""
+        return dataclasses.replace(
+            self, origin_mean=origin_mean, origin_variance=origin_variance
+        )
+
+    def held(self, informed: Array) -> Gaussian:
+        """The posterior where evidence arrived, the prediction elsewhere."""
+        return self.updated(
+            jnp.where(informed, self.mean, self.predicted_mean),
+            jnp.where(informed, self.variance, self.predicted_variance),
+        )
+
+    def remembered(self) -> Gaussian:
+        """What the next step starts from."""
+        return Gaussian(mean=self.mean, variance=self.variance)
+
+    def facing_down(self) -> Gaussian:
+        """What its children's couplings may see of it."""
+        return Gaussian(
+            mean=self.mean,
+            variance=self.variance,
+            predicted_mean=self.predicted_mean,
+            predicted_variance=self.predicted_variance,
+        )
+
+    def as_prediction(self) -> Gaussian:
+        """The current belief in the place of the prediction: what it would say to its children now."""
+        return dataclasses.replace(
+            self, predicted_mean=self.mean, predicted_variance=self.variance
+        )
+
+    def resting(self, state: Gaussian) -> Gaussian:
+        """A remembered belief as if it had just been predicted so."""
+        return dataclasses.replace(state.predicted(state.mean, variance=state.variance), spread=self.spread)
+
+    def overgrown(self) -> Array:
+        """Whether the log growth of the node's variance reached its bound."""
+        return jnp.array(False) if self.spread is None else self.spread.bounded
+
+    def healthy(self) -> Array:
+        """Whether the belief is one: finite, and of positive precision."""
+        return (
+            jnp.isfinite(self.mean)
+            & jnp.isfinite(self.variance)
+            & (self.variance >= 0)
+            & jnp.isfinite(self.predicted_mean)
+            & (self.predicted_variance >= 0)
+        )
+
+    @property
+    def squared_move(self) -> Array:
+        """Expected squared distance between where the node is and where it moved from."""
+        if self.origin_mean is None:
+            return self.variance + (self.mean - self.predicted_mean) ** 2
+        return self.variance + (self.mean - self.origin_mean) ** 2 + self.origin_variance
+
+    def shift_evidence(self) -> Evidence:
+        """What the node's belief says about a shift of its predicted mean.
+
+        With averaged predictions it is the likelihood of the shift, the node's own value integrated
+        out: what the node learned from below, widened by its conditional variance. At the parents'
+        means it is the expected log density under the posterior. Source: Weber et al. (2023),
+        arXiv 2305.10937, section on value coupling; derived in docs/theory/value.md.
+        """
+        error = self.mean - self.predicted_mean
+        if not self.averaged:
+            precision = 1 / self.predicted_variance
+            return Evidence(gradient=error * precision, curvature=precision)
+        kept = self.variance / self.predicted_variance
+        gain = 1 / (self.variance + self.conditional_variance * (1 - kept))
+        return Evidence(gradient=gain * error, curvature=gain * (1 - kept))

@@ -1,0 +1,184 @@
+"""Expansions: how volatility evidence is added to a belief that has heard its value children.
+
+Value evidence always enters as one Newton step at the prediction. The objects here differ only in
+where, and how, they expand the evidence of the volatility children; without any they are the same.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.messages import Evidence, VolatilityMessage
+from pynodes._core.modules import Module
+from pynodes._core.surrogate import mode_for_many, mode_for_one
+from pynodes._typing import Array
+
+
+class Heard(Module):
+    """Everything one node heard from its children in one step.
+
+    Attributes
+    ----------
+    value
+        Evidence of the value children, summed, at the node's predicted mean; None without any.
+    volatility
+        Messages of the volatility children; None without any.
+    support
+        Log densities of what the children did, had the node been at each value of its support; None
+        for nodes that are not confined to a few values.
+    """
+
+    value: Evidence | None = None
+    volatility: VolatilityMessage | None = None
+    support: Array | None = None
+
+
+def total(terms: Array, message: VolatilityMessage) -> Array:
+    """Sum over the messages of one node."""
+    return terms if jnp.ndim(message.strength) == 0 else jnp.sum(terms, axis=-1)
+
+
+def at_each(x: Array, message: VolatilityMessage) -> Array:
+    """One value of the node, beside each of its messages."""
+    return x if jnp.ndim(message.strength) == 0 else x[..., None]
+
+
+def after_value(belief: Gaussian, heard: Heard) -> tuple[Array, Array]:
+    """Variance once the value children are heard, and their pull on the mean."""
+    if heard.value is None:
+        return belief.predicted_variance, jnp.zeros_like(belief.predicted_mean)
+    variance = belief.predicted_variance
+    return variance / (1 + variance * heard.value.curvature), heard.value.gradient
+
+
+@dataclasses.dataclass(frozen=True)
+class AbstractExpansion(abc.ABC):
+    """How volatility evidence moves a belief; a subclass says so in :meth:`volatile`."""
+
+    def __call__(self, belief: Gaussian, heard: Heard) -> tuple[Array, Array]:
+        """Posterior mean and variance of a predicted belief that has heard its children."""
+        variance, pull = after_value(belief, heard)
+        if heard.volatility is None:
+            return belief.predicted_mean + variance * pull, variance
+        return self.volatile(belief.predicted_mean, variance, pull, heard.volatility)
+
+    @abc.abstractmethod
+    def volatile(
+        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+    ) -> tuple[Array, Array]:
+        """Posterior mean and variance.
+
+        Parameters
+        ----------
+        point
+            The predicted mean, where the value evidence was taken.
+        variance, pull
+            Variance after, and gradient of, the value evidence.
+        message
+            What the volatility children say.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Standard(AbstractExpansion):
+    """Volatility evidence at the prediction, in the same Newton step as the value evidence.
+
+    The precision may come out negative; the filter then stops with an error that names the node.
+    Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825, eqs 9 to 14.
+    """
+
+    def volatile(
+        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+    ) -> tuple[Array, Array]:
+        evidence = message.predicted()
+        posterior = variance / (1 + variance * total(evidence.curvature, message))
+        return point + posterior * (pull + total(evidence.gradient, message)), posterior
+
+
+@dataclasses.dataclass(frozen=True)
+class Enhanced(AbstractExpansion):
+    """The mean first, with the variance before volatility evidence; then its curvature at that mean.
+
+    Each message's curvature counts only where it is positive, so that the precision never falls.
+    Source: the enhanced HGF of the TAPAS toolbox (2023); docs/theory/expansions.md.
+    """
+
+    def volatile(
+        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+    ) -> tuple[Array, Array]:
+        mean = point + variance * (pull + total(message.predicted().gradient, message))
+        curvature = message.known(at_each(mean, message)).curvature
+        return mean, variance / (1 + variance * total(jnp.maximum(curvature, 0), message))
+
+
+@dataclasses.dataclass(frozen=True)
+class Unbounded(AbstractExpansion):
+    """A blend of two quadratic expansions, one at the prediction and one where the evidence pulls.
+
+    The first keeps the part of the curvature that is never negative. The second is taken at the mode
+    of a concave surrogate of the posterior (:mod:`pynodes._core.surrogate`). They are mixed by their
+    log posterior densities and the mixture is summarised by its mean and variance. Never a negative
+    precision. With one volatility child and no value child it is the published form; in general it
+    hears every child, whatever their order (docs/theory/unbounded.md).
+    Source: the unbounded HGF of pyhgf 0.3.2.
+    """
+
+    def volatile(
+        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+    ) -> tuple[Array, Array]:
+        precision, prior_mean = 1 / variance, point + variance * pull
+        first = self.first(point, precision, pull, message)
+        second = self.second(prior_mean, precision, message)
+        usable = jnp.isfinite(second[0]) & jnp.isfinite(second[1])
+        second = (jnp.where(usable, second[0], first[0]), jnp.where(usable, second[1], first[1]))
+
+        def log_posterior(x: Array) -> Array:
+            heard = total(message.log_density(at_each(x, message)), message)
+            return heard - 0.5 * precision * (x - prior_mean) ** 2
+
+        weight = jax.nn.sigmoid(log_posterior(second[0]) - log_posterior(first[0]))
+        gap = second[0] - first[0]
+        spread = first[1] + weight * (second[1] - first[1])
+        mixed = spread + weight * (1 - weight) * gap**2
+        return first[0] + weight * gap, jnp.where(precision > 0, mixed, variance)
+
+    def first(
+        self, point: Array, precision: Array, pull: Array, message: VolatilityMessage
+    ) -> tuple[Array, Array]:
+        """Mean and variance expanded at the prediction."""
+        share, _ = message.share_and_error(at_each(point, message))
+        error = message.squared_move / message.variance - 1
+        curvature = 0.5 * message.strength**2 * share * (1 - share)
+        variance = 1 / (precision + total(curvature, message))
+        gradient = 0.5 * message.strength * share * error
+        return point + variance * (pull + total(gradient, message)), variance
+
+    def second(
+        self, prior_mean: Array, precision: Array, message: VolatilityMessage
+    ) -> tuple[Array, Array]:
+        """Mean and variance expanded where the evidence would settle, were growth all the variance."""
+        one = jnp.ndim(message.strength) == 0
+        start = message.log_growth + message.strength * (at_each(prior_mean, message) - message.point)
+        log_ratio = jnp.log(message.squared_move) - start
+        mode = mode_for_one if one else mode_for_many
+        point = prior_mean + mode(precision, message.strength, log_ratio)
+        share, error = message.share_and_error(at_each(point, message))
+        half = 0.5 * message.strength**2 * share
+        full = precision + total(half * (share + (2 * share - 1) * error), message)
+        safe = precision + total(half * (1 - share), message)
+        variance = 1 / jnp.where(full > 0, full, safe)
+        gradient = total(0.5 * message.strength * share * error, message)
+        return point + variance * (gradient - precision * (point - prior_mean)), variance
+
+
+EXPANSIONS: dict[str, AbstractExpansion] = {
+    "standard": Standard(),
+    "enhanced": Enhanced(),
+    "unbounded": Unbounded(),
+}
+"""The expansions by the names that settings and files use."""

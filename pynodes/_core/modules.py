@@ -1,0 +1,144 @@
+"""Modules: frozen dataclasses that are pytrees. Parameters are leaves, choices are structure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from typing import Any, dataclass_transform
+
+import jax
+import numpy as np
+
+from pynodes._errors import ParameterError, nearest
+
+
+def parameter(
+    default: float,
+    *,
+    symbol: str = "",
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    positive: bool = False,
+    infinite: bool = False,
+) -> Any:
+    """Declare a real-valued field that may be fitted, replaced and differentiated.
+
+    Parameters
+    ----------
+    default
+        Its value when none is given.
+    symbol
+        How the literature writes it, for equations and summaries.
+    bounds
+        Closed interval of allowed values.
+    positive
+        Whether zero and below are forbidden.
+    infinite
+        Whether an infinite value means something.
+    """
+    spec = {"symbol": symbol, "bounds": bounds, "positive": positive, "infinite": infinite}
+    return dataclasses.field(default=default, metadata={"parameter": spec})
+
+
+def choice(default: Any = dataclasses.MISSING) -> Any:
+    """Declare a static field: hashable, part of the structure, never traced."""
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata={"static": True})
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(parameter, choice)
+)
+class Module:
+    """Base of everything that holds numbers: a subclass becomes a frozen dataclass and a pytree.
+
+    Fields declared with :func:`choice` belong to the structure; every other field is a leaf or a
+    subtree. Fields are given by name only.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+        fields = dataclasses.fields(cls)
+        static = [field.name for field in fields if field.metadata.get("static")]
+        leaves = [field.name for field in fields if not field.metadata.get("static")]
+        jax.tree_util.register_dataclass(cls, leaves, static)
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{field.name}={short(getattr(self, field.name))}"
+            for field in dataclasses.fields(self)
+            if not is_default(getattr(self, field.name), field.default)
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def parameters_of(module: Module | type[Module]) -> dict[str, dict[str, Any]]:
+    """Name and specification of every parameter that a module declares."""
+    return {
+        field.name: field.metadata["parameter"]
+        for field in dataclasses.fields(module)
+        if "parameter" in field.metadata
+    }
+
+
+def choices_of(module: Module | type[Module]) -> list[str]:
+    """Names of the static fields of a module."""
+    return [field.name for field in dataclasses.fields(module) if field.metadata.get("static")]
+
+
+def checked_names(cls: type[Module], names: Any) -> None:
+    """Refuse fields that a module does not have.
+
+    Raises
+    ------
+    ParameterError
+        The first unknown name, with the nearest known one.
+    """
+    known = [field.name for field in dataclasses.fields(cls)]
+    for name in names:
+        if name not in known:
+            raise ParameterError(f"{cls.__name__} has no parameter {name!r}. {nearest(name, known)}")
+
+
+def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> None:
+    """Refuse a parameter value that cannot be right; traced values pass.
+
+    Raises
+    ------
+    ParameterError
+        Not a real number, of the wrong shape, not finite, or outside its range.
+    """
+    if isinstance(value, jax.core.Tracer):
+        return
+    real = isinstance(value, numbers.Real | np.ndarray | jax.Array) and not isinstance(value, bool)
+    if not real or np.asarray(value).dtype.kind not in "fiu":
+        raise ParameterError(f"{owner}: {name} must be a real number, not {value!r}.")
+    if np.ndim(value):
+        raise ParameterError(
+            f"{owner}: {name} must be one number, not an array of shape {np.shape(value)}. To run many "
+            "values at once, use jax.vmap over network.replace."
+        )
+    low, high = spec["bounds"]
+    number = float(value)
+    if math.isnan(number) or (math.isinf(number) and not spec["infinite"]):
+        raise ParameterError(f"{owner}: {name} must be finite, not {number}.")
+    if spec["positive"] and number <= 0:
+        raise ParameterError(f"{owner}: {name} must be positive, not {number}.")
+    if not low <= number <= high:
+        raise ParameterError(f"{owner}: {name} must lie in [{low}, {high}], not {number}.")
+
+
+def short(value: Any) -> str:
+    """A field's value as a repr shows it: plain numbers rather than arrays."""
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        return repr(value.item())
+    return getattr(value, "__name__", None) or repr(value)
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Whether a field still has the value it was declared with."""
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        value = value.item()
+    return value is default or (isinstance(value, float | int | str) and value == default)

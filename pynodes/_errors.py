@@ -1,0 +1,77 @@
+"""The errors pynodes raises: one class per kind of mistake, all of them PynodesError."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PynodesError(Exception):
+    """Base class of every error that pynodes raises on purpose."""
+
+
+class GraphError(PynodesError, ValueError):
+    """A graph was given something that it cannot hold."""
+
+
+class DuplicateNodeError(GraphError):
+    """Two nodes, or two edges of one kind between the same nodes, would share a name."""
+
+
+class UnknownNodeError(GraphError, KeyError):
+    """A name that no node of the graph carries."""
+
+    __str__ = Exception.__str__  # KeyError would show the message inside quotes
+
+
+class CycleError(GraphError):
+    """An edge would make a node its own ancestor."""
+
+
+class CouplingError(GraphError):
+    """A coupling that does not fit the two nodes it should join."""
+
+
+class ParameterError(PynodesError, ValueError):
+    """A parameter that is unknown, of the wrong type, or outside its range."""
+
+
+class FormatError(PynodesError, ValueError):
+    """A text or a networkx graph that does not describe a pynodes graph."""
+
+
+class InputError(PynodesError, ValueError):
+    """Observations, time steps or masks that do not fit the network."""
+
+
+class StateError(PynodesError, ValueError):
+    """A state that belongs to another network."""
+
+
+class FieldError(PynodesError, AttributeError):
+    """A field that a node's beliefs do not have."""
+
+
+class FilterError(PynodesError, ArithmeticError):
+    """A belief broke down while filtering: a precision fell to zero or below."""
+
+
+class MissingExtraError(PynodesError, ImportError):
+    """An optional package that the call needs is not installed."""
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names as prose: ``'a', 'b' and 'c'``; long lists are cut."""
+    quoted = [repr(name) for name in names]
+    if not quoted:
+        return "nothing"
+    if len(quoted) > 12:
+        quoted = [*quoted[:11], f"{len(quoted) - 11} more"]
+    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The sentence that ends a message about an unknown name: a likely one, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]!r}?" if close else f"Known here: {listed(known)}."

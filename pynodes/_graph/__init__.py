@@ -1,0 +1,1 @@
+"""The specification of a network: an immutable graph, its rules, and its exchange formats."""

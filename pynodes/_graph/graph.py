@@ -1,0 +1,240 @@
+"""Graph: nodes joined by couplings, an immutable value that is checked as it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pynodes._core.expansions import AbstractExpansion
+from pynodes._graph import check
+from pynodes._graph.resolve import resolved
+from pynodes._graph.settings import Settings
+from pynodes.couplings import AbstractCoupling
+from pynodes.nodes import AbstractNode
+
+if TYPE_CHECKING:
+    import networkx
+    from matplotlib.axes import Axes
+
+    from pynodes._runtime.network import Network
+
+
+class Graph:
+    """States, constants and inputs joined by couplings.
+
+    A graph is a value: :meth:`add` and :meth:`couple` return a new one and leave this one as it is.
+    They check at once, so that an error points at the line that caused it.
+
+    Parameters
+    ----------
+    expansion, marginalise, probability_clip
+        Choices for all nodes that do not make their own; see :class:`Settings`.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> graph = pn.Graph().add(u=pn.BinaryInput(), x=pn.ContinuousState()).couple("x", "u")
+    >>> graph
+    Graph(2 nodes, 1 edge)
+    """
+
+    def __init__(
+        self,
+        *,
+        expansion: AbstractExpansion | str = "unbounded",
+        marginalise: bool = True,
+        probability_clip: float = 1e-6,
+    ) -> None:
+        self._nodes: dict[str, AbstractNode] = {}
+        self._edges: dict[tuple[str, str, str], AbstractCoupling] = {}
+        self._parents: dict[str, list[str]] = {}
+        self._children: dict[str, list[str]] = {}
+        self._settings = Settings(
+            expansion=expansion, marginalise=marginalise, probability_clip=probability_clip
+        )
+
+    @property
+    def nodes(self) -> Mapping[str, AbstractNode]:
+        """Node by name, in the order in which they were added."""
+        return MappingProxyType(self._nodes)
+
+    @property
+    def edges(self) -> list[tuple[str, str, AbstractCoupling]]:
+        """Parent, child and coupling of every edge, in the order in which they were coupled."""
+        return [(parent, child, coupling) for (parent, child, _), coupling in self._edges.items()]
+
+    @property
+    def settings(self) -> Settings:
+        """The choices that hold for every node that does not make its own."""
+        return self._settings
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the nodes that must be given a series."""
+        return [name for name, node in self._nodes.items() if node.observable or node.given]
+
+    def parents(self, name: str) -> list[str]:
+        """Names of a node's parents, once each."""
+        check.check_known(name, self._nodes)
+        return list(dict.fromkeys(self._parents.get(name, ())))
+
+    def children(self, name: str) -> list[str]:
+        """Names of a node's children, once each."""
+        check.check_known(name, self._nodes)
+        return list(dict.fromkeys(self._children.get(name, ())))
+
+    def add(self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode) -> Graph:
+        """A graph with more nodes.
+
+        Parameters
+        ----------
+        nodes
+            Nodes by name, for names that are no Python identifiers.
+        named
+            Nodes by name.
+
+        Raises
+        ------
+        GraphError
+            A name or a node that cannot be used (:class:`DuplicateNodeError`: a name already used).
+        ParameterError
+            A parameter outside its range.
+        """
+        return self._extended({**(nodes or {}), **named}, ())
+
+    def couple(
+        self,
+        parent: str | Iterable[str],
+        child: str | Iterable[str],
+        coupling: AbstractCoupling | type[AbstractCoupling] | str = "value",
+    ) -> Graph:
+        """A graph with another edge, or one from each of several parents to each of several children.
+
+        Parameters
+        ----------
+        parent, child
+            Names of nodes in the graph.
+        coupling
+            A coupling; or ``"value"`` or ``"volatility"``, which stand for the one that suits the
+            child, with strength 1.
+
+        Raises
+        ------
+        UnknownNodeError
+            A name that the graph does not have.
+        CouplingError
+            A coupling that does not suit the child, or a parent that cannot have children.
+        CycleError
+            An edge that would make a node its own ancestor.
+        """
+        parents = [parent] if isinstance(parent, str) else list(parent)
+        children = [child] if isinstance(child, str) else list(child)
+        return self._extended({}, [(a, b, coupling) for a in parents for b in children])
+
+    def extend(
+        self, nodes: Mapping[str, AbstractNode], edges: Iterable[tuple[str, str, Any]] = ()
+    ) -> Graph:
+        """A graph with many more nodes and edges at once, in time linear in their number.
+
+        Parameters
+        ----------
+        nodes
+            Nodes by name.
+        edges
+            Triples of parent, child and coupling, as :meth:`couple` takes them.
+
+        Raises
+        ------
+        GraphError
+            As :meth:`add` and :meth:`couple`.
+        """
+        return self._extended(nodes, edges)
+
+    def _extended(
+        self, nodes: Mapping[str, AbstractNode], edges: Iterable[tuple[str, str, Any]]
+    ) -> Graph:
+        graph = self._copied()
+        for name, node in nodes.items():
+            check.check_name(name)
+            check.check_new(name, graph._nodes)
+            check.check_node(name, node)
+            graph._nodes[name] = node
+        for parent, child, coupling in edges:
+            graph._join(parent, child, coupling)
+        return graph
+
+    def _join(self, parent: str, child: str, coupling: Any) -> None:
+        """Add one edge in place; only for a graph that nobody else has seen."""
+        check.check_known(parent, self._nodes)
+        check.check_known(child, self._nodes)
+        coupling = resolved(coupling, self._nodes[child], child)
+        check.check_coupling(parent, child, coupling, self._nodes)
+        key = (parent, child, coupling.inlet)
+        check.check_edges(self._edges, key)
+        check.check_acyclic(parent, child, self._parents, self._children)
+        self._edges[key] = coupling
+        self._parents[child] = [*self._parents.get(child, ()), parent]
+        self._children[parent] = [*self._children.get(parent, ()), child]
+
+    def _copied(self) -> Graph:
+        graph = Graph.__new__(Graph)
+        graph._nodes, graph._edges = dict(self._nodes), dict(self._edges)
+        graph._parents, graph._children = dict(self._parents), dict(self._children)
+        graph._settings = self._settings
+        return graph
+
+    def with_settings(self, **settings: Any) -> Graph:
+        """A graph with other settings: ``expansion``, ``marginalise``, ``probability_clip``."""
+        graph = self._copied()
+        graph._settings = self._settings.revised(**settings)
+        return graph
+
+    def compile(
+        self,
+        *,
+        expansion: AbstractExpansion | str | None = None,
+        marginalise: bool | None = None,
+        probability_clip: float | None = None,
+    ) -> Network:
+        """The graph as a network that filters.
+
+        Parameters
+        ----------
+        expansion, marginalise, probability_clip
+            Settings to use instead of the graph's; a node's own choices come before both.
+
+        Raises
+        ------
+        GraphError
+            A graph without nodes, or an unknown setting.
+        """
+        from pynodes._runtime.network import compile_graph
+
+        return compile_graph(
+            self, expansion=expansion, marginalise=marginalise, probability_clip=probability_clip
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The graph as a dictionary of plain values."""
+        from pynodes._graph.exchange import to_dict
+
+        return to_dict(self)
+
+    def to_json(self, indent: int | None = 1) -> str:
+        """The graph as JSON text."""
+        from pynodes._graph.exchange import to_json
+
+        return to_json(self, indent)
+
+    @classmethod
+    def from_json(cls, text: str, kinds: Any = (), functions: Any = None) -> Graph:
+        from pynodes._graph.exchange import from_json
+
+        return from_json(text, kinds, functions)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self._nodes)} nodes, {len(self._edges)} edges)"

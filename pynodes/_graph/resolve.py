@@ -1,0 +1,71 @@
+"""Which coupling a word means for a given child."""
+
+from __future__ import annotations
+
+import inspect
+
+from pynodes._errors import CouplingError, listed
+from pynodes.couplings import (
+    AbstractCoupling,
+    AbstractValueCoupling,
+    AbstractVolatilityCoupling,
+    Drift,
+    Noise,
+    Observation,
+    Probability,
+    Volatility,
+)
+from pynodes.nodes import AbstractNode
+
+WORDS: dict[str, type[AbstractCoupling]] = {
+    "value": AbstractValueCoupling,
+    "volatility": AbstractVolatilityCoupling,
+}
+"""The two families that the literature speaks of."""
+
+USUAL = (Drift, Observation, Probability, Volatility, Noise)
+"""The couplings that a word may stand for."""
+
+
+def resolved(coupling: object, child: AbstractNode, child_name: str) -> AbstractCoupling:
+    """The coupling meant by a word, a class or a coupling, for this child.
+
+    Raises
+    ------
+    CouplingError
+        An unknown word, something that is no coupling, or a child that takes none of that family.
+    """
+    if isinstance(coupling, AbstractCoupling):
+        return coupling
+    if inspect.isclass(coupling) and issubclass(coupling, AbstractCoupling):
+        return coupling()
+    if not isinstance(coupling, str) or coupling not in WORDS:
+        raise CouplingError(
+            f"{coupling!r} is no coupling. Give one, such as pynodes.Volatility(strength=1.0), or the word "
+            "'value' or 'volatility'."
+        )
+    suited = suitable(child, WORDS[coupling])
+    if not suited:
+        raise CouplingError(
+            f"{child_name!r} is a {type(child).__name__}, which takes no {coupling} coupling by that word"
+            f"{advice(child)}"
+        )
+    return suited[0]()
+
+
+def suitable(
+    child: AbstractNode, family: type[AbstractCoupling] = AbstractCoupling
+) -> list[type[AbstractCoupling]]:
+    """The usual couplings of a family that feed an inlet of this child, its first inlets first."""
+    fitting = [c for c in USUAL if c.inlet in child.inlets and issubclass(c, family)]
+    return sorted(fitting, key=lambda c: child.inlets.index(c.inlet))
+
+
+def advice(child: AbstractNode) -> str:
+    """How to couple into this child: the end of a message."""
+    known = suitable(child)
+    if known:
+        return f". Couple it with {listed(c.__name__ for c in known).replace(chr(39), '')}."
+    if child.inlets:
+        return f"; it takes {listed(child.inlets)}: give a coupling that feeds one of them."
+    return ": it has no parents."

@@ -1,0 +1,66 @@
+"""Settings: choices that a graph makes for all its nodes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
+from pynodes._errors import GraphError, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Choices that hold for every node that does not make its own.
+
+    Parameters
+    ----------
+    expansion
+        How volatility evidence is added: ``"unbounded"`` (the default), ``"enhanced"``,
+        ``"standard"`` or an expansion object.
+    marginalise
+        Whether predictions average over the parents' uncertainty, or take them at their means.
+    probability_clip
+        Predicted probabilities stay within [clip, 1 - clip].
+
+    Raises
+    ------
+    GraphError
+        An unknown expansion, a marginalise that is no truth value, or a clip outside (0, 0.5).
+    """
+
+    expansion: AbstractExpansion | str = "unbounded"
+    marginalise: bool = True
+    probability_clip: float = 1e-6
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expansion", expansion_of(self.expansion))
+        if not isinstance(self.marginalise, bool):
+            raise GraphError(f"marginalise must be True or False, not {self.marginalise!r}.")
+        clip = self.probability_clip
+        if isinstance(clip, bool) or not isinstance(clip, int | float) or not 0 < clip < 0.5:
+            raise GraphError(
+                f"probability_clip must be a number between 0 and 0.5, not {clip!r}. For next to no "
+                "clip, give a very small one, such as 1e-12."
+            )
+
+    def revised(self, **changes: object) -> Settings:
+        """The same settings but for those given; None means unchanged."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return dataclasses.replace(self, **given)
+
+
+def expansion_of(expansion: AbstractExpansion | str) -> AbstractExpansion:
+    """The expansion behind a name; an expansion stands for itself."""
+    if isinstance(expansion, AbstractExpansion):
+        return expansion
+    if isinstance(expansion, str) and expansion in EXPANSIONS:
+        return EXPANSIONS[expansion]
+    raise GraphError(f"No expansion is named {expansion!r}. {nearest(expansion, EXPANSIONS)}")
+
+
+def name_of(expansion: AbstractExpansion) -> str:
+    """The name under which an expansion is written down: its own, or its class's."""
+    for name, known in EXPANSIONS.items():
+        if expansion == known:
+            return name
+    return type(expansion).__name__

@@ -1,0 +1,1 @@
+"""Results by name: what every node believed at every step."""

@@ -1,0 +1,97 @@
+"""Status: whether filtering went well, and if not, where and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.growth import LIMIT
+from pynodes._core.modules import Module, choice
+from pynodes._errors import FilterError, listed
+from pynodes._typing import Array
+
+Explain = Callable[[str, int], list[str]]
+"""Names of the nodes that broke down (``"failed"``) or grew too fast (``"bounded"``) at a step."""
+
+
+class Status(Module):
+    """What happened in a run.
+
+    Attributes
+    ----------
+    alive
+        Whether no belief had broken down yet, by step.
+    bounded
+        Whether a log growth reached its bound, by step.
+    """
+
+    alive: Array
+    bounded: Array
+    explain: Explain | None = choice(None)
+
+    @property
+    def ok(self) -> Array:
+        """Whether every step went well; growth at its bound is well enough."""
+        return jnp.all(self.alive, axis=-1)
+
+    @property
+    def step(self) -> int | None:
+        """The step at which a belief broke down, or else first grew at the bound; None if neither."""
+        self._plain()
+        if not np.all(self.alive):
+            return int(np.argmin(self.alive))
+        return int(np.argmax(self.bounded)) if np.any(self.bounded) else None
+
+    @property
+    def nodes(self) -> list[str]:
+        """The nodes that broke down, or grew at the bound, at :attr:`step`."""
+        step = self.step
+        if step is None or self.explain is None:
+            return []
+        return self.explain("failed" if not np.all(self.alive) else "bounded", step)
+
+    @property
+    def node(self) -> str | None:
+        """The first of :attr:`nodes`."""
+        return next(iter(self.nodes), None)
+
+    @property
+    def message(self) -> str:
+        """What happened, where, and what to do."""
+        step = self.step
+        if step is None:
+            return "Every step went well."
+        who = f"of {listed(self.nodes)} " if self.explain else ""
+        if np.all(self.alive):
+            return (
+                f"The log growth of variance {who}exceeded {LIMIT:g} at step {step} and was bounded. Its volatility, "
+                "or that of a volatility parent, is far outside any plausible range: lower tonic_volatility."
+            )
+        return (
+            f"The precision {who}fell to zero or below at step {step}. The expansion of the evidence around the "
+            "prediction does not hold there. With the 'standard' expansion, use 'enhanced' or 'unbounded'; with a "
+            "nonlinear value coupling, lower its strength or the tonic_volatility of the parent."
+        )
+
+    def check(self) -> None:
+        """Raise if a belief broke down.
+
+        Raises
+        ------
+        FilterError
+            With :attr:`message`.
+        """
+        if not np.all(self.alive):
+            raise FilterError(self.message)
+
+    def __repr__(self) -> str:
+        if isinstance(self.alive, jax.core.Tracer) or np.ndim(self.alive) > 1:
+            return "Status(of several runs)"
+        return f"Status({self.message!r})"
+
+    def _plain(self) -> None:
+        if isinstance(self.alive, jax.core.Tracer) or np.ndim(self.alive) > 1:
+            raise ValueError("This status covers several runs: read .ok, .alive and .bounded instead.")

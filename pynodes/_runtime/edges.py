@@ -1,0 +1,220 @@
+"""What goes along the edges in one step: contributions down, evidence up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._compiler.program import Program
+from pynodes._compiler.schedule import Bundle, Selection
+from pynodes._compiler.wiring import Wiring, places
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.expansions import Heard
+from pynodes._core.messages import Evidence, VolatilityMessage
+from pynodes._typing import Array
+
+Beliefs = dict[int, Gaussian]
+"""Belief of every group, by its number."""
+
+Informed = dict[int, Array | bool]
+"""Whether each group's nodes learned from an observation in this step; True and False are static."""
+
+
+def inlets(program: Program, index: int, beliefs: Mapping[int, Gaussian], dt: Array) -> dict[str, Any]:
+    """What a group's parents contribute, summed; zero, unstacked, at inlets that nobody feeds."""
+    group = program.schedule.groups[index]
+    totals: dict[str, Any] = dict.fromkeys(program.nodes[index].inlets, 0.0)
+    for bundle, wiring in zip(group.down, program.down[index], strict=True):
+        shape = places(group.size, bundle.fan)
+        parents = beside(
+            [beliefs[end].facing_down() for end in bundle.ends.sources],
+            [places(program.schedule.groups[end].size, 1) for end in bundle.ends.sources],
+            bundle.ends,
+            wiring.ends,
+            shape,
+        )
+        coupling = program.couplings[bundle.couplings.sources[0]]
+        send = over(type(coupling).predict, shape, (0, 0, None))
+        for inlet, sent in send(coupling, parents, dt).items():
+            kept = sent if wiring.present is None else jnp.where(wiring.present, sent, 0.0)
+            totals[inlet] = totals[inlet] + summed(kept, bundle.fan)
+    return totals
+
+
+def heard(
+    program: Program, index: int, beliefs: Mapping[int, Gaussian], informed: Informed, dt: Array
+) -> tuple[Heard, Array | bool]:
+    """What a group hears from its children, and which of its nodes hear anything."""
+    values: list[Evidence] = []
+    messages: list[VolatilityMessage] = []
+    supports: list[Array] = []
+    listening: Array | bool = False
+    for bundle, wiring in zip(program.schedule.groups[index].up, program.up[index], strict=True):
+        loud = reached(program, index, bundle, wiring, informed)
+        if loud is False:
+            continue
+        voice = Voice(program, index, bundle, wiring, beliefs, loud)
+        if program.nodes[index].support is not None:
+            supports.append(voice.support(dt))
+        elif bundle.volatile:
+            messages.append(voice.message())
+        else:
+            values.append(voice.evidence(dt))
+        listening = either(listening, loud if loud is True else jnp.any(loud, -1) if bundle.fan > 1 else loud)
+    return Heard(
+        value=jax.tree.map(lambda *parts: sum(parts), *values) if values else None,
+        volatility=joined(messages),
+        support=sum(supports) if supports else None,
+    ), listening
+
+
+class Voice:
+    """One bundle as the group above it hears it: parent, children and couplings side by side."""
+
+    def __init__(
+        self,
+        program: Program,
+        index: int,
+        bundle: Bundle,
+        wiring: Wiring,
+        beliefs: Mapping[int, Gaussian],
+        loud: Array | bool,
+    ) -> None:
+        group, groups = program.schedule.groups[index], program.schedule.groups
+        self.fan, self.loud, self.size = bundle.fan, loud, group.size
+        shape = places(group.size, bundle.fan)
+        self.parent, self.support_values = beliefs[index], program.nodes[index].support
+        self.children = beside(
+            alike([beliefs[end] for end in bundle.ends.sources]),
+            [places(groups[end].size, 1) for end in bundle.ends.sources],
+            bundle.ends,
+            wiring.ends,
+            shape,
+        )
+        self.coupling = beside(
+            [program.couplings[stack] for stack in bundle.couplings.sources],
+            [program.schedule.stacks[stack] for stack in bundle.couplings.sources],
+            bundle.couplings,
+            wiring.couplings,
+            shape,
+        )
+
+    def evidence(self, dt: Array) -> Evidence:
+        """Evidence of the bundle's value edges at the parents' predicted means, summed per parent."""
+        found = self.over(type(self.coupling).evidence, dt)
+        return jax.tree.map(lambda part: summed(self.gated(part), self.fan), found)
+
+    def message(self) -> VolatilityMessage:
+        """The bundle's volatility messages; those of unheard children have strength zero."""
+        message = self.over(lambda coupling, parent, child, _: coupling.message(parent, child), None)
+        return VolatilityMessage(**{**vars(message), "strength": self.gated(message.strength)})
+
+    def support(self, dt: Array) -> Array:
+        """Log density of the children at each value that the parents may take, along the last axis."""
+
+        def at(x: float) -> Array:
+            def log_density(coupling: Any, parent: Gaussian, child: Gaussian, dt: Array) -> Array:
+                if hasattr(coupling, "message"):
+                    return coupling.message(parent, child).log_density(x)
+                return coupling.log_density(x, parent, child, dt)
+
+            return summed(self.gated(self.over(log_density, dt)), self.fan)
+
+        return jnp.stack([at(x) for x in self.support_values], axis=-1)
+
+    def over(self, rule: Callable[..., Any], dt: Array | None) -> Any:
+        """A rule for one edge, applied to all of them."""
+        if self.fan > 1:
+            rule = jax.vmap(rule, in_axes=(0, None, 0, None))
+        if self.size > 1:
+            rule = jax.vmap(rule, in_axes=(0, 0, 0, None))
+        return rule(self.coupling, self.parent, self.children, dt)
+
+    def gated(self, sent: Array) -> Array:
+        """What was sent by children that have something to say; zero from the others."""
+        return sent if self.loud is True else jnp.where(self.loud, sent, 0.0)
+
+
+def reached(
+    program: Program, index: int, bundle: Bundle, wiring: Wiring, informed: Informed
+) -> Array | bool:
+    """Which edges of a bundle lead to a child that learned something in this step."""
+    sources = [informed[end] for end in bundle.ends.sources]
+    if all(source is False for source in sources):
+        return False
+    if all(source is True for source in sources):
+        return True if wiring.present is None else wiring.present
+    groups = program.schedule.groups
+    shapes = [places(groups[end].size, 1) for end in bundle.ends.sources]
+    flags = [jnp.broadcast_to(source, shape) for source, shape in zip(sources, shapes, strict=True)]
+    loud = beside(flags, shapes, bundle.ends, wiring.ends, places(program.schedule.groups[index].size, bundle.fan))
+    return loud if wiring.present is None else loud & wiring.present
+
+
+def beside(
+    stacks: Sequence[Any],
+    shapes: Sequence[tuple[int, ...]],
+    selection: Selection,
+    index: Array | None,
+    shape: tuple[int, ...],
+) -> Any:
+    """Elements of some stacks laid beside the edges of a bundle."""
+    if not selection.listed and shapes[0] == shape:
+        return stacks[0]
+
+    def lay(*leaves: Array) -> Array:
+        flat = [
+            jnp.reshape(leaf, (-1, *jnp.shape(leaf)[len(rank) :]))
+            for leaf, rank in zip(leaves, shapes, strict=True)
+        ]
+        whole = flat[0] if len(flat) == 1 else jnp.concatenate(flat)
+        if selection.listed:
+            return jnp.take(whole, index, axis=0, mode="clip")
+        count = 1
+        for length in shape:
+            count *= length
+        return jnp.reshape(jnp.broadcast_to(whole, (count, *whole.shape[1:])), (*shape, *whole.shape[1:]))
+
+    return jax.tree.map(lay, *stacks)
+
+
+def alike(beliefs: Sequence[Gaussian]) -> list[Gaussian]:
+    """Beliefs without the fields that some of them lack."""
+    fields = [name for name in vars(beliefs[0]) if all(getattr(b, name) is not None for b in beliefs)]
+    return [type(belief)(**{name: getattr(belief, name) for name in fields}) for belief in beliefs]
+
+
+def joined(messages: Sequence[VolatilityMessage]) -> VolatilityMessage | None:
+    """The messages of several bundles as those of one."""
+    if len(messages) < 2:
+        return messages[0] if messages else None
+    rank = min(jnp.ndim(message.strength) for message in messages)
+    wide = [
+        jax.tree.map(lambda leaf: leaf[..., None] if jnp.ndim(leaf) == rank else leaf, message)
+        for message in messages
+    ]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=-1), *wide)
+
+
+def over(rule: Callable[..., Any], shape: tuple[int, ...], axes: tuple[int | None, ...]) -> Any:
+    """A rule for one place, applied to all places of a shape."""
+    for _ in shape:
+        rule = jax.vmap(rule, in_axes=axes)
+    return rule
+
+
+def summed(sent: Array, fan: int) -> Array:
+    """Sum over a node's places."""
+    return jnp.sum(sent, axis=-1) if fan > 1 else sent
+
+
+def either(one: Array | bool, other: Array | bool) -> Array | bool:
+    """Logical or, static where it can be."""
+    if one is True or other is True:
+        return True
+    if one is False:
+        return other
+    return one if other is False else one | other

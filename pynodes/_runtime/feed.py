@@ -1,0 +1,97 @@
+"""Feed: what a series brings to every step, as arrays without names."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax.numpy as jnp
+
+from pynodes._compiler.program import Program
+from pynodes._core.modules import Module, choice
+from pynodes._runtime.sweeps import Seen
+from pynodes._typing import Array
+
+
+class Given(Module):
+    """One parameter that is given at every step.
+
+    Attributes
+    ----------
+    group, field
+        Which parameter of which group.
+    positions
+        The nodes it is given for; None if the group's only one.
+    values
+        Its values: one per step and position, time first.
+    """
+
+    group: int = choice()
+    field: str = choice()
+    positions: tuple[int, ...] | None = choice()
+    values: Array
+
+
+class Moment(Module):
+    """What changes from step to step: a series in a feed, or what it brings to one step.
+
+    Attributes
+    ----------
+    values
+        Observations by group; a safe number where nothing was observed.
+    observed
+        Which of them were observed, by group; groups without gaps are left out.
+    given
+        Parameters that are given at every step.
+    interval
+        Time since the previous step; None if it is the same for all.
+    frozen
+        Whether nothing moves; None if everything always does.
+    """
+
+    values: dict[int, Array]
+    observed: dict[int, Array]
+    given: tuple[Given, ...] = ()
+    interval: Array | None = None
+    frozen: Array | None = None
+
+    @property
+    def seen(self) -> Seen:
+        """Values by group, and which of them were observed."""
+        return {index: (value, self.observed.get(index, True)) for index, value in self.values.items()}
+
+    def program(self, program: Program) -> Program:
+        """The program with this step's parameters in place."""
+        if not self.given:
+            return program
+        nodes = list(program.nodes)
+        for given in self.given:
+            node, value = nodes[given.group], given.values
+            if given.positions is not None:
+                stack = jnp.asarray(getattr(node, given.field), value.dtype)
+                value = stack.at[jnp.array(given.positions)].set(value)
+            nodes[given.group] = dataclasses.replace(node, **{given.field: value})
+        return dataclasses.replace(program, nodes=tuple(nodes))
+
+
+class Feed(Module):
+    """A series: what every step brings, and what is the same at all of them.
+
+    Attributes
+    ----------
+    steps
+        Number of steps.
+    series
+        What changes from step to step, time along the first axis.
+    interval
+        Time since the previous step where it is the same for all; None for one.
+    """
+
+    steps: int = choice()
+    series: Moment
+    interval: Array | None = None
+
+    def dt(self, moment: Moment) -> Array | float:
+        """Time since the previous step; the plain number one if no times were given."""
+        if moment.interval is not None:
+            return moment.interval
+        return 1.0 if self.interval is None else self.interval

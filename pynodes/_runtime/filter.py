@@ -1,0 +1,173 @@
+"""The loop over time: beliefs of every step, or only the surprise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from pynodes._compiler.program import Program
+from pynodes._core.modules import Module
+from pynodes._runtime import sweeps
+from pynodes._runtime.edges import Beliefs
+from pynodes._runtime.feed import Feed, Moment
+from pynodes._runtime.sweeps import State, each
+from pynodes._typing import Array
+
+Records = dict[int, dict[str, Array]]
+"""Reported fields by group: time first, then the nodes of a group that has several."""
+
+Kept = tuple[tuple[int, tuple[int, ...] | None], ...]
+"""The groups whose reports are kept, and at which positions; None for all."""
+
+
+class Run(Module):
+    """What filtering leaves behind.
+
+    Attributes
+    ----------
+    records
+        Reported fields of the groups that were kept.
+    surprise
+        Surprise of every observed group's nodes; zero where nothing was observed.
+    final
+        The state after the last step, or after the last healthy one.
+    alive
+        Whether no belief had broken down yet, by step.
+    bounded
+        Whether a log growth reached its bound, by step.
+    """
+
+    records: Records
+    surprise: dict[int, Array]
+    final: State
+    alive: Array
+    bounded: Array
+
+
+def filtered(program: Program, feed: Feed, state: State, kept: Kept) -> Run:
+    """Filter a series. Steps that are frozen, or follow a failure, leave the state as it is;
+    their records are what the step would have been (:func:`held` repeats the last that counted)."""
+
+    def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
+        before, alive = carry
+        now = moment.program(program)
+        beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
+        alive = alive & healthy(beliefs)
+        moves = alive if moment.frozen is None else alive & ~moment.frozen
+        after = jax.tree.map(lambda a, b: jnp.where(moves, a, b), remembered(now, beliefs), before)
+        reports = {index: reported(now, index, beliefs, positions) for index, positions in kept}
+        return (after, alive), (reports, surprises(now, beliefs, moment), alive, overgrown(beliefs))
+
+    begin = (state, jnp.array(True))
+    (final, _), (records, surprise, alive, bounded) = lax.scan(advance, begin, feed.series, feed.steps)
+    return Run(records=records, surprise=surprise, final=final, alive=alive, bounded=bounded)
+
+
+def totalled(program: Program, feed: Feed, state: State, *, lean: bool = False) -> tuple[Array, Array]:
+    """Sum of all surprises, and whether every step was healthy. Nothing else is kept.
+
+    ``lean`` saves memory when differentiated backwards: each step is computed again.
+    """
+
+    def advance(carry: tuple[State, Array, Array], moment: Moment) -> tuple[Any, None]:
+        before, total, alive = carry
+        now = moment.program(program)
+        beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
+        after, fine = remembered(now, beliefs), healthy(beliefs)
+        here = sum(jnp.sum(part) for part in surprises(now, beliefs, moment).values())
+        if moment.frozen is not None:
+            after = jax.tree.map(lambda a, b: jnp.where(moment.frozen, b, a), after, before)
+            here = jnp.where(moment.frozen, 0.0, here)
+            fine = fine | moment.frozen
+        return (after, total + here, alive & fine), None
+
+    body = jax.checkpoint(advance) if lean else advance  # type: ignore[attr-defined]
+    begin = (state, jnp.zeros((), jnp.result_type(float)), jnp.array(True))
+    (_, total, alive), _ = lax.scan(body, begin, feed.series, feed.steps)
+    return total, alive & jnp.isfinite(total)
+
+
+def remembered(program: Program, beliefs: Beliefs) -> State:
+    """What the next step starts from."""
+    nodes = enumerate(program.nodes)
+    return tuple(beliefs[index].remembered() if node.remembers else None for index, node in nodes)
+
+
+def surprises(program: Program, beliefs: Beliefs, moment: Moment) -> dict[int, Array]:
+    """Surprise of every observed group's nodes; zero where nothing was observed."""
+    found = {}
+    for index, (_, observed) in moment.seen.items():
+        node = program.nodes[index]
+        surprise = each(program, index, type(node).surprise)(node, beliefs[index])
+        found[index] = surprise if observed is True else jnp.where(observed, surprise, 0.0)
+    return found
+
+
+def reported(
+    program: Program, index: int, beliefs: Beliefs, positions: tuple[int, ...] | None
+) -> dict[str, Array]:
+    """The fields that a group's nodes report: of all of them, or of those at some positions."""
+    node = program.nodes[index]
+    fields = each(program, index, type(node).report)(node, beliefs[index])
+    if positions is None:
+        return fields
+    return {name: field[jnp.array(positions)] for name, field in fields.items()}
+
+
+def healthy(beliefs: Beliefs) -> Array:
+    """Whether every belief of a step is finite and of positive precision."""
+    fine = jnp.array(True)
+    for belief in beliefs.values():
+        fine = fine & jnp.all(belief.healthy())
+    return fine
+
+
+def overgrown(beliefs: Beliefs) -> Array:
+    """Whether any log growth of a step reached its bound."""
+    found = jnp.array(False)
+    for belief in beliefs.values():
+        found = found | jnp.any(belief.overgrown())
+    return found
+
+
+def held(program: Program, feed: Feed, state: State, kept: Kept, run: Run) -> Run:
+    """A run in which steps that did not count repeat the last that did, or the beginning.
+
+    Surprise is zero at frozen steps and infinite from a failure on.
+    """
+    frozen = feed.series.frozen
+    moves = run.alive if frozen is None else run.alive & ~frozen
+    last = lax.cummax(jnp.where(moves, jnp.arange(feed.steps), -1))
+    beginning = resting(program, state)
+    first = {index: reported(program, index, beginning, positions) for index, positions in kept}
+
+    def repeated(series: Array, start: Array) -> Array:
+        return jnp.where(along(last < 0, series), start, jnp.take(series, jnp.maximum(last, 0), axis=0))
+
+    def masked(surprise: Array) -> Array:
+        return jnp.where(along(run.alive, surprise), jnp.where(along(moves, surprise), surprise, 0.0), jnp.inf)
+
+    return Run(
+        records=jax.tree.map(repeated, run.records, first),
+        surprise=jax.tree.map(masked, run.surprise),
+        final=run.final,
+        alive=run.alive if frozen is None else run.alive | frozen,
+        bounded=run.bounded & moves,
+    )
+
+
+def along(flags: Array, series: Array) -> Array:
+    """Flags over time, shaped to stand beside a series."""
+    return jnp.reshape(flags, (-1, *(1,) * (series.ndim - 1)))
+
+
+def resting(program: Program, state: State) -> Beliefs:
+    """The beliefs of a state, as if each node had predicted just what it believes."""
+    beliefs = sweeps.predict(program, state, 1.0)
+    return {
+        index: belief if state[index] is None else belief.resting(state[index])
+        for index, belief in beliefs.items()
+    }

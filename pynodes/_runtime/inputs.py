@@ -1,0 +1,259 @@
+"""Inputs: from what a user gives by name to a feed, with every mistake named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._compiler.labels import Labels
+from pynodes._errors import InputError, listed, nearest
+from pynodes._runtime.feed import Feed, Given, Moment
+from pynodes._typing import Array
+from pynodes.nodes import AbstractNode
+
+Series: TypeAlias = Array | np.ndarray | Sequence[float]
+"""One number per step: an array, a list, a pandas column."""
+
+Inputs: TypeAlias = Mapping[str, Series]
+"""Series by name: of every input, of every regressor, of any state that was observed directly, and of
+any parameter of a node that is known per step, under its full name."""
+
+
+def read(
+    labels: Labels,
+    inputs: Inputs,
+    dt: Series | float = 1.0,
+    observed: Mapping[str, Series] | Series | None = None,
+    frozen: Series | None = None,
+) -> Feed:
+    """The feed of some inputs.
+
+    Raises
+    ------
+    InputError
+        A name that is absent or unknown; a series that is empty, of another length, not numeric,
+        infinite or of values its node cannot take; times that are not positive; masks that fit none.
+    """
+    series = {name: numbers(name, inputs[name]) for name in names(labels, inputs)}
+    steps = length(series, dt)
+    times, interval = elapsed(dt, steps)
+    masks = mask_of(labels, series, observed, steps)
+    values, seen = observations(labels, series, masks)
+    moment = Moment(
+        values=values,
+        observed=seen,
+        given=given(labels, series),
+        interval=times,
+        frozen=None if frozen is None else kept(flags("frozen", frozen, steps), False),
+    )
+    return Feed(steps=steps, series=moment, interval=interval)
+
+
+def names(labels: Labels, inputs: Any) -> list[str]:
+    """The names in some inputs, once none is absent or unknown."""
+    if not hasattr(inputs, "keys") or not hasattr(inputs, "__getitem__"):
+        needed = labels.graph.inputs
+        example = needed[0] if needed else "u"
+        raise InputError(
+            f"Give the series by name, as in {{{example!r}: values}}, not a {type(inputs).__name__}."
+        )
+    found = list(inputs.keys())
+    known = [*labels.nodes, *(name for name, where in labels.parameters.items() if where.section == "nodes")]
+    for name in found:
+        if name not in known:
+            raise InputError(f"The network has no input {name!r}. {nearest(name, labels.graph.inputs)}")
+        if name in labels.nodes and not accepts(labels.graph.nodes[name]):
+            raise InputError(
+                f"{name!r} is a {type(labels.graph.nodes[name]).__name__}, which cannot be observed. "
+                f"The network's inputs: {listed(labels.graph.inputs)}."
+            )
+    absent = [name for name in labels.graph.inputs if name not in found]
+    if absent:
+        raise InputError(
+            f"No series was given for {listed(absent)}. Give one each; an input that was never observed "
+            "gets a series of NaN."
+        )
+    return found
+
+
+def accepts(node: AbstractNode) -> bool:
+    """Whether a series may be given under a node's name."""
+    return node.given is not None or type(node).surprise is not AbstractNode.surprise
+
+
+def numbers(name: str, values: Any) -> Array | np.ndarray:
+    """A series as an array of real numbers, of shape (time,)."""
+    if isinstance(values, jax.core.Tracer):
+        array: Any = values.astype(float)
+    else:
+        try:
+            array = np.asarray(values)
+            if array.dtype.kind not in "fiub":
+                array = array.astype(object)
+                array = np.array([math.nan if v is None else v for v in array.ravel()], float).reshape(array.shape)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name!r} is not a series of numbers: {error}.") from error
+        array = array.astype(float)
+    if array.ndim != 1:
+        raise InputError(
+            f"{name!r} must have shape (time,), not {array.shape}. To run several series, use jax.vmap over "
+            "network.filter."
+        )
+    if array.shape[0] == 0:
+        raise InputError(f"{name!r} is empty: there is no step to filter.")
+    return array
+
+
+def length(series: Mapping[str, Array | np.ndarray], dt: Any) -> int:
+    """The number of steps, on which all series agree."""
+    lengths = {name: values.shape[0] for name, values in series.items()}
+    if not lengths:
+        if np.ndim(dt) == 1 and len(dt):
+            return len(dt)
+        raise InputError("No series was given, so the number of steps is not known. Give dt one value per step.")
+    first, steps = next(iter(lengths.items()))
+    for name, other in lengths.items():
+        if other != steps:
+            raise InputError(f"{first!r} has {steps} steps, but {name!r} has {other}. All series cover the same steps.")
+    return steps
+
+
+def elapsed(dt: Any, steps: int) -> tuple[Array | np.ndarray | None, Array | np.ndarray | None]:
+    """Times per step and the time of every step: at most one of them; neither where it is one."""
+    if isinstance(dt, float | int) and dt == 1:
+        return None, None
+    times = dt if isinstance(dt, jax.core.Tracer) else plain_times(dt)
+    if times.ndim == 0:
+        return None, times
+    if times.shape != (steps,):
+        raise InputError(f"dt must be one number or {steps} of them, one per step, not of shape {times.shape}.")
+    return times, None
+
+
+def plain_times(dt: Any) -> np.ndarray:
+    """Times as an array of positive, finite numbers."""
+    try:
+        times = np.asarray(dt, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"dt is not a number or a series of numbers: {error}.") from error
+    wrong = ~(np.isfinite(times) & (times > 0))
+    if wrong.any():
+        where = f" at step {int(np.argmax(wrong))}" if times.ndim else ""
+        raise InputError(
+            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. Observations at "
+            "the same time belong into one step, as several inputs."
+        )
+    return times
+
+
+def flags(name: str, values: Any, steps: int) -> Array | np.ndarray:
+    """A series of truth values."""
+    if isinstance(values, jax.core.Tracer):
+        array: Any = values.astype(bool)
+    else:
+        array = np.asarray(values)
+        if array.dtype.kind == "O" or not np.isin(array, (0, 1)).all():
+            raise InputError(f"{name} must hold truth values.")
+        array = array.astype(bool)
+    if array.shape != (steps,):
+        raise InputError(f"{name} must have {steps} values, one per step, not shape {array.shape}.")
+    return array
+
+
+def kept(mask: Array | np.ndarray, trivial: bool) -> Array | np.ndarray | None:
+    """A mask, or None if it is known to say the same at every step."""
+    if isinstance(mask, np.ndarray) and (mask == trivial).all():
+        return None
+    return mask
+
+
+def mask_of(
+    labels: Labels, series: Mapping[str, Any], observed: Any, steps: int
+) -> dict[str, Array | np.ndarray]:
+    """Which values were observed, by name, as far as a mask was given."""
+    watched = [name for name in series if name in labels.nodes and not labels.graph.nodes[name].given]
+    if observed is None:
+        return {}
+    if not isinstance(observed, Mapping):
+        mask = flags("observed", observed, steps)
+        return dict.fromkeys(watched, mask)
+    for name in observed:
+        if name not in watched:
+            raise InputError(f"observed has a mask for {name!r}, which has no series. {nearest(name, watched)}")
+    return {name: flags(f"observed[{name!r}]", mask, steps) for name, mask in observed.items()}
+
+
+def observations(
+    labels: Labels, series: Mapping[str, Any], masks: Mapping[str, Any]
+) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Values and, where something is missing, masks by group."""
+    values: dict[int, list[Any]] = {}
+    seen: dict[int, list[Any]] = {}
+    for name, array in series.items():
+        if name not in labels.nodes or labels.graph.nodes[name].given:
+            continue
+        group, position = labels.place(name)
+        size, steps = len(labels.groups[group]), array.shape[0]
+        values.setdefault(group, [np.zeros(steps)] * size)
+        seen.setdefault(group, [np.zeros(steps, bool)] * size)
+        safe, mask = split(name, labels.graph.nodes[name], array, masks.get(name))
+        values[group][position], seen[group][position] = safe, mask
+    joined = {group: beside(parts) for group, parts in values.items()}
+    gaps = {group: beside(parts) for group, parts in seen.items()}
+    return joined, {group: mask for group, mask in gaps.items() if kept(mask, True) is not None}
+
+
+def split(name: str, node: AbstractNode, array: Any, mask: Any) -> tuple[Any, Any]:
+    """A series as numbers without NaN and a mask of what was observed."""
+    if isinstance(array, jax.core.Tracer):
+        present = ~jnp.isnan(array) if mask is None else ~jnp.isnan(array) & mask
+        return jnp.where(present, array, 0.0), present
+    present = ~np.isnan(array) if mask is None else ~np.isnan(array) & np.asarray(mask)
+    if isinstance(present, np.ndarray):
+        wrong = present & ~(np.isfinite(array) & node.accepts(array))
+        if wrong.any():
+            step = int(np.argmax(wrong))
+            raise InputError(
+                f"{name!r} is {array[step]:g} at step {step}, but a {type(node).__name__} takes {node.expects}. "
+                "Write NaN where nothing was observed."
+            )
+        return np.where(present, array, 0.0), present
+    return jnp.where(present, array, 0.0), present
+
+
+def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
+    """The parameters that are known per step."""
+    found: dict[tuple[int, str], dict[int, Any]] = {}
+    for name, array in series.items():
+        if name in labels.nodes and not labels.graph.nodes[name].given:
+            continue
+        address = labels.parameters[f"{name}.{labels.graph.nodes[name].given}" if name in labels.nodes else name]
+        if isinstance(array, np.ndarray) and not np.isfinite(array).all():
+            step = int(np.argmax(~np.isfinite(array)))
+            raise InputError(f"{name!r} is {array[step]} at step {step}. What is given must be known at every step.")
+        found.setdefault((address.stack, address.field), {})[address.position] = array
+    return tuple(
+        Given(
+            group=group,
+            field=field,
+            positions=tuple(parts) if len(labels.groups[group]) > 1 else None,
+            values=stacked(list(parts.values())) if len(labels.groups[group]) > 1 else parts[0],
+        )
+        for (group, field), parts in found.items()
+    )
+
+
+def beside(parts: list[Any]) -> Any:
+    """Series of a group's nodes as one array (time, nodes); that of a single node as it is."""
+    return parts[0] if len(parts) == 1 else stacked(parts)
+
+
+def stacked(parts: list[Any]) -> Any:
+    """Several series as one array (time, series)."""
+    traced = any(isinstance(part, jax.core.Tracer) for part in parts)
+    return jnp.stack(parts, axis=1) if traced else np.stack(parts, axis=1)

@@ -1,0 +1,11 @@
+"""Kinds of coupling: what one edge says."""
+
+from pynodes.couplings._base import AbstractCoupling as AbstractCoupling
+from pynodes.couplings._base import AbstractValueCoupling as AbstractValueCoupling
+from pynodes.couplings._base import AbstractVolatilityCoupling as AbstractVolatilityCoupling
+from pynodes.couplings.drift import Drift as Drift
+from pynodes.couplings.functions import FUNCTIONS as FUNCTIONS
+from pynodes.couplings.noise import Noise as Noise
+from pynodes.couplings.observation import Observation as Observation
+from pynodes.couplings.probability import Probability as Probability
+from pynodes.couplings.volatility import Volatility as Volatility

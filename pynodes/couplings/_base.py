@@ -1,0 +1,68 @@
+"""What every kind of coupling says: a density, from which its messages follow."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+import jax
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.messages import Evidence, VolatilityMessage
+from pynodes._core.modules import Module
+from pynodes._typing import Array
+
+
+class AbstractCoupling(Module, abc.ABC):
+    """One kind of edge, written for one edge; subclassing it is all it takes to add a kind.
+
+    Attributes
+    ----------
+    inlet
+        What it feeds at the child; the child's kind must list it.
+    """
+
+    inlet: ClassVar[str]
+
+    @abc.abstractmethod
+    def predict(self, parent: Gaussian, dt: Array) -> dict[str, Array]:
+        """What the parent contributes to the child's prediction, by inlet."""
+
+
+class AbstractValueCoupling(AbstractCoupling):
+    """A parent that moves its child's mean, logit or rate.
+
+    A subclass gives :meth:`log_density`; evidence follows by differentiation, unless a closed form
+    overrides it (``pynodes.testing.check_coupling`` holds one to the other).
+    """
+
+    @abc.abstractmethod
+    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Array) -> Array:
+        """Log density of what the child did, had the parent been at ``x``.
+
+        Terms that do not depend on ``x`` may be left out; the other parents of the child enter by
+        their means.
+        """
+
+    def evidence(self, parent: Gaussian, child: Gaussian, dt: Array) -> Evidence:
+        """Gradient and curvature of :meth:`log_density` at the parent's predicted mean."""
+        slope = jax.grad(self.log_density)
+        at = (parent.predicted_mean, parent, child, dt)
+        return Evidence(gradient=slope(*at), curvature=-jax.grad(slope)(*at))
+
+
+class AbstractVolatilityCoupling(AbstractCoupling):
+    """A parent that moves the log of a part of its child's variance.
+
+    Attributes
+    ----------
+    settles
+        Whether the child's value parents are updated and heard again first, so that the evidence is
+        about the posterior of the child's mean.
+    """
+
+    settles: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
+        """What the child's move says about the parent."""

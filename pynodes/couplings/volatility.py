@@ -1,0 +1,49 @@
+"""Volatility: the parent sets how fast the child may move."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.messages import VolatilityMessage
+from pynodes._core.modules import parameter
+from pynodes._typing import Array, Scalar
+from pynodes.couplings._base import AbstractVolatilityCoupling
+
+
+class AbstractLogVariance(AbstractVolatilityCoupling):
+    """What Volatility and Noise share: a parent that adds to a log variance, linearly."""
+
+    strength: Scalar = parameter(1.0, symbol="κ")
+
+    def predict(self, parent: Gaussian, dt: Array) -> dict[str, Array]:
+        return {
+            self.inlet: self.strength * parent.predicted_mean,
+            f"{self.inlet}_variance": self.strength**2 * parent.predicted_variance,
+        }
+
+    def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
+        return VolatilityMessage(
+            strength=self.strength,
+            point=parent.predicted_mean,
+            squared_move=child.squared_move,
+            variance=child.spread.variance,
+            growth=child.spread.growth,
+            carried=child.spread.carried,
+            log_growth=child.spread.log_growth,
+        )
+
+
+class Volatility(AbstractLogVariance):
+    """Volatility coupling into a state: adds ``strength parent`` to its log volatility.
+
+    Parameters
+    ----------
+    strength
+        Log volatility per unit of the parent (κ).
+
+    Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825; docs/theory/volatility.md. Unlike pyhgf
+    0.3.2, several volatility parents of one child do not share out its error.
+    """
+
+    inlet: ClassVar = "log_volatility"

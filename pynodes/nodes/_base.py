@@ -1,0 +1,103 @@
+"""What every kind of node says: how it predicts, and how it hears."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.expansions import Heard
+from pynodes._core.modules import Module
+from pynodes._errors import PynodesError
+from pynodes._typing import Array
+
+Inlets: TypeAlias = Mapping[str, Array]
+"""What came down to a node, summed over its parents, by inlet; zero where nobody feeds it."""
+
+
+class AbstractNode(Module, abc.ABC):
+    """One kind of node, written for one node; subclassing it is all it takes to add a kind.
+
+    Fields declared with ``parameter`` may be fitted and replaced by name; fields declared with
+    ``choice`` are static. A choice whose default is None and whose name is a setting of the graph
+    (``expansion``, ``marginalise``, ``probability_clip``) takes the graph's value.
+
+    Attributes
+    ----------
+    inlets
+        Names of what parents may feed. The first one is what a plain value coupling feeds.
+    observable
+        Whether the node is an input: it must be given a series, and has a surprise.
+    remembers
+        Whether the next step starts from this step's posterior; inputs usually start afresh.
+    given
+        Name of a parameter that is given at every step under the node's name, or None.
+    learns
+        Whether its children's evidence moves it; a constant's does not.
+    support
+        The values a discrete node may take. Its :meth:`update` then hears the log density of its
+        children at each of them, instead of a gradient and a curvature.
+    """
+
+    inlets: ClassVar[tuple[str, ...]] = ()
+    observable: ClassVar[bool] = False
+    remembers: ClassVar[bool] = True
+    given: ClassVar[str | None] = None
+    learns: ClassVar[bool] = True
+    support: ClassVar[tuple[float, ...] | None] = None
+
+    expects: ClassVar[str] = "finite numbers"
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        """Which of some finite values the node can take; ``expects`` says it in words."""
+        return np.ones(values.shape, dtype=bool)
+
+    @abc.abstractmethod
+    def init(self) -> Gaussian:
+        """The belief before the first step."""
+
+    @abc.abstractmethod
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+        """The belief about this step, from the previous belief and what the parents predict."""
+
+    def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
+        """The belief once the children have been heard."""
+        del heard
+        raise PynodesError(
+            f"{type(self).__name__} has children but no update(belief, heard): it cannot learn from them."
+        )
+
+    def observe(self, belief: Gaussian, value: Array, observed: Array | bool) -> Gaussian:
+        """The belief once its value was seen; where ``observed`` is false nothing was."""
+        return belief.clamped(value, observed)
+
+    def settle(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+        """The belief once its value parents, already updated, have been heard again."""
+        del inlet, dt
+        return belief
+
+    def surprise(self, belief: Gaussian) -> Array:
+        """Minus the log predictive density of the value that was observed, in nats."""
+        del belief
+        raise PynodesError(f"{type(self).__name__} cannot be observed: it defines no surprise(belief).")
+
+    def draw(self, key: Array, belief: Gaussian) -> Array:
+        """A value from the prediction, all parents being known."""
+        del key, belief
+        raise PynodesError(f"{type(self).__name__} cannot be simulated: it defines no draw(key, belief).")
+
+    def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
+        """Prediction errors from the reported fields of a node with parents."""
+        return {"value_error": fields["mean"] - fields["predicted_mean"]}
+
+    def report(self, belief: Gaussian) -> dict[str, Array]:
+        """The fields that trajectories keep."""
+        return {
+            "mean": belief.mean,
+            "precision": belief.precision,
+            "predicted_mean": belief.predicted_mean,
+            "predicted_precision": belief.predicted_precision,
+        }

@@ -1,0 +1,67 @@
+"""BinaryInput: an observed outcome, 0 or 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.modules import choice
+from pynodes._typing import Array
+from pynodes.nodes._base import AbstractNode, Inlets
+
+
+class BinaryInput(AbstractNode):
+    """An outcome that is 1 with the probability whose logit its parents sum to.
+
+    Its variance is that of a coin with the predicted probability.
+
+    Parameters
+    ----------
+    probability_clip
+        Predicted probabilities stay within [clip, 1 - clip]; the graph's setting unless given here.
+        The clip limits the value, not its derivative: a parent of a clipped input still learns.
+
+    Source: Mathys et al. (2011), doi 10.3389/fnhum.2011.00039, eq. 2.
+    """
+
+    inlets: ClassVar = ("logit",)
+    observable: ClassVar = True
+    remembers: ClassVar = False
+    expects: ClassVar = "0 or 1"
+
+    probability_clip: float | None = choice(None)
+
+    def init(self) -> Gaussian:
+        return Gaussian.start(0.5, 4.0)
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+        probability = clipped_sigmoid(inlet["logit"], self.probability_clip)
+        return belief.predicted(probability, variance=probability * (1 - probability))
+
+    def surprise(self, belief: Gaussian) -> Array:
+        probability = belief.predicted_mean
+        return -jnp.log(jnp.where(belief.mean > 0.5, probability, 1 - probability))
+
+    def draw(self, key: Array, belief: Gaussian) -> Array:
+        sample = jax.random.bernoulli(key, belief.predicted_mean)
+        return sample.astype(belief.predicted_mean.dtype)
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        return (values == 0) | (values == 1)
+
+    def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
+        plain = super().errors(fields)["value_error"]
+        return {"value_error": plain * fields["predicted_precision"]}
+
+    def report(self, belief: Gaussian) -> dict[str, Array]:
+        return super().report(belief) | {"precision": belief.predicted_precision}
+
+
+def clipped_sigmoid(logit: Array, clip: float) -> Array:
+    """A probability from its logit, kept within [clip, 1 - clip]."""
+    return jnp.clip(jax.nn.sigmoid(logit), clip, 1 - clip)

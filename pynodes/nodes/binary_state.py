@@ -1,0 +1,57 @@
+"""BinaryState: a hidden alternative, 0 or 1, known only through its children."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.expansions import Heard
+from pynodes._core.modules import choice
+from pynodes._typing import Array
+from pynodes.nodes._base import AbstractNode, Inlets
+
+
+class BinaryState(AbstractNode):
+    """An unobserved outcome: 1 with the probability whose logit its parents sum to.
+
+    Its posterior odds are its prior odds times the likelihood ratio of what its children did. A
+    child averages over it as over a variable of the same mean and variance.
+
+    Parameters
+    ----------
+    probability_clip
+        Predicted and posterior probabilities stay within [clip, 1 - clip]; the graph's setting
+        unless given here.
+
+    Source: perceptual uncertainty in Mathys et al. (2014), doi 10.3389/fnhum.2014.00825, section on
+    the first level; docs/theory/binary.md.
+    """
+
+    inlets: ClassVar = ("logit",)
+    remembers: ClassVar = False
+    support: ClassVar = (0.0, 1.0)
+
+    probability_clip: float | None = choice(None)
+
+    def init(self) -> Gaussian:
+        return Gaussian.start(0.5, 4.0)
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+        probability = self.clipped(inlet["logit"])
+        return belief.predicted(probability, variance=probability * (1 - probability))
+
+    def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
+        prior = jax.scipy.special.logit(belief.predicted_mean)
+        probability = self.clipped(prior + heard.support[..., 1] - heard.support[..., 0])
+        return belief.updated(probability, probability * (1 - probability))
+
+    def clipped(self, logit: Array) -> Array:
+        """A probability from its logit, kept away from 0 and 1."""
+        return jnp.clip(jax.nn.sigmoid(logit), self.probability_clip, 1 - self.probability_clip)
+
+    def draw(self, key: Array, belief: Gaussian) -> Array:
+        sample = jax.random.bernoulli(key, belief.predicted_mean)
+        return sample.astype(belief.predicted_mean.dtype)

@@ -1,0 +1,94 @@
+"""ContinuousInput: a noisy observation of a quantity."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian, Spread
+from pynodes._core.growth import LIMIT, bounded
+from pynodes._core.modules import parameter
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._base import AbstractNode, Inlets
+
+
+class ContinuousInput(AbstractNode):
+    """An observed real number: its parents' values plus Gaussian noise.
+
+    It is predicted with mean ``location + dt drift`` and variance ``1/precision + exp(log_noise)``
+    plus the uncertainty of its value parents; the exponential is there only if a ``Noise`` parent is.
+
+    Parameters
+    ----------
+    precision
+        Precision of the observation, in inverse squared units of the data. May be infinite where a
+        ``Noise`` parent supplies the noise. Give a series under ``"<name>.precision"`` with the
+        inputs for noise that is known per step.
+
+    Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825, eq. 15; with ``Noise``: the jget model
+    of the TAPAS HGF toolbox.
+    """
+
+    inlets: ClassVar = (
+        "location",
+        "location_variance",
+        "drift",
+        "drift_variance",
+        "log_noise",
+        "log_noise_variance",
+        "noise_parents",
+    )
+    observable: ClassVar = True
+    remembers: ClassVar = False
+
+    precision: Scalar = parameter(1.0, symbol="π_u", positive=True, infinite=True)
+
+    def init(self) -> Gaussian:
+        return Gaussian.start(0.0, 1.0)
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+        location, uncertainty = self.locate(inlet, dt)
+        fixed = 1 / jnp.asarray(self.precision)
+        log_noise = inlet["log_noise"]
+        expected = log_noise + 0.5 * inlet["log_noise_variance"]
+        driven = jnp.exp(bounded(expected))
+        growth = jnp.where(inlet["noise_parents"] > 0, driven, 0.0)
+        noise = fixed + growth
+        # An infinite precision must not leave a variance of exactly zero beside a vanishing growth.
+        carried = jnp.maximum(fixed, jnp.finfo(fixed.dtype).tiny)
+        return belief.predicted(
+            location,
+            variance=noise + uncertainty,
+            conditional_variance=noise,
+            interval=dt,
+            spread=Spread(
+                variance=noise,
+                growth=growth,
+                carried=carried,
+                log_growth=log_noise,
+                bounded=expected > LIMIT,
+            ),
+        )
+
+    def locate(self, inlet: Inlets, dt: Array) -> tuple[Array, Array]:
+        """Mean and variance of the observation without its noise."""
+        mean = inlet["location"] + dt * inlet["drift"]
+        return mean, inlet["location_variance"] + dt**2 * inlet["drift_variance"]
+
+    def settle(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+        return belief.settled(*self.locate(inlet, dt))
+
+    def surprise(self, belief: Gaussian) -> Array:
+        error = belief.mean - belief.predicted_mean
+        variance = belief.predicted_variance
+        return 0.5 * (math.log(2 * math.pi) + jnp.log(variance) + error**2 / variance)
+
+    def draw(self, key: Array, belief: Gaussian) -> Array:
+        noise = jax.random.normal(key, jnp.shape(belief.predicted_mean), belief.predicted_mean.dtype)
+        return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
+
+    def report(self, belief: Gaussian) -> dict[str, Array]:
+        return super().report(belief) | {"precision": 1 / belief.conditional_variance}

@@ -1,0 +1,40 @@
+"""Regressor: a value that is given at every step, not predicted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.modules import parameter
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._base import AbstractNode, Inlets
+
+
+class Regressor(AbstractNode):
+    """A known value per step that drives its children's drift, volatility, noise or logit.
+
+    Its series is given with the inputs, under its own name, and must have no gaps.
+
+    Parameters
+    ----------
+    value
+        Set at every step from the series; the value here is what :meth:`Network.sample` uses when
+        no series is given.
+    """
+
+    remembers: ClassVar = False
+    learns: ClassVar = False
+    given: ClassVar = "value"
+
+    value: Scalar = parameter(0.0)
+
+    def init(self) -> Gaussian:
+        return Gaussian.certain(jnp.asarray(self.value))
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+        return Gaussian.certain(jnp.asarray(self.value))
+
+    def draw(self, key: Array, belief: Gaussian) -> Array:
+        return belief.predicted_mean
