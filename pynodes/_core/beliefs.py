@@ -6,6 +6,7 @@ import dataclasses
 
 import jax.numpy as jnp
 
+from pynodes._core.arithmetic import reciprocal
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Module, choice
 from pynodes._typing import Array, Scalar
@@ -165,13 +166,7 @@ class Gaussian(Module):
 
     def healthy(self) -> Array:
         """Whether the belief is one: finite, and of positive precision."""
-        return (
-            jnp.isfinite(self.mean)
-            & jnp.isfinite(self.variance)
-            & (self.variance >= 0)
-            & jnp.isfinite(self.predicted_mean)
-            & (self.predicted_variance >= 0)
-        )
+        return (self.variance >= 0) & (jnp.abs(self.mean) + self.variance < jnp.inf)
 
     @property
     def squared_move(self) -> Array:
@@ -190,8 +185,8 @@ class Gaussian(Module):
         """
         error = self.mean - self.predicted_mean
         if not self.averaged:
-            precision = 1 / self.predicted_variance
+            precision = reciprocal(self.predicted_variance)
             return Evidence(gradient=error * precision, curvature=precision)
-        kept = self.variance / self.predicted_variance
-        gain = 1 / (self.variance + self.conditional_variance * (1 - kept))
+        kept = self.variance * reciprocal(self.predicted_variance)
+        gain = reciprocal(self.variance + self.conditional_variance * (1 - kept))
         return Evidence(gradient=gain * error, curvature=gain * (1 - kept))

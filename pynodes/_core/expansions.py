@@ -12,9 +12,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._core.modules import Module
+from pynodes._core.seam import seam
 from pynodes._core.surrogate import mode_for_many, mode_for_one
 from pynodes._typing import Array
 
@@ -51,9 +53,15 @@ def at_each(x: Array, message: VolatilityMessage) -> Array:
 def after_value(belief: Gaussian, heard: Heard) -> tuple[Array, Array]:
     """Variance once the value children are heard, and their pull on the mean."""
     if heard.value is None:
-        return belief.predicted_variance, jnp.zeros_like(belief.predicted_mean)
+        return belief.predicted_variance, None
     variance = belief.predicted_variance
-    return variance / (1 + variance * heard.value.curvature), heard.value.gradient
+    return variance * reciprocal(1 + variance * heard.value.curvature), heard.value.gradient
+
+
+def moved(point: Array, variance: Array, *pulls: Array | None) -> Array:
+    """A mean after one Newton step, pulled by whatever there is."""
+    there = [pull for pull in pulls if pull is not None]
+    return point + variance * sum(there[1:], start=there[0]) if there else point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +72,7 @@ class AbstractExpansion(abc.ABC):
         """Posterior mean and variance of a predicted belief that has heard its children."""
         variance, pull = after_value(belief, heard)
         if heard.volatility is None:
-            return belief.predicted_mean + variance * pull, variance
+            return moved(belief.predicted_mean, variance, pull), variance
         return self.volatile(belief.predicted_mean, variance, pull, heard.volatility)
 
     @abc.abstractmethod
@@ -96,8 +104,8 @@ class Standard(AbstractExpansion):
         self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         evidence = message.predicted()
-        posterior = variance / (1 + variance * total(evidence.curvature, message))
-        return point + posterior * (pull + total(evidence.gradient, message)), posterior
+        posterior = variance * reciprocal(1 + variance * total(evidence.curvature, message))
+        return moved(point, posterior, pull, total(evidence.gradient, message)), posterior
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +119,10 @@ class Enhanced(AbstractExpansion):
     def volatile(
         self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
     ) -> tuple[Array, Array]:
-        mean = point + variance * (pull + total(message.predicted().gradient, message))
+        mean = moved(point, variance, pull, total(message.predicted().gradient, message))
         curvature = message.known(at_each(mean, message)).curvature
-        return mean, variance / (1 + variance * total(jnp.maximum(curvature, 0), message))
+        raised = total(jnp.where(curvature > 0, curvature, 0.0), message)
+        return mean, variance * reciprocal(1 + variance * raised)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,49 +140,62 @@ class Unbounded(AbstractExpansion):
     def volatile(
         self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
     ) -> tuple[Array, Array]:
-        precision, prior_mean = 1 / variance, point + variance * pull
-        first = self.first(point, precision, pull, message)
-        second = self.second(prior_mean, precision, message)
+        precision, prior_mean = reciprocal(variance), moved(point, variance, pull)
+        growth = message.growth_at(at_each(point, message))
+        first = seam(self.first(point, precision, pull, message, growth))
+        second = seam(self.second(prior_mean, precision, message))
         usable = jnp.isfinite(second[0]) & jnp.isfinite(second[1])
         second = (jnp.where(usable, second[0], first[0]), jnp.where(usable, second[1], first[1]))
-
-        def log_posterior(x: Array) -> Array:
-            heard = total(message.log_density(at_each(x, message)), message)
-            return heard - 0.5 * precision * (x - prior_mean) ** 2
-
-        weight = jax.nn.sigmoid(log_posterior(second[0]) - log_posterior(first[0]))
+        weight = seam(self.weight(prior_mean, precision, message, first[0], second[0]))
         gap = second[0] - first[0]
-        spread = first[1] + weight * (second[1] - first[1])
-        mixed = spread + weight * (1 - weight) * gap**2
+        mixed = first[1] + weight * (second[1] - first[1]) + weight * (1 - weight) * gap**2
         return first[0] + weight * gap, jnp.where(precision > 0, mixed, variance)
 
     def first(
-        self, point: Array, precision: Array, pull: Array, message: VolatilityMessage
+        self, point: Array, precision: Array, pull: Array, message: VolatilityMessage, growth: Array
     ) -> tuple[Array, Array]:
         """Mean and variance expanded at the prediction."""
-        share, _ = message.share_and_error(at_each(point, message))
-        error = message.squared_move / message.variance - 1
+        share, _ = message.share_and_error(growth)
+        error = message.squared_move * reciprocal(message.variance) - 1
         curvature = 0.5 * message.strength**2 * share * (1 - share)
-        variance = 1 / (precision + total(curvature, message))
+        variance = reciprocal(precision + total(curvature, message))
         gradient = 0.5 * message.strength * share * error
-        return point + variance * (pull + total(gradient, message)), variance
+        return moved(point, variance, pull, total(gradient, message)), variance
 
     def second(
         self, prior_mean: Array, precision: Array, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         """Mean and variance expanded where the evidence would settle, were growth all the variance."""
-        one = jnp.ndim(message.strength) == 0
-        start = message.log_growth + message.strength * (at_each(prior_mean, message) - message.point)
-        log_ratio = jnp.log(message.squared_move) - start
-        mode = mode_for_one if one else mode_for_many
-        point = prior_mean + mode(precision, message.strength, log_ratio)
-        share, error = message.share_and_error(at_each(point, message))
+        if jnp.ndim(message.strength) == 0:
+            ahead = message.growth_at(prior_mean)
+            ratio = message.squared_move * reciprocal(ahead)
+            shift, excess = mode_for_one(precision, message.strength, ratio)
+            growth = message.squared_move * reciprocal(excess)
+        else:
+            start = message.log_growth + message.strength * (prior_mean[..., None] - message.point)
+            log_ratio = log(message.squared_move) - start
+            shift = mode_for_many(precision, message.strength, log_ratio)
+            growth = message.growth_at((prior_mean + shift)[..., None])
+        share, error = message.share_and_error(growth)
         half = 0.5 * message.strength**2 * share
         full = precision + total(half * (share + (2 * share - 1) * error), message)
         safe = precision + total(half * (1 - share), message)
-        variance = 1 / jnp.where(full > 0, full, safe)
+        variance = reciprocal(jnp.where(full > 0, full, safe))
         gradient = total(0.5 * message.strength * share * error, message)
-        return point + variance * (gradient - precision * (point - prior_mean)), variance
+        return prior_mean + shift + variance * (gradient - precision * shift), variance
+
+    def weight(
+        self,
+        prior_mean: Array,
+        precision: Array,
+        message: VolatilityMessage,
+        first: Array,
+        second: Array,
+    ) -> Array:
+        """Weight of the second expansion: how much more probable its mean is."""
+        heard = total(message.log_ratio(at_each(second, message), at_each(first, message)), message)
+        spring = (second - first) * (second + first - 2 * prior_mean)
+        return jax.nn.sigmoid(heard - 0.5 * precision * spring)
 
 
 EXPANSIONS: dict[str, AbstractExpansion] = {

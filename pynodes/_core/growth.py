@@ -13,13 +13,17 @@ REACH = 16.0
 """How far above the limit log growth may still rise. exp(80) is finite in float32, its square root too."""
 
 
+CEILING = LIMIT + REACH
+"""No log growth exceeds this."""
+
+
 def bounded(log_growth: Array) -> Array:
     """Log growth, bent smoothly above :data:`LIMIT` so that it never exceeds ``LIMIT + REACH``.
 
     The identity below the limit; above it a parabola of slope one that levels off, so that value
     and first derivative are continuous and no parameter draw makes a variance infinite.
     """
-    ceiling = LIMIT + 2 * REACH
-    capped = jnp.minimum(log_growth, ceiling)
-    excess = jnp.maximum(capped - LIMIT, 0.0)
+    top = LIMIT + 2 * REACH
+    capped = jnp.where(log_growth < top, log_growth, top)
+    excess = jnp.where(capped > LIMIT, capped - LIMIT, 0.0)
     return capped - excess * excess / (4 * REACH)

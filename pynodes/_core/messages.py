@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from pynodes._core.growth import bounded
+from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.growth import CEILING
 from pynodes._core.modules import Module
 from pynodes._typing import Array
 
@@ -59,34 +60,40 @@ class VolatilityMessage(Module):
 
     def predicted(self) -> Evidence:
         """Evidence of the look at the prediction, taken there."""
-        share = self.growth / self.variance
-        return volatility_evidence(self.strength, share, self.squared_move / self.variance - 1)
+        precision = reciprocal(self.variance)
+        error = self.squared_move * precision - 1
+        return volatility_evidence(self.strength, self.growth * precision, error)
 
     def known(self, x: Array) -> Evidence:
         """Evidence of the look at a known parent, taken at ``x``."""
-        share, error = self.share_and_error(x)
-        return volatility_evidence(self.strength, share, error)
-
-    def share_and_error(self, x: Array) -> tuple[Array, Array]:
-        """Growth's share of the variance, and the volatility error, with the parent known at ``x``."""
-        growth = self.growth_at(x)
-        precision = 1 / (self.carried + growth)
-        return growth * precision, self.squared_move * precision - 1
+        return volatility_evidence(self.strength, *self.share_and_error(self.growth_at(x)))
 
     def growth_at(self, x: Array) -> Array:
         """Growth of the child's variance with the parent known at ``x``."""
-        return jnp.exp(bounded(self.log_growth + self.strength * (x - self.point)))
+        log_growth = self.log_growth + self.strength * (x - self.point)
+        return jnp.exp(jnp.where(log_growth < CEILING, log_growth, CEILING))
+
+    def share_and_error(self, growth: Array) -> tuple[Array, Array]:
+        """Growth's share of the variance, and the volatility error, had the growth been known."""
+        precision = reciprocal(self.carried + growth)
+        return growth * precision, self.squared_move * precision - 1
 
     def log_density(self, x: Array) -> Array:
         """Expected log density of the child's move with the parent known at ``x``."""
         variance = self.carried + self.growth_at(x)
-        return -0.5 * (jnp.log(variance) + self.squared_move / variance)
+        return -0.5 * (log(variance) + self.squared_move * reciprocal(variance))
+
+    def log_ratio(self, x: Array, other: Array) -> Array:
+        """:meth:`log_density` at ``x``, less that at another value."""
+        here = reciprocal(self.carried + self.growth_at(x))
+        variance = self.carried + self.growth_at(other)
+        return 0.5 * (log(here * variance) - self.squared_move * (here - reciprocal(variance)))
 
     def predicted_log_density(self, x: Array) -> Array:
         """Expected log density of the child's move in the look at the prediction."""
         growth = self.growth * jnp.exp(self.strength * (x - self.point))
         variance = self.variance - self.growth + growth
-        return -0.5 * (jnp.log(variance) + self.squared_move / variance)
+        return -0.5 * (log(variance) + self.squared_move * reciprocal(variance))
 
 
 def volatility_evidence(strength: Array, share: Array, error: Array) -> Evidence:

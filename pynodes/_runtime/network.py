@@ -184,7 +184,7 @@ class Network(Module):
             As for :meth:`filter`.
         """
         feed = read(self.labels, inputs, dt, observed, frozen)
-        return _surprise(self.program, feed, self._state(start))
+        return _surprise(self.program, feed, None if start is None else self._state(start))
 
     def step(
         self, state: State, inputs: Mapping[str, Scalar], dt: Scalar = 1.0, *, throw: bool = True

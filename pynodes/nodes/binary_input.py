@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import choice
 from pynodes._typing import Array
@@ -45,7 +46,7 @@ class BinaryInput(AbstractNode):
 
     def surprise(self, belief: Gaussian) -> Array:
         probability = belief.predicted_mean
-        return -jnp.log(jnp.where(belief.mean > 0.5, probability, 1 - probability))
+        return -log(jnp.where(belief.mean > 0.5, probability, 1 - probability))
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
         sample = jax.random.bernoulli(key, belief.predicted_mean)
@@ -64,4 +65,5 @@ class BinaryInput(AbstractNode):
 
 def clipped_sigmoid(logit: Array, clip: float) -> Array:
     """A probability from its logit, kept within [clip, 1 - clip]."""
-    return jnp.clip(jax.nn.sigmoid(logit), clip, 1 - clip)
+    probability = jax.nn.sigmoid(logit)
+    return jnp.where(probability > clip, jnp.where(probability < 1 - clip, probability, 1 - clip), clip)

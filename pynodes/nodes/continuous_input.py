@@ -8,6 +8,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.beliefs import Gaussian, Spread
 from pynodes._core.growth import LIMIT, bounded
 from pynodes._core.modules import parameter
@@ -84,7 +85,7 @@ class ContinuousInput(AbstractNode):
     def surprise(self, belief: Gaussian) -> Array:
         error = belief.mean - belief.predicted_mean
         variance = belief.predicted_variance
-        return 0.5 * (math.log(2 * math.pi) + jnp.log(variance) + error**2 / variance)
+        return 0.5 * (math.log(2 * math.pi) + log(variance) + error**2 * reciprocal(variance))
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
         noise = jax.random.normal(key, jnp.shape(belief.predicted_mean), belief.predicted_mean.dtype)
