@@ -84,7 +84,7 @@ class Status(Module):
         FilterError
             With :attr:`message`.
         """
-        if not np.all(self.alive):
+        if not np.all(np.asarray(self.alive)):
             raise FilterError(self.message)
 
     def __repr__(self) -> str:

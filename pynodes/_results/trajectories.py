@@ -200,13 +200,14 @@ class NodeBeliefs:
         if field == "surprise" and self._observed():
             group, position = self._trajectories.labels.nodes[self._name]
             whole = self._trajectories.surprises[group]
-            return whole if len(self._trajectories.labels.groups[group]) == 1 else whole[..., position]
+            single = len(self._trajectories.labels.groups[group]) == 1
+            return jnp.asarray(whole if single else whole[..., position])
         recorded = self._recorded()
         if field in recorded:
-            return recorded[field]
+            return jnp.asarray(recorded[field])
         errors = self._errors() if self._has_parents() else {}
         if field in errors:
-            return errors[field]
+            return jnp.asarray(errors[field])
         if field in ("value_error", "volatility_error", "effective_precision") and not self._has_parents():
             raise FieldError(f"{self._name!r} has no parents, so it has no {field}: nothing would hear it.")
         raise FieldError(f"{self._name!r} has no field {field!r}. {nearest(field, self.fields)}")

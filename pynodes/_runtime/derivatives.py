@@ -19,9 +19,9 @@ from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 
 from pynodes._compiler.program import Program
-from pynodes._runtime import sweeps
 from pynodes._runtime.feed import Feed
 from pynodes._runtime.filter import totalled
+from pynodes._runtime.parcel import Parcel
 from pynodes._runtime.sweeps import State
 from pynodes._typing import Array
 
@@ -33,20 +33,12 @@ Outcome = Callable[..., tuple[Array, Array]]
 
 
 @jax.custom_jvp
-def total_surprise(program: Program, feed: Feed, state: State | None) -> Array:
+def total_surprise(program: Program | Parcel, feed: Feed, state: State | None) -> Array:
     """Sum of all surprises over a series; infinite, with gradient zero, where the filter failed.
 
     Without a state it starts from the program's initial beliefs.
     """
-    return guarded(*outcome_of(program, feed, state))
-
-
-def outcome_of(
-    program: Program, feed: Feed, state: State | None, *, lean: bool = False
-) -> tuple[Array, Array]:
-    """Total surprise, and whether the filter stayed healthy."""
-    begin = sweeps.start(program) if state is None else state
-    return totalled(program, feed, begin, lean=lean)
+    return guarded(*totalled(program, feed, state))
 
 
 def guarded(total: Array, alive: Array) -> Array:
@@ -66,7 +58,7 @@ def _rule(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, A
     def outcome(at: list[Array], fixed: list[Array], lean: bool = False) -> tuple[Array, Array]:
         moving, resting = iter(at), iter(fixed)
         filled = [next(moving if move else resting) for move in moves]
-        return outcome_of(*jax.tree.unflatten(tree, filled), lean=lean)
+        return totalled(*jax.tree.unflatten(tree, filled), lean=lean)
 
     few = sum(int(np.prod(jnp.shape(leaf), dtype=int)) for leaf in at) <= FORWARD_LIMIT
     return forward(outcome, at, fixed, along) if few else backward(outcome, at, fixed, along)

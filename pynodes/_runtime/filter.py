@@ -13,6 +13,7 @@ from pynodes._core.modules import Module
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import Beliefs
 from pynodes._runtime.feed import Feed, Moment
+from pynodes._runtime.parcel import Parcel
 from pynodes._runtime.sweeps import State, each
 from pynodes._typing import Array
 
@@ -47,13 +48,13 @@ class Run(Module):
     bounded: Array
 
 
-def filtered(program: Program, feed: Feed, state: State, kept: Kept) -> Run:
-    """Filter a series. Steps that are frozen, or follow a failure, leave the state as it is;
+def filtered(program: Program | Parcel, feed: Feed, state: State | None, kept: Kept) -> Run:
+    """Filter a series, from the program's initial beliefs unless a state is given. Steps that are frozen, or follow a failure, leave the state as it is;
     their records are what the step would have been (:func:`held` repeats the last that counted)."""
 
     def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
         before, alive = carry
-        now = moment.program(program)
+        now = moment.program(here(program))
         beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
         alive = alive & healthy(beliefs)
         moves = alive if moment.frozen is None else alive & ~moment.frozen
@@ -61,12 +62,14 @@ def filtered(program: Program, feed: Feed, state: State, kept: Kept) -> Run:
         reports = {index: reported(now, index, beliefs, positions) for index, positions in kept}
         return (after, alive), (reports, surprises(now, beliefs, moment), alive, overgrown(beliefs))
 
-    begin = (state, jnp.array(True))
+    begin = (beginning(program, state), jnp.array(True))
     (final, _), (records, surprise, alive, bounded) = lax.scan(advance, begin, feed.series, feed.steps)
     return Run(records=records, surprise=surprise, final=final, alive=alive, bounded=bounded)
 
 
-def totalled(program: Program, feed: Feed, state: State, *, lean: bool = False) -> tuple[Array, Array]:
+def totalled(
+    program: Program | Parcel, feed: Feed, state: State | None, *, lean: bool = False
+) -> tuple[Array, Array]:
     """Sum of all surprises, and whether every step was healthy. Nothing else is kept.
 
     ``lean`` saves memory when differentiated backwards: each step is computed again.
@@ -74,20 +77,32 @@ def totalled(program: Program, feed: Feed, state: State, *, lean: bool = False) 
 
     def advance(carry: tuple[State, Array, Array], moment: Moment) -> tuple[Any, None]:
         before, total, alive = carry
-        now = moment.program(program)
+        now = moment.program(here(program))
         beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
         after, fine = remembered(now, beliefs), healthy(beliefs)
-        here = sum(jnp.sum(part) for part in surprises(now, beliefs, moment).values())
+        surprise = sum(jnp.sum(part) for part in surprises(now, beliefs, moment).values())
         if moment.frozen is not None:
             after = jax.tree.map(lambda a, b: jnp.where(moment.frozen, b, a), after, before)
-            here = jnp.where(moment.frozen, 0.0, here)
+            surprise = jnp.where(moment.frozen, 0.0, surprise)
             fine = fine | moment.frozen
-        return (after, total + here, alive & fine), None
+        return (after, total + surprise, alive & fine), None
 
     body = jax.checkpoint(advance) if lean else advance  # type: ignore[attr-defined]
-    begin = (state, jnp.zeros((), jnp.result_type(float)), jnp.array(True))
+    begin = (beginning(program, state), jnp.zeros((), jnp.result_type(float)), jnp.array(True))
     (_, total, alive), _ = lax.scan(body, begin, feed.series, feed.steps)
     return total, alive & jnp.isfinite(total)
+
+
+def here(program: Program | Parcel) -> Program:
+    """The program, taken out of its parcel inside the loop if it came in one."""
+    return program.opened_here() if isinstance(program, Parcel) else program
+
+
+def beginning(program: Program | Parcel, state: State | None) -> State:
+    """The state to start from: the program's initial beliefs unless one is given."""
+    if state is not None:
+        return state
+    return sweeps.start(program.opened() if isinstance(program, Parcel) else program)
 
 
 def remembered(program: Program, beliefs: Beliefs) -> State:
@@ -133,7 +148,7 @@ def overgrown(beliefs: Beliefs) -> Array:
     return found
 
 
-def held(program: Program, feed: Feed, state: State, kept: Kept, run: Run) -> Run:
+def held(program: Program, feed: Feed, state: State | None, kept: Kept, run: Run) -> Run:
     """A run in which steps that did not count repeat the last that did, or the beginning.
 
     Surprise is zero at frozen steps and infinite from a failure on.
@@ -141,8 +156,8 @@ def held(program: Program, feed: Feed, state: State, kept: Kept, run: Run) -> Ru
     frozen = feed.series.frozen
     moves = run.alive if frozen is None else run.alive & ~frozen
     last = lax.cummax(jnp.where(moves, jnp.arange(feed.steps), -1))
-    beginning = resting(program, state)
-    first = {index: reported(program, index, beginning, positions) for index, positions in kept}
+    rest = resting(program, beginning(program, state))
+    first = {index: reported(program, index, rest, positions) for index, positions in kept}
 
     def repeated(series: Array, start: Array) -> Array:
         return jnp.where(along(last < 0, series), start, jnp.take(series, jnp.maximum(last, 0), axis=0))

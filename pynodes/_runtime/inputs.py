@@ -98,7 +98,7 @@ def numbers(name: str, values: Any) -> Array | np.ndarray:
                 array = np.array([math.nan if v is None else v for v in array.ravel()], float).reshape(array.shape)
         except (TypeError, ValueError) as error:
             raise InputError(f"{name!r} is not a series of numbers: {error}.") from error
-        array = array.astype(float)
+        array = array.astype(jnp.result_type(float))
     if array.ndim != 1:
         raise InputError(
             f"{name!r} must have shape (time,), not {array.shape}. To run several series, use jax.vmap over "

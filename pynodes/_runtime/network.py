@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,10 +24,18 @@ from pynodes._runtime import filter as loops
 from pynodes._runtime import sweeps
 from pynodes._runtime.derivatives import total_surprise
 from pynodes._runtime.feed import Feed
+from pynodes._runtime.parcel import Parcel
 from pynodes._runtime.inputs import Inputs, Series, read
 from pynodes._typing import Array, Scalar
 
-_filtered = jax.jit(loops.filtered, static_argnames="kept")
+
+
+@partial(jax.jit, static_argnames="kept")
+def _filtered(program: Parcel, feed: Feed, state: sweeps.State | None, kept: loops.Kept) -> Parcel:
+    """A run in a parcel."""
+    return Parcel.of(loops.filtered(program, feed, state, kept), 1, jnp.stack)
+
+
 _held = jax.jit(loops.held, static_argnames="kept")
 _surprise = jax.jit(total_surprise)
 _start = jax.jit(sweeps.start)
@@ -136,11 +144,14 @@ class Network(Module):
             A precision fell to zero or below; names the node, the step and what to do.
         """
         feed = read(self.labels, inputs, dt, observed, frozen)
-        state = self._state(start)
+        state = None if start is None else self._groups(start)
         kept = self._kept(record)
-        run = _filtered(self.program, feed, state, kept)
-        plain = not isinstance(run.alive, jax.core.Tracer)
-        if not plain or feed.series.frozen is not None or not np.asarray(run.alive)[-1]:
+        plain = not any(map(traced, jax.tree.leaves((self.program, feed, state))))
+        if plain:
+            run = _filtered(self._parcel, feed, state, kept).on_host()
+        else:
+            run = loops.filtered(self.program, feed, state, kept)
+        if not plain or feed.series.frozen is not None or not run.alive[-1]:
             run = _held(self.program, feed, state, kept, run)
         explain = Explanation(self, feed, state) if plain else None
         status = Status(alive=run.alive, bounded=run.bounded, explain=explain)
@@ -184,7 +195,9 @@ class Network(Module):
             As for :meth:`filter`.
         """
         feed = read(self.labels, inputs, dt, observed, frozen)
-        return _surprise(self.program, feed, None if start is None else self._state(start))
+        state = None if start is None else self._groups(start)
+        plain = not any(map(traced, jax.tree.leaves((self.program, feed, state))))
+        return _surprise(self._parcel if plain else self.program, feed, state)
 
     def step(
         self, state: State, inputs: Mapping[str, Scalar], dt: Scalar = 1.0, *, throw: bool = True
@@ -216,10 +229,18 @@ class Network(Module):
         now = jax.tree.map(lambda leaf: leaf[0], (beliefs.records, beliefs.surprises))
         return beliefs.final, dataclasses.replace(beliefs, records=now[0], surprises=now[1])
 
-    def _state(self, start: State | None) -> sweeps.State:
+    @property
+    def _parcel(self) -> Parcel:
+        """The program as it travels into compiled code, in the precision of the moment."""
+        parcels = self.__dict__.setdefault("_parcels", {})
+        precision = jnp.result_type(float)
+        if precision not in parcels:
+            plain = jax.tree.map(np.asarray, self.program)
+            parcels[precision] = jax.device_put(Parcel.of(plain, 0, np.stack))
+        return parcels[precision]
+
+    def _groups(self, start: State) -> sweeps.State:
         """The groups of a state of this network."""
-        if start is None:
-            return _start(self.program)
         if not isinstance(start, State):
             raise StateError(f"start must be a state, such as network.start() or beliefs.final, not {start!r}.")
         if start.labels is not self.labels and start.labels.groups != self.labels.groups:
@@ -268,7 +289,7 @@ class Explanation:
 
     network: Network
     feed: Feed
-    state: sweeps.State
+    state: sweeps.State | None
 
     def __call__(self, what: str, step: int) -> list[str]:
         """Names of the nodes that broke down (``"failed"``) or grew at the bound at a step."""
@@ -276,7 +297,9 @@ class Explanation:
         before = self.state
         if step:
             early = part(self.feed, slice(0, step))
-            before = _filtered(program, early, self.state, ()).final
+            before = _filtered(self.network._parcel, early, self.state, ()).on_host().final
+        elif before is None:
+            before = _start(program)
         moment = jax.tree.map(lambda leaf: jnp.asarray(leaf)[step], self.feed.series)
         now = moment.program(program)
         beliefs, _ = sweeps.step(now, before, moment.seen, self.feed.dt(moment))

@@ -1,82 +1,87 @@
-"""Time pynodes on the workloads of the comparison. Prints one JSON object; times are in seconds."""
+"""Time pynodes on the workloads of the comparison; print one JSON object, in seconds."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
-from pathlib import Path
 
-START = time.perf_counter()
-import numpy as np  # noqa: E402
-
+BEGIN = time.perf_counter()
 import pynodes as pn  # noqa: E402
 
-IMPORT = time.perf_counter() - START
+IMPORT = time.perf_counter() - BEGIN
 
+import workloads  # noqa: E402
 
-def timed(call, repetitions: int = 20) -> dict[str, float]:
-    call()
-    times = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return {"median": float(np.median(times)), "min": float(min(times))}
+EXPANSIONS = {"unbounded": "unbounded", "eHGF": "enhanced", "standard": "standard"}
+NAMES = ("x2.tonic_volatility", "x3.tonic_volatility", "x2.initial_mean")
 
 
 def three_levels(expansion: str) -> pn.Network:
-    return (
-        pn.Graph(expansion=expansion)
-        .add(u=pn.BinaryInput(), x2=pn.ContinuousState(tonic_volatility=-3.0))
-        .add(x3=pn.ContinuousState(tonic_volatility=-4.0))
-        .couple("x2", "u")
-        .couple("x3", "x2", "volatility")
-        .compile()
+    """The binary network of three levels."""
+    graph = pn.Graph(expansion=expansion).add(
+        u=pn.BinaryInput(),
+        x2=pn.ContinuousState(tonic_volatility=workloads.START[0]),
+        x3=pn.ContinuousState(tonic_volatility=workloads.START[1]),
     )
+    return graph.couple("x2", "u").couple("x3", "x2", "volatility").compile()
+
+
+def fan(width: int, expansion: str) -> pn.Network:
+    """Inputs with a state each, all states under one volatility parent."""
+    states = {f"x{i}": pn.ContinuousState() for i in range(width)}
+    inputs = {f"u{i}": pn.ContinuousInput(precision=1.0) for i in range(width)}
+    edges = [(f"x{i}", f"u{i}", "value") for i in range(width)]
+    edges += [("shared", f"x{i}", pn.Volatility(strength=0.1)) for i in range(width)]
+    graph = pn.Graph(expansion=expansion).extend({**inputs, **states, "shared": pn.ContinuousState()}, edges)
+    return graph.compile()
 
 
 def main() -> None:
+    """Run every workload once."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--expansion", default="unbounded")
-    parser.add_argument("--cohort", type=int, default=1024)
+    parser.add_argument("--scheme", default="unbounded", choices=EXPANSIONS)
+    parser.add_argument("--subjects", type=int, default=1024)
     parser.add_argument("--fan", type=int, default=0)
     options = parser.parse_args()
-    u = np.loadtxt(options.data / "binary_input.txt")
-    result: dict[str, object] = {"expansion": options.expansion, "import": IMPORT}
+    u, expansion = workloads.outcomes(), EXPANSIONS[options.scheme]
+    result: dict[str, object] = {"import": IMPORT}
 
-    start = time.perf_counter()
-    network = three_levels(options.expansion)
-    beliefs = network.filter({"u": u})
-    beliefs["x2"].mean.block_until_ready()
-    result["first_filter"] = time.perf_counter() - start
+    def first() -> None:
+        three_levels(expansion).filter({"u": u})["x2"].mean.block_until_ready()
+
+    result["first_filter"] = workloads.once(first)
 
     import jax
     import jax.numpy as jnp
 
     result["jax"] = jax.__version__
-    result["filter"] = timed(lambda: network.filter({"u": u})["x2"].mean.block_until_ready(), 200)
+    network = three_levels(expansion)
+    result["filter"] = workloads.timed(lambda: jax.block_until_ready(network.filter({"u": u}).records), 300)
 
     def surprise(theta):
-        names = ("x2.tonic_volatility", "x3.tonic_volatility", "x2.initial_mean")
-        return network.replace(dict(zip(names, theta, strict=True))).surprise({"u": u})
+        return network.replace(dict(zip(NAMES, theta, strict=True))).surprise({"u": u})
 
-    theta = jnp.array([-3.0, -4.0, 0.0])
-    value = jax.jit(surprise)
-    result["surprise"] = {**timed(lambda: value(theta).block_until_ready(), 200), "value": float(value(theta))}
-    result["surprise_call"] = timed(lambda: network.surprise({"u": u}).block_until_ready(), 200)
-    gradient = jax.jit(jax.value_and_grad(surprise))
-    start = time.perf_counter()
-    jax.block_until_ready(gradient(theta))
-    result["gradient_first"] = time.perf_counter() - start
-    result["gradient"] = timed(lambda: jax.block_until_ready(gradient(theta)), 200)
-    thetas = theta + 0.1 * jax.random.normal(jax.random.key(0), (options.cohort, 3))
-    cohort = jax.jit(jax.vmap(jax.value_and_grad(surprise)))
-    result["cohort"] = timed(lambda: jax.block_until_ready(cohort(thetas)), 20)
-    json.dump(result, sys.stdout)
-    print()
+    theta = jnp.array(workloads.START)
+    value, gradient = jax.jit(surprise), jax.jit(jax.value_and_grad(surprise))
+    result["surprise"] = workloads.timed(lambda: value(theta).block_until_ready(), 500)
+    result["gradient_first"] = workloads.once(lambda: jax.block_until_ready(gradient(theta)))
+    result["gradient"] = workloads.timed(lambda: jax.block_until_ready(gradient(theta)), 500)
+    thetas = jnp.asarray(workloads.cohort(options.subjects))
+    group = jax.jit(jax.vmap(jax.value_and_grad(surprise)))
+    result["cohort"] = workloads.timed(lambda: jax.block_until_ready(group(thetas)), 15)
+
+    if options.fan:
+        x = workloads.fan_series(options.fan)
+        series = {f"u{i}": x[:, i] for i in range(options.fan)}
+
+
+        wide = fan(options.fan, expansion)
+        run = jax.jit(lambda s: wide.filter(s, record=[]).final)
+        arrays = {name: jnp.asarray(values) for name, values in series.items()}
+        result["fan_first"] = workloads.once(lambda: jax.block_until_ready(run(arrays)))
+        result["fan"] = workloads.timed(lambda: jax.block_until_ready(run(arrays)), 50)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":
