@@ -21,7 +21,6 @@ from jax.custom_derivatives import SymbolicZero
 from pynodes._compiler.program import Program
 from pynodes._runtime.feed import Feed
 from pynodes._runtime.filter import totalled
-from pynodes._runtime.parcel import Parcel
 from pynodes._runtime.sweeps import State
 from pynodes._typing import Array
 
@@ -33,7 +32,7 @@ Outcome = Callable[..., tuple[Array, Array]]
 
 
 @jax.custom_jvp
-def total_surprise(program: Program | Parcel, feed: Feed, state: State | None) -> Array:
+def total_surprise(program: Program, feed: Feed, state: State | None) -> Array:
     """Sum of all surprises over a series; infinite, with gradient zero, where the filter failed.
 
     Without a state it starts from the program's initial beliefs.

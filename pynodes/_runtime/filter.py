@@ -13,7 +13,6 @@ from pynodes._core.modules import Module
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import Beliefs
 from pynodes._runtime.feed import Feed, Moment
-from pynodes._runtime.parcel import Parcel
 from pynodes._runtime.sweeps import State, each
 from pynodes._typing import Array
 
@@ -48,27 +47,34 @@ class Run(Module):
     bounded: Array
 
 
-def filtered(program: Program | Parcel, feed: Feed, state: State | None, kept: Kept) -> Run:
-    """Filter a series, from the program's initial beliefs unless a state is given. Steps that are frozen, or follow a failure, leave the state as it is;
-    their records are what the step would have been (:func:`held` repeats the last that counted)."""
+def filtered(
+    program: Program, feed: Feed, state: State | None, kept: Kept, *, hold: bool
+) -> Run:
+    """Filter a series, from the program's initial beliefs unless a state is given.
+
+    With ``hold`` the state stays what it was at frozen steps and from a failure on. Records are
+    always what each step computed; :func:`held` mends them.
+    """
 
     def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
         before, alive = carry
-        now = moment.program(here(program))
+        now = moment.program(program)
         beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
-        alive = alive & healthy(beliefs)
-        moves = alive if moment.frozen is None else alive & ~moment.frozen
-        after = jax.tree.map(lambda a, b: jnp.where(moves, a, b), remembered(now, beliefs), before)
+        after, fine = remembered(now, beliefs), healthy(beliefs)
+        alive = alive & (fine if moment.frozen is None else fine | moment.frozen)
+        if hold:
+            moves = alive if moment.frozen is None else alive & ~moment.frozen
+            after = jax.tree.map(lambda a, b: jnp.where(moves, a, b), after, before)
         reports = {index: reported(now, index, beliefs, positions) for index, positions in kept}
         return (after, alive), (reports, surprises(now, beliefs, moment), alive, overgrown(beliefs))
 
-    begin = (beginning(program, state), jnp.array(True))
+    begin = (sweeps.start(program) if state is None else state, jnp.array(True))
     (final, _), (records, surprise, alive, bounded) = lax.scan(advance, begin, feed.series, feed.steps)
     return Run(records=records, surprise=surprise, final=final, alive=alive, bounded=bounded)
 
 
 def totalled(
-    program: Program | Parcel, feed: Feed, state: State | None, *, lean: bool = False
+    program: Program, feed: Feed, state: State | None, *, lean: bool = False
 ) -> tuple[Array, Array]:
     """Sum of all surprises, and whether every step was healthy. Nothing else is kept.
 
@@ -77,7 +83,7 @@ def totalled(
 
     def advance(carry: tuple[State, Array, Array], moment: Moment) -> tuple[Any, None]:
         before, total, alive = carry
-        now = moment.program(here(program))
+        now = moment.program(program)
         beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
         after, fine = remembered(now, beliefs), healthy(beliefs)
         surprise = sum(jnp.sum(part) for part in surprises(now, beliefs, moment).values())
@@ -88,21 +94,9 @@ def totalled(
         return (after, total + surprise, alive & fine), None
 
     body = jax.checkpoint(advance) if lean else advance  # type: ignore[attr-defined]
-    begin = (beginning(program, state), jnp.zeros((), jnp.result_type(float)), jnp.array(True))
+    begin = (sweeps.start(program) if state is None else state, jnp.zeros((), jnp.result_type(float)), jnp.array(True))
     (_, total, alive), _ = lax.scan(body, begin, feed.series, feed.steps)
     return total, alive & jnp.isfinite(total)
-
-
-def here(program: Program | Parcel) -> Program:
-    """The program, taken out of its parcel inside the loop if it came in one."""
-    return program.opened_here() if isinstance(program, Parcel) else program
-
-
-def beginning(program: Program | Parcel, state: State | None) -> State:
-    """The state to start from: the program's initial beliefs unless one is given."""
-    if state is not None:
-        return state
-    return sweeps.start(program.opened() if isinstance(program, Parcel) else program)
 
 
 def remembered(program: Program, beliefs: Beliefs) -> State:
@@ -156,7 +150,7 @@ def held(program: Program, feed: Feed, state: State | None, kept: Kept, run: Run
     frozen = feed.series.frozen
     moves = run.alive if frozen is None else run.alive & ~frozen
     last = lax.cummax(jnp.where(moves, jnp.arange(feed.steps), -1))
-    rest = resting(program, beginning(program, state))
+    rest = resting(program, sweeps.start(program) if state is None else state)
     first = {index: reported(program, index, rest, positions) for index, positions in kept}
 
     def repeated(series: Array, start: Array) -> Array:
@@ -169,7 +163,7 @@ def held(program: Program, feed: Feed, state: State | None, kept: Kept, run: Run
         records=jax.tree.map(repeated, run.records, first),
         surprise=jax.tree.map(masked, run.surprise),
         final=run.final,
-        alive=run.alive if frozen is None else run.alive | frozen,
+        alive=run.alive,
         bounded=run.bounded & moves,
     )
 

@@ -49,7 +49,7 @@ def read(
         observed=seen,
         given=given(labels, series),
         interval=times,
-        frozen=None if frozen is None else kept(flags("frozen", frozen, steps), False),
+        frozen=None if frozen is None else flags("frozen", frozen, steps),
     )
     return Feed(steps=steps, series=moment, interval=interval)
 
@@ -88,8 +88,8 @@ def accepts(node: AbstractNode) -> bool:
 
 def numbers(name: str, values: Any) -> Array | np.ndarray:
     """A series as an array of real numbers, of shape (time,)."""
-    if isinstance(values, jax.core.Tracer):
-        array: Any = values.astype(float)
+    if traced(values):
+        array: Any = values.astype(jnp.result_type(float))
     else:
         try:
             array = np.asarray(values)
@@ -98,7 +98,7 @@ def numbers(name: str, values: Any) -> Array | np.ndarray:
                 array = np.array([math.nan if v is None else v for v in array.ravel()], float).reshape(array.shape)
         except (TypeError, ValueError) as error:
             raise InputError(f"{name!r} is not a series of numbers: {error}.") from error
-        array = array.astype(jnp.result_type(float))
+        array = array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
     if array.ndim != 1:
         raise InputError(
             f"{name!r} must have shape (time,), not {array.shape}. To run several series, use jax.vmap over "
@@ -127,7 +127,7 @@ def elapsed(dt: Any, steps: int) -> tuple[Array | np.ndarray | None, Array | np.
     """Times per step and the time of every step: at most one of them; neither where it is one."""
     if isinstance(dt, float | int) and dt == 1:
         return None, None
-    times = dt if isinstance(dt, jax.core.Tracer) else plain_times(dt)
+    times = dt if traced(dt) else plain_times(dt)
     if times.ndim == 0:
         return None, times
     if times.shape != (steps,):
@@ -153,7 +153,7 @@ def plain_times(dt: Any) -> np.ndarray:
 
 def flags(name: str, values: Any, steps: int) -> Array | np.ndarray:
     """A series of truth values."""
-    if isinstance(values, jax.core.Tracer):
+    if traced(values):
         array: Any = values.astype(bool)
     else:
         array = np.asarray(values)
@@ -165,20 +165,13 @@ def flags(name: str, values: Any, steps: int) -> Array | np.ndarray:
     return array
 
 
-def kept(mask: Array | np.ndarray, trivial: bool) -> Array | np.ndarray | None:
-    """A mask, or None if it is known to say the same at every step."""
-    if isinstance(mask, np.ndarray) and (mask == trivial).all():
-        return None
-    return mask
-
-
 def mask_of(
     labels: Labels, series: Mapping[str, Any], observed: Any, steps: int
 ) -> dict[str, Array | np.ndarray]:
     """Which values were observed, by name, as far as a mask was given."""
-    watched = [name for name in series if name in labels.nodes and not labels.graph.nodes[name].given]
     if observed is None:
         return {}
+    watched = [name for name in series if name in labels.nodes and not labels.graph.nodes[name].given]
     if not isinstance(observed, Mapping):
         mask = flags("observed", observed, steps)
         return dict.fromkeys(watched, mask)
@@ -191,39 +184,49 @@ def mask_of(
 def observations(
     labels: Labels, series: Mapping[str, Any], masks: Mapping[str, Any]
 ) -> tuple[dict[int, Any], dict[int, Any]]:
-    """Values and, where something is missing, masks by group."""
-    values: dict[int, list[Any]] = {}
-    seen: dict[int, list[Any]] = {}
+    """Values by group and, for groups where something is missing, masks."""
+    values: dict[int, Any] = {}
+    seen: dict[int, Any] = {}
     for name, array in series.items():
-        if name not in labels.nodes or labels.graph.nodes[name].given:
+        node = labels.graph.nodes.get(name)
+        if node is None or node.given:
             continue
         group, position = labels.place(name)
-        size, steps = len(labels.groups[group]), array.shape[0]
-        values.setdefault(group, [np.zeros(steps)] * size)
-        seen.setdefault(group, [np.zeros(steps, bool)] * size)
-        safe, mask = split(name, labels.graph.nodes[name], array, masks.get(name))
-        values[group][position], seen[group][position] = safe, mask
-    joined = {group: beside(parts) for group, parts in values.items()}
-    gaps = {group: beside(parts) for group, parts in seen.items()}
-    return joined, {group: mask for group, mask in gaps.items() if kept(mask, True) is not None}
+        safe, mask = split(name, node, array, masks.get(name))
+        size = len(labels.groups[group])
+        if size == 1:
+            values[group] = safe
+            if mask is not None:
+                seen[group] = mask
+            continue
+        blank = np.zeros(array.shape, array.dtype)
+        values.setdefault(group, [blank] * size)[position] = safe
+        unseen = np.zeros(array.shape, bool)
+        seen.setdefault(group, [unseen] * size)[position] = ~unseen if mask is None else mask
+    for group, parts in seen.items():
+        if isinstance(parts, list):
+            values[group], seen[group] = stacked(values[group]), stacked(parts)
+    complete = [g for g, mask in seen.items() if isinstance(mask, np.ndarray) and mask.all()]
+    return values, {group: mask for group, mask in seen.items() if group not in complete}
 
 
 def split(name: str, node: AbstractNode, array: Any, mask: Any) -> tuple[Any, Any]:
-    """A series as numbers without NaN and a mask of what was observed."""
-    if isinstance(array, jax.core.Tracer):
+    """A series without NaN, and a mask of what was observed; None if everything was."""
+    if traced(array) or traced(mask):
         present = ~jnp.isnan(array) if mask is None else ~jnp.isnan(array) & mask
         return jnp.where(present, array, 0.0), present
-    present = ~np.isnan(array) if mask is None else ~np.isnan(array) & np.asarray(mask)
-    if isinstance(present, np.ndarray):
-        wrong = present & ~(np.isfinite(array) & node.accepts(array))
-        if wrong.any():
-            step = int(np.argmax(wrong))
-            raise InputError(
-                f"{name!r} is {array[step]:g} at step {step}, but a {type(node).__name__} takes {node.expects}. "
-                "Write NaN where nothing was observed."
-            )
-        return np.where(present, array, 0.0), present
-    return jnp.where(present, array, 0.0), present
+    wrong = ~(np.isfinite(array) & node.accepts(array))
+    if not wrong.any():
+        return array, mask
+    missing = np.isnan(array) if mask is None else np.isnan(array) | ~mask
+    wrong &= ~missing
+    if wrong.any():
+        step = int(np.argmax(wrong))
+        raise InputError(
+            f"{name!r} is {array[step]:g} at step {step}, but a {type(node).__name__} takes {node.expects}. "
+            "Write NaN where nothing was observed."
+        )
+    return np.where(missing, 0.0, array).astype(array.dtype), ~missing
 
 
 def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
@@ -248,12 +251,11 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
     )
 
 
-def beside(parts: list[Any]) -> Any:
-    """Series of a group's nodes as one array (time, nodes); that of a single node as it is."""
-    return parts[0] if len(parts) == 1 else stacked(parts)
-
-
 def stacked(parts: list[Any]) -> Any:
     """Several series as one array (time, series)."""
-    traced = any(isinstance(part, jax.core.Tracer) for part in parts)
-    return jnp.stack(parts, axis=1) if traced else np.stack(parts, axis=1)
+    return jnp.stack(parts, axis=1) if any(map(traced, parts)) else np.stack(parts, axis=1)
+
+
+def traced(value: Any) -> bool:
+    """Whether a value is known only while tracing."""
+    return isinstance(value, jax.core.Tracer)

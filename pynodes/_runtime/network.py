@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any
 
 import jax
@@ -20,25 +19,12 @@ from pynodes._graph.graph import Graph
 from pynodes._results.state import State
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
-from pynodes._runtime import filter as loops
 from pynodes._runtime import sweeps
-from pynodes._runtime.derivatives import total_surprise
-from pynodes._runtime.feed import Feed
-from pynodes._runtime.parcel import Parcel
+from pynodes._runtime.calls import Calls, initial_state, is_traced
+from pynodes._runtime.explanation import Explanation
+from pynodes._runtime.filter import Kept
 from pynodes._runtime.inputs import Inputs, Series, read
 from pynodes._typing import Array, Scalar
-
-
-
-@partial(jax.jit, static_argnames="kept")
-def _filtered(program: Parcel, feed: Feed, state: sweeps.State | None, kept: loops.Kept) -> Parcel:
-    """A run in a parcel."""
-    return Parcel.of(loops.filtered(program, feed, state, kept), 1, jnp.stack)
-
-
-_held = jax.jit(loops.held, static_argnames="kept")
-_surprise = jax.jit(total_surprise)
-_start = jax.jit(sweeps.start)
 
 
 class Network(Module):
@@ -95,7 +81,7 @@ class Network(Module):
 
     def start(self) -> State:
         """The state before the first step."""
-        return State(labels=self.labels, groups=_start(self.program))
+        return State(labels=self.labels, groups=initial_state(self.program))
 
     def filter(
         self,
@@ -144,16 +130,10 @@ class Network(Module):
             A precision fell to zero or below; names the node, the step and what to do.
         """
         feed = read(self.labels, inputs, dt, observed, frozen)
-        state = None if start is None else self._groups(start)
-        kept = self._kept(record)
-        plain = not any(map(traced, jax.tree.leaves((self.program, feed, state))))
-        if plain:
-            run = _filtered(self._parcel, feed, state, kept).on_host()
-        else:
-            run = loops.filtered(self.program, feed, state, kept)
-        if not plain or feed.series.frozen is not None or not run.alive[-1]:
-            run = _held(self.program, feed, state, kept, run)
-        explain = Explanation(self, feed, state) if plain else None
+        state, kept = self._groups(start), self._kept(record)
+        run = self._calls.filter(feed, state, kept)
+        plain = not is_traced(run.alive)
+        explain = Explanation(self.labels, self._calls, feed, state) if plain else None
         status = Status(alive=run.alive, bounded=run.bounded, explain=explain)
         if throw and plain:
             status.check()
@@ -195,9 +175,7 @@ class Network(Module):
             As for :meth:`filter`.
         """
         feed = read(self.labels, inputs, dt, observed, frozen)
-        state = None if start is None else self._groups(start)
-        plain = not any(map(traced, jax.tree.leaves((self.program, feed, state))))
-        return _surprise(self._parcel if plain else self.program, feed, state)
+        return self._calls.surprise(feed, self._groups(start))
 
     def step(
         self, state: State, inputs: Mapping[str, Scalar], dt: Scalar = 1.0, *, throw: bool = True
@@ -224,30 +202,34 @@ class Network(Module):
         InputError, FilterError
             As for :meth:`filter`.
         """
-        one = {name: jnp.reshape(value, (1,)) if traced(value) else np.reshape(value, (1,)) for name, value in inputs.items()}
+        one = {
+            name: jnp.reshape(value, (1,)) if is_traced(value) else np.reshape(value, (1,))
+            for name, value in inputs.items()
+        }
         beliefs = self.filter(one, dt=dt, start=state, throw=throw)
         now = jax.tree.map(lambda leaf: leaf[0], (beliefs.records, beliefs.surprises))
         return beliefs.final, dataclasses.replace(beliefs, records=now[0], surprises=now[1])
 
     @property
-    def _parcel(self) -> Parcel:
-        """The program as it travels into compiled code, in the precision of the moment."""
-        parcels = self.__dict__.setdefault("_parcels", {})
-        precision = jnp.result_type(float)
-        if precision not in parcels:
-            plain = jax.tree.map(np.asarray, self.program)
-            parcels[precision] = jax.device_put(Parcel.of(plain, 0, np.stack))
-        return parcels[precision]
+    def _calls(self) -> Calls:
+        """The compiled calls, made once for each floating-point precision."""
+        made = self.__dict__.setdefault("_made", {})
+        precision = jax.dtypes.canonicalize_dtype(np.float64)
+        if precision not in made:
+            made[precision] = Calls.of(self.program)
+        return made[precision]
 
-    def _groups(self, start: State) -> sweeps.State:
-        """The groups of a state of this network."""
+    def _groups(self, start: State | None) -> sweeps.State | None:
+        """The groups of a state of this network; None for the initial beliefs."""
+        if start is None:
+            return None
         if not isinstance(start, State):
             raise StateError(f"start must be a state, such as network.start() or beliefs.final, not {start!r}.")
         if start.labels is not self.labels and start.labels.groups != self.labels.groups:
             raise StateError("This state belongs to a network with other nodes.")
         return start.groups
 
-    def _kept(self, record: Iterable[str] | None) -> loops.Kept:
+    def _kept(self, record: Iterable[str] | None) -> Kept:
         """The groups and positions whose reports are kept."""
         if record is None:
             return tuple((group, None) for group in range(len(self.labels.groups)))
@@ -264,11 +246,6 @@ class Network(Module):
         return f"Network({len(self.labels.nodes)} nodes in {len(self.labels.groups)} groups)"
 
 
-def traced(value: Any) -> bool:
-    """Whether a value is known only while tracing."""
-    return isinstance(value, jax.core.Tracer)
-
-
 def changed(stack: Any, changes: Mapping[int, Scalar]) -> Any:
     """A stack of parameters with new values at some positions; on the host if all are plain."""
     if np.ndim(stack) == 0:
@@ -281,45 +258,6 @@ def changed(stack: Any, changes: Mapping[int, Scalar]) -> Any:
     flat = np.array(stack, dtype=float).ravel()
     flat[list(changes)] = list(changes.values())
     return flat.reshape(np.shape(stack))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Explanation:
-    """Names the nodes behind a failure, by taking the step again."""
-
-    network: Network
-    feed: Feed
-    state: sweeps.State | None
-
-    def __call__(self, what: str, step: int) -> list[str]:
-        """Names of the nodes that broke down (``"failed"``) or grew at the bound at a step."""
-        labels, program = self.network.labels, self.network.program
-        before = self.state
-        if step:
-            early = part(self.feed, slice(0, step))
-            before = _filtered(self.network._parcel, early, self.state, ()).on_host().final
-        elif before is None:
-            before = _start(program)
-        moment = jax.tree.map(lambda leaf: jnp.asarray(leaf)[step], self.feed.series)
-        now = moment.program(program)
-        beliefs, _ = sweeps.step(now, before, moment.seen, self.feed.dt(moment))
-        return [
-            name
-            for name, (group, position) in labels.nodes.items()
-            if marked(beliefs[group], what).ravel()[position]
-        ]
-
-
-def marked(belief: Any, what: str) -> np.ndarray:
-    """Which nodes of a group failed, or grew at the bound."""
-    flags = ~belief.healthy() if what == "failed" else belief.overgrown()
-    return np.broadcast_to(np.asarray(flags), np.shape(belief.mean))
-
-
-def part(feed: Feed, steps: slice) -> Feed:
-    """Some steps of a feed."""
-    series = jax.tree.map(lambda leaf: leaf[steps], feed.series)
-    return Feed(steps=len(range(feed.steps)[steps]), series=series, interval=feed.interval)
 
 
 def compile_graph(graph: Graph, **settings: Any) -> Network:

@@ -1,8 +1,7 @@
 """Parcels: a tree of many small arrays as a few larger ones, to cross into and out of compiled code.
 
-Every array that goes in or out of a compiled call costs a microsecond or two, and a loop whose body
-reads a dozen scalars from a dozen buffers is compiled worse than one that reads them from one. So a
-small network's parameters travel as one vector, and its trajectories come back as one matrix.
+Every array that goes into or comes out of a compiled call costs a microsecond or two. So a small
+network's parameters travel as one vector, and its trajectories come back as one matrix.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from pynodes._core.modules import Module, choice
 from pynodes._typing import Array
@@ -54,11 +52,6 @@ class Parcel(Module):
     def opened(self) -> Any:
         """The tree, its leaves rows of the stacks."""
         return jax.tree.unflatten(self.tree, [self.stacks[stack][row] for stack, row in self.places])
-
-    def opened_here(self) -> Any:
-        """The tree, inside a compiled loop: its leaves stay rows, they are not taken out beforehand."""
-        here = Parcel(stacks=lax.optimization_barrier(self.stacks), tree=self.tree, places=self.places)
-        return here.opened()
 
     def on_host(self) -> Any:
         """The tree with numpy arrays, which share the memory of the stacks where they can."""

@@ -1,0 +1,83 @@
+"""Calls: how a network's methods enter compiled code.
+
+Plain numbers take the short way, in parcels and with no guard inside the loop: should a belief break
+down, the call is made again with the guard. Traced numbers (under ``jit``, ``grad``, ``vmap``) become
+part of the caller's program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._compiler.program import Program
+from pynodes._runtime import filter as loops
+from pynodes._runtime import sweeps
+from pynodes._runtime.derivatives import total_surprise
+from pynodes._runtime.feed import Feed
+from pynodes._runtime.filter import Kept, Run
+from pynodes._runtime.parcel import Parcel
+from pynodes._runtime.sweeps import State
+from pynodes._typing import Array
+
+initial_state = jax.jit(sweeps.start)
+
+
+@partial(jax.jit, static_argnames="kept")
+def _swift(program: Parcel, feed: Feed, state: State | None, kept: Kept) -> Parcel:
+    """A run as it comes, in a parcel."""
+    run = loops.filtered(program.opened(), feed, state, kept, hold=False)
+    return Parcel.of(run, 1, jnp.stack)
+
+
+@partial(jax.jit, static_argnames="kept")
+def _careful(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
+    """A run that holds the last belief that counted."""
+    run = loops.filtered(program, feed, state, kept, hold=True)
+    return loops.held(program, feed, state, kept, run)
+
+
+@jax.jit
+def _surprise(program: Parcel | Program, feed: Feed, state: State | None) -> Array:
+    """The total surprise."""
+    return total_surprise(program.opened() if isinstance(program, Parcel) else program, feed, state)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Calls:
+    """The compiled calls of one program, with its numbers ready on the device."""
+
+    program: Program
+    plain: bool
+    parcel: Parcel | None
+
+    @classmethod
+    def of(cls, program: Program) -> Calls:
+        """The calls of a program, in the floating-point precision of the moment."""
+        if is_traced(program):
+            return cls(program, False, None)
+        leaves = jax.tree.map(np.asarray, program)
+        return cls(program, True, jax.device_put(Parcel.of(leaves, 0, np.stack)))
+
+    def filter(self, feed: Feed, state: State | None, kept: Kept) -> Run:
+        """A run whose records and state are held where steps did not count."""
+        if self.plain and feed.series.frozen is None and not is_traced((feed, state)):
+            run = _swift(self.parcel, feed, state, kept).on_host()
+            if run.alive[-1]:
+                return run
+        return _careful(self.program, feed, state, kept)
+
+    def surprise(self, feed: Feed, state: State | None) -> Array:
+        """The total surprise."""
+        plain = self.plain and not is_traced((feed, state))
+        return _surprise(self.parcel if plain else self.program, feed, state)
+
+
+def is_traced(tree: Any) -> bool:
+    """Whether any leaf of a tree is known only while tracing."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
