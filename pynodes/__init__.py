@@ -1,13 +1,79 @@
-"""pynodes: belief propagation over graphs of value and volatility nodes."""
+"""pynodes: belief propagation over graphs of value and volatility nodes.
 
+Build a :class:`Graph` from node kinds and couplings, compile it to a :class:`Network`, filter series
+through it, and look at what every node believed.
+"""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+from pynodes import data as data
+from pynodes import models as models
 from pynodes._core.beliefs import Gaussian as Gaussian
+from pynodes._core.beliefs import Spread as Spread
 from pynodes._core.expansions import AbstractExpansion as AbstractExpansion
 from pynodes._core.expansions import Enhanced as Enhanced
+from pynodes._core.expansions import Heard as Heard
 from pynodes._core.expansions import Standard as Standard
 from pynodes._core.expansions import Unbounded as Unbounded
+from pynodes._core.messages import Evidence as Evidence
+from pynodes._core.messages import VolatilityMessage as VolatilityMessage
 from pynodes._core.modules import choice as choice
 from pynodes._core.modules import parameter as parameter
-from pynodes._errors import *
+from pynodes._errors import CouplingError as CouplingError
+from pynodes._errors import CycleError as CycleError
+from pynodes._errors import DuplicateNodeError as DuplicateNodeError
+from pynodes._errors import FieldError as FieldError
+from pynodes._errors import FilterError as FilterError
+from pynodes._errors import FormatError as FormatError
+from pynodes._errors import GraphError as GraphError
+from pynodes._errors import InputError as InputError
+from pynodes._errors import MissingExtraError as MissingExtraError
+from pynodes._errors import ParameterError as ParameterError
+from pynodes._errors import PynodesError as PynodesError
+from pynodes._errors import StateError as StateError
+from pynodes._errors import UnknownNodeError as UnknownNodeError
 from pynodes._graph.graph import Graph as Graph
-from pynodes.couplings import *
-from pynodes.nodes import *
+from pynodes._results.state import State as State
+from pynodes._results.status import Status as Status
+from pynodes._results.trajectories import NodeBeliefs as NodeBeliefs
+from pynodes._results.trajectories import Trajectories as Trajectories
+from pynodes._runtime.network import Network as Network
+from pynodes._typing import Array as Array
+from pynodes._typing import Scalar as Scalar
+from pynodes.couplings import AbstractCoupling as AbstractCoupling
+from pynodes.couplings import AbstractValueCoupling as AbstractValueCoupling
+from pynodes.couplings import AbstractVolatilityCoupling as AbstractVolatilityCoupling
+from pynodes.couplings import Drift as Drift
+from pynodes.couplings import Noise as Noise
+from pynodes.couplings import Observation as Observation
+from pynodes.couplings import Probability as Probability
+from pynodes.couplings import Volatility as Volatility
+from pynodes.nodes import AbstractNode as AbstractNode
+from pynodes.nodes import BinaryInput as BinaryInput
+from pynodes.nodes import BinaryState as BinaryState
+from pynodes.nodes import ConstantState as ConstantState
+from pynodes.nodes import ContinuousInput as ContinuousInput
+from pynodes.nodes import ContinuousState as ContinuousState
+from pynodes.nodes import Inlets as Inlets
+from pynodes.nodes import Regressor as Regressor
+
+if _TYPE_CHECKING:
+    from pynodes import plotting as plotting
+    from pynodes import testing as testing
+
+__version__ = "0.1.0"
+
+_LATE = ("plotting", "testing")
+"""Subpackages that are imported when they are first used: the one needs matplotlib, the other time."""
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATE:
+        return _import_module(f"pynodes.{name}")
+    raise AttributeError(f"module 'pynodes' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*(name for name in globals() if not name.startswith("_")), *_LATE])

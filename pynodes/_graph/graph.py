@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import networkx
     from matplotlib.axes import Axes
 
+    from pynodes._graph.library import Kinds
     from pynodes._runtime.network import Network
 
 
@@ -215,26 +217,131 @@ class Graph:
             self, expansion=expansion, marginalise=marginalise, probability_clip=probability_clip
         )
 
+    def repeat(self, times: int, shared: Iterable[str] = ()) -> Graph:
+        """The graph so many times side by side: a plate.
+
+        Copies of ``x`` are named ``x[0]``, ``x[1]``, ...
+
+        Parameters
+        ----------
+        times
+            Number of copies.
+        shared
+            Names of the nodes that all copies have in common.
+
+        Raises
+        ------
+        GraphError
+            A number that is not positive, or an unknown name.
+        """
+        from pynodes._graph.plates import repeated
+
+        return repeated(self, times, shared)
+
     def to_dict(self) -> dict[str, Any]:
-        """The graph as a dictionary of plain values."""
-        from pynodes._graph.exchange import to_dict
+        """The graph as a dictionary of plain values (docs/format.md)."""
+        from pynodes._graph.document import to_dict
 
         return to_dict(self)
 
+    @classmethod
+    def from_dict(
+        cls, data: Mapping[str, Any], *, kinds: Kinds = (), functions: Mapping[str, Any] | None = None
+    ) -> Graph:
+        """A graph from the dictionary that :meth:`to_dict` writes.
+
+        Parameters
+        ----------
+        data
+            The dictionary.
+        kinds
+            Node kinds, couplings and expansions of one's own that it names.
+        functions
+            Coupling functions of one's own that it names, by name.
+
+        Raises
+        ------
+        FormatError
+            Not such a dictionary, another version, or an entry that cannot be read.
+        """
+        from pynodes._graph.document import from_dict
+
+        return from_dict(data, kinds, functions)
+
     def to_json(self, indent: int | None = 1) -> str:
-        """The graph as JSON text."""
-        from pynodes._graph.exchange import to_json
+        """The graph as JSON text (docs/format.md); infinite precisions are written ``Infinity``."""
+        from pynodes._graph.document import to_json
 
         return to_json(self, indent)
 
     @classmethod
-    def from_json(cls, text: str, kinds: Any = (), functions: Any = None) -> Graph:
-        from pynodes._graph.exchange import from_json
+    def from_json(
+        cls, text: str, *, kinds: Kinds = (), functions: Mapping[str, Any] | None = None
+    ) -> Graph:
+        """A graph from JSON text; parameters and errors as for :meth:`from_dict`."""
+        from pynodes._graph.document import from_json
 
         return from_json(text, kinds, functions)
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """A networkx graph with edges from parent to child.
+
+        Every node carries its kind as ``kind`` and itself as ``node``, every edge the name of its
+        coupling as ``kind`` and itself as ``coupling``; parameters are attributes too. The settings
+        are the graph attribute ``settings``.
+        """
+        from pynodes._graph.networkx import to_networkx
+
+        return to_networkx(self)
+
+    @classmethod
+    def from_networkx(cls, source: networkx.DiGraph, *, kinds: Kinds = ()) -> Graph:
+        """A graph from a directed networkx graph with edges from parent to child.
+
+        A node is its attribute ``node`` if it has one, else the ``kind`` it names with its other
+        attributes as parameters, else a ContinuousState or, without children, a ContinuousInput. An
+        edge is its attribute ``coupling``, else the ``kind`` it names (``"value"`` unless given) with
+        its other attributes as parameters. Names become text.
+
+        Parameters
+        ----------
+        source
+            The networkx graph.
+        kinds
+            Node kinds and couplings of one's own that it names.
+
+        Raises
+        ------
+        FormatError
+            An undirected graph, names that coincide as text, an unknown kind or attribute.
+        GraphError
+            A graph that breaks a rule, such as one with a cycle.
+        """
+        from pynodes._graph.networkx import from_networkx
+
+        return from_networkx(source, kinds)
+
+    def summary(self) -> str:
+        """The graph in words: nodes, parameters, couplings and settings."""
+        from pynodes._graph.summary import summary
+
+        return summary(self)
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw the graph, level by level; see :func:`pynodes.plotting.plot_graph`."""
+        from pynodes.plotting import plot_graph
+
+        return plot_graph(self, ax, **options)
 
     def __len__(self) -> int:
         return len(self._nodes)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes
+
     def __repr__(self) -> str:
-        return f"Graph({len(self._nodes)} nodes, {len(self._edges)} edges)"
+        nodes, edges = len(self._nodes), len(self._edges)
+        return f"Graph({nodes} {'node' if nodes == 1 else 'nodes'}, {edges} {'edge' if edges == 1 else 'edges'})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary())}</pre>"

@@ -37,6 +37,7 @@ class Trajectories(Module):
     kept: tuple[tuple[int, tuple[int, ...] | None], ...] = choice()
     records: dict[int, dict[str, Array]]
     surprises: dict[int, Array]
+    observed: dict[int, Array]
     final: State
     status: Status
 
@@ -149,7 +150,8 @@ class NodeBeliefs:
     def fields(self) -> list[str]:
         """Names of the fields that this node has."""
         errors = list(self._errors()) if self._has_parents() else []
-        return list(dict.fromkeys([*self._recorded(), *errors, *(["surprise"] if self._observed() else [])]))
+        observed = ["surprise", "observed"] if self._observed() else []
+        return list(dict.fromkeys([*self._recorded(), *errors, *observed]))
 
     @property
     def mean(self) -> Array:
@@ -191,26 +193,39 @@ class NodeBeliefs:
         """Minus the log predictive density of what was observed, in nats; zero where nothing was."""
         return self._field("surprise")
 
+    @property
+    def observed(self) -> Array:
+        """Whether a value was observed."""
+        return self._field("observed")
+
     def __getattr__(self, field: str) -> Array:
         if field.startswith("_"):
             raise AttributeError(field)
         return self._field(field)
 
     def _field(self, field: str) -> Array:
-        if field == "surprise" and self._observed():
-            group, position = self._trajectories.labels.nodes[self._name]
-            whole = self._trajectories.surprises[group]
-            single = len(self._trajectories.labels.groups[group]) == 1
-            return jnp.asarray(whole if single else whole[..., position])
-        recorded = self._recorded()
-        if field in recorded:
-            return jnp.asarray(recorded[field])
-        errors = self._errors() if self._has_parents() else {}
-        if field in errors:
-            return jnp.asarray(errors[field])
-        if field in ("value_error", "volatility_error", "effective_precision") and not self._has_parents():
+        fields = self._recorded()
+        if self._observed():
+            fields = fields | {"surprise": self._own(self._trajectories.surprises), "observed": self._mask()}
+        if field not in fields and self._has_parents():
+            fields = fields | self._errors()
+        if field in fields:
+            return jnp.asarray(fields[field])
+        if field in ("value_error", "volatility_error") and not self._has_parents():
             raise FieldError(f"{self._name!r} has no parents, so it has no {field}: nothing would hear it.")
         raise FieldError(f"{self._name!r} has no field {field!r}. {nearest(field, self.fields)}")
+
+    def _own(self, groups: dict[int, Array]) -> Array:
+        """This node's part of what is kept by group."""
+        group, position = self._trajectories.labels.nodes[self._name]
+        single = len(self._trajectories.labels.groups[group]) == 1
+        return groups[group] if single else groups[group][..., position]
+
+    def _mask(self) -> Array:
+        """Whether a value was observed, by step."""
+        if self._trajectories.labels.nodes[self._name][0] in self._trajectories.observed:
+            return self._own(self._trajectories.observed)
+        return jnp.ones(jnp.shape(self._own(self._trajectories.surprises)), dtype=bool)
 
     def _recorded(self) -> dict[str, Array]:
         column = self._trajectories._column(self._name)

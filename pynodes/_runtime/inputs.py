@@ -54,6 +54,33 @@ def read(
     return Feed(steps=steps, series=moment, interval=interval)
 
 
+def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | None) -> Feed:
+    """The feed of a simulation: what is given is read, nothing is observed.
+
+    Raises
+    ------
+    InputError
+        A name that nothing can be given for, series that do not fit, or no number of steps.
+    """
+    series = {}
+    for name in inputs:
+        if name in labels.nodes and not labels.graph.nodes[name].given:
+            raise InputError(f"{name!r} is simulated; give series of regressors and parameters only.")
+        if name not in labels.nodes and name not in labels.parameters:
+            raise InputError(f"The network has no regressor or parameter {name!r}.")
+        series[name] = numbers(name, inputs[name])
+    if steps is None:
+        steps = length(series, dt)
+    elif isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise InputError(f"steps must be a positive whole number, not {steps!r}.")
+    for name, values in series.items():
+        if values.shape[0] != steps:
+            raise InputError(f"{name!r} has {values.shape[0]} steps, not {steps}.")
+    times, interval = elapsed(dt, steps)
+    moment = Moment(values={}, observed={}, given=given(labels, series), interval=times)
+    return Feed(steps=steps, series=moment, interval=interval)
+
+
 def names(labels: Labels, inputs: Any) -> list[str]:
     """The names in some inputs, once none is absent or unknown."""
     if not hasattr(inputs, "keys") or not hasattr(inputs, "__getitem__"):
@@ -115,7 +142,7 @@ def length(series: Mapping[str, Array | np.ndarray], dt: Any) -> int:
     if not lengths:
         if np.ndim(dt) == 1 and len(dt):
             return len(dt)
-        raise InputError("No series was given, so the number of steps is not known. Give dt one value per step.")
+        raise InputError("No series was given, so the number of steps is not known. Give steps, or one dt per step.")
     first, steps = next(iter(lengths.items()))
     for name, other in lengths.items():
         if other != steps:

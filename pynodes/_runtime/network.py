@@ -23,7 +23,8 @@ from pynodes._runtime import sweeps
 from pynodes._runtime.calls import Calls, initial_state, is_traced
 from pynodes._runtime.explanation import Explanation
 from pynodes._runtime.filter import Kept
-from pynodes._runtime.inputs import Inputs, Series, read
+from pynodes._runtime.inputs import Inputs, Series, read, read_given
+from pynodes._runtime.sample import sampled
 from pynodes._typing import Array, Scalar
 
 
@@ -142,6 +143,7 @@ class Network(Module):
             kept=kept,
             records=run.records,
             surprises=run.surprise,
+            observed=feed.series.observed,
             final=State(labels=self.labels, groups=run.final),
             status=status,
         )
@@ -207,8 +209,10 @@ class Network(Module):
             for name, value in inputs.items()
         }
         beliefs = self.filter(one, dt=dt, start=state, throw=throw)
-        now = jax.tree.map(lambda leaf: leaf[0], (beliefs.records, beliefs.surprises))
-        return beliefs.final, dataclasses.replace(beliefs, records=now[0], surprises=now[1])
+        series = (beliefs.records, beliefs.surprises, beliefs.observed)
+        records, surprises, observed = jax.tree.map(lambda leaf: leaf[0], series)
+        now = dataclasses.replace(beliefs, records=records, surprises=surprises, observed=observed)
+        return beliefs.final, now
 
     @property
     def _calls(self) -> Calls:
@@ -228,6 +232,49 @@ class Network(Module):
         if start.labels is not self.labels and start.labels.groups != self.labels.groups:
             raise StateError("This state belongs to a network with other nodes.")
         return start.groups
+
+    def sample(
+        self,
+        key: Array,
+        steps: int | None = None,
+        *,
+        inputs: Inputs | None = None,
+        dt: Series | float = 1.0,
+        start: State | None = None,
+    ) -> dict[str, Array]:
+        """Run the generative model forward.
+
+        Every node is drawn from what its parents' values imply, with randomness of its own.
+
+        Parameters
+        ----------
+        key
+            A JAX random key.
+        steps
+            Number of steps; may be left out if ``inputs`` or ``dt`` tell.
+        inputs
+            Series of the regressors, and of parameters that are known per step.
+        dt
+            Time since the previous step, of shape () or (time,).
+        start
+            The state whose beliefs the values before the first step are drawn from; by default the
+            network's initial beliefs.
+
+        Returns
+        -------
+        A series of shape (steps,) for every node, by name; those of the inputs are fit to be filtered.
+
+        Raises
+        ------
+        InputError
+            No number of steps, or series that do not fit.
+        """
+        feed = read_given(self.labels, inputs or {}, dt, steps)
+        drawn = sampled(self.program, feed, self._groups(start), key)
+        return {
+            name: drawn[group] if len(self.labels.groups[group]) == 1 else drawn[group][..., position]
+            for name, (group, position) in self.labels.nodes.items()
+        }
 
     def _kept(self, record: Iterable[str] | None) -> Kept:
         """The groups and positions whose reports are kept."""

@@ -1,0 +1,116 @@
+"""Library: the kinds, couplings, expansions and functions that a file may name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import pynodes.couplings
+import pynodes.nodes
+from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
+from pynodes._core.modules import choices_of, parameters_of
+from pynodes._errors import FormatError, nearest
+from pynodes.couplings import FUNCTIONS, AbstractCoupling
+from pynodes.nodes import AbstractNode
+
+INITIAL = "initial_"
+"""Parameters whose names begin so are kept apart, as the belief before the first step."""
+
+Kinds: TypeAlias = Iterable[type[AbstractNode] | type[AbstractCoupling] | AbstractExpansion]
+"""Kinds of one's own, for files that name them."""
+
+
+class Library:
+    """What names in a file stand for: ours, and those that the user adds.
+
+    Parameters
+    ----------
+    kinds
+        Node kinds, couplings and expansions of one's own.
+    functions
+        Coupling functions of one's own, by name.
+    """
+
+    def __init__(self, kinds: Kinds, functions: Mapping[str, Any]) -> None:
+        self.nodes = own(pynodes.nodes, AbstractNode)
+        self.couplings = own(pynodes.couplings, AbstractCoupling)
+        self.expansions = dict(EXPANSIONS)
+        self.functions = FUNCTIONS | dict(functions)
+        for kind in kinds:
+            if isinstance(kind, AbstractExpansion):
+                self.expansions[type(kind).__name__] = kind
+            elif issubclass(kind, AbstractNode):
+                self.nodes[kind.__name__] = kind
+            else:
+                self.couplings[kind.__name__] = kind
+
+    def settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a file, ready for Graph."""
+        for name in settings:
+            if name not in ("expansion", "marginalise", "probability_clip"):
+                raise FormatError(f"The graph has an unknown setting {name!r}.")
+        return {name: self.chosen(name, value) for name, value in settings.items()}
+
+    def chosen(self, name: str, value: Any) -> Any:
+        """A choice of a file, expansions by name."""
+        if name != "expansion" or value is None:
+            return value
+        if value not in self.expansions:
+            raise FormatError(f"No expansion is named {value!r}. {nearest(value, self.expansions)}")
+        return self.expansions[value]
+
+    def node(self, entry: Mapping[str, Any]) -> AbstractNode:
+        """The node of an entry."""
+        kind = required(entry, "kind", "A node")
+        if kind not in self.nodes:
+            raise FormatError(
+                f"{entry['name']!r} is of kind {kind!r}, which is not known here. {nearest(kind, self.nodes)} "
+                "A kind of your own is named in kinds=[...]."
+            )
+        reject(entry, ("name", "kind", "parameters", "initial", "choices"), f"Node {entry['name']!r}")
+        fields = dict(entry.get("parameters", {}))
+        fields |= {INITIAL + key: value for key, value in entry.get("initial", {}).items()}
+        fields |= {k: self.chosen(k, v) for k, v in entry.get("choices", {}).items()}
+        return self.nodes[kind](**fields)
+
+    def edge(self, entry: Mapping[str, Any]) -> tuple[str, str, AbstractCoupling]:
+        """Parent, child and coupling of an entry."""
+        parent, child = required(entry, "parent", "An edge"), required(entry, "child", "An edge")
+        kind = required(entry, "coupling", "An edge")
+        if kind not in self.couplings:
+            raise FormatError(
+                f"The edge {parent}->{child} is a {kind!r}, which is not known here. "
+                f"{nearest(kind, self.couplings)} A coupling of your own is named in kinds=[...]."
+            )
+        cls = self.couplings[kind]
+        own_fields = [*parameters_of(cls), *(["function"] if "function" in choices_of(cls) else [])]
+        reject(entry, ("parent", "child", "coupling", "choices", *own_fields), f"Edge {parent}->{child}")
+        fields = {key: entry[key] for key in own_fields if key in entry} | dict(entry.get("choices", {}))
+        if isinstance(fields.get("function"), str) and fields["function"] in self.functions:
+            fields["function"] = self.functions[fields["function"]]
+        return parent, child, cls(**fields)
+
+
+def own(module: Any, base: type) -> dict[str, Any]:
+    """The kinds that a package of ours exports, abstract ones left out."""
+    found = {name: value for name, value in vars(module).items() if isinstance(value, type)}
+    return {
+        name: cls
+        for name, cls in found.items()
+        if issubclass(cls, base) and not getattr(cls, "__abstractmethods__", None)
+    }
+
+
+def required(entry: Mapping[str, Any], key: str, owner: str) -> str:
+    """A text that an entry must have."""
+    value = entry.get(key)
+    if not isinstance(value, str):
+        raise FormatError(f"{owner} lacks {key!r}, or has one that is no text: {dict(entry)!r}.")
+    return value
+
+
+def reject(entry: Mapping[str, Any], known: tuple[str, ...], owner: str) -> None:
+    """Refuse keys that nobody would read."""
+    for key in entry:
+        if key not in known:
+            raise FormatError(f"{owner} has an unknown entry {key!r}. {nearest(key, known)}")

@@ -1,0 +1,73 @@
+"""Graphs as networkx graphs, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pynodes._core.modules import parameters_of
+from pynodes._errors import FormatError
+from pynodes._graph.graph import Graph
+from pynodes._graph.library import Kinds, Library
+from pynodes._graph.resolve import WORDS, resolved
+from pynodes.couplings import AbstractCoupling
+from pynodes.nodes import AbstractNode
+
+if TYPE_CHECKING:
+    import networkx
+
+
+def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
+    """A networkx graph with edges from parent to child; see :meth:`Graph.to_networkx`."""
+    import networkx
+
+    result = networkx.MultiDiGraph(settings=graph.settings)
+    for name, node in graph.nodes.items():
+        values = {field: float(getattr(node, field)) for field in parameters_of(node)}
+        result.add_node(name, kind=type(node).__name__, node=node, **values)
+    for parent, child, coupling in graph.edges:
+        values = {field: float(getattr(coupling, field)) for field in parameters_of(coupling)}
+        kind = type(coupling).__name__
+        result.add_edge(parent, child, key=coupling.inlet, kind=kind, coupling=coupling, **values)
+    return result
+
+
+def from_networkx(source: networkx.DiGraph, kinds: Kinds = ()) -> Graph:
+    """A graph from a directed networkx graph; see :meth:`Graph.from_networkx`."""
+    if not hasattr(source, "is_directed") or not source.is_directed():
+        raise FormatError("Give a directed networkx graph, with edges from parent to child.")
+    library = Library(kinds, {})
+    nodes: dict[str, AbstractNode] = {}
+    for label, attributes in source.nodes(data=True):
+        if str(label) in nodes:
+            raise FormatError(f"Two nodes are named {str(label)!r} once their names are text.")
+        nodes[str(label)] = node_of(str(label), attributes, source.out_degree(label) == 0, library)
+    edges = [
+        (str(a), str(b), edge_of(str(a), str(b), attributes, nodes[str(b)], library))
+        for a, b, attributes in source.edges(data=True)
+    ]
+    settings = source.graph.get("settings")
+    graph = Graph() if settings is None else Graph().with_settings(**vars(settings))
+    return graph.extend(nodes, edges)
+
+
+def node_of(name: str, attributes: Mapping[str, Any], leaf: bool, library: Library) -> AbstractNode:
+    """The node behind the attributes of a networkx node."""
+    if isinstance(attributes.get("node"), AbstractNode):
+        return attributes["node"]
+    kind = attributes.get("kind", "ContinuousInput" if leaf else "ContinuousState")
+    fields = {key: value for key, value in attributes.items() if key != "kind"}
+    return library.node({"name": name, "kind": kind, "parameters": fields})
+
+
+def edge_of(
+    parent: str, child: str, attributes: Mapping[str, Any], target: AbstractNode, library: Library
+) -> AbstractCoupling:
+    """The coupling behind the attributes of a networkx edge."""
+    if isinstance(attributes.get("coupling"), AbstractCoupling):
+        return attributes["coupling"]
+    kind = attributes.get("kind", "value")
+    fields = {key: value for key, value in attributes.items() if key != "kind"}
+    if kind in WORDS:
+        kind = type(resolved(kind, target, child)).__name__
+    return library.edge({"parent": parent, "child": child, "coupling": kind, **fields})[2]

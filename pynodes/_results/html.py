@@ -1,0 +1,39 @@
+"""Trajectories as a small table for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pynodes._results.trajectories import Trajectories
+
+SHOWN = 30
+"""Larger networks show this many nodes, then say how many more there are."""
+
+
+def trajectories_to_html(beliefs: Trajectories) -> str:
+    """What every node believed at the end, and how surprised the inputs were."""
+    shape = np.shape(beliefs.status.alive)
+    if len(shape) != 1:
+        return f"<p>Trajectories of {len(beliefs)} nodes, shape {shape}</p>"
+    head = "".join(f"<th>{title}</th>" for title in ("node", "kind", "last mean", "last sd", "surprise"))
+    rows = "".join(row(beliefs, name) for name in beliefs.names[:SHOWN])
+    more = f"<p>... and {len(beliefs) - SHOWN} more</p>" if len(beliefs) > SHOWN else ""
+    total = float(np.sum(np.asarray(beliefs.surprise)))
+    title = f"{shape[0]} steps, total surprise {total:.6g} nats. {escape(beliefs.status.message)}"
+    return f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+
+def row(beliefs: Trajectories, name: str) -> str:
+    """One node's row."""
+    node = beliefs[name]
+    kind = type(beliefs.labels.graph.nodes[name]).__name__
+    mean, precision = np.asarray(node.mean)[-1], np.asarray(node.precision)[-1]
+    observed = "surprise" in node.fields
+    spread = "" if observed or not np.isfinite(precision) else f"{1 / np.sqrt(precision):.4g}"
+    surprise = f"{np.sum(np.asarray(node.surprise)):.6g}" if observed else ""
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (name, kind, f"{mean:.4g}", spread, surprise))
+    return f"<tr>{cells}</tr>"

@@ -1,0 +1,71 @@
+"""Chains of states, each the volatility parent of the one below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from pynodes._errors import GraphError
+from pynodes._typing import Scalar
+from pynodes.couplings import Volatility
+from pynodes.nodes import ContinuousState
+
+PerLevel: TypeAlias = Scalar | Sequence[Scalar]
+"""One value for all levels, or one per level, lowest first."""
+
+
+def per_level(name: str, values: PerLevel, count: int) -> list[Any]:
+    """A value for every level.
+
+    Raises
+    ------
+    GraphError
+        Another number of values than of levels.
+    """
+    if np.ndim(values) == 0 and not isinstance(values, Sequence):
+        return [values] * count
+    listed = list(values)  # type: ignore[arg-type]
+    if len(listed) != count:
+        raise GraphError(f"{name} has {len(listed)} values, but there are {count} of them to give, lowest first.")
+    return listed
+
+
+def extended(values: Sequence[float], count: int) -> list[float]:
+    """Default values for so many levels: the last one again for those above."""
+    return [*values, *[values[-1]] * count][:count]
+
+
+def checked_levels(levels: int, least: int) -> None:
+    """Refuse a number of levels that makes no model."""
+    if isinstance(levels, bool) or not isinstance(levels, int) or levels < least:
+        raise GraphError(f"levels must be a whole number of at least {least}, not {levels!r}.")
+
+
+def chain(
+    names: Sequence[str],
+    tonic_volatility: PerLevel,
+    initial_mean: PerLevel,
+    initial_precision: PerLevel,
+    strength: PerLevel,
+) -> tuple[dict[str, ContinuousState], list[tuple[str, str, Volatility]]]:
+    """States by name, lowest first, and the edges that make each the volatility parent of the last."""
+    count = len(names)
+    columns = zip(
+        names,
+        per_level("tonic_volatility", tonic_volatility, count),
+        per_level("initial_mean", initial_mean, count),
+        per_level("initial_precision", initial_precision, count),
+        strict=True,
+    )
+    nodes = {
+        name: ContinuousState(tonic_volatility=volatility, initial_mean=mean, initial_precision=precision)
+        for name, volatility, mean, precision in columns
+    }
+    strengths = per_level("volatility_strength", strength, count - 1)
+    edges = [
+        (parent, child, Volatility(strength=value))
+        for child, parent, value in zip(names, names[1:], strengths, strict=False)
+    ]
+    return nodes, edges

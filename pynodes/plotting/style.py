@@ -1,0 +1,34 @@
+"""Style: colours, line widths and sizes that all figures share.
+
+Colours are from the palette of Okabe and Ito (2008), which readers with any colour vision can tell apart.
+"""
+
+from __future__ import annotations
+
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+INK, GREY, PALE = "#222222", "#777777", "#DDDDDD"
+
+VALUE_COLOUR, VOLATILITY_COLOUR = BLUE, ORANGE
+"""Of the edges that move a mean, and of those that move a variance."""
+
+WIDTH = 7.0
+"""Inches: the text width of a journal page."""
+
+TEXT = 9.0
+"""Points: readable at that width."""
+
+RULES = {
+    "font.size": TEXT,
+    "axes.titlesize": TEXT,
+    "axes.labelsize": TEXT,
+    "xtick.labelsize": TEXT - 1,
+    "ytick.labelsize": TEXT - 1,
+    "legend.fontsize": TEXT - 1,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+"""matplotlib settings, applied to a figure while it is drawn and to nothing else."""
