@@ -43,7 +43,6 @@ from pynodes._runtime.network import Network as Network
 from pynodes._typing import Array as Array
 from pynodes._typing import Scalar as Scalar
 from pynodes.couplings import AbstractCoupling as AbstractCoupling
-from pynodes.couplings import AbstractValueCoupling as AbstractValueCoupling
 from pynodes.couplings import AbstractVolatilityCoupling as AbstractVolatilityCoupling
 from pynodes.couplings import Drift as Drift
 from pynodes.couplings import Noise as Noise

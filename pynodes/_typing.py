@@ -10,5 +10,8 @@ import numpy as np
 Array: TypeAlias = jax.Array
 """An array; its shape is said where it is used."""
 
-Scalar: TypeAlias = jax.Array | np.ndarray | np.floating | float
+AnyArray: TypeAlias = jax.Array | np.ndarray
+"""An array that may still be on the host."""
+
+Scalar: TypeAlias = jax.Array | float
 """One real number: plain, an array of shape (), or traced."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -50,7 +49,9 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
     sizes = [len(stack) for stack in stacks]
     couplings: list[Module] = []
     shapes: list[tuple[int, ...]] = []
-    down = [fed(g, sizes, edges_at, couplings, shapes) for g, edges_at in by_end(edges, sizes, "child")]
+    down = [
+        fed(g, sizes, edges_at, couplings, shapes) for g, edges_at in by_end(edges, sizes, "child")
+    ]
     up = [
         listening(g, sizes, edges_at, shapes, stacks) if stacks[g][0].learns else []
         for g, edges_at in by_end(edges, sizes, "parent")
@@ -76,7 +77,9 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
     return program, labels
 
 
-def by_end(edges: Sequence[Edge], sizes: Sequence[int], end: str) -> list[tuple[int, list[list[Edge]]]]:
+def by_end(
+    edges: Sequence[Edge], sizes: Sequence[int], end: str
+) -> list[tuple[int, list[list[Edge]]]]:
     """For every group its number and, for every node of it, the edges that end there."""
     found: list[list[list[Edge]]] = [[[] for _ in range(size)] for size in sizes]
     for edge in edges:
@@ -85,9 +88,7 @@ def by_end(edges: Sequence[Edge], sizes: Sequence[int], end: str) -> list[tuple[
     return list(enumerate(found))
 
 
-def sorted_out(
-    rows: Sequence[Sequence[Edge]], kind: Hashable
-) -> dict[Hashable, list[list[Edge]]]:
+def sorted_out(rows: Sequence[Sequence[Edge]], kind: Hashable) -> dict[Hashable, list[list[Edge]]]:
     """The edges of every node, apart by what ``kind`` says of them."""
     parts: dict[Hashable, list[list[Edge]]] = {}
     for position, row in enumerate(rows):
@@ -140,14 +141,21 @@ def listening(
         flat: list[Edge] = laid_out(parts, fan, some)
         ends, ends_index = selected([edge.child for edge in flat], sizes.__getitem__, shape)
         which, which_index = selected(
-            [edge.stack for edge in flat], lambda stack: int(np.prod(shapes[stack], dtype=int)), shape
+            [edge.stack for edge in flat],
+            lambda stack: int(np.prod(shapes[stack], dtype=int)),
+            shape,
         )
         volatile = isinstance(some.coupling, AbstractVolatilityCoupling)
-        settles = ends.sources if volatile and some.coupling.settles else ()
+        settles = ends.sources if settles_first(some.coupling) else ()
         bundle = Bundle(ends=ends, couplings=which, fan=fan, volatile=volatile, settles=settles)
         taken = shaped(present(parts, fan), shape)
         bundles.append((bundle, Wiring(ends=ends_index, couplings=which_index, present=taken)))
     return bundles
+
+
+def settles_first(coupling: AbstractCoupling) -> bool:
+    """Whether a coupling wants its child to hear its value parents again first."""
+    return isinstance(coupling, AbstractVolatilityCoupling) and coupling.settles
 
 
 def present(rows: Sequence[Sequence[Edge]], fan: int) -> np.ndarray | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Hashable
+from typing import TypeVar
 
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of
@@ -24,7 +25,10 @@ class Members:
     names: tuple[str, ...]
 
 
-def completed(module: Module, settings: Settings) -> Module:
+M = TypeVar("M", bound=Module)
+
+
+def completed(module: M, settings: Settings) -> M:
     """A node or coupling whose open choices have taken the graph's settings."""
     changes: dict[str, object] = {}
     for name in choices_of(module):
@@ -41,9 +45,7 @@ def structure(module: Module) -> Hashable:
     return (type(module), *(getattr(module, name) for name in choices_of(module)))
 
 
-def grouped(
-    graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]
-) -> list[Members]:
+def grouped(graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]) -> list[Members]:
     """Groups of equal level, structure and role, lowest level first.
 
     A node's role is the set of couplings through which it hears children, so that everyone in a
@@ -59,7 +61,7 @@ def grouped(
     degree: dict[str, int] = dict.fromkeys(nodes, 0)
     for (name, _), count in ports.items():
         degree[name] = max(degree[name], count)
-    members: dict[Hashable, list[str]] = {}
+    members: dict[tuple[int, Hashable, Hashable], list[str]] = {}
     for name, node in nodes.items():
         key = (levels[name], structure(node), frozenset(heard[name]))
         members.setdefault(key, []).append(name)

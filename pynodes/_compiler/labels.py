@@ -68,9 +68,13 @@ class Labels:
         found: dict[str, Address] = {}
         for name, node in self.graph.nodes.items():
             for field in parameters_of(node):
-                found[f"{name}.{field}"] = Address("nodes", self.nodes[name][0], field, self.nodes[name][1])
+                found[f"{name}.{field}"] = Address(
+                    "nodes", self.nodes[name][0], field, self.nodes[name][1]
+                )
         pairs = Counter((parent, child) for parent, child, _ in self.edges)
-        for (parent, child, coupling), place in zip(self.graph.edges, self.edges.values(), strict=True):
+        for (parent, child, coupling), place in zip(
+            self.graph.edges, self.edges.values(), strict=True
+        ):
             short, long = f"{parent}->{child}", f"{parent}->{child}.{type(coupling).__name__}"
             for field in parameters_of(coupling):
                 name = short if pairs[parent, child] == 1 else long
@@ -86,5 +90,7 @@ class Labels:
             A name that no parameter has.
         """
         if name not in self.parameters:
-            raise ParameterError(f"The network has no parameter {name!r}. {nearest(name, self.parameters)}")
+            raise ParameterError(
+                f"The network has no parameter {name!r}. {nearest(name, self.parameters)}"
+            )
         return self.parameters[name]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from graphlib import CycleError, TopologicalSorter
 
 from pynodes._graph.graph import Graph
-from pynodes.couplings import AbstractValueCoupling, AbstractVolatilityCoupling
+from pynodes.couplings import AbstractVolatilityCoupling
 
 
 def levels_of(graph: Graph) -> dict[str, int]:
@@ -37,7 +38,7 @@ def settled_first(graph: Graph) -> dict[str, set[str]]:
     """For every parent through a settling coupling, the value parents of its children."""
     value_parents: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:
-        if isinstance(coupling, AbstractValueCoupling):
+        if not isinstance(coupling, AbstractVolatilityCoupling):
             value_parents.setdefault(child, set()).add(parent)
     first: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:
@@ -48,6 +49,6 @@ def settled_first(graph: Graph) -> dict[str, set[str]]:
 
 def loosen(first: dict[str, set[str]], cycle: list[str]) -> None:
     """Drop the wishes of order that take part in a cycle; there is one, since the graph has none."""
-    for before, after in zip(cycle, cycle[1:], strict=False):
+    for before, after in itertools.pairwise(cycle):
         first.get(after, set()).discard(before)
         first.get(before, set()).discard(after)

@@ -93,8 +93,9 @@ class Schedule:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        same = isinstance(other, Schedule) and hash(self) == hash(other)
-        return same and (self.groups, self.stacks) == (other.groups, other.stacks)
+        if not isinstance(other, Schedule) or hash(self) != hash(other):
+            return False
+        return (self.groups, self.stacks) == (other.groups, other.stacks)
 
     @property
     def upward(self) -> range:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pynodes._compiler.schedule import Selection
 from pynodes._core.modules import Module
-from pynodes._typing import Array
+from pynodes._typing import AnyArray
 
 
 class Wiring(Module):
@@ -27,9 +27,9 @@ class Wiring(Module):
         Whether a place is taken.
     """
 
-    ends: Array | None = None
-    couplings: Array | None = None
-    present: Array | None = None
+    ends: AnyArray | None = None
+    couplings: AnyArray | None = None
+    present: AnyArray | None = None
 
 
 def places(size: int, fan: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -32,6 +33,10 @@ class Spread(Module):
     bounded: Array
 
 
+PREDICTED: Any = None
+"""Default of the fields that are there once a belief has been predicted."""
+
+
 class Gaussian(Module):
     """A belief summarised by a mean and a variance, with the prediction it came from.
 
@@ -56,11 +61,11 @@ class Gaussian(Module):
 
     mean: Array
     variance: Array
-    predicted_mean: Array | None = None
-    predicted_variance: Array | None = None
-    conditional_variance: Array | None = None
-    interval: Array | None = None
-    spread: Spread | None = None
+    predicted_mean: Array = PREDICTED
+    predicted_variance: Array = PREDICTED
+    conditional_variance: Array = PREDICTED
+    interval: Scalar | None = None
+    spread: Spread = PREDICTED
     origin_mean: Array | None = None
     origin_variance: Array | None = None
     averaged: bool = choice(True)
@@ -93,12 +98,14 @@ class Gaussian(Module):
         variance: Array | None = None,
         precision: Array | None = None,
         conditional_variance: Array | None = None,
-        interval: Array | None = None,
-        spread: Spread | None = None,
+        interval: Scalar | None = None,
+        spread: Spread = PREDICTED,
         averaged: bool = True,
     ) -> Gaussian:
         """The prediction that follows from this belief; give its variance or its precision."""
         if variance is None:
+            if precision is None:
+                raise TypeError("predicted() needs a variance or a precision")
             variance = 1 / precision
         return Gaussian(
             mean=mean,
@@ -126,9 +133,7 @@ class Gaussian(Module):
 
     def settled(self, origin_mean: Array, origin_variance: Array) -> Gaussian:
         """The same belief, knowing better where it moved from."""
-        return dataclasses.replace(
-            self, origin_mean=origin_mean, origin_variance=origin_variance
-        )
+        return dataclasses.replace(self, origin_mean=origin_mean, origin_variance=origin_variance)
 
     def held(self, informed: Array) -> Gaussian:
         """The posterior where evidence arrived, the prediction elsewhere."""
@@ -152,17 +157,17 @@ class Gaussian(Module):
 
     def as_prediction(self) -> Gaussian:
         """The current belief in the place of the prediction: what it would say to its children now."""
-        return dataclasses.replace(
-            self, predicted_mean=self.mean, predicted_variance=self.variance
-        )
+        return dataclasses.replace(self, predicted_mean=self.mean, predicted_variance=self.variance)
 
     def resting(self, state: Gaussian) -> Gaussian:
         """A remembered belief as if it had just been predicted so."""
-        return dataclasses.replace(state.predicted(state.mean, variance=state.variance), spread=self.spread)
+        return dataclasses.replace(
+            state.predicted(state.mean, variance=state.variance), spread=self.spread
+        )
 
     def overgrown(self) -> Array:
         """Whether the log growth of the node's variance reached its bound."""
-        return jnp.array(False) if self.spread is None else self.spread.bounded
+        return jnp.array(False) if self.spread is PREDICTED else self.spread.bounded
 
     def healthy(self) -> Array:
         """Whether the belief is one: finite, and of positive precision."""
@@ -171,7 +176,7 @@ class Gaussian(Module):
     @property
     def squared_move(self) -> Array:
         """Expected squared distance between where the node is and where it moved from."""
-        if self.origin_mean is None:
+        if self.origin_mean is None or self.origin_variance is None:
             return self.variance + (self.mean - self.predicted_mean) ** 2
         return self.variance + (self.mean - self.origin_mean) ** 2 + self.origin_variance
 

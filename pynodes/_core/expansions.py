@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ class Heard(Module):
 
     value: Evidence | None = None
     volatility: VolatilityMessage | None = None
-    support: Array | None = None
+    support: Any = None
 
 
 def total(terms: Array, message: VolatilityMessage) -> Array:
@@ -50,8 +51,8 @@ def at_each(x: Array, message: VolatilityMessage) -> Array:
     return x if jnp.ndim(message.strength) == 0 else x[..., None]
 
 
-def after_value(belief: Gaussian, heard: Heard) -> tuple[Array, Array]:
-    """Variance once the value children are heard, and their pull on the mean."""
+def after_value(belief: Gaussian, heard: Heard) -> tuple[Array, Array | None]:
+    """Variance once the value children are heard, and their pull on the mean if there are any."""
     if heard.value is None:
         return belief.predicted_variance, None
     variance = belief.predicted_variance
@@ -77,7 +78,7 @@ class AbstractExpansion(abc.ABC):
 
     @abc.abstractmethod
     def volatile(
-        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+        self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         """Posterior mean and variance.
 
@@ -86,7 +87,7 @@ class AbstractExpansion(abc.ABC):
         point
             The predicted mean, where the value evidence was taken.
         variance, pull
-            Variance after, and gradient of, the value evidence.
+            Variance after, and gradient of, the value evidence; no pull without value children.
         message
             What the volatility children say.
         """
@@ -101,7 +102,7 @@ class Standard(AbstractExpansion):
     """
 
     def volatile(
-        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+        self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         evidence = message.predicted()
         posterior = variance * reciprocal(1 + variance * total(evidence.curvature, message))
@@ -117,7 +118,7 @@ class Enhanced(AbstractExpansion):
     """
 
     def volatile(
-        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+        self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         mean = moved(point, variance, pull, total(message.predicted().gradient, message))
         curvature = message.known(at_each(mean, message)).curvature
@@ -138,24 +139,26 @@ class Unbounded(AbstractExpansion):
     """
 
     def volatile(
-        self, point: Array, variance: Array, pull: Array, message: VolatilityMessage
+        self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         precision, prior_mean = reciprocal(variance), moved(point, variance, pull)
-        growth = message.growth_at(at_each(point, message))
-        first = seam(self.first(point, precision, pull, message, growth))
-        second = seam(self.second(prior_mean, precision, message))
-        usable = jnp.isfinite(second[0]) & jnp.isfinite(second[1])
-        second = (jnp.where(usable, second[0], first[0]), jnp.where(usable, second[1], first[1]))
-        weight = seam(self.weight(prior_mean, precision, message, first[0], second[0]))
-        gap = second[0] - first[0]
-        mixed = first[1] + weight * (second[1] - first[1]) + weight * (1 - weight) * gap**2
-        return first[0] + weight * gap, jnp.where(precision > 0, mixed, variance)
+        mean, spread = seam(self.first(point, precision, pull, message))
+        far_mean, far_spread = seam(self.second(prior_mean, precision, message))
+        usable = jnp.isfinite(far_mean) & jnp.isfinite(far_spread)
+        far_mean, far_spread = (
+            jnp.where(usable, far_mean, mean),
+            jnp.where(usable, far_spread, spread),
+        )
+        weight = seam(self.weight(prior_mean, precision, message, mean, far_mean))
+        gap = far_mean - mean
+        mixed = spread + weight * (far_spread - spread) + weight * (1 - weight) * gap**2
+        return mean + weight * gap, jnp.where(precision > 0, mixed, variance)
 
     def first(
-        self, point: Array, precision: Array, pull: Array, message: VolatilityMessage, growth: Array
+        self, point: Array, precision: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         """Mean and variance expanded at the prediction."""
-        share, _ = message.share_and_error(growth)
+        share, _ = message.share_and_error(message.growth_at(at_each(point, message)))
         error = message.squared_move * reciprocal(message.variance) - 1
         curvature = 0.5 * message.strength**2 * share * (1 - share)
         variance = reciprocal(precision + total(curvature, message))

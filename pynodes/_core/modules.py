@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any, dataclass_transform
 
 import jax
 import numpy as np
 
+from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError, nearest
 
 
@@ -47,9 +50,8 @@ def choice(default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"static": True})
 
 
-@dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(parameter, choice)
-)
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Module:
     """Base of everything that holds numbers: a subclass becomes a frozen dataclass and a pytree.
 
@@ -57,9 +59,14 @@ class Module:
     subtree. Fields are given by name only.
     """
 
+    # JAX compares the structures of two dataclasses by their static fields, not by their classes (seen
+    # in 0.10 and 0.12), and could take the compiled code of one kind for another's. So the class is one.
+    _class: type | None = choice(None)  # noqa: RUF009
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+        cls.__init__ = by_name(cls, cls.__init__)
         fields = dataclasses.fields(cls)
         static = [field.name for field in fields if field.metadata.get("static")]
         leaves = [field.name for field in fields if not field.metadata.get("static")]
@@ -69,9 +76,30 @@ class Module:
         shown = (
             f"{field.name}={short(getattr(self, field.name))}"
             for field in dataclasses.fields(self)
-            if not is_default(getattr(self, field.name), field.default)
+            if field.name != "_class" and not is_default(getattr(self, field.name), field.default)
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that names the fields it does not know, and the nearest one it does."""
+    known = [field.name for field in dataclasses.fields(cls) if field.name != "_class"]
+
+    @functools.wraps(init)
+    def named(self: Module, *args: Any, **values: Any) -> None:
+        if args:
+            raise ParameterError(
+                f"{cls.__name__} takes its fields by name, as in "
+                f"{cls.__name__}({known[0] if known else 'name'}=...)."
+            )
+        for name in values:
+            if name not in known and name != "_class":
+                raise ParameterError(
+                    f"{cls.__name__} has no parameter {name!r}. {nearest(name, known)}"
+                )
+        init(self, **{**values, "_class": cls})
+
+    return named
 
 
 def parameters_of(module: Module | type[Module]) -> dict[str, dict[str, Any]]:
@@ -85,21 +113,8 @@ def parameters_of(module: Module | type[Module]) -> dict[str, dict[str, Any]]:
 
 def choices_of(module: Module | type[Module]) -> list[str]:
     """Names of the static fields of a module."""
-    return [field.name for field in dataclasses.fields(module) if field.metadata.get("static")]
-
-
-def checked_names(cls: type[Module], names: Any) -> None:
-    """Refuse fields that a module does not have.
-
-    Raises
-    ------
-    ParameterError
-        The first unknown name, with the nearest known one.
-    """
-    known = [field.name for field in dataclasses.fields(cls)]
-    for name in names:
-        if name not in known:
-            raise ParameterError(f"{cls.__name__} has no parameter {name!r}. {nearest(name, known)}")
+    static = [field.name for field in dataclasses.fields(module) if field.metadata.get("static")]
+    return [name for name in static if name != "_class"]
 
 
 def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> None:
@@ -110,14 +125,15 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
     ParameterError
         Not a real number, of the wrong shape, not finite, or outside its range.
     """
-    if isinstance(value, jax.core.Tracer):
+    if traced(value):
         return
     real = isinstance(value, numbers.Real | np.ndarray | jax.Array) and not isinstance(value, bool)
     if not real or np.asarray(value).dtype.kind not in "fiu":
         raise ParameterError(f"{owner}: {name} must be a real number, not {value!r}.")
-    if np.ndim(value):
+    shape = np.asarray(value).shape
+    if shape:
         raise ParameterError(
-            f"{owner}: {name} must be one number, not an array of shape {np.shape(value)}. To run many "
+            f"{owner}: {name} must be one number, not an array of shape {shape}. To run many "
             "values at once, use jax.vmap over network.replace."
         )
     low, high = spec["bounds"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 from jax import lax
 
-Values = TypeVar("Values")
-
 
 @jax.custom_jvp
-def seam(values: Values) -> Values:
+def seam(values: Any) -> Any:
     """The same values; their tangents are materialised.
 
     XLA's CPU compiler fuses cheap arithmetic into whoever uses it. A long chain of it with several

@@ -89,7 +89,9 @@ def mode_for_many(precision: Array, strength: Array, log_ratio: Array) -> Array:
     return shift
 
 
-def _slope(shift: Array, precision: Array, strength: Array, log_ratio: Array):
+def _slope(
+    shift: Array, precision: Array, strength: Array, log_ratio: Array
+) -> tuple[Array, Array]:
     """First derivative of the log posterior at a shift, and minus its second."""
     ratio = jnp.exp(log_ratio - strength * shift[..., None])
     pull = jnp.sum(0.5 * strength * (ratio - 1), axis=-1) - precision * shift
@@ -106,7 +108,11 @@ def _solved(precision: Array, strength: Array, log_ratio: Array) -> Array:
         spring = precision * shift
         up = floor + jnp.maximum(-spring, 0) + jnp.sum(jnp.where(upward, force, rest), axis=-1)
         down = floor + jnp.maximum(spring, 0) + jnp.sum(jnp.where(upward, rest, force), axis=-1)
-        d_up = jnp.where(shift < 0, precision, 0) + jnp.sum(jnp.where(upward, force * strength, 0), -1)
-        d_down = jnp.where(shift < 0, 0, precision) - jnp.sum(jnp.where(upward, 0, force * strength), -1)
+        d_up = jnp.where(shift < 0, precision, 0) + jnp.sum(
+            jnp.where(upward, force * strength, 0), -1
+        )
+        d_down = jnp.where(shift < 0, 0, precision) - jnp.sum(
+            jnp.where(upward, 0, force * strength), -1
+        )
         shift = shift + jnp.log(up / down) / (d_up / up + d_down / down)
     return shift

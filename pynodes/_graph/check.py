@@ -29,7 +29,9 @@ def check_name(name: object) -> None:
         raise GraphError(f"A node's name must be a non-empty text, not {name!r}.")
     for mark in RESERVED:
         if mark in name:
-            raise GraphError(f"The name {name!r} contains {mark!r}, which addresses of parameters use.")
+            raise GraphError(
+                f"The name {name!r} contains {mark!r}, which addresses of parameters use."
+            )
 
 
 def check_node(name: str, node: object) -> None:
@@ -37,7 +39,9 @@ def check_node(name: str, node: object) -> None:
     if inspect.isclass(node) and issubclass(node, AbstractNode):
         raise GraphError(f"{name!r} was given the class {node.__name__}; write {node.__name__}().")
     if not isinstance(node, AbstractNode):
-        raise GraphError(f"{name!r} must be a node such as pynodes.ContinuousState(), not {node!r}.")
+        raise GraphError(
+            f"{name!r} must be a node such as pynodes.ContinuousState(), not {node!r}."
+        )
     for field, spec in parameters_of(node).items():
         checked_value(f"{type(node).__name__} {name!r}", field, getattr(node, field), spec)
 
@@ -119,7 +123,10 @@ def trace(came: Mapping[str, str | None], end: str) -> list[str]:
 def cycle_message(path: list[str]) -> str:
     """A cycle in words, from the way down that the new edge would close."""
     around = " -> ".join([*path, path[0]])
-    return f"{path[0]!r} would be its own ancestor: {around}. Belief propagation needs a graph without cycles."
+    return (
+        f"{path[0]!r} would be its own ancestor: {around}. "
+        "Belief propagation needs a graph without cycles."
+    )
 
 
 def check_whole(nodes: Mapping[str, AbstractNode]) -> None:
@@ -128,7 +135,9 @@ def check_whole(nodes: Mapping[str, AbstractNode]) -> None:
         raise GraphError("The graph has no nodes. Add some with graph.add(name=kind(...)).")
 
 
-def check_edges(edges: Mapping[tuple[str, str, str], AbstractCoupling], key: tuple[str, str, str]) -> None:
+def check_edges(
+    edges: Mapping[tuple[str, str, str], AbstractCoupling], key: tuple[str, str, str]
+) -> None:
     """One coupling of a kind between two nodes."""
     if key in edges:
         parent, child, inlet = key

@@ -42,7 +42,11 @@ def node_to_dict(name: str, node: AbstractNode) -> dict[str, Any]:
     entry["parameters"] = {k: v for k, v in values.items() if not k.startswith(INITIAL)}
     initial = {k.removeprefix(INITIAL): v for k, v in values.items() if k.startswith(INITIAL)}
     choices = choices_to_dict(node, skip=())
-    return entry | ({"initial": initial} if initial else {}) | ({"choices": choices} if choices else {})
+    return (
+        entry
+        | ({"initial": initial} if initial else {})
+        | ({"choices": choices} if choices else {})
+    )
 
 
 def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[str, Any]:
@@ -66,7 +70,9 @@ def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def from_dict(data: Mapping[str, Any], kinds: Kinds = (), functions: Mapping[str, Any] | None = None) -> Graph:
+def from_dict(
+    data: Mapping[str, Any], kinds: Kinds = (), functions: Mapping[str, Any] | None = None
+) -> Graph:
     """A graph from the dictionary that :func:`to_dict` writes.
 
     Raises

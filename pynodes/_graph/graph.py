@@ -86,7 +86,9 @@ class Graph:
         check.check_known(name, self._nodes)
         return list(dict.fromkeys(self._children.get(name, ())))
 
-    def add(self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode) -> Graph:
+    def add(
+        self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode
+    ) -> Graph:
         """A graph with more nodes.
 
         Parameters
@@ -246,7 +248,11 @@ class Graph:
 
     @classmethod
     def from_dict(
-        cls, data: Mapping[str, Any], *, kinds: Kinds = (), functions: Mapping[str, Any] | None = None
+        cls,
+        data: Mapping[str, Any],
+        *,
+        kinds: Kinds = (),
+        functions: Mapping[str, Any] | None = None,
     ) -> Graph:
         """A graph from the dictionary that :meth:`to_dict` writes.
 
@@ -340,8 +346,9 @@ class Graph:
         return name in self._nodes
 
     def __repr__(self) -> str:
-        nodes, edges = len(self._nodes), len(self._edges)
-        return f"Graph({nodes} {'node' if nodes == 1 else 'nodes'}, {edges} {'edge' if edges == 1 else 'edges'})"
+        from pynodes._graph.summary import counted
+
+        return f"Graph({counted(len(self._nodes), 'node')}, {counted(len(self._edges), 'edge')})"
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.summary())}</pre>"

@@ -64,10 +64,13 @@ class Library:
         kind = required(entry, "kind", "A node")
         if kind not in self.nodes:
             raise FormatError(
-                f"{entry['name']!r} is of kind {kind!r}, which is not known here. {nearest(kind, self.nodes)} "
+                f"{entry['name']!r} is of kind {kind!r}, which is not known here. "
+                f"{nearest(kind, self.nodes)} "
                 "A kind of your own is named in kinds=[...]."
             )
-        reject(entry, ("name", "kind", "parameters", "initial", "choices"), f"Node {entry['name']!r}")
+        reject(
+            entry, ("name", "kind", "parameters", "initial", "choices"), f"Node {entry['name']!r}"
+        )
         fields = dict(entry.get("parameters", {}))
         fields |= {INITIAL + key: value for key, value in entry.get("initial", {}).items()}
         fields |= {k: self.chosen(k, v) for k, v in entry.get("choices", {}).items()}
@@ -84,8 +87,14 @@ class Library:
             )
         cls = self.couplings[kind]
         own_fields = [*parameters_of(cls), *(["function"] if "function" in choices_of(cls) else [])]
-        reject(entry, ("parent", "child", "coupling", "choices", *own_fields), f"Edge {parent}->{child}")
-        fields = {key: entry[key] for key in own_fields if key in entry} | dict(entry.get("choices", {}))
+        reject(
+            entry,
+            ("parent", "child", "coupling", "choices", *own_fields),
+            f"Edge {parent}->{child}",
+        )
+        fields = {key: entry[key] for key in own_fields if key in entry} | dict(
+            entry.get("choices", {})
+        )
         if isinstance(fields.get("function"), str) and fields["function"] in self.functions:
             fields["function"] = self.functions[fields["function"]]
         return parent, child, cls(**fields)

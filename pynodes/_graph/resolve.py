@@ -7,8 +7,6 @@ import inspect
 from pynodes._errors import CouplingError, listed
 from pynodes.couplings import (
     AbstractCoupling,
-    AbstractValueCoupling,
-    AbstractVolatilityCoupling,
     Drift,
     Noise,
     Observation,
@@ -17,14 +15,11 @@ from pynodes.couplings import (
 )
 from pynodes.nodes import AbstractNode
 
-WORDS: dict[str, type[AbstractCoupling]] = {
-    "value": AbstractValueCoupling,
-    "volatility": AbstractVolatilityCoupling,
+WORDS: dict[str, tuple[type[AbstractCoupling], ...]] = {
+    "value": (Drift, Observation, Probability),
+    "volatility": (Volatility, Noise),
 }
-"""The two families that the literature speaks of."""
-
-USUAL = (Drift, Observation, Probability, Volatility, Noise)
-"""The couplings that a word may stand for."""
+"""The two families that the literature speaks of, and the couplings they may stand for."""
 
 
 def resolved(coupling: object, child: AbstractNode, child_name: str) -> AbstractCoupling:
@@ -54,16 +49,16 @@ def resolved(coupling: object, child: AbstractNode, child_name: str) -> Abstract
 
 
 def suitable(
-    child: AbstractNode, family: type[AbstractCoupling] = AbstractCoupling
+    child: AbstractNode, family: tuple[type[AbstractCoupling], ...]
 ) -> list[type[AbstractCoupling]]:
-    """The usual couplings of a family that feed an inlet of this child, its first inlets first."""
-    fitting = [c for c in USUAL if c.inlet in child.inlets and issubclass(c, family)]
+    """The couplings of a family that feed an inlet of this child, its first inlets first."""
+    fitting = [coupling for coupling in family if coupling.inlet in child.inlets]
     return sorted(fitting, key=lambda c: child.inlets.index(c.inlet))
 
 
 def advice(child: AbstractNode) -> str:
     """How to couple into this child: the end of a message."""
-    known = suitable(child)
+    known = suitable(child, sum(WORDS.values(), ()))
     if known:
         return f". Couple it with {listed(c.__name__ for c in known).replace(chr(39), '')}."
     if child.inlets:

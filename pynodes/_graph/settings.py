@@ -58,8 +58,9 @@ def expansion_of(expansion: AbstractExpansion | str) -> AbstractExpansion:
     raise GraphError(f"No expansion is named {expansion!r}. {nearest(expansion, EXPANSIONS)}")
 
 
-def name_of(expansion: AbstractExpansion) -> str:
+def name_of(expansion: AbstractExpansion | str) -> str:
     """The name under which an expansion is written down: its own, or its class's."""
+    expansion = expansion_of(expansion)
     for name, known in EXPANSIONS.items():
         if expansion == known:
             return name

@@ -27,7 +27,10 @@ def summary(graph: Graph) -> str:
     ]
     rows = [row(graph, name) for name in list(graph.nodes)[:SHOWN]]
     widths = [max((len(line[i]) for line in rows), default=0) for i in range(3)]
-    lines += ["  ".join(cell.ljust(width) for cell, width in zip(r, [*widths, 0], strict=True)).rstrip() for r in rows]
+    lines += [
+        "  ".join(cell.ljust(width) for cell, width in zip(r, [*widths, 0], strict=True)).rstrip()
+        for r in rows
+    ]
     if len(graph.nodes) > SHOWN:
         lines.append(f"... and {len(graph.nodes) - SHOWN} more")
     return "\n".join(lines)

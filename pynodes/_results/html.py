@@ -19,12 +19,15 @@ def trajectories_to_html(beliefs: Trajectories) -> str:
     shape = np.shape(beliefs.status.alive)
     if len(shape) != 1:
         return f"<p>Trajectories of {len(beliefs)} nodes, shape {shape}</p>"
-    head = "".join(f"<th>{title}</th>" for title in ("node", "kind", "last mean", "last sd", "surprise"))
+    head = "".join(
+        f"<th>{title}</th>" for title in ("node", "kind", "last mean", "last sd", "surprise")
+    )
     rows = "".join(row(beliefs, name) for name in beliefs.names[:SHOWN])
     more = f"<p>... and {len(beliefs) - SHOWN} more</p>" if len(beliefs) > SHOWN else ""
     total = float(np.sum(np.asarray(beliefs.surprise)))
     title = f"{shape[0]} steps, total surprise {total:.6g} nats. {escape(beliefs.status.message)}"
-    return f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+    table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f"<table><caption>{title}</caption>{table}</table>{more}"
 
 
 def row(beliefs: Trajectories, name: str) -> str:
@@ -35,5 +38,7 @@ def row(beliefs: Trajectories, name: str) -> str:
     observed = "surprise" in node.fields
     spread = "" if observed or not np.isfinite(precision) else f"{1 / np.sqrt(precision):.4g}"
     surprise = f"{np.sum(np.asarray(node.surprise)):.6g}" if observed else ""
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (name, kind, f"{mean:.4g}", spread, surprise))
+    cells = "".join(
+        f"<td>{escape(cell)}</td>" for cell in (name, kind, f"{mean:.4g}", spread, surprise)
+    )
     return f"<tr>{cells}</tr>"

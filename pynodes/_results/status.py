@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.growth import LIMIT
 from pynodes._core.modules import Module, choice
+from pynodes._core.tracing import traced
 from pynodes._errors import FilterError, listed
 from pynodes._typing import Array
 
@@ -67,13 +67,15 @@ class Status(Module):
         who = f"of {listed(self.nodes)} " if self.explain else ""
         if np.all(self.alive):
             return (
-                f"The log growth of variance {who}exceeded {LIMIT:g} at step {step} and was bounded. Its volatility, "
-                "or that of a volatility parent, is far outside any plausible range: lower tonic_volatility."
+                f"The log growth of variance {who}exceeded {LIMIT:g} at step {step} and was bounded. Its "
+                "volatility, or that of a volatility parent, is far outside any plausible range: lower "
+                "tonic_volatility."
             )
         return (
-            f"The precision {who}fell to zero or below at step {step}. The expansion of the evidence around the "
-            "prediction does not hold there. With the 'standard' expansion, use 'enhanced' or 'unbounded'; with a "
-            "nonlinear value coupling, lower its strength or the tonic_volatility of the parent."
+            f"The precision {who}fell to zero or below at step {step}. The expansion of the evidence around "
+            "the prediction does not hold there. With the 'standard' expansion, use 'enhanced' or "
+            "'unbounded'; with a nonlinear value coupling, lower its strength or the tonic_volatility of "
+            "the parent."
         )
 
     def check(self) -> None:
@@ -88,10 +90,12 @@ class Status(Module):
             raise FilterError(self.message)
 
     def __repr__(self) -> str:
-        if isinstance(self.alive, jax.core.Tracer) or np.ndim(self.alive) > 1:
+        if traced(self.alive) or np.ndim(self.alive) > 1:
             return "Status(of several runs)"
         return f"Status({self.message!r})"
 
     def _plain(self) -> None:
-        if isinstance(self.alive, jax.core.Tracer) or np.ndim(self.alive) > 1:
-            raise ValueError("This status covers several runs: read .ok, .alive and .bounded instead.")
+        if traced(self.alive) or np.ndim(self.alive) > 1:
+            raise ValueError(
+                "This status covers several runs: read .ok, .alive and .bounded instead."
+            )

@@ -30,7 +30,9 @@ def to_pandas(beliefs: Trajectories) -> pandas.DataFrame:
     """A row per step, a column per node and field."""
     pd = extra("pandas")
     if np.ndim(beliefs.status.alive) != 1:
-        raise FieldError("A table holds one run. For a batch use to_xarray(dims=...), or index the batch.")
+        raise FieldError(
+            "A table holds one run. For a batch use to_xarray(dims=...), or index the batch."
+        )
     table = pd.DataFrame(columns(beliefs))
     table.index.name = "step"
     return table
@@ -41,7 +43,9 @@ def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
     xr = extra("xarray")
     batch = np.ndim(beliefs.status.alive) - 1
     if len(dims) != batch:
-        raise FieldError(f"The runs have {batch} batch dimensions, but dims names {len(dims)}: {dims}.")
+        raise FieldError(
+            f"The runs have {batch} batch dimensions, but dims names {len(dims)}: {dims}."
+        )
     fields: dict[str, dict[str, Any]] = {}
     for name in beliefs:
         for field in beliefs[name].fields:

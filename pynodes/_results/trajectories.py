@@ -37,7 +37,7 @@ class Trajectories(Module):
     kept: tuple[tuple[int, tuple[int, ...] | None], ...] = choice()
     records: dict[int, dict[str, Array]]
     surprises: dict[int, Array]
-    observed: dict[int, Array]
+    observed: dict[int, Any]
     final: State
     status: Status
 
@@ -63,7 +63,9 @@ class Trajectories(Module):
     def __getitem__(self, name: str) -> NodeBeliefs:
         self.labels.place(name)
         if self._column(name) is None:
-            raise FieldError(f"The beliefs of {name!r} were not kept, only those of {listed(self.names)}.")
+            raise FieldError(
+                f"The beliefs of {name!r} were not kept, only those of {listed(self.names)}."
+            )
         return NodeBeliefs(self, name)
 
     def __iter__(self) -> Iterator[str]:
@@ -206,17 +208,22 @@ class NodeBeliefs:
     def _field(self, field: str) -> Array:
         fields = self._recorded()
         if self._observed():
-            fields = fields | {"surprise": self._own(self._trajectories.surprises), "observed": self._mask()}
+            fields = fields | {
+                "surprise": self._own(self._trajectories.surprises),
+                "observed": self._mask(),
+            }
         if field not in fields and self._has_parents():
             fields = fields | self._errors()
         if field in fields:
             return jnp.asarray(fields[field])
         if field in ("value_error", "volatility_error") and not self._has_parents():
-            raise FieldError(f"{self._name!r} has no parents, so it has no {field}: nothing would hear it.")
+            raise FieldError(
+                f"{self._name!r} has no parents, so it has no {field}: nothing would hear it."
+            )
         raise FieldError(f"{self._name!r} has no field {field!r}. {nearest(field, self.fields)}")
 
     def _own(self, groups: dict[int, Array]) -> Array:
-        """This node's part of what is kept by group."""
+        """The node's part of what is kept by group."""
         group, position = self._trajectories.labels.nodes[self._name]
         single = len(self._trajectories.labels.groups[group]) == 1
         return groups[group] if single else groups[group][..., position]

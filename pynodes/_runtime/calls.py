@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.program import Program
+from pynodes._core.tracing import traced
 from pynodes._runtime import filter as loops
 from pynodes._runtime import sweeps
 from pynodes._runtime.derivatives import total_surprise
@@ -45,28 +45,36 @@ def _careful(program: Program, feed: Feed, state: State | None, kept: Kept) -> R
 @jax.jit
 def _surprise(program: Parcel | Program, feed: Feed, state: State | None) -> Array:
     """The total surprise."""
-    return total_surprise(program.opened() if isinstance(program, Parcel) else program, feed, state)
+    whole = program.opened() if isinstance(program, Parcel) else program
+    return total_surprise(whole, feed, state)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calls:
-    """The compiled calls of one program, with its numbers ready on the device."""
+    """The compiled calls of one program.
+
+    Attributes
+    ----------
+    program
+        The program.
+    parcel
+        Its numbers packed and on the device; None if they are traced.
+    """
 
     program: Program
-    plain: bool
     parcel: Parcel | None
 
     @classmethod
     def of(cls, program: Program) -> Calls:
         """The calls of a program, in the floating-point precision of the moment."""
-        if is_traced(program):
-            return cls(program, False, None)
+        if traced(program):
+            return cls(program, None)
         leaves = jax.tree.map(np.asarray, program)
-        return cls(program, True, jax.device_put(Parcel.of(leaves, 0, np.stack)))
+        return cls(program, jax.device_put(Parcel.of(leaves, 0, np.stack)))
 
     def filter(self, feed: Feed, state: State | None, kept: Kept) -> Run:
         """A run whose records and state are held where steps did not count."""
-        if self.plain and feed.series.frozen is None and not is_traced((feed, state)):
+        if self.parcel is not None and feed.series.frozen is None and not traced((feed, state)):
             run = _swift(self.parcel, feed, state, kept).on_host()
             if run.alive[-1]:
                 return run
@@ -74,10 +82,6 @@ class Calls:
 
     def surprise(self, feed: Feed, state: State | None) -> Array:
         """The total surprise."""
-        plain = self.plain and not is_traced((feed, state))
-        return _surprise(self.parcel if plain else self.program, feed, state)
-
-
-def is_traced(tree: Any) -> bool:
-    """Whether any leaf of a tree is known only while tracing."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+        if self.parcel is None or traced((feed, state)):
+            return _surprise(self.program, feed, state)
+        return _surprise(self.parcel, feed, state)

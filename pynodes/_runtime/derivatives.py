@@ -72,7 +72,9 @@ def forward(
     return guarded(total, alive), jnp.dot(slopes, jnp.concatenate([jnp.ravel(a) for a in along]))
 
 
-def gradient_of(outcome: Outcome) -> Callable[[list[Array], list[Array]], tuple[Array, Array, Array]]:
+def gradient_of(
+    outcome: Outcome,
+) -> Callable[[list[Array], list[Array]], tuple[Array, Array, Array]]:
     """Total, health and gradient of an outcome; over a batch, tangents come before the batch.
 
     Left to itself ``vmap`` would put the batch first and the few tangents last, where a loop over
@@ -90,7 +92,9 @@ def gradient_of(outcome: Outcome) -> Callable[[list[Array], list[Array]], tuple[
             return plain(at, fixed), (False, False, False)
         axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, batched)
         whole = jax.vmap(outcome, in_axes=tuple(axes), axis_size=size)
-        one = [leaf[0] if is_batched else leaf for leaf, is_batched in zip(at, batched[0], strict=True)]
+        one = [
+            leaf[0] if is_batched else leaf for leaf, is_batched in zip(at, batched[0], strict=True)
+        ]
         total, alive, slopes = pushed(lambda at: whole(at, fixed), at, one)
         return (total, alive, jnp.moveaxis(slopes, 0, -1)), (True, True, True)
 
@@ -103,7 +107,10 @@ def pushed(
     """An outcome and its derivatives along a unit of every number in ``one``, which ``at`` may batch."""
 
     def along(unit: list[Array]) -> tuple[Array, Array, Array]:
-        spread = [jnp.broadcast_to(direction, jnp.shape(leaf)) for direction, leaf in zip(unit, at, strict=True)]
+        spread = [
+            jnp.broadcast_to(direction, jnp.shape(leaf))
+            for direction, leaf in zip(unit, at, strict=True)
+        ]
         total, slope, alive = jax.jvp(outcome, (at,), (spread,), has_aux=True)
         return total, alive, slope
 

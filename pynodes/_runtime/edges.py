@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ from pynodes._compiler.wiring import Wiring, places
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import Heard
 from pynodes._core.messages import Evidence, VolatilityMessage
-from pynodes._typing import Array
+from pynodes._runtime.groupwise import each
+from pynodes._typing import Array, Scalar
 
 Beliefs = dict[int, Gaussian]
 """Belief of every group, by its number."""
@@ -23,7 +25,9 @@ Informed = dict[int, Array | bool]
 """Whether each group's nodes learned from an observation in this step; True and False are static."""
 
 
-def inlets(program: Program, index: int, beliefs: Mapping[int, Gaussian], dt: Array) -> dict[str, Any]:
+def inlets(
+    program: Program, index: int, beliefs: Mapping[int, Gaussian], dt: Scalar
+) -> dict[str, Any]:
     """What a group's parents contribute, summed; zero, unstacked, at inlets that nobody feeds."""
     group = program.schedule.groups[index]
     totals: dict[str, Any] = dict.fromkeys(program.nodes[index].inlets, 0.0)
@@ -44,13 +48,27 @@ def inlets(program: Program, index: int, beliefs: Mapping[int, Gaussian], dt: Ar
     return totals
 
 
+def settled(program: Program, index: int, beliefs: Beliefs, dt: Scalar) -> Beliefs:
+    """Children of a group that hear their value parents again, as those are now, before it hears them."""
+    children = {end for bundle in program.schedule.groups[index].up for end in bundle.settles}
+    if not children:
+        return {}
+    now = {number: belief.as_prediction() for number, belief in beliefs.items()}
+    return {
+        child: each(program, child, type(program.nodes[child]).settle)(
+            program.nodes[child], beliefs[child], inlets(program, child, now, dt), dt
+        )
+        for child in children
+    }
+
+
 def heard(
-    program: Program, index: int, beliefs: Mapping[int, Gaussian], informed: Informed, dt: Array
+    program: Program, index: int, beliefs: Mapping[int, Gaussian], informed: Informed, dt: Scalar
 ) -> tuple[Heard, Array | bool]:
     """What a group hears from its children, and which of its nodes hear anything."""
     values: list[Evidence] = []
     messages: list[VolatilityMessage] = []
-    supports: list[Array] = []
+    supports: list[Any] = []
     listening: Array | bool = False
     for bundle, wiring in zip(program.schedule.groups[index].up, program.up[index], strict=True):
         loud = reached(program, index, bundle, wiring, informed)
@@ -63,7 +81,9 @@ def heard(
             messages.append(voice.message())
         else:
             values.append(voice.evidence(dt))
-        listening = either(listening, loud if loud is True else jnp.any(loud, -1) if bundle.fan > 1 else loud)
+        listening = either(
+            listening, loud if loud is True else jnp.any(loud, -1) if bundle.fan > 1 else loud
+        )
     return Heard(
         value=jax.tree.map(lambda *parts: sum(parts), *values) if values else None,
         volatility=joined(messages),
@@ -102,30 +122,30 @@ class Voice:
             shape,
         )
 
-    def evidence(self, dt: Array) -> Evidence:
+    def evidence(self, dt: Scalar) -> Evidence:
         """Evidence of the bundle's value edges at the parents' predicted means, summed per parent."""
         found = self.over(type(self.coupling).evidence, dt)
         return jax.tree.map(lambda part: summed(self.gated(part), self.fan), found)
 
     def message(self) -> VolatilityMessage:
         """The bundle's volatility messages; those of unheard children have strength zero."""
-        message = self.over(lambda coupling, parent, child, _: coupling.message(parent, child), None)
-        return VolatilityMessage(**{**vars(message), "strength": self.gated(message.strength)})
+        message = self.over(
+            lambda coupling, parent, child, _: coupling.message(parent, child), None
+        )
+        return dataclasses.replace(message, strength=self.gated(message.strength))
 
-    def support(self, dt: Array) -> Array:
+    def support(self, dt: Scalar) -> Array:
         """Log density of the children at each value that the parents may take, along the last axis."""
 
         def at(x: float) -> Array:
-            def log_density(coupling: Any, parent: Gaussian, child: Gaussian, dt: Array) -> Array:
-                if hasattr(coupling, "message"):
-                    return coupling.message(parent, child).log_density(x)
+            def log_density(coupling: Any, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
                 return coupling.log_density(x, parent, child, dt)
 
             return summed(self.gated(self.over(log_density, dt)), self.fan)
 
         return jnp.stack([at(x) for x in self.support_values], axis=-1)
 
-    def over(self, rule: Callable[..., Any], dt: Array | None) -> Any:
+    def over(self, rule: Callable[..., Any], dt: Scalar | None) -> Any:
         """A rule for one edge, applied to all of them."""
         if self.fan > 1:
             rule = jax.vmap(rule, in_axes=(0, None, 0, None))
@@ -140,7 +160,7 @@ class Voice:
 
 def reached(
     program: Program, index: int, bundle: Bundle, wiring: Wiring, informed: Informed
-) -> Array | bool:
+) -> Any:
     """Which edges of a bundle lead to a child that learned something in this step."""
     sources = [informed[end] for end in bundle.ends.sources]
     if all(source is False for source in sources):
@@ -150,7 +170,13 @@ def reached(
     groups = program.schedule.groups
     shapes = [places(groups[end].size, 1) for end in bundle.ends.sources]
     flags = [jnp.broadcast_to(source, shape) for source, shape in zip(sources, shapes, strict=True)]
-    loud = beside(flags, shapes, bundle.ends, wiring.ends, places(program.schedule.groups[index].size, bundle.fan))
+    loud = beside(
+        flags,
+        shapes,
+        bundle.ends,
+        wiring.ends,
+        places(program.schedule.groups[index].size, bundle.fan),
+    )
     return loud if wiring.present is None else loud & wiring.present
 
 
@@ -158,7 +184,7 @@ def beside(
     stacks: Sequence[Any],
     shapes: Sequence[tuple[int, ...]],
     selection: Selection,
-    index: Array | None,
+    index: Any,
     shape: tuple[int, ...],
 ) -> Any:
     """Elements of some stacks laid beside the edges of a bundle."""
@@ -176,15 +202,18 @@ def beside(
         count = 1
         for length in shape:
             count *= length
-        return jnp.reshape(jnp.broadcast_to(whole, (count, *whole.shape[1:])), (*shape, *whole.shape[1:]))
+        return jnp.reshape(
+            jnp.broadcast_to(whole, (count, *whole.shape[1:])), (*shape, *whole.shape[1:])
+        )
 
     return jax.tree.map(lay, *stacks)
 
 
 def alike(beliefs: Sequence[Gaussian]) -> list[Gaussian]:
     """Beliefs without the fields that some of them lack."""
-    fields = [name for name in vars(beliefs[0]) if all(getattr(b, name) is not None for b in beliefs)]
-    return [type(belief)(**{name: getattr(belief, name) for name in fields}) for belief in beliefs]
+    names = [field.name for field in dataclasses.fields(beliefs[0])]
+    lacking = [name for name in names if any(getattr(belief, name) is None for belief in beliefs)]
+    return [dataclasses.replace(belief, **dict.fromkeys(lacking)) for belief in beliefs]
 
 
 def joined(messages: Sequence[VolatilityMessage]) -> VolatilityMessage | None:

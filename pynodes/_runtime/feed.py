@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice
 from pynodes._runtime.sweeps import Seen
-from pynodes._typing import Array
+from pynodes._typing import AnyArray
 
 
 class Given(Module):
@@ -28,7 +29,7 @@ class Given(Module):
     group: int = choice()
     field: str = choice()
     positions: tuple[int, ...] | None = choice()
-    values: Array
+    values: AnyArray
 
 
 class Moment(Module):
@@ -48,16 +49,18 @@ class Moment(Module):
         Whether nothing moves; None if everything always does.
     """
 
-    values: dict[int, Array]
-    observed: dict[int, Array]
+    values: dict[int, AnyArray]
+    observed: dict[int, AnyArray]
     given: tuple[Given, ...] = ()
-    interval: Array | None = None
-    frozen: Array | None = None
+    interval: AnyArray | None = None
+    frozen: AnyArray | None = None
 
     @property
     def seen(self) -> Seen:
         """Values by group, and which of them were observed."""
-        return {index: (value, self.observed.get(index, True)) for index, value in self.values.items()}
+        return {
+            index: (value, self.observed.get(index, True)) for index, value in self.values.items()
+        }
 
     def program(self, program: Program) -> Program:
         """The program with this step's parameters in place."""
@@ -88,9 +91,9 @@ class Feed(Module):
 
     steps: int = choice()
     series: Moment
-    interval: Array | None = None
+    interval: AnyArray | None = None
 
-    def dt(self, moment: Moment) -> Array | float:
+    def dt(self, moment: Moment) -> Any:
         """Time since the previous step; the plain number one if no times were given."""
         if moment.interval is not None:
             return moment.interval

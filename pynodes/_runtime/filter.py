@@ -13,7 +13,8 @@ from pynodes._core.modules import Module
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import Beliefs
 from pynodes._runtime.feed import Feed, Moment
-from pynodes._runtime.sweeps import State, each
+from pynodes._runtime.groupwise import each
+from pynodes._runtime.sweeps import State
 from pynodes._typing import Array
 
 Records = dict[int, dict[str, Array]]
@@ -47,9 +48,7 @@ class Run(Module):
     bounded: Array
 
 
-def filtered(
-    program: Program, feed: Feed, state: State | None, kept: Kept, *, hold: bool
-) -> Run:
+def filtered(program: Program, feed: Feed, state: State | None, kept: Kept, *, hold: bool) -> Run:
     """Filter a series, from the program's initial beliefs unless a state is given.
 
     With ``hold`` the state stays what it was at frozen steps and from a failure on. Records are
@@ -69,7 +68,9 @@ def filtered(
         return (after, alive), (reports, surprises(now, beliefs, moment), alive, overgrown(beliefs))
 
     begin = (sweeps.start(program) if state is None else state, jnp.array(True))
-    (final, _), (records, surprise, alive, bounded) = lax.scan(advance, begin, feed.series, feed.steps)
+    (final, _), (records, surprise, alive, bounded) = lax.scan(
+        advance, begin, feed.series, feed.steps
+    )
     return Run(records=records, surprise=surprise, final=final, alive=alive, bounded=bounded)
 
 
@@ -87,14 +88,19 @@ def totalled(
         beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
         after, fine = remembered(now, beliefs), healthy(beliefs)
         surprise = sum(jnp.sum(part) for part in surprises(now, beliefs, moment).values())
-        if moment.frozen is not None:
-            after = jax.tree.map(lambda a, b: jnp.where(moment.frozen, b, a), after, before)
-            surprise = jnp.where(moment.frozen, 0.0, surprise)
-            fine = fine | moment.frozen
+        frozen = moment.frozen
+        if frozen is not None:
+            after = jax.tree.map(lambda a, b: jnp.where(frozen, b, a), after, before)
+            surprise = jnp.where(frozen, 0.0, surprise)
+            fine = fine | frozen
         return (after, total + surprise, alive & fine), None
 
     body = jax.checkpoint(advance) if lean else advance  # type: ignore[attr-defined]
-    begin = (sweeps.start(program) if state is None else state, jnp.zeros((), jnp.result_type(float)), jnp.array(True))
+    begin = (
+        sweeps.start(program) if state is None else state,
+        jnp.zeros((), jnp.result_type(float)),
+        jnp.array(True),
+    )
     (_, total, alive), _ = lax.scan(body, begin, feed.series, feed.steps)
     return total, alive & jnp.isfinite(total)
 
@@ -154,10 +160,14 @@ def held(program: Program, feed: Feed, state: State | None, kept: Kept, run: Run
     first = {index: reported(program, index, rest, positions) for index, positions in kept}
 
     def repeated(series: Array, start: Array) -> Array:
-        return jnp.where(along(last < 0, series), start, jnp.take(series, jnp.maximum(last, 0), axis=0))
+        return jnp.where(
+            along(last < 0, series), start, jnp.take(series, jnp.maximum(last, 0), axis=0)
+        )
 
     def masked(surprise: Array) -> Array:
-        return jnp.where(along(run.alive, surprise), jnp.where(along(moves, surprise), surprise, 0.0), jnp.inf)
+        return jnp.where(
+            along(run.alive, surprise), jnp.where(along(moves, surprise), surprise, 0.0), jnp.inf
+        )
 
     return Run(
         records=jax.tree.map(repeated, run.records, first),

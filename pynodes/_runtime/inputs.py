@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
+from pynodes._core.tracing import traced
 from pynodes._errors import InputError, listed, nearest
 from pynodes._runtime.feed import Feed, Given, Moment
-from pynodes._typing import Array
+from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
 
-Series: TypeAlias = Array | np.ndarray | Sequence[float]
+Series: TypeAlias = AnyArray | Sequence[float]
 """One number per step: an array, a list, a pandas column."""
 
 Inputs: TypeAlias = Mapping[str, Series]
@@ -65,7 +66,9 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
     series = {}
     for name in inputs:
         if name in labels.nodes and not labels.graph.nodes[name].given:
-            raise InputError(f"{name!r} is simulated; give series of regressors and parameters only.")
+            raise InputError(
+                f"{name!r} is simulated; give series of regressors and parameters only."
+            )
         if name not in labels.nodes and name not in labels.parameters:
             raise InputError(f"The network has no regressor or parameter {name!r}.")
         series[name] = numbers(name, inputs[name])
@@ -90,10 +93,15 @@ def names(labels: Labels, inputs: Any) -> list[str]:
             f"Give the series by name, as in {{{example!r}: values}}, not a {type(inputs).__name__}."
         )
     found = list(inputs.keys())
-    known = [*labels.nodes, *(name for name, where in labels.parameters.items() if where.section == "nodes")]
+    known = [
+        *labels.nodes,
+        *(name for name, where in labels.parameters.items() if where.section == "nodes"),
+    ]
     for name in found:
         if name not in known:
-            raise InputError(f"The network has no input {name!r}. {nearest(name, labels.graph.inputs)}")
+            raise InputError(
+                f"The network has no input {name!r}. {nearest(name, labels.graph.inputs)}"
+            )
         if name in labels.nodes and not accepts(labels.graph.nodes[name]):
             raise InputError(
                 f"{name!r} is a {type(labels.graph.nodes[name]).__name__}, which cannot be observed. "
@@ -113,7 +121,7 @@ def accepts(node: AbstractNode) -> bool:
     return node.given is not None or type(node).surprise is not AbstractNode.surprise
 
 
-def numbers(name: str, values: Any) -> Array | np.ndarray:
+def numbers(name: str, values: Any) -> AnyArray:
     """A series as an array of real numbers, of shape (time,)."""
     if traced(values):
         array: Any = values.astype(jnp.result_type(float))
@@ -122,7 +130,9 @@ def numbers(name: str, values: Any) -> Array | np.ndarray:
             array = np.asarray(values)
             if array.dtype.kind not in "fiub":
                 array = array.astype(object)
-                array = np.array([math.nan if v is None else v for v in array.ravel()], float).reshape(array.shape)
+                array = np.array(
+                    [math.nan if v is None else v for v in array.ravel()], float
+                ).reshape(array.shape)
         except (TypeError, ValueError) as error:
             raise InputError(f"{name!r} is not a series of numbers: {error}.") from error
         array = array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
@@ -136,29 +146,35 @@ def numbers(name: str, values: Any) -> Array | np.ndarray:
     return array
 
 
-def length(series: Mapping[str, Array | np.ndarray], dt: Any) -> int:
+def length(series: Mapping[str, AnyArray], dt: Any) -> int:
     """The number of steps, on which all series agree."""
     lengths = {name: values.shape[0] for name, values in series.items()}
     if not lengths:
         if np.ndim(dt) == 1 and len(dt):
             return len(dt)
-        raise InputError("No series was given, so the number of steps is not known. Give steps, or one dt per step.")
+        raise InputError(
+            "No series was given, so the number of steps is not known. Give steps, or one dt per step."
+        )
     first, steps = next(iter(lengths.items()))
     for name, other in lengths.items():
         if other != steps:
-            raise InputError(f"{first!r} has {steps} steps, but {name!r} has {other}. All series cover the same steps.")
+            raise InputError(
+                f"{first!r} has {steps} steps, but {name!r} has {other}. All series cover the same steps."
+            )
     return steps
 
 
-def elapsed(dt: Any, steps: int) -> tuple[Array | np.ndarray | None, Array | np.ndarray | None]:
+def elapsed(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
     """Times per step and the time of every step: at most one of them; neither where it is one."""
-    if isinstance(dt, float | int) and dt == 1:
+    if type(dt) in (float, int) and dt == 1:
         return None, None
-    times = dt if traced(dt) else plain_times(dt)
+    times: AnyArray = dt if traced(dt) else plain_times(dt)
     if times.ndim == 0:
         return None, times
     if times.shape != (steps,):
-        raise InputError(f"dt must be one number or {steps} of them, one per step, not of shape {times.shape}.")
+        raise InputError(
+            f"dt must be one number or {steps} of them, one per step, not of shape {times.shape}."
+        )
     return times, None
 
 
@@ -172,13 +188,13 @@ def plain_times(dt: Any) -> np.ndarray:
     if wrong.any():
         where = f" at step {int(np.argmax(wrong))}" if times.ndim else ""
         raise InputError(
-            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. Observations at "
-            "the same time belong into one step, as several inputs."
+            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. "
+            "Observations at the same time belong into one step, as several inputs."
         )
     return times
 
 
-def flags(name: str, values: Any, steps: int) -> Array | np.ndarray:
+def flags(name: str, values: Any, steps: int) -> AnyArray:
     """A series of truth values."""
     if traced(values):
         array: Any = values.astype(bool)
@@ -194,17 +210,21 @@ def flags(name: str, values: Any, steps: int) -> Array | np.ndarray:
 
 def mask_of(
     labels: Labels, series: Mapping[str, Any], observed: Any, steps: int
-) -> dict[str, Array | np.ndarray]:
+) -> dict[str, AnyArray]:
     """Which values were observed, by name, as far as a mask was given."""
     if observed is None:
         return {}
-    watched = [name for name in series if name in labels.nodes and not labels.graph.nodes[name].given]
+    watched = [
+        name for name in series if name in labels.nodes and not labels.graph.nodes[name].given
+    ]
     if not isinstance(observed, Mapping):
         mask = flags("observed", observed, steps)
         return dict.fromkeys(watched, mask)
     for name in observed:
         if name not in watched:
-            raise InputError(f"observed has a mask for {name!r}, which has no series. {nearest(name, watched)}")
+            raise InputError(
+                f"observed has a mask for {name!r}, which has no series. {nearest(name, watched)}"
+            )
     return {name: flags(f"observed[{name!r}]", mask, steps) for name, mask in observed.items()}
 
 
@@ -262,10 +282,14 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
     for name, array in series.items():
         if name in labels.nodes and not labels.graph.nodes[name].given:
             continue
-        address = labels.parameters[f"{name}.{labels.graph.nodes[name].given}" if name in labels.nodes else name]
+        address = labels.parameters[
+            f"{name}.{labels.graph.nodes[name].given}" if name in labels.nodes else name
+        ]
         if isinstance(array, np.ndarray) and not np.isfinite(array).all():
             step = int(np.argmax(~np.isfinite(array)))
-            raise InputError(f"{name!r} is {array[step]} at step {step}. What is given must be known at every step.")
+            raise InputError(
+                f"{name!r} is {array[step]} at step {step}. What is given must be known at every step."
+            )
         found.setdefault((address.stack, address.field), {})[address.position] = array
     return tuple(
         Given(
@@ -281,8 +305,3 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
 def stacked(parts: list[Any]) -> Any:
     """Several series as one array (time, series)."""
     return jnp.stack(parts, axis=1) if any(map(traced, parts)) else np.stack(parts, axis=1)
-
-
-def traced(value: Any) -> bool:
-    """Whether a value is known only while tracing."""
-    return isinstance(value, jax.core.Tracer)

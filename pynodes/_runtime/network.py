@@ -14,13 +14,14 @@ from pynodes._compiler.compile import compiled
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, checked_value, choice, parameters_of
+from pynodes._core.tracing import traced
 from pynodes._errors import InputError, StateError
 from pynodes._graph.graph import Graph
 from pynodes._results.state import State
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
 from pynodes._runtime import sweeps
-from pynodes._runtime.calls import Calls, initial_state, is_traced
+from pynodes._runtime.calls import Calls, initial_state
 from pynodes._runtime.explanation import Explanation
 from pynodes._runtime.filter import Kept
 from pynodes._runtime.inputs import Inputs, Series, read, read_given
@@ -133,7 +134,7 @@ class Network(Module):
         feed = read(self.labels, inputs, dt, observed, frozen)
         state, kept = self._groups(start), self._kept(record)
         run = self._calls.filter(feed, state, kept)
-        plain = not is_traced(run.alive)
+        plain = not traced(run.alive)
         explain = Explanation(self.labels, self._calls, feed, state) if plain else None
         status = Status(alive=run.alive, bounded=run.bounded, explain=explain)
         if throw and plain:
@@ -180,7 +181,12 @@ class Network(Module):
         return self._calls.surprise(feed, self._groups(start))
 
     def step(
-        self, state: State, inputs: Mapping[str, Scalar], dt: Scalar = 1.0, *, throw: bool = True
+        self,
+        state: State,
+        inputs: Mapping[str, Scalar],
+        dt: Scalar = 1.0,
+        *,
+        throw: bool = True,
     ) -> tuple[State, Trajectories]:
         """One step online.
 
@@ -205,7 +211,7 @@ class Network(Module):
             As for :meth:`filter`.
         """
         one = {
-            name: jnp.reshape(value, (1,)) if is_traced(value) else np.reshape(value, (1,))
+            name: jnp.reshape(value, (1,)) if traced(value) else np.reshape(value, (1,))
             for name, value in inputs.items()
         }
         beliefs = self.filter(one, dt=dt, start=state, throw=throw)
@@ -228,7 +234,9 @@ class Network(Module):
         if start is None:
             return None
         if not isinstance(start, State):
-            raise StateError(f"start must be a state, such as network.start() or beliefs.final, not {start!r}.")
+            raise StateError(
+                f"start must be a state, such as network.start() or beliefs.final, not {start!r}."
+            )
         if start.labels is not self.labels and start.labels.groups != self.labels.groups:
             raise StateError("This state belongs to a network with other nodes.")
         return start.groups
@@ -272,7 +280,9 @@ class Network(Module):
         feed = read_given(self.labels, inputs or {}, dt, steps)
         drawn = sampled(self.program, feed, self._groups(start), key)
         return {
-            name: drawn[group] if len(self.labels.groups[group]) == 1 else drawn[group][..., position]
+            name: drawn[group]
+            if len(self.labels.groups[group]) == 1
+            else drawn[group][..., position]
             for name, (group, position) in self.labels.nodes.items()
         }
 
@@ -286,8 +296,12 @@ class Network(Module):
         for name in record:
             group, position = self.labels.place(name)
             wanted.setdefault(group, []).append(position)
-        whole = {group: len(self.labels.groups[group]) == len(set(p)) for group, p in wanted.items()}
-        return tuple((g, None if whole[g] else tuple(sorted(set(p)))) for g, p in sorted(wanted.items()))
+        whole = {
+            group: len(self.labels.groups[group]) == len(set(p)) for group, p in wanted.items()
+        }
+        return tuple(
+            (g, None if whole[g] else tuple(sorted(set(p)))) for g, p in sorted(wanted.items())
+        )
 
     def __repr__(self) -> str:
         return f"Network({len(self.labels.nodes)} nodes in {len(self.labels.groups)} groups)"

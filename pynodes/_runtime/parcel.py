@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.modules import Module, choice
-from pynodes._typing import Array
+from pynodes._typing import AnyArray
 
 
 class Parcel(Module):
@@ -30,7 +30,7 @@ class Parcel(Module):
         For every leaf of the tree, its stack and its row in it.
     """
 
-    stacks: tuple[Array, ...]
+    stacks: tuple[AnyArray, ...]
     tree: Any = choice()
     places: tuple[tuple[int, int], ...] = choice()
 
@@ -51,9 +51,13 @@ class Parcel(Module):
 
     def opened(self) -> Any:
         """The tree, its leaves rows of the stacks."""
-        return jax.tree.unflatten(self.tree, [self.stacks[stack][row] for stack, row in self.places])
+        return jax.tree.unflatten(
+            self.tree, [self.stacks[stack][row] for stack, row in self.places]
+        )
 
     def on_host(self) -> Any:
         """The tree with numpy arrays, which share the memory of the stacks where they can."""
-        here = Parcel(stacks=tuple(map(np.asarray, self.stacks)), tree=self.tree, places=self.places)
+        here = Parcel(
+            stacks=tuple(map(np.asarray, self.stacks)), tree=self.tree, places=self.places
+        )
         return here.opened()

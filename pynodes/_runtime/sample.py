@@ -13,8 +13,9 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import inlets
 from pynodes._runtime.feed import Feed, Moment
-from pynodes._runtime.sweeps import State, each
-from pynodes._typing import Array
+from pynodes._runtime.groupwise import each
+from pynodes._runtime.sweeps import State
+from pynodes._typing import Array, Scalar
 
 
 @jax.jit
@@ -26,7 +27,9 @@ def sampled(program: Program, feed: Feed, state: State | None, key: Array) -> di
     """
     first, key = jax.random.split(key)
     begin = sweeps.start(program) if state is None else state
-    values = tuple(None if belief is None else begun(k, belief) for k, belief in keyed(first, begin))
+    values = tuple(
+        None if belief is None else begun(k, belief) for k, belief in keyed(first, begin)
+    )
 
     def advance(before: tuple[Any, ...], moment: tuple[Moment, Array]) -> tuple[Any, Any]:
         now = moment[0].program(program)
@@ -34,11 +37,15 @@ def sampled(program: Program, feed: Feed, state: State | None, key: Array) -> di
         nodes = enumerate(program.nodes)
         return tuple(drawn[g] if node.remembers else None for g, node in nodes), drawn
 
-    _, series = lax.scan(advance, values, (feed.series, jax.random.split(key, feed.steps)), feed.steps)
+    _, series = lax.scan(
+        advance, values, (feed.series, jax.random.split(key, feed.steps)), feed.steps
+    )
     return series
 
 
-def drawn_step(program: Program, before: tuple[Any, ...], dt: Array | float, key: Array) -> dict[int, Array]:
+def drawn_step(
+    program: Program, before: tuple[Any, ...], dt: Scalar, key: Array
+) -> dict[int, Array]:
     """A value of every node at one step, parents first."""
     keys = jax.random.split(key, len(program.nodes))
     points: dict[int, Gaussian] = {}

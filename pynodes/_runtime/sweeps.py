@@ -3,29 +3,28 @@
 One step of time is one downward sweep, in which every node predicts from what its parents predict,
 and one upward sweep, in which a node that is observed takes its value and any other updates from
 what its children learned. What a kind of node or coupling computes is its own business
-(``pynodes.nodes``, ``pynodes.couplings``); ``edges.py`` carries the messages; ``filter.py`` scans.
+(``pynodes.nodes``, ``pynodes.couplings``); ``edges.py`` carries the messages; ``filter.py`` scans over
+time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from pynodes._compiler.program import Program
-from pynodes._runtime.edges import Beliefs, Informed, either, heard, inlets
-from pynodes._typing import Array
+from pynodes._runtime.edges import Beliefs, Informed, either, heard, inlets, settled
+from pynodes._runtime.groupwise import each
+from pynodes._typing import AnyArray, Scalar
 
 State = tuple[Any, ...]
 """What every group remembers of the previous step; None for groups that remember nothing."""
 
-Seen = Mapping[int, tuple[Array, Array | bool]]
+Seen = Mapping[int, tuple[AnyArray, Any]]
 """Values by group, and which of them were observed."""
 
 
-def step(program: Program, state: State, seen: Seen, dt: Array) -> tuple[Beliefs, Informed]:
+def step(program: Program, state: State, seen: Seen, dt: Scalar) -> tuple[Beliefs, Informed]:
     """Both sweeps: the beliefs after one step, and which nodes learned something in it."""
     return update(program, predict(program, state, dt), seen, dt)
 
@@ -33,10 +32,12 @@ def step(program: Program, state: State, seen: Seen, dt: Array) -> tuple[Beliefs
 def start(program: Program) -> State:
     """The state before the first step."""
     groups = enumerate(program.nodes)
-    return tuple(each(program, g, type(node).init)(node) if node.remembers else None for g, node in groups)
+    return tuple(
+        each(program, g, type(node).init)(node) if node.remembers else None for g, node in groups
+    )
 
 
-def predict(program: Program, state: State, dt: Array) -> Beliefs:
+def predict(program: Program, state: State, dt: Scalar) -> Beliefs:
     """Downward: every node predicts from its previous belief and its parents' predictions."""
     beliefs: Beliefs = {}
     for index in program.schedule.downward:
@@ -47,45 +48,20 @@ def predict(program: Program, state: State, dt: Array) -> Beliefs:
     return beliefs
 
 
-def update(program: Program, beliefs: Beliefs, seen: Seen, dt: Array) -> tuple[Beliefs, Informed]:
+def update(program: Program, beliefs: Beliefs, seen: Seen, dt: Scalar) -> tuple[Beliefs, Informed]:
     """Upward: every node takes its observed value, or updates from what its children learned."""
     informed: Informed = {}
     for index in program.schedule.upward:
         node = program.nodes[index]
-        for child in settling(program, index):
-            beliefs[child] = settled(program, child, beliefs, dt)
+        beliefs |= settled(program, index, beliefs, dt)
         news, informed[index] = heard(program, index, beliefs, informed, dt)
         if informed[index] is not False:
             belief = each(program, index, type(node).update)(node, beliefs[index], news)
             beliefs[index] = belief if informed[index] is True else belief.held(informed[index])
         if index in seen:
             value, observed = seen[index]
-            beliefs[index] = each(program, index, type(node).observe)(node, beliefs[index], value, observed)
+            beliefs[index] = each(program, index, type(node).observe)(
+                node, beliefs[index], value, observed
+            )
             informed[index] = either(informed[index], observed)
     return beliefs, informed
-
-
-def settling(program: Program, index: int) -> set[int]:
-    """The groups below this one that hear their value parents again before it hears them."""
-    return {end for bundle in program.schedule.groups[index].up for end in bundle.settles}
-
-
-def settled(program: Program, child: int, beliefs: Beliefs, dt: Array) -> Any:
-    """A child's belief once its value parents, as they are now, have been heard again."""
-    now = {index: belief.as_prediction() for index, belief in beliefs.items()}
-    inlet = inlets(program, child, now, dt)
-    node = program.nodes[child]
-    return each(program, child, type(node).settle)(node, beliefs[child], inlet, dt)
-
-
-def each(program: Program, index: int, rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule for one node, applied to every node of a group; plain numbers go to all of them."""
-    size = program.schedule.groups[index].size
-    if size == 1:
-        return rule
-    return lambda *args: jax.vmap(rule, in_axes=jax.tree.map(axis_of, args), axis_size=size)(*args)
-
-
-def axis_of(leaf: Any) -> int | None:
-    """The axis along which a leaf is stacked over the nodes of a group, if it is."""
-    return 0 if jnp.ndim(leaf) else None

@@ -1,7 +1,6 @@
 """Kinds of coupling: what one edge says."""
 
 from pynodes.couplings._base import AbstractCoupling as AbstractCoupling
-from pynodes.couplings._base import AbstractValueCoupling as AbstractValueCoupling
 from pynodes.couplings._base import AbstractVolatilityCoupling as AbstractVolatilityCoupling
 from pynodes.couplings.drift import Drift as Drift
 from pynodes.couplings.functions import FUNCTIONS as FUNCTIONS

@@ -10,11 +10,14 @@ import jax
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._core.modules import Module
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
 
 
 class AbstractCoupling(Module, abc.ABC):
     """One kind of edge, written for one edge; subclassing it is all it takes to add a kind.
+
+    A subclass gives :meth:`predict` and :meth:`log_density`. Evidence follows by differentiation,
+    unless a closed form overrides it (``pynodes.testing.check_coupling`` holds one to the other).
 
     Attributes
     ----------
@@ -25,26 +28,18 @@ class AbstractCoupling(Module, abc.ABC):
     inlet: ClassVar[str]
 
     @abc.abstractmethod
-    def predict(self, parent: Gaussian, dt: Array) -> dict[str, Array]:
+    def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         """What the parent contributes to the child's prediction, by inlet."""
 
-
-class AbstractValueCoupling(AbstractCoupling):
-    """A parent that moves its child's mean, logit or rate.
-
-    A subclass gives :meth:`log_density`; evidence follows by differentiation, unless a closed form
-    overrides it (``pynodes.testing.check_coupling`` holds one to the other).
-    """
-
     @abc.abstractmethod
-    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Array) -> Array:
+    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         """Log density of what the child did, had the parent been at ``x``.
 
         Terms that do not depend on ``x`` may be left out; the other parents of the child enter by
         their means.
         """
 
-    def evidence(self, parent: Gaussian, child: Gaussian, dt: Array) -> Evidence:
+    def evidence(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
         """Gradient and curvature of :meth:`log_density` at the parent's predicted mean."""
         slope = jax.grad(self.log_density)
         at = (parent.predicted_mean, parent, child, dt)
@@ -53,6 +48,8 @@ class AbstractValueCoupling(AbstractCoupling):
 
 class AbstractVolatilityCoupling(AbstractCoupling):
     """A parent that moves the log of a part of its child's variance.
+
+    Its evidence is a message that expansions may look at from more than one point.
 
     Attributes
     ----------
@@ -66,3 +63,6 @@ class AbstractVolatilityCoupling(AbstractCoupling):
     @abc.abstractmethod
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
         """What the child's move says about the parent."""
+
+    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
+        return self.message(parent, child).log_density(x)

@@ -8,11 +8,11 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._base import AbstractValueCoupling
+from pynodes.couplings._base import AbstractCoupling
 from pynodes.couplings.functions import Function, bend, identity, resolved, slope
 
 
-class AbstractShift(AbstractValueCoupling):
+class AbstractShift(AbstractCoupling):
     """A value coupling through a strength and a function, whose contribution adds to a mean.
 
     Had the parent been at x, the child's predicted mean would have been shifted by
@@ -27,10 +27,10 @@ class AbstractShift(AbstractValueCoupling):
         object.__setattr__(self, "function", resolved(self.function))
 
     @abc.abstractmethod
-    def reach(self, child: Gaussian, dt: Array) -> Array:
+    def reach(self, child: Gaussian, dt: Scalar) -> Scalar:
         """How far one unit of contribution moves the child's mean."""
 
-    def predict(self, parent: Gaussian, dt: Array) -> dict[str, Array]:
+    def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         mean = parent.predicted_mean
         gain = self.strength * slope(self.function, mean)
         return {
@@ -38,13 +38,13 @@ class AbstractShift(AbstractValueCoupling):
             f"{self.inlet}_variance": gain**2 * parent.predicted_variance,
         }
 
-    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Array) -> Array:
+    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         step = self.function(x) - self.function(parent.predicted_mean)
         shift = self.reach(child, dt) * self.strength * step
         heard = child.shift_evidence()
         return heard.gradient * shift - 0.5 * heard.curvature * shift**2
 
-    def evidence(self, parent: Gaussian, child: Gaussian, dt: Array) -> Evidence:
+    def evidence(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
         reach = self.reach(child, dt) * self.strength
         heard = child.shift_evidence()
         gain = reach * slope(self.function, parent.predicted_mean)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._typing import Array
+from pynodes._typing import Scalar
 from pynodes.couplings._shift import AbstractShift
 
 
@@ -32,5 +32,5 @@ class Drift(AbstractShift):
 
     inlet: ClassVar = "drift"
 
-    def reach(self, child: Gaussian, dt: Array) -> Array:
+    def reach(self, child: Gaussian, dt: Scalar) -> Scalar:
         return dt if child.interval is None else child.interval

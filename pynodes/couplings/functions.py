@@ -48,7 +48,9 @@ def resolved(function: Function | str) -> Function:
     """
     if isinstance(function, str):
         if function not in FUNCTIONS:
-            raise CouplingError(f"No coupling function is named {function!r}. {nearest(function, FUNCTIONS)}")
+            raise CouplingError(
+                f"No coupling function is named {function!r}. {nearest(function, FUNCTIONS)}"
+            )
         return FUNCTIONS[function]
     if function in FUNCTIONS.values():
         return function

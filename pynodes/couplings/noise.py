@@ -7,7 +7,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
 from pynodes.couplings.volatility import AbstractLogVariance
 
 
@@ -29,5 +29,5 @@ class Noise(AbstractLogVariance):
     inlet: ClassVar = "log_noise"
     settles: ClassVar = True
 
-    def predict(self, parent: Gaussian, dt: Array) -> dict[str, Array]:
+    def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         return super().predict(parent, dt) | {"noise_parents": jnp.ones_like(parent.predicted_mean)}

@@ -7,7 +7,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._typing import Array
+from pynodes._typing import Scalar
 from pynodes.couplings._shift import AbstractShift
 
 
@@ -31,5 +31,5 @@ class Observation(AbstractShift):
 
     inlet: ClassVar = "location"
 
-    def reach(self, child: Gaussian, dt: Array) -> Array:
+    def reach(self, child: Gaussian, dt: Scalar) -> Scalar:
         return jnp.ones_like(child.predicted_mean)

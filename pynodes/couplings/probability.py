@@ -10,11 +10,11 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._base import AbstractValueCoupling
+from pynodes.couplings._base import AbstractCoupling
 from pynodes.couplings.functions import Function, bend, identity, resolved, slope
 
 
-class Probability(AbstractValueCoupling):
+class Probability(AbstractCoupling):
     """Value coupling into a binary node: adds ``strength f(parent)`` to its logit.
 
     The prediction takes the parent's mean; it does not average the sigmoid over its uncertainty.
@@ -43,10 +43,10 @@ class Probability(AbstractValueCoupling):
     def __post_init__(self) -> None:
         object.__setattr__(self, "function", resolved(self.function))
 
-    def predict(self, parent: Gaussian, dt: Array) -> dict[str, Array]:
+    def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         return {"logit": self.strength * self.function(parent.predicted_mean)}
 
-    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Array) -> Array:
+    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         step = self.function(x) - self.function(parent.predicted_mean)
         shift = self.strength * step
         # log(1 - p + p exp(shift)) is the change of the log partition from the predicted logit.
@@ -54,7 +54,7 @@ class Probability(AbstractValueCoupling):
         partition = jnp.logaddexp(jnp.log1p(-probability), jnp.log(probability) + shift)
         return child.mean * shift - partition
 
-    def evidence(self, parent: Gaussian, child: Gaussian, dt: Array) -> Evidence:
+    def evidence(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
         error = child.mean - child.predicted_mean
         gain = self.strength * slope(self.function, parent.predicted_mean)
         bent = self.strength * bend(self.function, parent.predicted_mean)

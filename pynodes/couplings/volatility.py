@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import jax.numpy as jnp
+
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import VolatilityMessage
 from pynodes._core.modules import parameter
@@ -16,7 +18,7 @@ class AbstractLogVariance(AbstractVolatilityCoupling):
 
     strength: Scalar = parameter(1.0, symbol="κ")
 
-    def predict(self, parent: Gaussian, dt: Array) -> dict[str, Array]:
+    def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         return {
             self.inlet: self.strength * parent.predicted_mean,
             f"{self.inlet}_variance": self.strength**2 * parent.predicted_variance,
@@ -24,7 +26,7 @@ class AbstractLogVariance(AbstractVolatilityCoupling):
 
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
         return VolatilityMessage(
-            strength=self.strength,
+            strength=jnp.asarray(self.strength),
             point=parent.predicted_mean,
             squared_move=child.squared_move,
             variance=child.spread.variance,

@@ -42,4 +42,4 @@ def association() -> Association:
 
 
 def _series(name: str) -> np.ndarray:
-    return np.loadtxt(files(__package__).joinpath(name).read_text().splitlines())
+    return np.loadtxt(files("pynodes.data").joinpath(name).read_text().splitlines())

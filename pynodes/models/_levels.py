@@ -16,7 +16,7 @@ PerLevel: TypeAlias = Scalar | Sequence[Scalar]
 """One value for all levels, or one per level, lowest first."""
 
 
-def per_level(name: str, values: PerLevel, count: int) -> list[Any]:
+def per_level(name: str, values: Any, count: int) -> list[Any]:
     """A value for every level.
 
     Raises
@@ -26,9 +26,11 @@ def per_level(name: str, values: PerLevel, count: int) -> list[Any]:
     """
     if np.ndim(values) == 0 and not isinstance(values, Sequence):
         return [values] * count
-    listed = list(values)  # type: ignore[arg-type]
+    listed = list(values)
     if len(listed) != count:
-        raise GraphError(f"{name} has {len(listed)} values, but there are {count} of them to give, lowest first.")
+        raise GraphError(
+            f"{name} has {len(listed)} values, but there are {count} of them to give, lowest first."
+        )
     return listed
 
 
@@ -60,7 +62,9 @@ def chain(
         strict=True,
     )
     nodes = {
-        name: ContinuousState(tonic_volatility=volatility, initial_mean=mean, initial_precision=precision)
+        name: ContinuousState(
+            tonic_volatility=volatility, initial_mean=mean, initial_precision=precision
+        )
         for name, volatility, mean, precision in columns
     }
     strengths = per_level("volatility_strength", strength, count - 1)

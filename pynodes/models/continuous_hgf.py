@@ -91,7 +91,9 @@ def scaled_to(series: Any, levels: int = 2) -> dict[str, Any]:
     early = values[np.isfinite(values)][:20]
     variance = float(np.var(early)) if early.size else 0.0
     if variance == 0:
-        raise GraphError("The series shows no variance in its first twenty values, so it gives no scale.")
+        raise GraphError(
+            "The series shows no variance in its first twenty values, so it gives no scale."
+        )
     return {
         "levels": levels,
         "input_precision": 1 / variance,

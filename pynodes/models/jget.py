@@ -58,7 +58,11 @@ def jget(
     checked_levels(levels, 1)
     numbers = range(1, levels + 1)
     means = chain(
-        [f"x{n}" for n in numbers], tonic_volatility, initial_mean, initial_precision, volatility_strength
+        [f"x{n}" for n in numbers],
+        tonic_volatility,
+        initial_mean,
+        initial_precision,
+        volatility_strength,
     )
     noises = chain(
         [f"a{n}" for n in numbers],

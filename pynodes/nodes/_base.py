@@ -12,7 +12,7 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import Heard
 from pynodes._core.modules import Module
 from pynodes._errors import PynodesError
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
 
 Inlets: TypeAlias = Mapping[str, Array]
 """What came down to a node, summed over its parents, by inlet; zero where nobody feeds it."""
@@ -60,7 +60,7 @@ class AbstractNode(Module, abc.ABC):
         """The belief before the first step."""
 
     @abc.abstractmethod
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         """The belief about this step, from the previous belief and what the parents predict."""
 
     def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
@@ -74,7 +74,7 @@ class AbstractNode(Module, abc.ABC):
         """The belief once its value was seen; where ``observed`` is false nothing was."""
         return belief.clamped(value, observed)
 
-    def settle(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def settle(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         """The belief once its value parents, already updated, have been heard again."""
         del inlet, dt
         return belief
@@ -82,22 +82,26 @@ class AbstractNode(Module, abc.ABC):
     def surprise(self, belief: Gaussian) -> Array:
         """Minus the log predictive density of the value that was observed, in nats."""
         del belief
-        raise PynodesError(f"{type(self).__name__} cannot be observed: it defines no surprise(belief).")
+        raise PynodesError(
+            f"{type(self).__name__} cannot be observed: it defines no surprise(belief)."
+        )
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
         """A value from the prediction, all parents being known."""
         del key, belief
-        raise PynodesError(f"{type(self).__name__} cannot be simulated: it defines no draw(key, belief).")
+        raise PynodesError(
+            f"{type(self).__name__} cannot be simulated: it defines no draw(key, belief)."
+        )
 
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
         """Prediction errors from the reported fields of a node with parents."""
         return {"value_error": fields["mean"] - fields["predicted_mean"]}
 
     def report(self, belief: Gaussian) -> dict[str, Array]:
-        """The fields that trajectories keep."""
+        """The fields that trajectories keep; the precision of an input is that of its prediction."""
         return {
             "mean": belief.mean,
-            "precision": belief.precision,
+            "precision": belief.predicted_precision if self.observable else belief.precision,
             "predicted_mean": belief.predicted_mean,
             "predicted_precision": belief.predicted_precision,
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ import numpy as np
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import choice
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
 
@@ -35,12 +35,12 @@ class BinaryInput(AbstractNode):
     remembers: ClassVar = False
     expects: ClassVar = "0 or 1"
 
-    probability_clip: float | None = choice(None)
+    probability_clip: Any = choice(None)
 
     def init(self) -> Gaussian:
         return Gaussian.start(0.5, 4.0)
 
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         probability = clipped_sigmoid(inlet["logit"], self.probability_clip)
         return belief.predicted(probability, variance=probability * (1 - probability))
 
@@ -49,8 +49,7 @@ class BinaryInput(AbstractNode):
         return -log(jnp.where(belief.mean > 0.5, probability, 1 - probability))
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
-        sample = jax.random.bernoulli(key, belief.predicted_mean)
-        return sample.astype(belief.predicted_mean.dtype)
+        return jax.random.bernoulli(key, belief.predicted_mean).astype(float)
 
     def accepts(self, values: np.ndarray) -> np.ndarray:
         return (values == 0) | (values == 1)
@@ -59,11 +58,10 @@ class BinaryInput(AbstractNode):
         plain = super().errors(fields)["value_error"]
         return {"value_error": plain * fields["predicted_precision"]}
 
-    def report(self, belief: Gaussian) -> dict[str, Array]:
-        return super().report(belief) | {"precision": belief.predicted_precision}
-
 
 def clipped_sigmoid(logit: Array, clip: float) -> Array:
     """A probability from its logit, kept within [clip, 1 - clip]."""
     probability = jax.nn.sigmoid(logit)
-    return jnp.where(probability > clip, jnp.where(probability < 1 - clip, probability, 1 - clip), clip)
+    return jnp.where(
+        probability > clip, jnp.where(probability < 1 - clip, probability, 1 - clip), clip
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import Heard
 from pynodes._core.modules import choice
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
 
@@ -34,12 +34,12 @@ class BinaryState(AbstractNode):
     remembers: ClassVar = False
     support: ClassVar = (0.0, 1.0)
 
-    probability_clip: float | None = choice(None)
+    probability_clip: Any = choice(None)
 
     def init(self) -> Gaussian:
         return Gaussian.start(0.5, 4.0)
 
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         probability = self.clipped(inlet["logit"])
         return belief.predicted(probability, variance=probability * (1 - probability))
 
@@ -53,5 +53,4 @@ class BinaryState(AbstractNode):
         return jnp.clip(jax.nn.sigmoid(logit), self.probability_clip, 1 - self.probability_clip)
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
-        sample = jax.random.bernoulli(key, belief.predicted_mean)
-        return sample.astype(belief.predicted_mean.dtype)
+        return jax.random.bernoulli(key, belief.predicted_mean).astype(float)

@@ -50,7 +50,7 @@ class ContinuousInput(AbstractNode):
     def init(self) -> Gaussian:
         return Gaussian.start(0.0, 1.0)
 
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         location, uncertainty = self.locate(inlet, dt)
         fixed = 1 / jnp.asarray(self.precision)
         log_noise = inlet["log_noise"]
@@ -74,12 +74,12 @@ class ContinuousInput(AbstractNode):
             ),
         )
 
-    def locate(self, inlet: Inlets, dt: Array) -> tuple[Array, Array]:
+    def locate(self, inlet: Inlets, dt: Scalar) -> tuple[Array, Array]:
         """Mean and variance of the observation without its noise."""
         mean = inlet["location"] + dt * inlet["drift"]
         return mean, inlet["location_variance"] + dt**2 * inlet["drift_variance"]
 
-    def settle(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def settle(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         return belief.settled(*self.locate(inlet, dt))
 
     def surprise(self, belief: Gaussian) -> Array:
@@ -88,7 +88,7 @@ class ContinuousInput(AbstractNode):
         return 0.5 * (math.log(2 * math.pi) + log(variance) + error**2 * reciprocal(variance))
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
-        noise = jax.random.normal(key, jnp.shape(belief.predicted_mean), belief.predicted_mean.dtype)
+        noise = jax.random.normal(key, jnp.shape(belief.predicted_mean))
         return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
 
     def report(self, belief: Gaussian) -> dict[str, Array]:

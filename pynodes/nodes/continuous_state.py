@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian, Spread
-from pynodes._core.expansions import AbstractExpansion, Heard
+from pynodes._core.expansions import Heard
 from pynodes._core.growth import LIMIT, bounded
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import ParameterError
@@ -61,7 +61,7 @@ class ContinuousState(AbstractNode):
     initial_mean: Scalar = parameter(0.0, symbol="μ₀")
     initial_precision: Scalar = parameter(1.0, symbol="π₀", positive=True)
     memory: str = choice("discrete")
-    expansion: AbstractExpansion | str | None = choice(None)
+    expansion: Any = choice(None)
     marginalise: bool | None = choice(None)
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class ContinuousState(AbstractNode):
     def init(self) -> Gaussian:
         return Gaussian.start(self.initial_mean, self.initial_precision)
 
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         mean, carried, interval, exposure = self.recall(belief, dt)
         log_growth = self.tonic_volatility + inlet["log_volatility"] + jnp.log(exposure)
         averaged = self.marginalise is not False
@@ -96,7 +96,7 @@ class ContinuousState(AbstractNode):
             averaged=averaged,
         )
 
-    def recall(self, belief: Gaussian, dt: Array) -> tuple[Array, Array, Array, Array]:
+    def recall(self, belief: Gaussian, dt: Scalar) -> tuple[Array, Array, Scalar, Scalar]:
         """Mean and variance that survive a step, and the times for which drift and noise act."""
         if self.memory == "discrete":
             return self.autoconnection * belief.mean, belief.variance, dt, dt
@@ -111,7 +111,7 @@ class ContinuousState(AbstractNode):
         return gaussian_surprise(belief)
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
-        noise = jax.random.normal(key, jnp.shape(belief.predicted_mean), belief.predicted_mean.dtype)
+        noise = jax.random.normal(key, jnp.shape(belief.predicted_mean))
         return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
 
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
@@ -127,7 +127,7 @@ class ContinuousState(AbstractNode):
         return super().report(belief) | driven
 
 
-def faded(decay: Array, dt: Array) -> Array:
+def faded(decay: Array, dt: Scalar) -> Array:
     """The integral of exp(-decay t) from 0 to dt: dt itself where nothing decays."""
     still = jnp.abs(decay * dt) < 1e-5
     safe = jnp.where(still, 1.0, decay)

@@ -33,8 +33,11 @@ class Regressor(AbstractNode):
     def init(self) -> Gaussian:
         return Gaussian.certain(jnp.asarray(self.value))
 
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Array) -> Gaussian:
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         return Gaussian.certain(jnp.asarray(self.value))
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
         return belief.predicted_mean
+
+    def report(self, belief: Gaussian) -> dict[str, Array]:
+        return {"mean": belief.mean, "predicted_mean": belief.predicted_mean}

@@ -63,7 +63,9 @@ def plot_beliefs(
         A batch of runs, or a node whose beliefs were not kept.
     """
     if np.ndim(beliefs.status.alive) != 1:
-        raise FieldError("This draws one run. Index the batch first, with jax.tree.map(lambda x: x[0], beliefs).")
+        raise FieldError(
+            "This draws one run. Index the batch first, with jax.tree.map(lambda x: x[0], beliefs)."
+        )
     names = chosen(beliefs, nodes)
     steps = np.shape(beliefs.status.alive)[0]
     axis = np.arange(steps) if time is None else np.asarray(time)
@@ -74,7 +76,12 @@ def plot_beliefs(
     count = len(names) + bool(surprise)
     with plt.rc_context(style.RULES):
         figure, grid = plt.subplots(
-            count, 1, sharex=True, figsize=(style.WIDTH, 0.6 + 1.15 * count), squeeze=False, layout="constrained"
+            count,
+            1,
+            sharex=True,
+            figsize=(style.WIDTH, 0.6 + 1.15 * count),
+            squeeze=False,
+            layout="constrained",
         )
         axes = list(grid[:, 0])
         for name, ax in zip(names, axes, strict=False):
@@ -92,13 +99,19 @@ def chosen(beliefs: Trajectories, nodes: Iterable[str] | None) -> list[str]:
     """The nodes to draw, highest level first."""
     if isinstance(nodes, str):
         nodes = [nodes]
-    names = [name for name in beliefs.names if drawable(beliefs, name)] if nodes is None else list(nodes)
+    names = (
+        [name for name in beliefs.names if drawable(beliefs, name)]
+        if nodes is None
+        else list(nodes)
+    )
     for name in names:
         beliefs[name]
     if not names:
         raise InputError("There is no node to draw.")
     if len(names) > 30:
-        raise InputError(f"{len(names)} panels are too many to read. Name some nodes, as in plot(['x1', 'x2']).")
+        raise InputError(
+            f"{len(names)} panels are too many to read. Name some nodes, as in plot(['x1', 'x2'])."
+        )
     return sorted(names, key=lambda name: -beliefs.labels.nodes[name][0])
 
 
@@ -107,7 +120,9 @@ def drawable(beliefs: Trajectories, name: str) -> bool:
     return beliefs.labels.graph.nodes[name].learns
 
 
-def draw_node(ax: Axes, beliefs: Trajectories, name: str, time: np.ndarray, credible: float) -> None:
+def draw_node(
+    ax: Axes, beliefs: Trajectories, name: str, time: np.ndarray, credible: float
+) -> None:
     """One node's panel."""
     node = beliefs[name]
     if beliefs.labels.graph.nodes[name].observable:
@@ -116,19 +131,32 @@ def draw_node(ax: Axes, beliefs: Trajectories, name: str, time: np.ndarray, cred
     mean, precision = np.asarray(node.mean), np.asarray(node.precision)
     half = NORMAL_QUANTILE[credible] / np.sqrt(precision)
     at = thinned(mean, half)
-    ax.fill_between(time[at], (mean - half)[at], (mean + half)[at], color=style.BLUE, alpha=0.2, lw=0)
+    ax.fill_between(
+        time[at], (mean - half)[at], (mean + half)[at], color=style.BLUE, alpha=0.2, lw=0
+    )
     ax.plot(time[at], mean[at], color=style.BLUE, lw=1.2)
     ax.set_ylabel(name)
     ax.margins(x=0.01)
     ax.set_title(f"posterior mean, {credible:.0%} band", loc="right", color=style.GREY, pad=2)
 
 
-def draw_input(ax: Axes, time: np.ndarray, prediction: np.ndarray, observed: np.ndarray, name: str) -> None:
+def draw_input(
+    ax: Axes, time: np.ndarray, prediction: np.ndarray, observed: np.ndarray, name: str
+) -> None:
     """An input's panel: prediction as a line, observations as points."""
     at = thinned(prediction)
     ax.plot(time[at], prediction[at], color=style.GREEN, lw=1.2, zorder=3)
     few = len(time) <= 1000
-    ax.plot(time, observed, ".", color=style.INK, ms=3 if few else 1, alpha=0.6, zorder=2, rasterized=not few)
+    ax.plot(
+        time,
+        observed,
+        ".",
+        color=style.INK,
+        ms=3 if few else 1,
+        alpha=0.6,
+        zorder=2,
+        rasterized=not few,
+    )
     ax.set_ylabel(name)
     ax.margins(x=0.01)
     ax.set_title("prediction, observations", loc="right", color=style.GREY, pad=2)

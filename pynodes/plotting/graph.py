@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -64,10 +66,19 @@ def size_for(places: dict[str, tuple[float, float]]) -> tuple[float, float]:
     return min(width, 2 * style.WIDTH), min(1.2 + 0.95 * len(levels), 12.0)
 
 
-def draw_node(ax: Axes, name: str, node: AbstractNode, place: tuple[float, float], scale: float) -> None:
+def draw_node(
+    ax: Axes, name: str, node: AbstractNode, place: tuple[float, float], scale: float
+) -> None:
     """One node: a marker for its kind with its name inside."""
     ax.scatter(*place, s=620 * scale**2, marker=marker_of(node), zorder=3, **colours_of(node))
-    ax.annotate(name, place, ha="center", va="center", zorder=4, fontsize=min(style.TEXT, 34 / max(len(name), 1)))
+    ax.annotate(
+        name,
+        place,
+        ha="center",
+        va="center",
+        zorder=4,
+        fontsize=min(style.TEXT, 34 / max(len(name), 1)),
+    )
 
 
 def marker_of(node: AbstractNode) -> str:
@@ -77,7 +88,7 @@ def marker_of(node: AbstractNode) -> str:
     return "o" if node.learns else "D"
 
 
-def colours_of(node: AbstractNode) -> dict[str, object]:
+def colours_of(node: AbstractNode) -> dict[str, Any]:
     """Inputs are filled darker than states; what is known is only outlined."""
     face = style.PALE if node.observable else "#F2F7FB" if node.learns else "white"
     return {"facecolor": face, "edgecolor": style.INK, "linewidth": 1.0}
@@ -110,7 +121,7 @@ def draw_edge(
     ax.add_patch(arrow)
     text = remark(coupling)
     if written and text:
-        middle = (np.array(parent) + np.array(child)) / 2
+        middle = ((parent[0] + child[0]) / 2, (parent[1] + child[1]) / 2)
         ax.annotate(
             text,
             middle,
@@ -126,7 +137,9 @@ def draw_edge(
 def remark(coupling: AbstractCoupling) -> str:
     """A coupling's strength unless it is 1, and its function unless it is the identity."""
     strength, function = getattr(coupling, "strength", 1.0), getattr(coupling, "function", identity)
-    parts = [] if is_default(strength, 1.0) else [f"{strength:.3g}" if np.ndim(strength) == 0 else "…"]
+    parts = (
+        [] if is_default(strength, 1.0) else [f"{strength:.3g}" if np.ndim(strength) == 0 else "…"]
+    )
     return " ".join([*parts, *([] if function is identity else [name_of(function)])])
 
 
@@ -148,5 +161,9 @@ def legend(graph: Graph) -> list[Line2D]:
     if not all(volatile):
         marks.append(Line2D([], [], color=style.VALUE_COLOUR, lw=1.5, label="value"))
     if any(volatile):
-        marks.append(Line2D([], [], color=style.VOLATILITY_COLOUR, lw=1.5, ls=(0, (4, 2)), label="volatility"))
+        marks.append(
+            Line2D(
+                [], [], color=style.VOLATILITY_COLOUR, lw=1.5, ls=(0, (4, 2)), label="volatility"
+            )
+        )
     return marks

@@ -5,6 +5,8 @@ Colours are from the palette of Okabe and Ito (2008), which readers with any col
 
 from __future__ import annotations
 
+from typing import Any
+
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GREY, PALE = "#222222", "#777777", "#DDDDDD"
 
@@ -17,7 +19,7 @@ WIDTH = 7.0
 TEXT = 9.0
 """Points: readable at that width."""
 
-RULES = {
+RULES: dict[Any, Any] = {
     "font.size": TEXT,
     "axes.titlesize": TEXT,
     "axes.labelsize": TEXT,

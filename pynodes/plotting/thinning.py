@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 MOST = 4000
@@ -25,7 +27,7 @@ def thinned(series: np.ndarray, spread: np.ndarray | None = None) -> np.ndarray:
     bins = MOST // (2 * len(bands))
     edges = np.linspace(0, steps, bins + 1).astype(int)
     kept = {0, steps - 1}
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         for band in bands:
             part = band[start:stop]
             if np.isfinite(part).any():

@@ -42,7 +42,11 @@ def python_for_peer() -> str:
         return sys.executable
     for version in ("3.13", "3.12"):
         found = shutil.which(f"python{version}")
-        if found and subprocess.run([found, "-c", "pass"], capture_output=True, check=False).returncode == 0:
+        if (
+            found
+            and subprocess.run([found, "-c", "pass"], capture_output=True, check=False).returncode
+            == 0
+        ):
             return found
     sys.exit("The peer needs Python 3.12 or 3.13: run this script with one, or put it on the path.")
 
@@ -68,7 +72,9 @@ def figures(python: Path | str, script: str, *options: str) -> dict[str, float]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def compared(scheme: str, rounds: int, fan: int, pythons: dict[str, Path | str]) -> dict[str, list[float]]:
+def compared(
+    scheme: str, rounds: int, fan: int, pythons: dict[str, Path | str]
+) -> dict[str, list[float]]:
     """Every figure of both sides, over the rounds: ours by name, the peer's after ``peer ``."""
     kept: dict[str, list[float]] = {}
     options = ["--scheme", scheme, "--fan", str(fan)]
@@ -111,7 +117,9 @@ def short(seconds: float) -> str:
 
 def main() -> None:
     """Make the environments, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--schemes", nargs="+", default=["unbounded", "eHGF"])
     parser.add_argument("--fan", type=int, default=10)

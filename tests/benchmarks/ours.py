@@ -33,7 +33,9 @@ def fan(width: int, expansion: str) -> pn.Network:
     inputs = {f"u{i}": pn.ContinuousInput(precision=1.0) for i in range(width)}
     edges = [(f"x{i}", f"u{i}", "value") for i in range(width)]
     edges += [("shared", f"x{i}", pn.Volatility(strength=0.1)) for i in range(width)]
-    graph = pn.Graph(expansion=expansion).extend({**inputs, **states, "shared": pn.ContinuousState()}, edges)
+    graph = pn.Graph(expansion=expansion).extend(
+        {**inputs, **states, "shared": pn.ContinuousState()}, edges
+    )
     return graph.compile()
 
 
@@ -57,7 +59,9 @@ def main() -> None:
 
     result["jax"] = jax.__version__
     network = three_levels(expansion)
-    result["filter"] = workloads.timed(lambda: jax.block_until_ready(network.filter({"u": u}).records), 300)
+    result["filter"] = workloads.timed(
+        lambda: jax.block_until_ready(network.filter({"u": u}).records), 300
+    )
 
     def surprise(theta):
         return network.replace(dict(zip(NAMES, theta, strict=True))).surprise({"u": u})
@@ -74,7 +78,6 @@ def main() -> None:
     if options.fan:
         x = workloads.fan_series(options.fan)
         series = {f"u{i}": x[:, i] for i in range(options.fan)}
-
 
         wide = fan(options.fan, expansion)
         run = jax.jit(lambda s: wide.filter(s, record=[]).final)

@@ -26,8 +26,12 @@ def three_levels(scheme: str, network_class=Network):
     """The binary network of three levels, in either of its backends."""
     network = network_class(volatility_updates=scheme)
     network.add_nodes(kind="binary-state")
-    network.add_nodes(kind="continuous-state", value_children=0, tonic_volatility=workloads.START[0])
-    network.add_nodes(kind="continuous-state", volatility_children=1, tonic_volatility=workloads.START[1])
+    network.add_nodes(
+        kind="continuous-state", value_children=0, tonic_volatility=workloads.START[0]
+    )
+    network.add_nodes(
+        kind="continuous-state", volatility_children=1, tonic_volatility=workloads.START[1]
+    )
     return network
 
 
@@ -35,7 +39,12 @@ def surprise_of(scheme: str, u):
     """Sum of binary surprises as a function of the three parameters."""
     network = three_levels(scheme).create_belief_propagation_fn()
     steps = len(u)
-    series = ((jnp.asarray(u, dtype="float32")[:, None],), (jnp.ones(steps, dtype=int),), jnp.ones(steps), None)
+    series = (
+        (jnp.asarray(u, dtype="float32")[:, None],),
+        (jnp.ones(steps, dtype=int),),
+        jnp.ones(steps),
+        None,
+    )
     outcome = series[0][0][:, 0]
 
     def surprise(theta):
@@ -114,7 +123,9 @@ def main() -> None:
         run = jax.jit(lambda a, s: scan(lambda c, m: (wide.scan_fn(c, m)[0], None), a, s)[0])
         first = workloads.once(lambda: jax.block_until_ready(run(wide.attributes, series)))
         result["fan_first"] = first
-        result["fan"] = workloads.timed(lambda: jax.block_until_ready(run(wide.attributes, series)), 20)
+        result["fan"] = workloads.timed(
+            lambda: jax.block_until_ready(run(wide.attributes, series)), 20
+        )
     print(json.dumps(result))
 
 

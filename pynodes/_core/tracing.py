@@ -1,0 +1,15 @@
+"""Tracing: whether a number is known, or only stands for one while JAX traces a function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from jax.core import Tracer
+
+
+def traced(tree: Any) -> bool:
+    """Whether any leaf of a tree is known only while tracing."""
+    if isinstance(tree, Tracer):
+        return True
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))

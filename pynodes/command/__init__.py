@@ -1,0 +1,1 @@
+"""The command line: ``pynodes demo`` and ``pynodes filter``."""

@@ -1,0 +1,78 @@
+"""The entry point: arguments in, exit status out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pynodes._errors import PynodesError
+from pynodes.command.demo import demo
+from pynodes.command.files import FileError
+from pynodes.command.filter_file import MODELS, filter_file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns
+    -------
+    0 if it went well; 2, after one sentence on standard error, if something given does not fit.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        print(options.run(options))
+    except (PynodesError, FileError) as error:
+        print(f"pynodes: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the commands accept."""
+    whole = argparse.ArgumentParser(
+        prog="pynodes", description="Belief propagation over graphs of value and volatility nodes."
+    )
+    commands = whole.add_subparsers(title="commands", required=True, metavar="{demo,filter}")
+
+    show = commands.add_parser(
+        "demo",
+        help="filter two classic series and draw what the nodes believed",
+        description="Filter the USD/CHF series and a binary series through three-level networks.",
+    )
+    show.add_argument(
+        "--out", type=Path, default=Path("pynodes-demo"), help="folder for the figures"
+    )
+    show.set_defaults(run=demo)
+
+    own = commands.add_parser(
+        "filter",
+        help="filter a CSV file of your own",
+        description="Filter columns of a CSV file; write trajectories.csv and beliefs.png.",
+        epilog="Empty cells are missing observations.",
+    )
+    own.add_argument("file", type=Path, help="CSV file with a header line")
+    kind = own.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--model", choices=sorted(MODELS), help="a premade model")
+    kind.add_argument("--graph", type=Path, help="a graph in JSON, as graph.to_json() writes it")
+    own.add_argument(
+        "--input",
+        action="append",
+        required=True,
+        metavar="COLUMN or NODE=COLUMN",
+        help="column of an input; name the node where there are several",
+    )
+    own.add_argument("--dt", metavar="COLUMN", help="column of the times since the previous step")
+    own.add_argument("--levels", type=int, help="levels of a premade model")
+    own.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PARAMETER=VALUE",
+        help="such as x2.tonic_volatility=-3",
+    )
+    own.add_argument("--expansion", help="standard, enhanced or unbounded")
+    own.add_argument("--out", type=Path, default=Path("pynodes-run"), help="folder for the results")
+    own.set_defaults(run=filter_file)
+    return whole

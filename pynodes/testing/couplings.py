@@ -1,0 +1,196 @@
+"""Laws of couplings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._compiler.groups import completed
+from pynodes._core.beliefs import Gaussian
+from pynodes._graph.graph import Graph
+from pynodes._graph.settings import Settings
+from pynodes._runtime.network import Network
+from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
+from pynodes.nodes import AbstractNode, ContinuousInput, ContinuousState
+from pynodes.testing._comparison import same, same_beliefs, slope
+from pynodes.testing.nodes import observations
+
+DRAWS = 8
+
+
+def check_coupling(
+    coupling: AbstractCoupling,
+    *,
+    parent: AbstractNode | None = None,
+    child: AbstractNode,
+    series: Sequence[float] | None = None,
+    seed: int = 0,
+) -> None:
+    """Check a kind of coupling against the laws, on a small network of its own.
+
+    The network is the parent over the child, and a ContinuousInput under the child unless the child
+    is observed itself.
+
+    * what it predicts goes to inlets that the child has;
+    * its evidence is the derivatives of its log density, for random beliefs;
+    * at strength zero it is silent: without it, the child believes the same, and so do the child's
+      other parents;
+    * the gradient of the surprise in its strength equals central differences.
+
+    Parameters
+    ----------
+    coupling
+        An instance of the coupling.
+    parent
+        The node above; a ContinuousState unless given.
+    child
+        The node below.
+    series
+        Observations the child, or its input, can take; by default simulated if it can be simulated,
+        else a random series of zeros and ones.
+    seed
+        Seed of the random beliefs and of the simulation.
+
+    Raises
+    ------
+    AssertionError
+        A law is broken; names it.
+    """
+    above: Any = ContinuousState() if parent is None else parent
+    with jax.enable_x64(True):
+        upper: Any = completed(above, Settings())
+        lower: Any = completed(child, Settings())
+        network = joined(coupling, upper, lower).compile()
+        values = np.asarray(observations(network, seed) if series is None else series, float)
+        inlets_exist(coupling, upper, lower)
+        evidence_is_derivative(coupling, upper, lower, values, seed)
+        if "strength" in {field.name for field in dataclasses.fields(coupling)}:
+            zero_is_silent(coupling, upper, lower, values)
+            gradient_is_slope(network, values)
+
+
+def joined(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> Graph:
+    """Parent over child, and an input ``u`` under the child unless it is one."""
+    if child.observable:
+        return Graph().add(parent=parent, u=child).couple("parent", "u", coupling)
+    graph = Graph().add(parent=parent, child=child, u=ContinuousInput())
+    return graph.couple("child", "u").couple("parent", "child", coupling)
+
+
+def inlets_exist(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> None:
+    """What the coupling predicts goes to inlets that the child has."""
+    belief = predicted(parent)
+    for inlet in coupling.predict(belief, jnp.asarray(1.0)):
+        if inlet not in child.inlets:
+            raise AssertionError(
+                f"{type(coupling).__name__} predicts {inlet!r}, which {type(child).__name__} "
+                "does not list in inlets."
+            )
+
+
+def predicted(node: AbstractNode) -> Gaussian:
+    """A node's first prediction, without parents."""
+    inlet = dict.fromkeys(node.inlets, 0.0)
+    return node.predict(node.init(), inlet, 1.0)  # type: ignore[arg-type]
+
+
+def moments(
+    coupling: AbstractCoupling,
+    parent: AbstractNode,
+    child: AbstractNode,
+    values: np.ndarray,
+    seed: int,
+) -> list[tuple[Gaussian, Gaussian]]:
+    """Pairs of parent and child beliefs after a step, from random states and the given values."""
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for value in rng.choice(values[np.isfinite(values)], DRAWS):
+        above = parent.init().predicted(
+            jnp.asarray(rng.normal()), variance=jnp.asarray(rng.gamma(2.0, 0.5))
+        )
+        inlet: dict[str, Any] = dict.fromkeys(child.inlets, 0.0)
+        inlet |= coupling.predict(above, jnp.asarray(1.3))
+        before = child.init().updated(jnp.asarray(rng.normal()), jnp.asarray(rng.gamma(2.0, 0.5)))
+        below = child.predict(before, inlet, jnp.asarray(1.3))
+        shrunk = below.predicted_variance * rng.uniform(0.2, 0.9)
+        if child.observable:
+            after = child.observe(below, jnp.asarray(value), True)
+        else:
+            after = below.updated(
+                below.predicted_mean + rng.normal() * jnp.sqrt(below.predicted_variance), shrunk
+            )
+        pairs.append((above, after))
+    return pairs
+
+
+def evidence_is_derivative(
+    coupling: AbstractCoupling,
+    parent: AbstractNode,
+    child: AbstractNode,
+    values: np.ndarray,
+    seed: int,
+) -> None:
+    """Evidence is the first derivative, and minus the second, of the log density."""
+    dt = jnp.asarray(1.3)
+    for above, below in moments(coupling, parent, child, values, seed):
+        point = above.predicted_mean
+        evidence = coupling.evidence(above, below, dt)
+        compare(evidence, lambda x, a=above, b=below: coupling.log_density(x, a, b, dt), point)
+        if isinstance(coupling, AbstractVolatilityCoupling):
+            message = coupling.message(above, below)
+            compare(message.predicted(), message.predicted_log_density, point)
+            for x in (point - 1.1, point, point + 0.7):
+                compare(message.known(x), message.log_density, x)
+
+
+def compare(evidence: Any, log_density: Callable[[Any], Any], x: Any) -> None:
+    """Evidence against the derivatives of a density at a point."""
+    gradient = jax.grad(log_density)
+    same(
+        "the evidence's gradient is the density's slope", evidence.gradient, gradient(x), rtol=1e-8
+    )
+    same(
+        "the evidence's curvature is minus the density's",
+        evidence.curvature,
+        -jax.grad(gradient)(x),
+        rtol=1e-7,
+    )
+    same(
+        "the density is differentiable",
+        gradient(x),
+        slope(log_density, float(x)),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def zero_is_silent(
+    coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode, values: np.ndarray
+) -> None:
+    """A parent attached with strength zero changes nothing."""
+    silent = dataclasses.replace(coupling, strength=0.0)
+    target = "u" if child.observable else "child"
+    graph = joined(coupling, parent, child)
+    attached = graph.add(silent=parent).couple("silent", target, silent)
+    one = graph.compile().filter({"u": values})
+    other = attached.compile().filter({"u": values})
+    same_beliefs("a coupling of strength zero is silent", one, other, rtol=1e-10)
+
+
+def gradient_is_slope(network: Network, values: np.ndarray) -> None:
+    """The gradient of the surprise in the strength equals central differences, at zero as elsewhere."""
+    name = next(n for n in network.parameters() if n.startswith("parent->"))
+
+    def surprise(strength: Any) -> Any:
+        return network.replace({name: strength}).surprise({"u": values})
+
+    for at in (float(network[name]), 0.0, 0.4):
+        gradient = jax.grad(surprise)(np.float64(at))
+        same(
+            f"gradient in the strength at {at}", gradient, slope(surprise, at), rtol=1e-4, atol=1e-5
+        )

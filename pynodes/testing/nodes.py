@@ -1,0 +1,153 @@
+"""Laws of node kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from pynodes._core.modules import parameters_of
+from pynodes._errors import PynodesError
+from pynodes._graph.graph import Graph
+from pynodes._runtime.network import Network
+from pynodes.nodes import AbstractNode, ContinuousInput
+from pynodes.testing._comparison import finite, same, slope
+
+STEPS = 24
+
+
+def check_node(
+    node: AbstractNode,
+    *,
+    series: Sequence[float] | None = None,
+    outcomes: Sequence[float] | None = None,
+    seed: int = 0,
+) -> None:
+    """Check a kind of node against the laws, on a small network of its own.
+
+    The network is the node by itself if it is observable, else the node under a ContinuousInput.
+
+    * it filters in float32 and float64, with finite beliefs;
+    * a missing observation leaves every belief at its prediction, with no surprise;
+    * two chunks with the state carried over are one run;
+    * gradients of the surprise equal central differences, for every parameter;
+    * with ``outcomes``: the predictive probabilities sum to one.
+
+    Parameters
+    ----------
+    node
+        An instance of the kind.
+    series
+        Observations it can take, at least eight; by default simulated by the node if it can be
+        simulated, else a random series of zeros and ones.
+    outcomes
+        All values a discrete input may take with more than negligible probability.
+    seed
+        Seed of the simulation.
+
+    Raises
+    ------
+    AssertionError
+        A law is broken; names it.
+    """
+    for bits in (32, 64):
+        with jax.enable_x64(bits == 64):
+            network = alone(node)
+            values = np.asarray(observations(network, seed) if series is None else series, float)
+            tolerance = 1e-4 if bits == 32 else 1e-9
+            finite(f"float{bits}: beliefs are finite", network.filter({"u": values}).records)
+            gaps_leave_predictions(network, values, tolerance)
+            chunks_make_one_run(network, values, tolerance)
+    with jax.enable_x64(True):
+        gradients_are_slopes(alone(node), values)
+        if outcomes is not None:
+            probabilities_sum_to_one(alone(node), values, outcomes)
+
+
+def alone(node: AbstractNode) -> Network:
+    """The smallest network with this node and an input ``u``."""
+    if node.observable:
+        return Graph().add(u=node).compile()
+    return Graph().add(node=node, u=ContinuousInput()).couple("node", "u").compile()
+
+
+def observations(network: Network, seed: int) -> np.ndarray:
+    """A series that the network's input can take."""
+    try:
+        return np.asarray(network.sample(jax.random.key(seed), STEPS)["u"])
+    except PynodesError:
+        return np.random.default_rng(seed).integers(0, 2, STEPS).astype(float)
+
+
+def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float) -> None:
+    """A missing observation leaves every belief at its prediction, with no surprise."""
+    gappy = values.copy()
+    gappy[::3] = np.nan
+    beliefs = network.filter({"u": gappy})
+    what = "a missing observation leaves the prediction"
+    for name in beliefs:
+        same(
+            f"{what}: {name}.mean", beliefs[name].mean[::3], beliefs[name].predicted_mean[::3], rtol
+        )
+    same(
+        "a missing observation has no surprise",
+        beliefs.surprise[::3],
+        np.zeros(len(values[::3])),
+        rtol,
+    )
+    finite(
+        "the gradient through gaps",
+        jax.grad(lambda n: n.surprise({"u": gappy}), allow_int=True)(network).parameters(),
+    )
+
+
+def chunks_make_one_run(network: Network, values: np.ndarray, rtol: float) -> None:
+    """Two chunks with the state carried over are one run."""
+    half = len(values) // 2
+    whole = network.filter({"u": values})
+    first = network.filter({"u": values[:half]})
+    second = network.filter({"u": values[half:]}, start=first.final)
+    for name in whole:
+        parts = np.concatenate([first[name].mean, second[name].mean])
+        same(f"two chunks are one run: {name}.mean", parts, whole[name].mean, rtol)
+
+
+def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
+    """Gradients of the surprise equal central differences, for every parameter of the node."""
+    name = next(iter(network.graph.nodes))
+    for field in parameters_of(network.graph.nodes[name]):
+        address = f"{name}.{field}"
+        at = float(network[address])
+        if not np.isfinite(at):
+            continue
+
+        def surprise(x: Any, address: str = address) -> Any:
+            return network.replace({address: x}).surprise({"u": values})
+
+        low, high = bounds(network, name, field)
+        inside = min(max(at, low + 1e-3), high - 1e-3)
+        gradient = jax.grad(surprise)(np.float64(inside))
+        same(f"gradient of {address}", gradient, slope(surprise, inside), rtol=1e-4, atol=1e-6)
+
+
+def bounds(network: Network, name: str, field: str) -> tuple[float, float]:
+    """The range in which a parameter may be moved."""
+    spec = parameters_of(network.graph.nodes[name])[field]
+    low, high = spec["bounds"]
+    return (max(low, 0.0), high) if spec["positive"] else (low, high)
+
+
+def probabilities_sum_to_one(
+    network: Network, values: np.ndarray, outcomes: Sequence[float]
+) -> None:
+    """The predictive probabilities of all outcomes sum to one."""
+    before = network.filter({"u": values[:-1]}).final
+    surprises = [network.filter({"u": [outcome]}, start=before).surprise[0] for outcome in outcomes]
+    same(
+        "the predictive probabilities sum to one",
+        np.sum(np.exp(-np.array(surprises))),
+        1.0,
+        rtol=1e-6,
+    )
