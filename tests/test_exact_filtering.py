@@ -11,7 +11,7 @@ from tests.oracles.kalman import kalman_filter
 @pytest.mark.parametrize("marginalise", [True, False])
 @pytest.mark.parametrize("expansion", cases.EXPANSIONS, ids=repr)
 def test_one_state_with_several_inputs_gaps_and_irregular_times(expansion, marginalise):
-    """One autoregressive state with drift and a bias, three inputs of different strength and noise."""
+    """An Ornstein-Uhlenbeck state with drift and a bias; inputs of different strength and noise."""
     steps, rng = 60, np.random.default_rng(0)
     dt = rng.gamma(3.0, 0.4, steps)
     series = rng.normal(size=(steps, 3)).cumsum(axis=0)
@@ -23,6 +23,7 @@ def test_one_state_with_several_inputs_gaps_and_irregular_times(expansion, margi
             x=pn.ContinuousState(
                 tonic_volatility=-1.0,
                 tonic_drift=0.2,
+                memory="exact",
                 autoconnection=0.9,
                 initial_mean=0.4,
                 initial_precision=0.8,
@@ -39,14 +40,14 @@ def test_one_state_with_several_inputs_gaps_and_irregular_times(expansion, margi
     beliefs = graph.compile().filter({f"u{i}": series[:, i] for i in range(3)}, dt=dt)
 
     exact = kalman_filter(
-        transition=np.array([[0.9]]),
-        noise=dt * np.exp(-1.0),
+        transition=0.9**dt,
+        noise=np.exp(-1.0) * (1 - 0.9 ** (2 * dt)) / (-2 * np.log(0.9)),
         observe=strength[:, None],
         observation_noise=np.diag(noise),
         mean0=0.4,
         covariance0=1 / 0.8,
         observations=series - np.array([0.0, 1.5 * 0.7, 0.0]),
-        drift=(dt * (0.2 - 0.3 * 0.7))[:, None],
+        drift=((1 - 0.9**dt) / -np.log(0.9) * (0.2 - 0.3 * 0.7))[:, None],
     )
     for name, expected in (
         ("mean", exact.mean),
