@@ -157,6 +157,10 @@ def _balance(
     spring = precision * shift
     up = floor + jnp.maximum(-spring, 0) + jnp.sum(jnp.where(upward, force, rest), axis=-1)
     down = floor + jnp.maximum(spring, 0) + jnp.sum(jnp.where(upward, rest, force), axis=-1)
-    falling = jnp.where(shift < 0, precision, 0) + jnp.sum(jnp.where(upward, force * strength, 0), -1)
-    rising = jnp.where(shift < 0, 0, precision) - jnp.sum(jnp.where(upward, 0, force * strength), -1)
+    falling = jnp.where(shift < 0, precision, 0) + jnp.sum(
+        jnp.where(upward, force * strength, 0), -1
+    )
+    rising = jnp.where(shift < 0, 0, precision) - jnp.sum(
+        jnp.where(upward, 0, force * strength), -1
+    )
     return jnp.log(up / down), falling / up + rising / down

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.beliefs import Gaussian, Spread
 from pynodes._core.growth import LIMIT, bounded
-from pynodes._core.modules import parameter
+from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -28,6 +28,10 @@ class ContinuousInput(AbstractNode):
         Precision of the observation, in inverse squared units of the data. May be infinite where a
         ``Noise`` parent supplies the noise. Give a series under ``"<name>.precision"`` with the
         inputs for noise that is known per step.
+    marginalise
+        Whether the expected noise averages over the uncertainty of ``Noise`` parents; the graph's
+        setting unless given here. The predictive density holds the uncertainty of the value parents
+        in either case.
 
     Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825, eq. 15; with ``Noise``: the jget model
     of the TAPAS HGF toolbox.
@@ -46,6 +50,7 @@ class ContinuousInput(AbstractNode):
     remembers: ClassVar = False
 
     precision: Scalar = parameter(1.0, symbol="π_u", positive=True, infinite=True)
+    marginalise: bool | None = choice(None)
 
     def init(self) -> Gaussian:
         return Gaussian.start(0.0, 1.0)
@@ -54,7 +59,8 @@ class ContinuousInput(AbstractNode):
         location, uncertainty = self.locate(inlet, dt)
         fixed = 1 / jnp.asarray(self.precision)
         log_noise = inlet["log_noise"]
-        expected = log_noise + 0.5 * inlet["log_noise_variance"]
+        averaged = self.marginalise is not False
+        expected = log_noise + 0.5 * inlet["log_noise_variance"] if averaged else log_noise
         driven = jnp.exp(bounded(expected))
         growth = jnp.where(inlet["noise_parents"] > 0, driven, 0.0)
         noise = fixed + growth

@@ -1,0 +1,1 @@
+"""Independent references in numpy: they share no code with the engine that they judge."""
