@@ -62,7 +62,9 @@ def test_one_state_with_several_inputs_gaps_and_irregular_times(expansion, margi
 def test_the_surprise_of_one_state_is_the_log_evidence():
     steps, rng = 40, np.random.default_rng(1)
     u, dt = rng.normal(size=steps).cumsum(), rng.gamma(3.0, 0.4, steps)
-    network = pn.models.continuous_hgf(levels=1, tonic_volatility=-1.0, input_precision=2.0).compile()
+    network = pn.models.continuous_hgf(
+        levels=1, tonic_volatility=-1.0, input_precision=2.0
+    ).compile()
 
     exact = kalman_filter(
         transition=np.array([[1.0]]),
@@ -107,7 +109,9 @@ def test_a_two_level_chain_is_exact_at_the_first_step(strength):
     for name, (mean, variance) in expected.items():
         np.testing.assert_allclose(beliefs[name].mean[0], mean, rtol=1e-12)
         np.testing.assert_allclose(1 / beliefs[name].precision[0], variance, rtol=1e-12)
-    np.testing.assert_allclose(1 / beliefs["u"].predicted_precision[0], variance_x + 0.5, rtol=1e-12)
+    np.testing.assert_allclose(
+        1 / beliefs["u"].predicted_precision[0], variance_x + 0.5, rtol=1e-12
+    )
 
 
 def test_a_hidden_alternative_is_bayes_rule():
@@ -130,7 +134,9 @@ def test_a_hidden_alternative_is_bayes_rule():
     np.testing.assert_allclose(beliefs["s"].predicted_mean[0], prior, rtol=1e-12)
     np.testing.assert_allclose(beliefs["s"].mean[0], posterior, rtol=1e-10)
     variance = 1 / (1 / (1 + np.exp(-4.0)) + prior * (1 - prior))
-    np.testing.assert_allclose(beliefs["x"].mean[0], 0.4 + variance * (posterior - prior), rtol=1e-10)
+    np.testing.assert_allclose(
+        beliefs["x"].mean[0], 0.4 + variance * (posterior - prior), rtol=1e-10
+    )
 
 
 def test_an_exactly_observed_state_is_certain_and_then_drifts():

@@ -90,7 +90,9 @@ def test_enhanced_and_unbounded_never_lose_precision_to_nothing(expansion, seed)
     )
     value = pn.Evidence(gradient=jnp.asarray(rng.normal()), curvature=jnp.asarray(rng.gamma(1.0)))
 
-    mean, variance = expansion(belief(10 ** rng.uniform(-3, 3)), pn.Heard(value=value, volatility=msg))
+    mean, variance = expansion(
+        belief(10 ** rng.uniform(-3, 3)), pn.Heard(value=value, volatility=msg)
+    )
 
     assert np.isfinite(mean)
     assert 0 < variance < np.inf

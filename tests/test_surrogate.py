@@ -68,7 +68,10 @@ def test_the_mode_for_many_is_the_root_of_its_slope(seed):
 
     def slope(shift):
         with np.errstate(over="ignore"):
-            return np.sum(0.5 * strength * (np.exp(log_ratio - strength * shift) - 1)) - precision * shift
+            return (
+                np.sum(0.5 * strength * (np.exp(log_ratio - strength * shift) - 1))
+                - precision * shift
+            )
 
     reach = 1.0
     while slope(-reach) < 0 or slope(reach) > 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -88,13 +88,18 @@ def by_end(
     return list(enumerate(found))
 
 
-def sorted_out(rows: Sequence[Sequence[Edge]], kind: Hashable) -> dict[Hashable, list[list[Edge]]]:
+def sorted_out(
+    rows: Sequence[Sequence[Edge]], kind: Callable[[Edge], Hashable]
+) -> list[list[list[Edge]]]:
     """The edges of every node, apart by what ``kind`` says of them."""
     parts: dict[Hashable, list[list[Edge]]] = {}
     for position, row in enumerate(rows):
         for edge in row:
-            parts.setdefault(kind(edge), [[] for _ in rows])[position].append(edge)  # type: ignore[operator]
-    return parts
+            key = kind(edge)
+            if key not in parts:
+                parts[key] = [[] for _ in rows]
+            parts[key][position].append(edge)
+    return list(parts.values())
 
 
 def fed(
@@ -106,7 +111,7 @@ def fed(
 ) -> list[tuple[Bundle, Wiring]]:
     """The bundles from a group's parents; their couplings are stacked here."""
     bundles = []
-    for parts in sorted_out(rows, lambda edge: structure(edge.coupling)).values():
+    for parts in sorted_out(rows, lambda edge: structure(edge.coupling)):
         fan, some = max(map(len, parts)), next(row[0] for row in parts if row)
         shape = places(sizes[group], fan)
         flat: list[Edge] = laid_out(parts, fan, some)
@@ -135,7 +140,7 @@ def listening(
         return structure(edge.coupling), structure(stacks[edge.child[0]][0])
 
     bundles = []
-    for parts in sorted_out(rows, kind).values():
+    for parts in sorted_out(rows, kind):
         fan, some = max(map(len, parts)), next(row[0] for row in parts if row)
         shape = places(sizes[group], fan)
         flat: list[Edge] = laid_out(parts, fan, some)

@@ -13,8 +13,11 @@ from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings, expansion_of
 from pynodes.nodes import AbstractNode
 
-WASTE, SMALL = 4, 4096
+WASTE, SMALL = 4, 65_536
 """A group is split by degree once padding costs this many times its edges, beyond a small size."""
+
+MANY = 64
+"""Roles are kept apart as long as they make no more groups than this."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,31 +49,46 @@ def structure(module: Module) -> Hashable:
 
 
 def grouped(graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]) -> list[Members]:
-    """Groups of equal level, structure and role, lowest level first.
+    """Groups of equal level and structure, lowest level first, in the order of definition.
 
-    A node's role is the set of couplings through which it hears children, so that everyone in a
-    group has all of the group's bundles. Order within a group, and of groups within a level, is the
-    order of definition. A group whose neighbour lists would be mostly padding is split by degree.
+    Nodes are also kept apart by role, the set of couplings through which they hear children, so
+    that everyone in a group has all of the group's bundles; unless that makes very many groups, for
+    every group is compiled. A group whose neighbour lists would be mostly padding is split by degree.
     """
-    heard: dict[str, set[Hashable]] = {name: set() for name in nodes}
-    ports: Counter[tuple[str, Hashable]] = Counter()
-    for parent, child, coupling in graph.edges:
-        heard[parent].add(structure(coupling))
-        ports[parent, ("up", structure(coupling))] += 1
-        ports[child, ("down", structure(coupling))] += 1
-    degree: dict[str, int] = dict.fromkeys(nodes, 0)
-    for (name, _), count in ports.items():
-        degree[name] = max(degree[name], count)
-    members: dict[tuple[int, Hashable, Hashable], list[str]] = {}
-    for name, node in nodes.items():
-        key = (levels[name], structure(node), frozenset(heard[name]))
+    roles = {name: frozenset(heard) for name, heard in couplings_below(graph).items()}
+    kept_apart = {name: (levels[name], structure(node), roles[name]) for name, node in nodes.items()}
+    if len(set(kept_apart.values())) > MANY:
+        kept_apart = {name: key[:2] for name, key in kept_apart.items()}
+    members: dict[tuple[Hashable, ...], list[str]] = {}
+    for name, key in kept_apart.items():
         members.setdefault(key, []).append(name)
+    degree = degrees(graph)
     groups = [
-        Members(level=key[0], names=tuple(part))
-        for key, names in members.items()
+        Members(level=levels[part[0]], names=tuple(part))
+        for names in members.values()
         for part in split_by_degree(names, degree)
     ]
     return sorted(groups, key=lambda group: group.level)
+
+
+def couplings_below(graph: Graph) -> dict[str, set[Hashable]]:
+    """For every node, the couplings through which it hears children."""
+    heard: dict[str, set[Hashable]] = {name: set() for name in graph.nodes}
+    for parent, _, coupling in graph.edges:
+        heard[parent].add(structure(coupling))
+    return heard
+
+
+def degrees(graph: Graph) -> dict[str, int]:
+    """For every node, how many places its fullest bundle needs, up or down."""
+    ports: Counter[tuple[str, Hashable]] = Counter()
+    for parent, child, coupling in graph.edges:
+        ports[parent, ("up", structure(coupling))] += 1
+        ports[child, ("down", structure(coupling))] += 1
+    degree: dict[str, int] = dict.fromkeys(graph.nodes, 0)
+    for (name, _), count in ports.items():
+        degree[name] = max(degree[name], count)
+    return degree
 
 
 def split_by_degree(names: list[str], degree: dict[str, int]) -> list[list[str]]:

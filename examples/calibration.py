@@ -1,0 +1,286 @@
+"""How far each expansion is from the exact filtering posterior, on data drawn from the model.
+
+Prints a Markdown table for every regime; docs/theory/calibration.md explains and reads them.
+
+    python examples/calibration.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import pynodes as pn
+from tests.oracles.particle_filter import Filtered, Hierarchy, particle_filter, simulate
+
+REGIMES = {
+    "moderate": {
+        "binary, x2": Hierarchy((-3.0,), (0.0,), (1.0,)),
+        "binary, x2 x3": Hierarchy((-3.0, -4.0), (0.0, 0.0), (1.0, 4.0)),
+        "continuous, x1 x2": Hierarchy((-3.0, -4.0), (0.0, 0.0), (1.0, 4.0), input_precision=5.0),
+        "continuous, x1 x2 x3": Hierarchy(
+            (-3.0, -4.0, -6.0), (0.0, 0.0, 0.0), (1.0, 4.0, 4.0), input_precision=5.0
+        ),
+    },
+    "volatile": {
+        "binary, x2": Hierarchy((-1.0,), (0.0,), (1.0,)),
+        "binary, x2 x3": Hierarchy((-2.0, -3.0), (0.0, 0.0), (1.0, 4.0)),
+        "continuous, x1 x2": Hierarchy((-1.0, -3.0), (0.0, 0.0), (1.0, 4.0), input_precision=5.0),
+        "continuous, x1 x2 x3": Hierarchy(
+            (-1.0, -4.0, -5.0), (0.0, 0.0, 0.0), (1.0, 4.0, 4.0), input_precision=5.0
+        ),
+    },
+}
+"""Models by regime. Every strength is 1, so that these volatilities are all that differs."""
+
+BAND = 1.6448536269514722
+"""Standard deviations from the mean to the end of a Gaussian's 90 % band."""
+
+RAN_AWAY = 20.0
+"""A mean so many exact standard deviations off has lost its state, and would swamp any average."""
+
+UNSETTLED = 0.5
+"""Two particle filters that differ by this much, in RMS posterior deviations, are no reference."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Quadrature(pn.AbstractExpansion):
+    """The exact mean and variance of what the other expansions approximate, integrated on a grid.
+
+    What is left of its error cannot be blamed on an expansion. For one volatility child.
+    """
+
+    points: int = 801
+    reach: float = 8.0
+
+    def volatile(
+        self,
+        point: pn.Array,
+        variance: pn.Array,
+        pull: pn.Array | None,
+        message: pn.VolatilityMessage,
+    ) -> tuple[pn.Array, pn.Array]:
+        """Posterior mean and variance."""
+        center = point if pull is None else point + variance * pull
+        offsets = self.reach * jnp.sqrt(variance) * jnp.linspace(-1.0, 1.0, self.points)
+        values = center + offsets
+        weights = jax.nn.softmax(message.log_density(values) - 0.5 * offsets**2 / variance)
+        mean = weights @ values
+        return mean, weights @ (values - mean) ** 2
+
+
+EXPANSIONS: dict[str, pn.AbstractExpansion] = {
+    "standard": pn.Standard(),
+    "enhanced": pn.Enhanced(),
+    "unbounded": pn.Unbounded(),
+    "(quadrature)": Quadrature(),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Simulated series and their exact beliefs; arrays of shape (series, time, states)."""
+
+    states: np.ndarray
+    observations: np.ndarray
+    exact: Filtered
+    again: Filtered
+
+
+@dataclasses.dataclass(frozen=True)
+class Beliefs:
+    """What was believed of some series; ``inside`` says whether the truth lay in the 90 % band."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    inside: np.ndarray
+    log_evidence: np.ndarray
+    ok: np.ndarray
+
+
+def main() -> None:
+    """Print a table for every regime."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--series", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--particles", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    print("### One unsurprising move: posterior mean, variance\n", *unsurprised(), sep="\n")
+    print(f"\n{options.series} series of {options.steps} steps, {options.particles} particles.")
+    for regime, models in REGIMES.items():
+        print(f"\n### {regime.capitalize()}\n")
+        print(
+            "| model | expansion | marginalised | failed | ran away | mean error, sd "
+            "| RMS error, sd | log variance ratio | coverage of 90 % band | nats per step |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|---|")
+        for model, hierarchy in models.items():
+            for cells in rows(hierarchy, options):
+                print("| " + " | ".join([model, *cells]) + " |", flush=True)
+
+
+def unsurprised() -> list[str]:
+    """A table of what one move, as large as it was expected to be, does to a belief N(0, 1)."""
+    lines = [
+        "| child's carried variance | growth with the parent at 0 | "
+        + " | ".join(EXPANSIONS)
+        + " |",
+        "|---|---|" + "---|" * len(EXPANSIONS),
+    ]
+    zero, one = jnp.zeros(()), jnp.ones(())
+    for carried, growth in ((1.0, 0.05), (0.2, 0.2), (0.05, 0.2)):
+        expected = growth * np.exp(0.5)
+        message = pn.VolatilityMessage(
+            strength=one,
+            point=zero,
+            squared_move=jnp.asarray(carried + expected),
+            variance=jnp.asarray(carried + expected),
+            growth=jnp.asarray(expected),
+            carried=jnp.asarray(carried),
+            log_growth=jnp.log(growth),
+        )
+        beliefs = [rule.volatile(zero, one, None, message) for rule in EXPANSIONS.values()]
+        cells = [f"{mean:+.3f}, {variance:.3f}" for mean, variance in beliefs]
+        lines.append("| " + " | ".join([str(carried), str(growth), *cells]) + " |")
+    return lines
+
+
+def rows(hierarchy: Hierarchy, options: argparse.Namespace) -> Iterator[list[str]]:
+    """The table's rows for one model: every expansion, then the reference against itself."""
+    reference = settled(referred(hierarchy, options))
+    alone = len(hierarchy.tonic_volatility) == 1
+    for name, expansion in {"any": pn.Unbounded()}.items() if alone else EXPANSIONS.items():
+        for marginalise in (True,) if alone else (True, False):
+            network = network_of(hierarchy, expansion, marginalise)
+            beliefs = believed(network, reference)
+            marginalised = "either" if alone else "yes" if marginalise else "no"
+            yield [name, marginalised, *compared(beliefs, reference)]
+    kept = len(reference.states)
+    again = Beliefs(
+        mean=reference.again.mean,
+        variance=reference.again.variance,
+        inside=held(reference.states, *np.moveaxis(reference.exact.quantiles, -1, 0)),
+        log_evidence=reference.again.log_evidence,
+        ok=np.ones(kept, bool),
+    )
+    yield [f"(particles, {kept} of {options.series} series)", "", *compared(again, reference)]
+
+
+def referred(hierarchy: Hierarchy, options: argparse.Namespace) -> Reference:
+    """Simulate series, and filter each by two independent sets of particles."""
+    simulated, exact, again = [], [], []
+    for number in range(options.series):
+        seed = options.seed + 3 * number
+        states, observations = simulate(hierarchy, options.steps, seed)
+        simulated.append((states, observations))
+        for runs, quantiles, offset in ((exact, (0.05, 0.95), 1), (again, (), 2)):
+            runs.append(
+                particle_filter(
+                    hierarchy,
+                    observations,
+                    particles=options.particles,
+                    probabilities=quantiles,
+                    seed=seed + offset,
+                )
+            )
+    states, observations = (np.stack(column) for column in zip(*simulated, strict=True))
+    return Reference(states, observations, stacked(exact), stacked(again))
+
+
+def stacked(runs: list[Filtered]) -> Filtered:
+    """Several runs as one, the series first."""
+    return Filtered(*(np.stack(column) for column in zip(*runs, strict=True)))
+
+
+def settled(reference: Reference) -> Reference:
+    """Only those series on which the two particle filters agree."""
+    gap = (reference.again.mean - reference.exact.mean) ** 2 / reference.exact.variance
+    keep = np.all(np.sqrt(np.mean(gap, axis=1)) < UNSETTLED, axis=-1)
+    return Reference(
+        reference.states[keep],
+        reference.observations[keep],
+        Filtered(*(field[keep] for field in reference.exact)),
+        Filtered(*(field[keep] for field in reference.again)),
+    )
+
+
+def network_of(
+    hierarchy: Hierarchy, expansion: pn.AbstractExpansion, marginalise: bool
+) -> pn.Network:
+    """The network of the same model."""
+    levels = len(hierarchy.tonic_volatility)
+    beliefs = {
+        "tonic_volatility": hierarchy.tonic_volatility,
+        "initial_mean": hierarchy.initial_mean,
+        "initial_precision": hierarchy.initial_precision,
+    }
+    settings = {"expansion": expansion, "marginalise": marginalise}
+    if hierarchy.input_precision is None:
+        return pn.models.binary_hgf(levels + 1, **beliefs, **settings).compile()
+    precision = hierarchy.input_precision
+    return pn.models.continuous_hgf(
+        levels, input_precision=precision, **beliefs, **settings
+    ).compile()
+
+
+def believed(network: pn.Network, reference: Reference) -> Beliefs:
+    """Filter every series."""
+    run = jax.vmap(lambda series: network.filter({"u": series}, throw=False))
+    beliefs = run(reference.observations)
+    states = [name for name in beliefs if name != "u"]
+    mean = np.stack([beliefs[name].mean for name in states], axis=-1)
+    variance = 1 / np.stack([beliefs[name].precision for name in states], axis=-1)
+    reach = BAND * np.sqrt(variance)
+    return Beliefs(
+        mean=mean,
+        variance=variance,
+        inside=held(reference.states, mean - reach, mean + reach),
+        log_evidence=-np.asarray(beliefs.surprise),
+        ok=np.asarray(beliefs.status.ok),
+    )
+
+
+def held(states: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether a band holds the true states."""
+    return (low <= states) & (states <= high)
+
+
+def compared(beliefs: Beliefs, reference: Reference) -> list[str]:
+    """Cells of the table; averages are over the series that neither failed nor ran away, if half did."""
+    exact = reference.exact
+    errors = (beliefs.mean - exact.mean) / np.sqrt(exact.variance)
+    away = beliefs.ok & (np.abs(errors) > RAN_AWAY).any(axis=(1, 2))
+    kept = beliefs.ok & ~away
+    counts = [str(int(np.sum(~beliefs.ok))), str(int(np.sum(away)))]
+    if np.mean(kept) < 0.5:
+        return [*counts, *["–"] * 5]
+    ratios = np.log(beliefs.variance[kept] / exact.variance[kept])
+    evidence = (beliefs.log_evidence - exact.log_evidence)[kept]
+    return [
+        *counts,
+        cell(errors[kept].mean(axis=(0, 1)), "+.2f"),
+        cell(np.sqrt(np.mean(errors[kept] ** 2, axis=(0, 1))), ".2f"),
+        cell(ratios.mean(axis=(0, 1)), "+.2f"),
+        cell(beliefs.inside[kept].mean(axis=(0, 1)), ".2f"),
+        f"{evidence.mean():+.4f}",
+    ]
+
+
+def cell(values: np.ndarray, form: str) -> str:
+    """One number per state, lowest first."""
+    return " / ".join(format(value, form) for value in values)
+
+
+if __name__ == "__main__":
+    main()
