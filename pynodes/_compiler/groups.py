@@ -56,7 +56,9 @@ def grouped(graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]
     every group is compiled. A group whose neighbour lists would be mostly padding is split by degree.
     """
     roles = {name: frozenset(heard) for name, heard in couplings_below(graph).items()}
-    kept_apart = {name: (levels[name], structure(node), roles[name]) for name, node in nodes.items()}
+    kept_apart = {
+        name: (levels[name], structure(node), roles[name]) for name, node in nodes.items()
+    }
     if len(set(kept_apart.values())) > MANY:
         kept_apart = {name: key[:2] for name, key in kept_apart.items()}
     members: dict[tuple[Hashable, ...], list[str]] = {}

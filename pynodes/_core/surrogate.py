@@ -106,6 +106,7 @@ def _solved(precision: Array, strength: Array, log_ratio: Array) -> Array:
     Newton's method is applied to the log of all that pulls up over the log of all that pulls down,
     which is nearly straight however large the exponentials; a step out of the bounds goes halfway.
     """
+
     def closer(state: _Search) -> _Search:
         excess, slope = _balance(state.shift, precision, strength, log_ratio)
         low = jnp.where(excess > 0, state.shift, state.low)

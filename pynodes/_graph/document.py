@@ -20,7 +20,7 @@ FORMAT, VERSION = "pynodes-graph", 1
 
 
 def to_dict(graph: Graph) -> dict[str, Any]:
-    """A graph as a dictionary of plain values (docs/reference/format.md)."""
+    """A graph as a dictionary of plain values (docs/format.md)."""
     settings = graph.settings
     return {
         "format": FORMAT,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pynodes._core.expansions import AbstractExpansion
-from pynodes._graph import check
-from pynodes._graph.resolve import resolved
 from pynodes._graph.settings import Settings
+from pynodes._graph.structure import Structure
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
 
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from pynodes._runtime.network import Network
 
 
-class Graph:
+class Graph(Structure):
     """States, constants and inputs joined by couplings.
 
     A graph is a value: :meth:`add` and :meth:`couple` return a new one and leave this one as it is.
@@ -48,43 +46,15 @@ class Graph:
         marginalise: bool = True,
         probability_clip: float = 1e-6,
     ) -> None:
-        self._nodes: dict[str, AbstractNode] = {}
-        self._edges: dict[tuple[str, str, str], AbstractCoupling] = {}
-        self._parents: dict[str, list[str]] = {}
-        self._children: dict[str, list[str]] = {}
+        super().__init__()
         self._settings = Settings(
             expansion=expansion, marginalise=marginalise, probability_clip=probability_clip
         )
 
     @property
-    def nodes(self) -> Mapping[str, AbstractNode]:
-        """Node by name, in the order in which they were added."""
-        return MappingProxyType(self._nodes)
-
-    @property
-    def edges(self) -> list[tuple[str, str, AbstractCoupling]]:
-        """Parent, child and coupling of every edge, in the order in which they were coupled."""
-        return [(parent, child, coupling) for (parent, child, _), coupling in self._edges.items()]
-
-    @property
     def settings(self) -> Settings:
         """The choices that hold for every node that does not make its own."""
         return self._settings
-
-    @property
-    def inputs(self) -> list[str]:
-        """Names of the nodes that must be given a series."""
-        return [name for name, node in self._nodes.items() if node.observable or node.given]
-
-    def parents(self, name: str) -> list[str]:
-        """Names of a node's parents, once each."""
-        check.check_known(name, self._nodes)
-        return list(dict.fromkeys(self._parents.get(name, ())))
-
-    def children(self, name: str) -> list[str]:
-        """Names of a node's children, once each."""
-        check.check_known(name, self._nodes)
-        return list(dict.fromkeys(self._children.get(name, ())))
 
     def add(
         self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode
@@ -154,39 +124,6 @@ class Graph:
             As :meth:`add` and :meth:`couple`.
         """
         return self._extended(nodes, edges)
-
-    def _extended(
-        self, nodes: Mapping[str, AbstractNode], edges: Iterable[tuple[str, str, Any]]
-    ) -> Graph:
-        graph = self._copied()
-        for name, node in nodes.items():
-            check.check_name(name)
-            check.check_new(name, graph._nodes)
-            check.check_node(name, node)
-            graph._nodes[name] = node
-        for parent, child, coupling in edges:
-            graph._join(parent, child, coupling)
-        return graph
-
-    def _join(self, parent: str, child: str, coupling: Any) -> None:
-        """Add one edge in place; only for a graph that nobody else has seen."""
-        check.check_known(parent, self._nodes)
-        check.check_known(child, self._nodes)
-        coupling = resolved(coupling, self._nodes[child], child)
-        check.check_coupling(parent, child, coupling, self._nodes)
-        key = (parent, child, coupling.inlet)
-        check.check_edges(self._edges, key)
-        check.check_acyclic(parent, child, self._parents, self._children)
-        self._edges[key] = coupling
-        self._parents[child] = [*self._parents.get(child, ()), parent]
-        self._children[parent] = [*self._children.get(parent, ()), child]
-
-    def _copied(self) -> Graph:
-        graph = Graph.__new__(Graph)
-        graph._nodes, graph._edges = dict(self._nodes), dict(self._edges)
-        graph._parents, graph._children = dict(self._parents), dict(self._children)
-        graph._settings = self._settings
-        return graph
 
     def with_settings(self, **settings: Any) -> Graph:
         """A graph with other settings: ``expansion``, ``marginalise``, ``probability_clip``."""
@@ -338,12 +275,6 @@ class Graph:
         from pynodes.plotting import plot_graph
 
         return plot_graph(self, ax, **options)
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._nodes
 
     def __repr__(self) -> str:
         from pynodes._graph.summary import counted

@@ -13,9 +13,9 @@ import numpy as np
 from pynodes._compiler.compile import compiled
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import Module, checked_value, choice, parameters_of
+from pynodes._core.modules import Module, choice
 from pynodes._core.tracing import traced
-from pynodes._errors import InputError, StateError
+from pynodes._errors import StateError
 from pynodes._graph.graph import Graph
 from pynodes._results.state import State
 from pynodes._results.status import Status
@@ -23,9 +23,11 @@ from pynodes._results.trajectories import Trajectories
 from pynodes._runtime import sweeps
 from pynodes._runtime.calls import Calls, initial_state
 from pynodes._runtime.explanation import Explanation
-from pynodes._runtime.filter import Kept
-from pynodes._runtime.inputs import Inputs, Series, read, read_given
+from pynodes._runtime.inputs import Inputs, read, read_given
+from pynodes._runtime.record import recorded
+from pynodes._runtime.replacement import replaced
 from pynodes._runtime.sample import sampled
+from pynodes._runtime.series import Series
 from pynodes._typing import Array, Scalar
 
 
@@ -67,18 +69,7 @@ class Network(Module):
         ParameterError
             An unknown name, or a value outside the parameter's range.
         """
-        stacks: dict[tuple[str, int, str], dict[int, Scalar]] = {}
-        for name, value in values.items():
-            where = self.labels.address(name)
-            module = getattr(self.program, where.section)[where.stack]
-            checked_value(repr(name), where.field, value, parameters_of(module)[where.field])
-            stacks.setdefault((where.section, where.stack, where.field), {})[where.position] = value
-        program = self.program
-        for (section, stack, field), changes in stacks.items():
-            modules = list(getattr(program, section))
-            revised = changed(getattr(modules[stack], field), changes)
-            modules[stack] = dataclasses.replace(modules[stack], **{field: revised})
-            program = dataclasses.replace(program, **{section: tuple(modules)})
+        program = replaced(self.program, self.labels, values)
         return dataclasses.replace(self, program=program)
 
     def start(self) -> State:
@@ -132,7 +123,7 @@ class Network(Module):
             A precision fell to zero or below; names the node, the step and what to do.
         """
         feed = read(self.labels, inputs, dt, observed, frozen)
-        state, kept = self._groups(start), self._kept(record)
+        state, kept = self._groups(start), recorded(self.labels, record)
         run = self._calls.filter(feed, state, kept)
         plain = not traced(run.alive)
         explain = Explanation(self.labels, self._calls, feed, state) if plain else None
@@ -286,39 +277,8 @@ class Network(Module):
             for name, (group, position) in self.labels.nodes.items()
         }
 
-    def _kept(self, record: Iterable[str] | None) -> Kept:
-        """The groups and positions whose reports are kept."""
-        if record is None:
-            return tuple((group, None) for group in range(len(self.labels.groups)))
-        if isinstance(record, str):
-            raise InputError(f"record must be a list of names, as in [{record!r}].")
-        wanted: dict[int, list[int]] = {}
-        for name in record:
-            group, position = self.labels.place(name)
-            wanted.setdefault(group, []).append(position)
-        whole = {
-            group: len(self.labels.groups[group]) == len(set(p)) for group, p in wanted.items()
-        }
-        return tuple(
-            (g, None if whole[g] else tuple(sorted(set(p)))) for g, p in sorted(wanted.items())
-        )
-
     def __repr__(self) -> str:
         return f"Network({len(self.labels.nodes)} nodes in {len(self.labels.groups)} groups)"
-
-
-def changed(stack: Any, changes: Mapping[int, Scalar]) -> Any:
-    """A stack of parameters with new values at some positions; on the host if all are plain."""
-    if np.ndim(stack) == 0:
-        value = changes[0]
-        return value if isinstance(value, jax.Array) else np.asarray(value, dtype=float)
-    if any(isinstance(value, jax.Array) for value in (stack, *changes.values())):
-        flat = jnp.ravel(jnp.asarray(stack, float))
-        values = jnp.stack([jnp.asarray(value, float) for value in changes.values()])
-        return flat.at[jnp.array(list(changes))].set(values).reshape(jnp.shape(stack))
-    flat = np.array(stack, dtype=float).ravel()
-    flat[list(changes)] = list(changes.values())
-    return flat.reshape(np.shape(stack))
 
 
 def compile_graph(graph: Graph, **settings: Any) -> Network:

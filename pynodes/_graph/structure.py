@@ -1,0 +1,86 @@
+"""Structure: which nodes there are and which couplings join them; a value that grows by copies."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+from pynodes._graph import check
+from pynodes._graph.resolve import resolved
+from pynodes.couplings import AbstractCoupling
+from pynodes.nodes import AbstractNode
+
+
+class Structure:
+    """Nodes by name and couplings by parent, child and inlet, checked one by one as they come."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, AbstractNode] = {}
+        self._edges: dict[tuple[str, str, str], AbstractCoupling] = {}
+        self._parents: dict[str, list[str]] = {}
+        self._children: dict[str, list[str]] = {}
+
+    @property
+    def nodes(self) -> Mapping[str, AbstractNode]:
+        """Node by name, in the order in which they were added."""
+        return MappingProxyType(self._nodes)
+
+    @property
+    def edges(self) -> list[tuple[str, str, AbstractCoupling]]:
+        """Parent, child and coupling of every edge, in the order in which they were coupled."""
+        return [(parent, child, coupling) for (parent, child, _), coupling in self._edges.items()]
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the nodes that must be given a series."""
+        return [name for name, node in self._nodes.items() if node.observable or node.given]
+
+    def parents(self, name: str) -> list[str]:
+        """Names of a node's parents, once each."""
+        check.check_known(name, self._nodes)
+        return list(dict.fromkeys(self._parents.get(name, ())))
+
+    def children(self, name: str) -> list[str]:
+        """Names of a node's children, once each."""
+        check.check_known(name, self._nodes)
+        return list(dict.fromkeys(self._children.get(name, ())))
+
+    def _extended(
+        self, nodes: Mapping[str, AbstractNode], edges: Iterable[tuple[str, str, Any]]
+    ) -> Self:
+        graph = self._copied()
+        for name, node in nodes.items():
+            check.check_name(name)
+            check.check_new(name, graph._nodes)
+            check.check_node(name, node)
+            graph._nodes[name] = node
+        for parent, child, coupling in edges:
+            graph._join(parent, child, coupling)
+        return graph
+
+    def _join(self, parent: str, child: str, coupling: Any) -> None:
+        """Add one edge in place; only for a graph that nobody else has seen."""
+        check.check_known(parent, self._nodes)
+        check.check_known(child, self._nodes)
+        coupling = resolved(coupling, self._nodes[child], child)
+        check.check_coupling(parent, child, coupling, self._nodes)
+        key = (parent, child, coupling.inlet)
+        check.check_edges(self._edges, key)
+        check.check_acyclic(parent, child, self._parents, self._children)
+        self._edges[key] = coupling
+        self._parents[child] = [*self._parents.get(child, ()), parent]
+        self._children[parent] = [*self._children.get(parent, ()), child]
+
+    def _copied(self) -> Self:
+        twin = copy.copy(self)
+        twin._nodes, twin._edges = dict(self._nodes), dict(self._edges)
+        twin._parents, twin._children = dict(self._parents), dict(self._children)
+        return twin
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._nodes

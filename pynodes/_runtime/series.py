@@ -1,0 +1,110 @@
+"""Series: numbers, times and masks as a user gives them, as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.tracing import traced
+from pynodes._errors import InputError
+from pynodes._typing import AnyArray
+
+Series: TypeAlias = AnyArray | Sequence[float]
+"""One number per step: an array, a list, a pandas column."""
+
+
+def numbers(name: str, values: Any) -> AnyArray:
+    """A series as an array of real numbers, of shape (time,)."""
+    if traced(values):
+        array: Any = values.astype(jnp.result_type(float))
+    else:
+        try:
+            array = np.asarray(values)
+            if array.dtype.kind not in "fiub":
+                array = array.astype(object)
+                array = np.array(
+                    [math.nan if v is None else v for v in array.ravel()], float
+                ).reshape(array.shape)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{name!r} is not a series of numbers: {error}.") from error
+        array = array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
+    if array.ndim != 1:
+        raise InputError(
+            f"{name!r} must have shape (time,), not {array.shape}. To run several series, use jax.vmap over "
+            "network.filter."
+        )
+    if array.shape[0] == 0:
+        raise InputError(f"{name!r} is empty: there is no step to filter.")
+    return array
+
+
+def length(series: Mapping[str, AnyArray], dt: Any) -> int:
+    """The number of steps, on which all series agree."""
+    lengths = {name: values.shape[0] for name, values in series.items()}
+    if not lengths:
+        if np.ndim(dt) == 1 and len(dt):
+            return len(dt)
+        raise InputError(
+            "No series was given, so the number of steps is not known. Give steps, or one dt per step."
+        )
+    first, steps = next(iter(lengths.items()))
+    for name, other in lengths.items():
+        if other != steps:
+            raise InputError(
+                f"{first!r} has {steps} steps, but {name!r} has {other}. All series cover the same steps."
+            )
+    return steps
+
+
+def elapsed(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
+    """Times per step and the time of every step: at most one of them; neither where it is one."""
+    if type(dt) in (float, int) and dt == 1:
+        return None, None
+    times: AnyArray = dt if traced(dt) else plain_times(dt)
+    if times.ndim == 0:
+        return None, times
+    if times.shape != (steps,):
+        raise InputError(
+            f"dt must be one number or {steps} of them, one per step, not of shape {times.shape}."
+        )
+    return times, None
+
+
+def plain_times(dt: Any) -> np.ndarray:
+    """Times as an array of positive, finite numbers."""
+    try:
+        times = np.asarray(dt, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"dt is not a number or a series of numbers: {error}.") from error
+    wrong = ~(np.isfinite(times) & (times > 0))
+    if wrong.any():
+        where = f" at step {int(np.argmax(wrong))}" if times.ndim else ""
+        raise InputError(
+            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. "
+            "Observations at the same time belong into one step, as several inputs."
+        )
+    return times
+
+
+def flags(name: str, values: Any, steps: int) -> AnyArray:
+    """A series of truth values."""
+    if traced(values):
+        array: Any = values.astype(bool)
+    else:
+        array = np.asarray(values)
+        if array.dtype.kind == "O" or not np.isin(array, (0, 1)).all():
+            raise InputError(f"{name} must hold truth values.")
+        array = array.astype(bool)
+    if array.shape != (steps,):
+        raise InputError(f"{name} must have {steps} values, one per step, not shape {array.shape}.")
+    return array
+
+
+def stacked(parts: list[Any]) -> Any:
+    """Several series as one array (time, series)."""
+    return jnp.stack(parts, axis=1) if any(map(traced, parts)) else np.stack(parts, axis=1)
