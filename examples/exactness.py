@@ -1,6 +1,6 @@
 """How far linear Gaussian graphs are from the Kalman filter, on data drawn from the model.
 
-Prints a Markdown table; docs/theory/exactness.md explains and reads it.
+Prints two Markdown tables; docs/theory/exactness.md explains and reads them.
 
     python examples/exactness.py
 """
@@ -113,7 +113,12 @@ MODELS = {
     "two states, one input, equal speeds": Linear(
         tonic_volatility=(-2.0, -2.0), seen=((1.0, 1.0),)
     ),
-    "two states, two inputs": Linear(tonic_volatility=(-2.0, -2.0), seen=((1.0, 0.5), (0.5, -1.0))),
+    "two states, two inputs at right angles": Linear(
+        tonic_volatility=(-2.0, -2.0), seen=((1.0, 0.5), (0.5, -1.0))
+    ),
+    "two states, two inputs askew": Linear(
+        tonic_volatility=(-2.0, -2.0), seen=((1.0, 0.5), (0.5, 1.0))
+    ),
     "chain of two, slow parent": Linear(
         tonic_volatility=(-1.0, -6.0), seen=((1.0, 0.0),), drift=((0, 1, 1.0),)
     ),
@@ -141,7 +146,7 @@ MODELS = {
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--series", type=int, default=100)
     parser.add_argument("--steps", type=int, default=200)
@@ -157,6 +162,11 @@ def main() -> None:
     for name, model in MODELS.items():
         for cells in rows(model, options):
             print("| " + " | ".join([name, *cells]) + " |", flush=True)
+    print("\n| parents of the input | volatility of each | sum of gains | largest mean | exact |")
+    print("|---|---|---|---|---|")
+    for parents in (2, 3, 4):
+        for volatility in (-4.0, 0.0, 2.0):
+            print("| " + " | ".join(crowded(parents, volatility, options)) + " |")
 
 
 def rows(model: Linear, options: argparse.Namespace) -> Iterator[list[str]]:
@@ -172,6 +182,18 @@ def rows(model: Linear, options: argparse.Namespace) -> Iterator[list[str]]:
     for name, marginalise in (("yes", True), ("no", False)):
         network = model.network(marginalise=marginalise)
         yield [name, *compared(network, states, observations, exact)]
+
+
+def crowded(parents: int, volatility: float, options: argparse.Namespace) -> list[str]:
+    """How far several states of one input go, and how much of an error they claim together."""
+    model = Linear(tonic_volatility=(volatility,) * parents, seen=((1.0,) * parents,))
+    _, observations = model.simulated(options.steps, options.seed)
+    beliefs = model.network(marginalise=True).filter({"u0": observations[:, 0]})
+    spread = 1 / float(beliefs["x0"].predicted_precision[-1])
+    gains = parents * spread / (spread + 1 / model.input_precision)
+    largest = np.abs(beliefs["x0"].mean).max()
+    exact = np.abs(model.exact(observations).mean[:, 0]).max()
+    return [str(parents), f"{volatility:g}", f"{gains:.2f}", f"{largest:.3g}", f"{exact:.3g}"]
 
 
 def compared(
