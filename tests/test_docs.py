@@ -1,0 +1,107 @@
+"""The documentation hangs together: links lead somewhere, and equations survive Markdown."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from tests.pages import ROOT, blocks, executed
+
+PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
+THEORY = [page for page in PAGES if page.startswith("docs/theory/")]
+SOURCES = [str(source.relative_to(ROOT)) for source in sorted(ROOT.glob("pynodes/**/*.py"))]
+
+
+def prose(page: str) -> str:
+    """A page without its fenced blocks."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def targets(page: str) -> list[str]:
+    """Where the links and images of a page lead, other sites left out."""
+    text = re.sub(r"`[^`\n]*`", "", prose(page))
+    found = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
+    return [target for target in found if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", prose(page), flags=re.MULTILINE)
+    slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+    repeated = Counter(slugs)
+    return {*slugs, *(f"{slug}-{n}" for slug in slugs for n in range(1, repeated[slug]))}
+
+
+def displayed(page: str) -> list[str]:
+    """The equations of a page that stand by themselves."""
+    return re.findall(r"\$\$(.+?)\$\$", prose(page), flags=re.DOTALL)
+
+
+def inline(page: str) -> list[str]:
+    """The equations of a page that stand in its sentences."""
+    text = re.sub(r"`[^`\n]*`", "", re.sub(r"\$\$.+?\$\$", "", prose(page), flags=re.DOTALL))
+    assert text.count("$") % 2 == 0, f"{page} has a dollar sign without another"
+    return re.findall(r"\$([^$]+)\$", text)
+
+
+def equations(page: str) -> list[str]:
+    """All equations of a page."""
+    return [*displayed(page), *inline(page)]
+
+
+def test_there_are_pages():
+    """So that the tests below speak of something."""
+    assert len(THEORY) == 10
+    assert all(equations(page) for page in THEORY if not page.endswith("README.md"))
+    assert any("#" in target for page in THEORY for target in targets(page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    """Files exist, beside the page or below it, and headings that are named are there."""
+    for target in targets(page):
+        name, _, anchor = target.partition("#")
+        place = (ROOT / page).parent / name if name else ROOT / page
+        assert place.exists(), f"{page} links to {target}"
+        if anchor:
+            assert anchor in anchors(str(place.resolve().relative_to(ROOT))), (
+                f"{page} links to {target}"
+            )
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_page_that_a_docstring_names_exists(source):
+    """So that a reader who is sent to a page finds it."""
+    text = (ROOT / source).read_text(encoding="utf-8")
+    for page in re.findall(r"\bdocs/[\w/-]+\.md\b", text):
+        assert (ROOT / page).is_file(), f"{source} names {page}"
+
+
+def test_indexes_list_every_page():
+    """A page that no index links to is never read."""
+    for index in ("docs/README.md", "docs/theory/README.md"):
+        beside = {page.name for page in (ROOT / index).parent.glob("*.md")}
+        assert beside - {"README.md"} <= set(targets(index)), index
+
+
+@pytest.mark.parametrize("page", THEORY)
+def test_equations_survive_markdown(page):
+    """GitHub reads Markdown inside of equations: what it would take for its own must not be there.
+
+    A backslash before punctuation loses its effect or its partner, an underscore after a brace or a
+    bracket may begin emphasis, an asterisk does, some commands are refused, and a line may end within
+    a displayed equation only.
+    """
+    for equation in equations(page):
+        broken = re.search(r"\\[!-/:-@\[-`{-~]|[)}\]]_|\*|\\operatorname|[<>]", equation)
+        assert not broken, f"{page}: {equation}"
+        assert equation.count("{") == equation.count("}"), f"{page}: {equation}"
+    for equation in inline(page):
+        assert "\n" not in equation, f"{page}: {equation}"
+
+
+@pytest.mark.parametrize("page", [page for page in THEORY if blocks(page)])
+def test_the_code_of_the_theory_runs(page):
+    """Block after block, as a reader would."""
+    assert executed(page)
