@@ -14,7 +14,7 @@ from pynodes._compiler.program import Program
 from pynodes._compiler.schedule import Bundle, Group, Schedule, Selection
 from pynodes._compiler.wiring import Wiring, laid_out, places, selected, stacked
 from pynodes._core.modules import Module
-from pynodes._graph.check import check_whole
+from pynodes._graph.check import check_ready, check_whole
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
@@ -38,8 +38,12 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
     ------
     GraphError
         A graph without nodes.
+    ParameterError
+        A node that lacks what its parameters need.
     """
     check_whole(graph.nodes)
+    for name, node in graph.nodes.items():
+        check_ready(name, node, graph.inlets_fed(name))
     nodes = {name: completed(node, settings) for name, node in graph.nodes.items()}
     members = grouped(graph, nodes, levels_of(graph))
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}

@@ -54,9 +54,9 @@ class Labels:
         UnknownNodeError
             A name that the network does not have.
         """
-        if name not in self.nodes:
+        if not isinstance(name, str) or name not in self.nodes:
             raise UnknownNodeError(f"The network has no node {name!r}. {nearest(name, self.nodes)}")
-        return self.nodes[name]  # type: ignore[index]
+        return self.nodes[name]
 
     @cached_property
     def parameters(self) -> dict[str, Address]:
@@ -81,7 +81,7 @@ class Labels:
                 found[f"{name}.{field}"] = Address("couplings", place[0], field, place[1])
         return found
 
-    def address(self, name: str) -> Address:
+    def address(self, name: object) -> Address:
         """Where a parameter lives.
 
         Raises
@@ -89,7 +89,7 @@ class Labels:
         ParameterError
             A name that no parameter has.
         """
-        if name not in self.parameters:
+        if not isinstance(name, str) or name not in self.parameters:
             raise ParameterError(
                 f"The network has no parameter {name!r}. {nearest(name, self.parameters)}"
             )

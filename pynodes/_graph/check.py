@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
-from pynodes._core.modules import checked_value, parameters_of
+from pynodes._core.modules import Module, checked_value, choices_of, parameters_of
+from pynodes._core.tracing import traced
 from pynodes._errors import (
     CouplingError,
     CycleError,
     DuplicateNodeError,
     GraphError,
+    ParameterError,
     UnknownNodeError,
-    listed,
     nearest,
 )
 from pynodes._graph.resolve import advice
+from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
 
@@ -36,14 +39,27 @@ def check_name(name: object) -> None:
 
 def check_node(name: str, node: object) -> None:
     """A node is an instance of a kind, with parameters in their ranges."""
-    if inspect.isclass(node) and issubclass(node, AbstractNode):
+    if inspect.isclass(node) and issubclass(node, AbstractNode) and not inspect.isabstract(node):
         raise GraphError(f"{name!r} was given the class {node.__name__}; write {node.__name__}().")
     if not isinstance(node, AbstractNode):
         raise GraphError(
             f"{name!r} must be a node such as pynodes.ContinuousState(), not {node!r}."
         )
+    owner = f"{type(node).__name__} {name!r}"
     for field, spec in parameters_of(node).items():
-        checked_value(f"{type(node).__name__} {name!r}", field, getattr(node, field), spec)
+        checked_value(owner, field, getattr(node, field), spec)
+    check_choices(owner, node)
+
+
+def check_choices(owner: str, module: Module) -> None:
+    """A choice that stands in for a setting of the graph is one that the setting allows."""
+    for name in choices_of(module):
+        value = getattr(module, name)
+        if value is not None and name in Settings.names():
+            try:
+                Settings(**{name: value})
+            except GraphError as error:
+                raise ParameterError(f"{owner}: {error}") from error
 
 
 def check_new(name: str, known: Mapping[str, object]) -> None:
@@ -54,7 +70,7 @@ def check_new(name: str, known: Mapping[str, object]) -> None:
 
 def check_known(name: object, known: Mapping[str, object]) -> None:
     """An edge joins nodes that are there."""
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise UnknownNodeError(f"The graph has no node {name!r}. {nearest(name, known)}")
 
 
@@ -80,6 +96,7 @@ def check_coupling(
     for field, spec in parameters_of(coupling).items():
         owner = f"{type(coupling).__name__} {parent}->{child}"
         checked_value(owner, field, getattr(coupling, field), spec)
+    check_choices(f"{type(coupling).__name__} {parent}->{child}", coupling)
 
 
 def check_acyclic(
@@ -135,6 +152,15 @@ def check_whole(nodes: Mapping[str, AbstractNode]) -> None:
         raise GraphError("The graph has no nodes. Add some with graph.add(name=kind(...)).")
 
 
+def check_ready(name: str, node: AbstractNode, fed: Collection[str]) -> None:
+    """A node can be filtered with its parameters and what its parents feed."""
+    if any(traced(getattr(node, field)) for field in parameters_of(node)):
+        return
+    flaw = node.flaw(fed)
+    if flaw:
+        raise ParameterError(f"{type(node).__name__} {name!r} {flaw}")
+
+
 def check_edges(
     edges: Mapping[tuple[str, str, str], AbstractCoupling], key: tuple[str, str, str]
 ) -> None:
@@ -147,7 +173,26 @@ def check_edges(
         )
 
 
-def check_names_given(names: object) -> None:
-    """Several nodes are given as a list of names."""
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise GraphError(f"Give one node's name or a list of names, not {listed([names])}.")
+def checked_names(names: Any) -> list[Any]:
+    """The names of one or several nodes; whether they are known is for :func:`check_known`."""
+    if isinstance(names, str):
+        return [names]
+    if isinstance(names, Mapping) or not isinstance(names, Iterable):
+        raise GraphError(f"Give the name of a node or a list of names, not {names!r}.")
+    return list(names)
+
+
+def check_nodes_given(nodes: object) -> None:
+    """Nodes are given by name."""
+    if not isinstance(nodes, Mapping):
+        raise GraphError(
+            f"Give nodes by name, as in {{'x': pynodes.ContinuousState()}}, not a {type(nodes).__name__}."
+        )
+
+
+def check_edge_given(edge: object) -> None:
+    """An edge is given as parent, child and coupling."""
+    if not isinstance(edge, tuple | list) or len(edge) != 3:
+        raise GraphError(
+            f"An edge is a triple of parent, child and coupling, such as ('x', 'u', 'value'), not {edge!r}."
+        )

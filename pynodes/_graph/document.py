@@ -10,7 +10,7 @@ from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, is_default, parameters_of
 from pynodes._errors import FormatError
 from pynodes._graph.graph import Graph
-from pynodes._graph.library import INITIAL, Kinds, Library, required
+from pynodes._graph.library import INITIAL, Kinds, Library, part, reject, required
 from pynodes._graph.settings import name_of as expansion_name
 from pynodes.couplings import AbstractCoupling
 from pynodes.couplings.functions import name_of as function_name
@@ -81,15 +81,16 @@ def from_dict(
         Not such a dictionary, another version, or an entry that cannot be read.
     """
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
-        raise FormatError(f"This is not a graph: its 'format' is not {FORMAT!r}.")
+        raise FormatError(
+            f"This is not a graph: its 'format' is not {FORMAT!r}. graph.to_json() and graph.to_dict() write "
+            "what can be read."
+        )
     if data.get("version") != VERSION:
         raise FormatError(
             f"This graph is of version {data.get('version')!r}; this pynodes reads version {VERSION}. "
             "Read it with the pynodes that wrote it, or install a newer one."
         )
-    unknown = set(data) - {"format", "version", "settings", "nodes", "edges"}
-    if unknown:
-        raise FormatError(f"The graph has an unknown section {min(unknown)!r}.")
+    reject(data, ("format", "version", "settings", "nodes", "edges"), "The graph")
     library = Library(kinds, functions or {})
     nodes: dict[str, AbstractNode] = {}
     for entry in entries(data, "nodes"):
@@ -98,7 +99,7 @@ def from_dict(
             raise FormatError(f"Two nodes are named {name!r}.")
         nodes[name] = library.node(entry)
     edges = [library.edge(entry) for entry in entries(data, "edges")]
-    return Graph(**library.settings(data.get("settings", {}))).extend(nodes, edges)
+    return Graph(**library.settings(part(data, "settings", "The graph"))).extend(nodes, edges)
 
 
 def entries(data: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
@@ -125,5 +126,8 @@ def from_json(text: str, kinds: Kinds = (), functions: Mapping[str, Any] | None 
     try:
         data = json.loads(text)
     except (TypeError, json.JSONDecodeError) as error:
-        raise FormatError(f"This is not JSON: {error}.") from error
+        raise FormatError(
+            f"This is not JSON: {error}. Give the text that graph.to_json() wrote, not a file's name; for a "
+            "dictionary use Graph.from_dict."
+        ) from error
     return from_dict(data, kinds, functions)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from pynodes._core.expansions import AbstractExpansion
+from pynodes._graph.check import checked_names
 from pynodes._graph.settings import Settings
 from pynodes._graph.structure import Structure
 from pynodes.couplings import AbstractCoupling
@@ -45,11 +46,12 @@ class Graph(Structure):
         expansion: AbstractExpansion | str = "unbounded",
         marginalise: bool = True,
         probability_clip: float = 1e-6,
+        **_unknown: Never,
     ) -> None:
         super().__init__()
         self._settings = Settings(
             expansion=expansion, marginalise=marginalise, probability_clip=probability_clip
-        )
+        ).revised(**_unknown)
 
     @property
     def settings(self) -> Settings:
@@ -75,7 +77,8 @@ class Graph(Structure):
         ParameterError
             A parameter outside its range.
         """
-        return self._extended({**(nodes or {}), **named}, ())
+        graph = self if nodes is None else self._extended(nodes, ())
+        return graph._extended(named, ())
 
     def couple(
         self,
@@ -102,8 +105,7 @@ class Graph(Structure):
         CycleError
             An edge that would make a node its own ancestor.
         """
-        parents = [parent] if isinstance(parent, str) else list(parent)
-        children = [child] if isinstance(child, str) else list(child)
+        parents, children = checked_names(parent), checked_names(child)
         return self._extended({}, [(a, b, coupling) for a in parents for b in children])
 
     def extend(
@@ -137,6 +139,7 @@ class Graph(Structure):
         expansion: AbstractExpansion | str | None = None,
         marginalise: bool | None = None,
         probability_clip: float | None = None,
+        **_unknown: Never,
     ) -> Network:
         """The graph as a network that filters.
 
@@ -149,11 +152,17 @@ class Graph(Structure):
         ------
         GraphError
             A graph without nodes, or an unknown setting.
+        ParameterError
+            A node that lacks what its parameters need, such as a parent that supplies noise.
         """
         from pynodes._runtime.network import compile_graph
 
         return compile_graph(
-            self, expansion=expansion, marginalise=marginalise, probability_clip=probability_clip
+            self,
+            expansion=expansion,
+            marginalise=marginalise,
+            probability_clip=probability_clip,
+            **_unknown,
         )
 
     def repeat(self, times: int, shared: Iterable[str] = ()) -> Graph:

@@ -10,6 +10,7 @@ import pynodes.nodes
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
 from pynodes._core.modules import choices_of, parameters_of
 from pynodes._errors import FormatError, nearest
+from pynodes._graph.settings import Settings
 from pynodes.couplings import FUNCTIONS, AbstractCoupling
 from pynodes.nodes import AbstractNode
 
@@ -35,27 +36,37 @@ class Library:
         self.nodes = own(pynodes.nodes, AbstractNode)
         self.couplings = own(pynodes.couplings, AbstractCoupling)
         self.expansions = dict(EXPANSIONS)
+        if not isinstance(functions, Mapping):
+            raise FormatError(f"functions must be functions by name, not {functions!r}.")
         self.functions = FUNCTIONS | dict(functions)
+        if not isinstance(kinds, Iterable):
+            raise FormatError(f"kinds must be a list, as in [{kinds!r}].")
         for kind in kinds:
-            if isinstance(kind, AbstractExpansion):
-                self.expansions[type(kind).__name__] = kind
-            elif issubclass(kind, AbstractNode):
-                self.nodes[kind.__name__] = kind
-            else:
-                self.couplings[kind.__name__] = kind
+            self.learn(kind)
+
+    def learn(self, kind: Any) -> None:
+        """Know a kind of the user's own."""
+        if isinstance(kind, AbstractExpansion):
+            self.expansions[type(kind).__name__] = kind
+        elif isinstance(kind, type) and issubclass(kind, AbstractNode):
+            self.nodes[kind.__name__] = kind
+        elif isinstance(kind, type) and issubclass(kind, AbstractCoupling):
+            self.couplings[kind.__name__] = kind
+        else:
+            raise FormatError(
+                f"kinds lists node classes, coupling classes and expansion objects, not {kind!r}."
+            )
 
     def settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a file, ready for Graph."""
-        for name in settings:
-            if name not in ("expansion", "marginalise", "probability_clip"):
-                raise FormatError(f"The graph has an unknown setting {name!r}.")
+        reject(settings, tuple(Settings.names()), "The section 'settings'")
         return {name: self.chosen(name, value) for name, value in settings.items()}
 
     def chosen(self, name: str, value: Any) -> Any:
         """A choice of a file, expansions by name."""
         if name != "expansion" or value is None:
             return value
-        if value not in self.expansions:
+        if not isinstance(value, str) or value not in self.expansions:
             raise FormatError(f"No expansion is named {value!r}. {nearest(value, self.expansions)}")
         return self.expansions[value]
 
@@ -71,9 +82,10 @@ class Library:
         reject(
             entry, ("name", "kind", "parameters", "initial", "choices"), f"Node {entry['name']!r}"
         )
-        fields = dict(entry.get("parameters", {}))
-        fields |= {INITIAL + key: value for key, value in entry.get("initial", {}).items()}
-        fields |= {k: self.chosen(k, v) for k, v in entry.get("choices", {}).items()}
+        owner = f"Node {entry['name']!r}"
+        fields = dict(part(entry, "parameters", owner))
+        fields |= {INITIAL + key: value for key, value in part(entry, "initial", owner).items()}
+        fields |= {k: self.chosen(k, v) for k, v in part(entry, "choices", owner).items()}
         return self.nodes[kind](**fields)
 
     def edge(self, entry: Mapping[str, Any]) -> tuple[str, str, AbstractCoupling]:
@@ -92,12 +104,20 @@ class Library:
             ("parent", "child", "coupling", "choices", *own_fields),
             f"Edge {parent}->{child}",
         )
-        fields = {key: entry[key] for key in own_fields if key in entry} | dict(
-            entry.get("choices", {})
-        )
-        if isinstance(fields.get("function"), str) and fields["function"] in self.functions:
-            fields["function"] = self.functions[fields["function"]]
+        fields = {key: entry[key] for key in own_fields if key in entry}
+        fields |= part(entry, "choices", f"Edge {parent}->{child}")
+        if "function" in fields:
+            fields["function"] = self.function(fields["function"], f"Edge {parent}->{child}")
         return parent, child, cls(**fields)
+
+    def function(self, name: Any, owner: str) -> Any:
+        """The coupling function of a name."""
+        if not isinstance(name, str) or name not in self.functions:
+            raise FormatError(
+                f"{owner}: no coupling function is named {name!r}. {nearest(name, self.functions)} A "
+                "function of your own is named in functions={name: function}."
+            )
+        return self.functions[name]
 
 
 def own(module: Any, base: type) -> dict[str, Any]:
@@ -116,6 +136,14 @@ def required(entry: Mapping[str, Any], key: str, owner: str) -> str:
     if not isinstance(value, str):
         raise FormatError(f"{owner} lacks {key!r}, or has one that is no text: {dict(entry)!r}.")
     return value
+
+
+def part(entry: Mapping[str, Any], key: str, owner: str) -> Mapping[str, Any]:
+    """An object inside an entry; an empty one if it is not there."""
+    found = entry.get(key, {})
+    if not isinstance(found, Mapping):
+        raise FormatError(f"{owner}: {key!r} must be an object of names and values, not {found!r}.")
+    return found
 
 
 def reject(entry: Mapping[str, Any], known: tuple[str, ...], owner: str) -> None:

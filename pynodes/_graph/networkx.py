@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pynodes._core.modules import parameters_of
 from pynodes._errors import FormatError
 from pynodes._graph.graph import Graph
-from pynodes._graph.library import Kinds, Library
+from pynodes._graph.library import Kinds, Library, part
 from pynodes._graph.resolve import WORDS, resolved
+from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
 
@@ -46,15 +47,26 @@ def from_networkx(source: networkx.DiGraph, kinds: Kinds = ()) -> Graph:
         (str(a), str(b), edge_of(str(a), str(b), attributes, nodes[str(b)], library))
         for a, b, attributes in source.edges(data=True)
     ]
-    settings = source.graph.get("settings")
-    graph = Graph() if settings is None else Graph().with_settings(**vars(settings))
-    return graph.extend(nodes, edges)
+    return Graph(**settings_of(source, library)).extend(nodes, edges)
+
+
+def settings_of(source: networkx.DiGraph, library: Library) -> dict[str, Any]:
+    """The settings of a networkx graph: an object, or names and values."""
+    settings = source.graph.get("settings", {})
+    if isinstance(settings, Settings):
+        return vars(settings)
+    return library.settings(part(source.graph, "settings", "The networkx graph"))
 
 
 def node_of(name: str, attributes: Mapping[str, Any], leaf: bool, library: Library) -> AbstractNode:
     """The node behind the attributes of a networkx node."""
     if isinstance(attributes.get("node"), AbstractNode):
         return attributes["node"]
+    if "node" in attributes:
+        raise FormatError(
+            f"The attribute 'node' of {name!r} is {attributes['node']!r}, which is no node. Leave it out, or "
+            "give one such as pynodes.ContinuousState()."
+        )
     kind = attributes.get("kind", "ContinuousInput" if leaf else "ContinuousState")
     fields = {key: value for key, value in attributes.items() if key != "kind"}
     return library.node({"name": name, "kind": kind, "parameters": fields})
@@ -66,8 +78,8 @@ def edge_of(
     """The coupling behind the attributes of a networkx edge."""
     if isinstance(attributes.get("coupling"), AbstractCoupling):
         return attributes["coupling"]
-    kind = attributes.get("kind", "value")
-    fields = {key: value for key, value in attributes.items() if key != "kind"}
-    if kind in WORDS:
+    kind = attributes.get("kind", attributes.get("coupling", "value"))
+    fields = {key: value for key, value in attributes.items() if key not in ("kind", "coupling")}
+    if isinstance(kind, str) and kind in WORDS:
         kind = type(resolved(kind, target, child)).__name__
     return library.edge({"parent": parent, "child": child, "coupling": kind, **fields})[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable
 
 from pynodes._errors import GraphError
@@ -11,9 +12,9 @@ from pynodes._graph.graph import Graph
 
 def repeated(graph: Graph, times: int, shared: Iterable[str]) -> Graph:
     """Copies of a graph side by side; see :meth:`Graph.repeat`."""
-    if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+    if isinstance(times, bool) or not isinstance(times, numbers.Integral) or times < 1:
         raise GraphError(f"A graph is repeated a positive whole number of times, not {times!r}.")
-    if isinstance(shared, str):
+    if isinstance(shared, str) or not isinstance(shared, Iterable):
         raise GraphError(f"shared must be a list of names, as in [{shared!r}].")
     common = set(shared)
     for name in common:

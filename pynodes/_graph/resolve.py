@@ -32,7 +32,11 @@ def resolved(coupling: object, child: AbstractNode, child_name: str) -> Abstract
     """
     if isinstance(coupling, AbstractCoupling):
         return coupling
-    if inspect.isclass(coupling) and issubclass(coupling, AbstractCoupling):
+    if (
+        inspect.isclass(coupling)
+        and issubclass(coupling, AbstractCoupling)
+        and not inspect.isabstract(coupling)
+    ):
         return coupling()
     if not isinstance(coupling, str) or coupling not in WORDS:
         raise CouplingError(

@@ -43,8 +43,22 @@ class Settings:
                 "clip, give a very small one, such as 1e-12."
             )
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of the settings."""
+        return [field.name for field in dataclasses.fields(cls)]
+
     def revised(self, **changes: object) -> Settings:
-        """The same settings but for those given; None means unchanged."""
+        """The same settings but for those given; None means unchanged.
+
+        Raises
+        ------
+        GraphError
+            An unknown name, or a value that its setting does not allow.
+        """
+        for name in changes:
+            if name not in self.names():
+                raise GraphError(f"A graph has no setting {name!r}. {nearest(name, self.names())}")
         given = {name: value for name, value in changes.items() if value is not None}
         return dataclasses.replace(self, **given)
 

@@ -47,17 +47,24 @@ class Structure:
         check.check_known(name, self._nodes)
         return list(dict.fromkeys(self._children.get(name, ())))
 
+    def inlets_fed(self, name: str) -> set[str]:
+        """The inlets of a node that its parents feed."""
+        inlets, parents = self._nodes[name].inlets, self._parents.get(name, ())
+        return {inlet for p in parents for inlet in inlets if (p, name, inlet) in self._edges}
+
     def _extended(
         self, nodes: Mapping[str, AbstractNode], edges: Iterable[tuple[str, str, Any]]
     ) -> Self:
+        check.check_nodes_given(nodes)
         graph = self._copied()
         for name, node in nodes.items():
             check.check_name(name)
             check.check_new(name, graph._nodes)
             check.check_node(name, node)
             graph._nodes[name] = node
-        for parent, child, coupling in edges:
-            graph._join(parent, child, coupling)
+        for edge in edges:
+            check.check_edge_given(edge)
+            graph._join(*edge)
         return graph
 
     def _join(self, parent: str, child: str, coupling: Any) -> None:

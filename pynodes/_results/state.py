@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import numpy as np
 
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import Module, choice
-from pynodes._errors import FieldError
+from pynodes._errors import FieldError, StateError, listed
 
 
 class State(Module):
@@ -32,5 +33,40 @@ class State(Module):
             return belief
         return jax.tree.map(lambda leaf: leaf[..., position], belief)
 
+    def check_for(self, labels: Labels) -> None:
+        """Refuse to start a network that these beliefs do not fit.
+
+        Raises
+        ------
+        StateError
+            A state of a network with other nodes, kinds or levels, or of several runs.
+        """
+        if self.labels is not labels and not self._alike(labels):
+            raise StateError(
+                "This state belongs to a network with other nodes or couplings. Start from network.start(), "
+                "or from a state that this network returned."
+            )
+        for names, belief in zip(labels.groups, self.groups, strict=True):
+            if belief is not None and np.ndim(belief.mean) != (len(names) > 1):
+                raise StateError(
+                    f"This state holds several runs, of shape {np.shape(belief.mean)} for {listed(names)}. "
+                    "Use jax.vmap over network.filter."
+                )
+
+    def _alike(self, labels: Labels) -> bool:
+        """Whether another network remembers the same of the same nodes in the same places."""
+        remembers = [labels.graph.nodes[names[0]].remembers for names in labels.groups]
+        return self.labels.groups == labels.groups and remembers == [
+            belief is not None for belief in self.groups
+        ]
+
     def __repr__(self) -> str:
         return f"State(of {len(self.labels.nodes)} nodes)"
+
+
+def check_state(state: object) -> None:
+    """A run starts from a state, not from something like one."""
+    if not isinstance(state, State):
+        raise StateError(
+            f"A run starts from a state, such as network.start() or beliefs.final, not from {state!r}."
+        )

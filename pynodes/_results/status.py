@@ -35,7 +35,7 @@ class Status(Module):
     @property
     def ok(self) -> Array:
         """Whether every step went well; growth at its bound is well enough."""
-        return jnp.all(self.alive, axis=-1)
+        return jnp.all(jnp.atleast_1d(self.alive), axis=-1)
 
     @property
     def step(self) -> int | None:

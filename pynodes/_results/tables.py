@@ -29,11 +29,11 @@ def columns(beliefs: Trajectories) -> dict[str, np.ndarray]:
 def to_pandas(beliefs: Trajectories) -> pandas.DataFrame:
     """A row per step, a column per node and field."""
     pd = extra("pandas")
-    if np.ndim(beliefs.status.alive) != 1:
+    if np.ndim(beliefs.status.alive) > 1:
         raise FieldError(
             "A table holds one run. For a batch use to_xarray(dims=...), or index the batch."
         )
-    table = pd.DataFrame(columns(beliefs))
+    table = pd.DataFrame({name: np.atleast_1d(values) for name, values in columns(beliefs).items()})
     table.index.name = "step"
     return table
 
@@ -41,7 +41,8 @@ def to_pandas(beliefs: Trajectories) -> pandas.DataFrame:
 def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
     """A variable per field, over (..., time, node)."""
     xr = extra("xarray")
-    batch = np.ndim(beliefs.status.alive) - 1
+    dims = (dims,) if isinstance(dims, str) else tuple(dims)
+    batch = max(np.ndim(beliefs.status.alive) - 1, 0)
     if len(dims) != batch:
         raise FieldError(
             f"The runs have {batch} batch dimensions, but dims names {len(dims)}: {dims}."
@@ -49,7 +50,7 @@ def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
     fields: dict[str, dict[str, Any]] = {}
     for name in beliefs:
         for field in beliefs[name].fields:
-            fields.setdefault(field, {})[name] = np.asarray(getattr(beliefs[name], field))
+            fields.setdefault(field, {})[name] = np.atleast_1d(getattr(beliefs[name], field))
     arrays = {
         field: xr.DataArray(
             np.stack(list(series.values()), axis=-1),
@@ -58,7 +59,7 @@ def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
         )
         for field, series in fields.items()
     }
-    total = xr.DataArray(np.asarray(beliefs.surprise), dims=(*dims, "time"))
+    total = xr.DataArray(np.atleast_1d(beliefs.surprise), dims=(*dims, "time"))
     return xr.Dataset(arrays).assign(total_surprise=total)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.labels import Labels
@@ -86,6 +88,14 @@ class Trajectories(Module):
             if kept == group and positions is not None and position in positions:
                 return group, positions.index(position)
         return None
+
+    def squeezed(self) -> Trajectories:
+        """A run of a single step with fields of shape ()."""
+        parts = (self.records, self.surprises, self.observed, self.status)
+        records, surprises, observed, status = jax.tree.map(lambda leaf: leaf[0], parts)
+        return dataclasses.replace(
+            self, records=records, surprises=surprises, observed=observed, status=status
+        )
 
     def to_pandas(self) -> pandas.DataFrame:
         """A table with a row per step and a column per node and field, such as ``"x2.mean"``.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
+from pynodes._core.modules import parameters_of
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError, listed, nearest
+from pynodes._graph.library import INITIAL
 from pynodes._runtime.feed import Feed, Given, Moment
 from pynodes._runtime.series import Series, elapsed, flags, length, numbers, stacked
 from pynodes._typing import AnyArray
@@ -59,22 +62,25 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
     InputError
         A name that nothing can be given for, series that do not fit, or no number of steps.
     """
-    series = {}
+    check_mapping(labels, inputs)
     for name in inputs:
         if name in labels.nodes and not labels.graph.nodes[name].given:
             raise InputError(
                 f"{name!r} is simulated; give series of regressors and parameters only."
             )
-        if name not in labels.nodes and name not in labels.parameters:
-            raise InputError(f"The network has no regressor or parameter {name!r}.")
-        series[name] = numbers(name, inputs[name])
+        check_name(labels, name)
+    series = {name: numbers(name, inputs[name]) for name in inputs}
     if steps is None:
         steps = length(series, dt)
-    elif isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+    elif isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
         raise InputError(f"steps must be a positive whole number, not {steps!r}.")
+    steps = int(steps)
     for name, values in series.items():
         if values.shape[0] != steps:
-            raise InputError(f"{name!r} has {values.shape[0]} steps, not {steps}.")
+            raise InputError(
+                f"{name!r} has {values.shape[0]} steps, not {steps}. Give one value per step, or leave "
+                "steps out."
+            )
     times, interval = elapsed(dt, steps)
     moment = Moment(values={}, observed={}, given=given(labels, series), interval=times)
     return Feed(steps=steps, series=moment, interval=interval)
@@ -82,22 +88,10 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
 
 def names(labels: Labels, inputs: Any) -> list[str]:
     """The names in some inputs, once none is absent or unknown."""
-    if not hasattr(inputs, "keys") or not hasattr(inputs, "__getitem__"):
-        needed = labels.graph.inputs
-        example = needed[0] if needed else "u"
-        raise InputError(
-            f"Give the series by name, as in {{{example!r}: values}}, not a {type(inputs).__name__}."
-        )
-    found = list(inputs.keys())
-    known = [
-        *labels.nodes,
-        *(name for name, where in labels.parameters.items() if where.section == "nodes"),
-    ]
+    check_mapping(labels, inputs)
+    found = dict.fromkeys(inputs.keys())
     for name in found:
-        if name not in known:
-            raise InputError(
-                f"The network has no input {name!r}. {nearest(name, labels.graph.inputs)}"
-            )
+        check_name(labels, name)
         if name in labels.nodes and not accepts(labels.graph.nodes[name]):
             raise InputError(
                 f"{name!r} is a {type(labels.graph.nodes[name]).__name__}, which cannot be observed. "
@@ -107,9 +101,52 @@ def names(labels: Labels, inputs: Any) -> list[str]:
     if absent:
         raise InputError(
             f"No series was given for {listed(absent)}. Give one each; an input that was never observed "
-            "gets a series of NaN."
+            "gets a series of NaN, a regressor a value at every step."
         )
-    return found
+    return list(found)
+
+
+def check_mapping(labels: Labels, inputs: Any) -> None:
+    """Series are given by name."""
+    if not hasattr(inputs, "keys") or not hasattr(inputs, "__getitem__"):
+        example = next(iter(labels.graph.inputs), "u")
+        raise InputError(
+            f"Give the series by name, as in {{{example!r}: values}}, not a {type(inputs).__name__}."
+        )
+
+
+def check_name(labels: Labels, name: Any) -> None:
+    """A series is for a node, or for a parameter of a node that matters at every step."""
+    if name in labels.nodes:
+        return
+    where = labels.parameters.get(name)
+    if where is None:
+        known = labels.parameters if "." in str(name) else labels.graph.inputs
+        raise InputError(f"The network has no input {name!r}. {nearest(name, known)}")
+    if where.section == "couplings":
+        raise InputError(
+            f"{name!r} belongs to a coupling, which is the same at every step. Set it with "
+            "network.replace; for a drive that changes from step to step, couple a Regressor."
+        )
+    if where.field.startswith(INITIAL):
+        raise InputError(
+            f"{name!r} is about the belief before the first step. Set it with network.replace."
+        )
+
+
+def single(labels: Labels, inputs: Any) -> dict[str, Any]:
+    """Series of one step, from one number per input."""
+    check_mapping(labels, inputs)
+    for name in inputs:
+        if np.ndim(inputs[name]) != 0:
+            raise InputError(
+                f"{name!r} must be one number for one step, not of shape {np.shape(inputs[name])}. For a "
+                "series use network.filter."
+            )
+    return {
+        name: jnp.reshape(inputs[name], (1,)) if traced(inputs[name]) else [inputs[name]]
+        for name in inputs
+    }
 
 
 def accepts(node: AbstractNode) -> bool:
@@ -130,6 +167,10 @@ def mask_of(
         mask = flags("observed", observed, steps)
         return dict.fromkeys(watched, mask)
     for name in observed:
+        if name in series and name not in watched:
+            raise InputError(
+                f"observed has a mask for {name!r}, which is given, not observed: leave it out."
+            )
         if name not in watched:
             raise InputError(
                 f"observed has a mask for {name!r}, which has no series. {nearest(name, watched)}"
@@ -191,14 +232,10 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
     for name, array in series.items():
         if name in labels.nodes and not labels.graph.nodes[name].given:
             continue
-        address = labels.parameters[
-            f"{name}.{labels.graph.nodes[name].given}" if name in labels.nodes else name
-        ]
-        if isinstance(array, np.ndarray) and not np.isfinite(array).all():
-            step = int(np.argmax(~np.isfinite(array)))
-            raise InputError(
-                f"{name!r} is {array[step]} at step {step}. What is given must be known at every step."
-            )
+        node = labels.graph.nodes[name.partition(".")[0]]
+        address = labels.parameters[f"{name}.{node.given}" if name in labels.nodes else name]
+        if isinstance(array, np.ndarray):
+            check_given(name, array, parameters_of(node)[address.field])
         found.setdefault((address.stack, address.field), {})[address.position] = array
     return tuple(
         Given(
@@ -209,3 +246,20 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
         )
         for (group, field), parts in found.items()
     )
+
+
+def check_given(name: str, values: np.ndarray, spec: dict[str, Any]) -> None:
+    """What is given is known at every step, and within the parameter's range."""
+    low, high = spec["bounds"]
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        step = int(np.argmax(wrong))
+        raise InputError(
+            f"{name!r} is {values[step]} at step {step}. What is given must be known at every step: fill "
+            "the gap."
+        )
+    wrong = (values < low) | (values > high) | (spec["positive"] & (values <= 0))
+    if wrong.any():
+        step = int(np.argmax(wrong))
+        expected = "be positive" if spec["positive"] else f"lie in [{low}, {high}]"
+        raise InputError(f"{name!r} must {expected}, but is {values[step]:g} at step {step}.")

@@ -15,18 +15,17 @@ from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice
 from pynodes._core.tracing import traced
-from pynodes._errors import StateError
 from pynodes._graph.graph import Graph
-from pynodes._results.state import State
+from pynodes._results.state import State, check_state
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
 from pynodes._runtime import sweeps
 from pynodes._runtime.calls import Calls, initial_state
 from pynodes._runtime.explanation import Explanation
-from pynodes._runtime.inputs import Inputs, read, read_given
+from pynodes._runtime.inputs import Inputs, read, read_given, single
 from pynodes._runtime.record import recorded
 from pynodes._runtime.replacement import replaced
-from pynodes._runtime.sample import sampled
+from pynodes._runtime.sample import check_key, sampled
 from pynodes._runtime.series import Series
 from pynodes._typing import Array, Scalar
 
@@ -201,15 +200,9 @@ class Network(Module):
         InputError, FilterError
             As for :meth:`filter`.
         """
-        one = {
-            name: jnp.reshape(value, (1,)) if traced(value) else np.reshape(value, (1,))
-            for name, value in inputs.items()
-        }
-        beliefs = self.filter(one, dt=dt, start=state, throw=throw)
-        series = (beliefs.records, beliefs.surprises, beliefs.observed)
-        records, surprises, observed = jax.tree.map(lambda leaf: leaf[0], series)
-        now = dataclasses.replace(beliefs, records=records, surprises=surprises, observed=observed)
-        return beliefs.final, now
+        check_state(state)
+        beliefs = self.filter(single(self.labels, inputs), dt=dt, start=state, throw=throw)
+        return beliefs.final, beliefs.squeezed()
 
     @property
     def _calls(self) -> Calls:
@@ -224,12 +217,8 @@ class Network(Module):
         """The groups of a state of this network; None for the initial beliefs."""
         if start is None:
             return None
-        if not isinstance(start, State):
-            raise StateError(
-                f"start must be a state, such as network.start() or beliefs.final, not {start!r}."
-            )
-        if start.labels is not self.labels and start.labels.groups != self.labels.groups:
-            raise StateError("This state belongs to a network with other nodes.")
+        check_state(start)
+        start.check_for(self.labels)
         return start.groups
 
     def sample(
@@ -248,7 +237,7 @@ class Network(Module):
         Parameters
         ----------
         key
-            A JAX random key.
+            A JAX random key, such as ``jax.random.key(0)``.
         steps
             Number of steps; may be left out if ``inputs`` or ``dt`` tell.
         inputs
@@ -268,7 +257,8 @@ class Network(Module):
         InputError
             No number of steps, or series that do not fit.
         """
-        feed = read_given(self.labels, inputs or {}, dt, steps)
+        check_key(key)
+        feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
         drawn = sampled(self.program, feed, self._groups(start), key)
         return {
             name: drawn[group]

@@ -21,8 +21,8 @@ def recorded(labels: Labels, record: Iterable[str] | None) -> Kept:
     """
     if record is None:
         return tuple((group, None) for group in range(len(labels.groups)))
-    if isinstance(record, str):
-        raise InputError(f"record must be a list of names, as in [{record!r}].")
+    if isinstance(record, str) or not isinstance(record, Iterable):
+        raise InputError(f"record must be a list of names, as in ['x'], not {record!r}.")
     wanted: dict[int, set[int]] = {}
     for name in record:
         group, position = labels.place(name)

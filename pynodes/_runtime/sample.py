@@ -6,10 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from pynodes._compiler.program import Program
 from pynodes._core.beliefs import Gaussian
+from pynodes._errors import InputError
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import inlets
 from pynodes._runtime.feed import Feed, Moment
@@ -41,6 +43,18 @@ def sampled(program: Program, feed: Feed, state: State | None, key: Array) -> di
         advance, values, (feed.series, jax.random.split(key, feed.steps)), feed.steps
     )
     return series
+
+
+def check_key(key: object) -> None:
+    """Chance comes from one JAX key."""
+    kind, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
+    new = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key) and shape == ()
+    old = kind == np.uint32 and len(shape or ()) == 1
+    if not new and not old:
+        raise InputError(
+            f"key must be one JAX random key, such as jax.random.key(0), not {key!r}. For many runs, use "
+            "jax.vmap over jax.random.split(key, runs)."
+        )
 
 
 def drawn_step(

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError
@@ -19,28 +20,41 @@ Series: TypeAlias = AnyArray | Sequence[float]
 
 
 def numbers(name: str, values: Any) -> AnyArray:
-    """A series as an array of real numbers, of shape (time,)."""
-    if traced(values):
-        array: Any = values.astype(jnp.result_type(float))
+    """A series as an array of real numbers, of shape (time,); NaN where one is masked or None."""
+    if isinstance(values, Sequence | Tracer) and traced(values):
+        array: Any = jnp.asarray(values).astype(jnp.result_type(float))
     else:
-        try:
-            array = np.asarray(values)
-            if array.dtype.kind not in "fiub":
-                array = array.astype(object)
-                array = np.array(
-                    [math.nan if v is None else v for v in array.ravel()], float
-                ).reshape(array.shape)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{name!r} is not a series of numbers: {error}.") from error
-        array = array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
+        array = plain_numbers(name, values)
+    if array.ndim == 0:
+        raise InputError(
+            f"{name!r} must have shape (time,), not (). For a single step give [value], or use network.step."
+        )
     if array.ndim != 1:
         raise InputError(
             f"{name!r} must have shape (time,), not {array.shape}. To run several series, use jax.vmap over "
             "network.filter."
         )
     if array.shape[0] == 0:
-        raise InputError(f"{name!r} is empty: there is no step to filter.")
+        raise InputError(f"{name!r} is empty: there is no step to filter. Give one value at least.")
     return array
+
+
+def plain_numbers(name: str, values: Any) -> np.ndarray:
+    """An array of real numbers on the host."""
+    try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(float), math.nan)
+        array = np.asarray(values)
+        if array.dtype.kind in "USM":
+            raise TypeError(f"it begins with {array.ravel()[:1].tolist()}")
+        if array.dtype.kind not in "fiub":
+            filled = [math.nan if v is None else v for v in array.astype(object).ravel()]
+            array = np.array(filled, float).reshape(array.shape)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name!r} is not a series of numbers: {error}. Give real numbers, and NaN where there is none."
+        ) from error
+    return array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
 
 
 def length(series: Mapping[str, AnyArray], dt: Any) -> int:
@@ -78,15 +92,19 @@ def elapsed(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
 def plain_times(dt: Any) -> np.ndarray:
     """Times as an array of positive, finite numbers."""
     try:
-        times = np.asarray(dt, dtype=float)
+        times = np.asarray(dt)
+        if times.dtype.kind in "USMbc":
+            raise TypeError(f"it begins with {times.ravel()[:1].tolist()}")
+        times = times.astype(float)
     except (TypeError, ValueError) as error:
-        raise InputError(f"dt is not a number or a series of numbers: {error}.") from error
+        raise InputError(f"dt must be one number or one per step: {error}.") from error
     wrong = ~(np.isfinite(times) & (times > 0))
     if wrong.any():
         where = f" at step {int(np.argmax(wrong))}" if times.ndim else ""
         raise InputError(
-            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. "
-            "Observations at the same time belong into one step, as several inputs."
+            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. Give the "
+            "time since the previous step, as numpy.diff finds it; observations at the same time belong into "
+            "one step, as several inputs."
         )
     return times
 
@@ -97,8 +115,10 @@ def flags(name: str, values: Any, steps: int) -> AnyArray:
         array: Any = values.astype(bool)
     else:
         array = np.asarray(values)
-        if array.dtype.kind == "O" or not np.isin(array, (0, 1)).all():
-            raise InputError(f"{name} must hold truth values.")
+        if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+            raise InputError(
+                f"{name} must hold truth values, one per step: True and False, or 1 and 0, not {values!r}."
+            )
         array = array.astype(bool)
     if array.shape != (steps,):
         raise InputError(f"{name} must have {steps} values, one per step, not shape {array.shape}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -24,17 +24,52 @@ def square(x: Array) -> Array:
     return x * x
 
 
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return jnp.tanh(x)
+
+
+def sin(x: Array) -> Array:
+    """The sine."""
+    return jnp.sin(x)
+
+
+def relu(x: Array) -> Array:
+    """The positive part."""
+    return jax.nn.relu(x)
+
+
+def softplus(x: Array) -> Array:
+    """The logarithm of one plus the exponential."""
+    return jax.nn.softplus(x)
+
+
+def sigmoid(x: Array) -> Array:
+    """The logistic function."""
+    return jax.nn.sigmoid(x)
+
+
+def exp(x: Array) -> Array:
+    """The exponential."""
+    return jnp.exp(x)
+
+
 FUNCTIONS: dict[str, Function] = {
-    "identity": identity,
-    "tanh": jnp.tanh,
-    "sin": jnp.sin,
-    "relu": jax.nn.relu,
-    "softplus": jax.nn.softplus,
-    "square": square,
-    "sigmoid": jax.nn.sigmoid,
-    "exp": jnp.exp,
+    function.__name__: function
+    for function in (identity, tanh, sin, relu, softplus, square, sigmoid, exp)
 }
-"""The functions that a coupling may be given by name."""
+"""The functions that a coupling may be given by name. Plain ones: those of JAX cannot be pickled."""
+
+JAX_FUNCTIONS: list[tuple[Any, str]] = [
+    (jnp.tanh, "tanh"),
+    (jnp.sin, "sin"),
+    (jax.nn.relu, "relu"),
+    (jax.nn.softplus, "softplus"),
+    (jnp.square, "square"),
+    (jax.nn.sigmoid, "sigmoid"),
+    (jnp.exp, "exp"),
+]
+"""Functions of JAX that are the same as one with a name."""
 
 
 def resolved(function: Function | str) -> Function:
@@ -52,19 +87,26 @@ def resolved(function: Function | str) -> Function:
                 f"No coupling function is named {function!r}. {nearest(function, FUNCTIONS)}"
             )
         return FUNCTIONS[function]
-    if function in FUNCTIONS.values():
-        return function
     if not callable(function):
-        raise CouplingError(f"A coupling function is a function or a name, not {function!r}.")
+        raise CouplingError(
+            f"A coupling function is a function or a name, not {function!r}. {nearest('', FUNCTIONS)}"
+        )
+    for known, name in JAX_FUNCTIONS:
+        if function is known:
+            return FUNCTIONS[name]
+    if any(function is known for known in FUNCTIONS.values()):
+        return function
     try:
         result = jax.eval_shape(function, jax.ShapeDtypeStruct((), jnp.result_type(float)))
     except Exception as error:
         raise CouplingError(
-            f"{name_of(function)} cannot be traced by JAX: {type(error).__name__}. Write the coupling "
-            "function with jax.numpy, for example jnp.tanh instead of np.tanh."
+            f"{name_of(function)} cannot be traced by JAX ({str(error).splitlines()[0]}). Write the "
+            "coupling function with jax.numpy, of one argument: jnp.tanh, for example, instead of np.tanh."
         ) from error
     if getattr(result, "shape", None) != ():
-        raise CouplingError(f"{name_of(function)} must turn one number into one number.")
+        raise CouplingError(
+            f"The coupling function {name_of(function)} must turn one number into one number."
+        )
     return function
 
 

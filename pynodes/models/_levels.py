@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -41,7 +42,7 @@ def extended(values: Sequence[float], count: int) -> list[float]:
 
 def checked_levels(levels: int, least: int) -> None:
     """Refuse a number of levels that makes no model."""
-    if isinstance(levels, bool) or not isinstance(levels, int) or levels < least:
+    if isinstance(levels, bool) or not isinstance(levels, numbers.Integral) or levels < least:
         raise GraphError(f"levels must be a whole number of at least {least}, not {levels!r}.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -54,6 +54,14 @@ class AbstractNode(Module, abc.ABC):
     def accepts(self, values: np.ndarray) -> np.ndarray:
         """Which of some finite values the node can take; ``expects`` says it in words."""
         return np.ones(values.shape, dtype=bool)
+
+    def flaw(self, fed: Collection[str]) -> str | None:
+        """What keeps the node from being filtered, as words that follow its name; None if nothing does.
+
+        Looked at when a graph is compiled and when a parameter is replaced, for what concerns several
+        fields at once, or the inlets that parents feed.
+        """
+        del fed
 
     @abc.abstractmethod
     def init(self) -> Gaussian:

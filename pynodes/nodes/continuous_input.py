@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import ClassVar
 
 import jax
@@ -51,6 +52,14 @@ class ContinuousInput(AbstractNode):
 
     precision: Scalar = parameter(1.0, symbol="π_u", positive=True, infinite=True)
     marginalise: bool | None = choice(None)
+
+    def flaw(self, fed: Collection[str]) -> str | None:
+        if not math.isinf(float(self.precision)) or "log_noise" in fed:
+            return None
+        return (
+            "has an infinite precision, but no parent that supplies noise. Couple one with Noise, or give a "
+            "finite precision."
+        )
 
     def init(self) -> Gaussian:
         return Gaussian.start(0.0, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import jax
@@ -69,6 +69,14 @@ class ContinuousState(AbstractNode):
             raise ParameterError(
                 f"ContinuousState: memory must be 'discrete' or 'exact', not {self.memory!r}."
             )
+
+    def flaw(self, fed: Collection[str]) -> str | None:
+        if self.memory == "discrete" or float(self.autoconnection) > 0:
+            return None
+        return (
+            "has memory='exact' and an autoconnection of 0, under which nothing is left after any time. "
+            "Give an autoconnection above 0, such as 0.01, or memory='discrete'."
+        )
 
     def init(self) -> Gaussian:
         return Gaussian.start(self.initial_mean, self.initial_precision)
