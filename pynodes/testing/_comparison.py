@@ -16,10 +16,14 @@ def same(what: str, actual: Any, expected: Any, rtol: float, atol: float = 1e-10
     actual, expected = np.asarray(actual, float), np.asarray(expected, float)
     if actual.shape != expected.shape:
         raise AssertionError(f"{what}: shape {actual.shape}, expected {expected.shape}.")
-    if not np.allclose(actual, expected, rtol=rtol, atol=atol, equal_nan=True):
-        gap = np.max(np.abs(actual - expected) / (atol / rtol + np.abs(expected)))
+    wrong = ~np.isclose(actual, expected, rtol=rtol, atol=atol)
+    if wrong.any():
+        gaps = np.where(wrong, np.abs(actual - expected) / (atol / rtol + np.abs(expected)), 0.0)
+        worst = np.unravel_index(np.nanargmax(np.where(np.isnan(gaps), np.inf, gaps)), gaps.shape)
+        at = f" at {', '.join(map(str, worst))}" if worst else ""
         raise AssertionError(
-            f"{what}: {actual} is not {expected} (relative gap {gap:.1e}, allowed {rtol:.0e})."
+            f"{what}{at}: {actual[worst]:.9g} is not {expected[worst]:.9g} "
+            f"(relative gap {gaps[worst]:.1e}, allowed {rtol:.0e})."
         )
 
 
@@ -49,6 +53,7 @@ def slope(function: Callable[[float], Any], at: float, step: float = 1e-5) -> fl
 
 def finite(what: str, tree: Any) -> None:
     """Fail unless every number of a tree is finite."""
-    for leaf in jax.tree.leaves(tree):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if not np.all(np.isfinite(np.asarray(leaf, float))):
-            raise AssertionError(f"{what}: not finite: {np.asarray(leaf)}.")
+            where = "".join(str(key.key) for key in path if isinstance(key, jax.tree_util.DictKey))
+            raise AssertionError(f"{what}: {where + ' ' if where else ''}is not finite: {leaf}.")

@@ -17,8 +17,9 @@ from pynodes._graph.settings import Settings
 from pynodes._runtime.network import Network
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.nodes import AbstractNode, ContinuousInput, ContinuousState
-from pynodes.testing._comparison import same, same_beliefs, slope
+from pynodes.testing._comparison import finite, same, same_beliefs, slope
 from pynodes.testing.nodes import observations
+from pynodes.testing.shapes import check_instance, feeds_one, says_one
 
 DRAWS = 8
 
@@ -36,8 +37,11 @@ def check_coupling(
     The network is the parent over the child, and a ContinuousInput under the child unless the child
     is observed itself.
 
-    * what it predicts goes to inlets that the child has;
+    * what it predicts is a number for each of some inlets that the child has;
     * its evidence is the derivatives of its log density, for random beliefs;
+    * if the child is observed, the slope of that density is minus the slope of the child's surprise,
+      were the parent known;
+    * if it moves a variance, so does the parent in the child's own prediction;
     * at strength zero it is silent: without it, the child believes the same, and so do the child's
       other parents;
     * the gradient of the surprise in its strength equals central differences.
@@ -62,12 +66,15 @@ def check_coupling(
         A law is broken; names it.
     """
     above: Any = ContinuousState() if parent is None else parent
+    check_instance(coupling, AbstractCoupling)
+    check_instance(above, AbstractNode)
+    check_instance(child, AbstractNode)
     with jax.enable_x64(True):
         upper: Any = completed(above, Settings())
         lower: Any = completed(child, Settings())
         network = joined(coupling, upper, lower).compile()
+        feeds_one(coupling, upper, lower)
         values = np.asarray(observations(network, seed) if series is None else series, float)
-        inlets_exist(coupling, upper, lower)
         evidence_is_derivative(coupling, upper, lower, values, seed)
         if "strength" in {field.name for field in dataclasses.fields(coupling)}:
             zero_is_silent(coupling, upper, lower, values)
@@ -82,33 +89,16 @@ def joined(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode
     return graph.couple("child", "u").couple("parent", "child", coupling)
 
 
-def inlets_exist(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> None:
-    """What the coupling predicts goes to inlets that the child has."""
-    belief = predicted(parent)
-    for inlet in coupling.predict(belief, jnp.asarray(1.0)):
-        if inlet not in child.inlets:
-            raise AssertionError(
-                f"{type(coupling).__name__} predicts {inlet!r}, which {type(child).__name__} "
-                "does not list in inlets."
-            )
-
-
-def predicted(node: AbstractNode) -> Gaussian:
-    """A node's first prediction, without parents."""
-    inlet = dict.fromkeys(node.inlets, 0.0)
-    return node.predict(node.init(), inlet, 1.0)  # type: ignore[arg-type]
-
-
 def moments(
     coupling: AbstractCoupling,
     parent: AbstractNode,
     child: AbstractNode,
     values: np.ndarray,
     seed: int,
-) -> list[tuple[Gaussian, Gaussian]]:
-    """Pairs of parent and child beliefs after a step, from random states and the given values."""
+) -> list[tuple[Gaussian, Gaussian, Gaussian]]:
+    """Parent's belief, child's before and after a step, from random states and the given values."""
     rng = np.random.default_rng(seed)
-    pairs = []
+    found = []
     for value in rng.choice(values[np.isfinite(values)], DRAWS):
         above = parent.init().predicted(
             jnp.asarray(rng.normal()), variance=jnp.asarray(rng.gamma(2.0, 0.5))
@@ -124,8 +114,8 @@ def moments(
             after = below.updated(
                 below.predicted_mean + rng.normal() * jnp.sqrt(below.predicted_variance), shrunk
             )
-        pairs.append((above, after))
-    return pairs
+        found.append((above, before, after))
+    return found
 
 
 def evidence_is_derivative(
@@ -137,20 +127,50 @@ def evidence_is_derivative(
 ) -> None:
     """Evidence is the first derivative, and minus the second, of the log density."""
     dt = jnp.asarray(1.3)
-    for above, below in moments(coupling, parent, child, values, seed):
+    for above, before, below in moments(coupling, parent, child, values, seed):
         point = above.predicted_mean
-        evidence = coupling.evidence(above, below, dt)
-        compare(evidence, lambda x, a=above, b=below: coupling.log_density(x, a, b, dt), point)
+        evidence = says_one(coupling, above, below, dt)
+
+        def density(x: Any, above: Gaussian = above, below: Gaussian = below) -> Any:
+            return coupling.log_density(x, above, below, dt)
+
+        def surprise(x: Any, before: Gaussian = before, below: Gaussian = below) -> Any:
+            known = predicted_if_known(coupling, child, before, x, dt)
+            return child.surprise(child.observe(known, below.mean, jnp.asarray(True)))
+
+        compare(evidence, density, point)
+        if child.observable:
+            same(
+                "the density's slope is minus that of the child's surprise, were the parent known",
+                jax.grad(density)(point),
+                -jax.grad(surprise)(point),
+                rtol=1e-8,
+            )
         if isinstance(coupling, AbstractVolatilityCoupling):
             message = coupling.message(above, below)
             compare(message.predicted(), message.predicted_log_density, point)
             for x in (point - 1.1, point, point + 0.7):
                 compare(message.known(x), message.log_density, x)
+                same(
+                    "the message's growth is the child's, were the parent known",
+                    message.growth_at(x),
+                    predicted_if_known(coupling, child, before, x, dt).spread.growth,
+                    rtol=1e-8,
+                )
+
+
+def predicted_if_known(
+    coupling: AbstractCoupling, child: AbstractNode, before: Gaussian, x: Any, dt: Any
+) -> Gaussian:
+    """What the child predicts if its only parent is known to be at x."""
+    inlet = dict.fromkeys(child.inlets, jnp.asarray(0.0))
+    return child.predict(before, inlet | coupling.predict(Gaussian.certain(x), dt), dt)
 
 
 def compare(evidence: Any, log_density: Callable[[Any], Any], x: Any) -> None:
     """Evidence against the derivatives of a density at a point."""
     gradient = jax.grad(log_density)
+    finite("the density's slope", gradient(x))
     same(
         "the evidence's gradient is the density's slope", evidence.gradient, gradient(x), rtol=1e-8
     )
@@ -183,11 +203,12 @@ def zero_is_silent(
 
 
 def gradient_is_slope(network: Network, values: np.ndarray) -> None:
-    """The gradient of the surprise in the strength equals central differences, at zero as elsewhere."""
+    """The gradient of the surprise in the strength equals central differences, at zero and through gaps."""
     name = next(n for n in network.parameters() if n.startswith("parent->"))
+    gappy = np.where(np.arange(len(values)) % 5 == 3, np.nan, values)
 
     def surprise(strength: Any) -> Any:
-        return network.replace({name: strength}).surprise({"u": values})
+        return network.replace({name: strength}).surprise({"u": gappy})
 
     for at in (float(network[name]), 0.0, 0.4):
         gradient = jax.grad(surprise)(np.float64(at))

@@ -8,14 +8,18 @@ from typing import Any
 import jax
 import numpy as np
 
+from pynodes._compiler.groups import completed
 from pynodes._core.modules import parameters_of
-from pynodes._errors import PynodesError
+from pynodes._errors import InputError, PynodesError
 from pynodes._graph.graph import Graph
+from pynodes._graph.settings import Settings
+from pynodes._results.trajectories import Trajectories
 from pynodes._runtime.network import Network
 from pynodes.nodes import AbstractNode, ContinuousInput
 from pynodes.testing._comparison import finite, same, slope
+from pynodes.testing.shapes import check_instance, observes_one, predicts_for_one
 
-STEPS = 24
+STEPS, FEWEST = 24, 8
 
 
 def check_node(
@@ -29,6 +33,7 @@ def check_node(
 
     The network is the node by itself if it is observable, else the node under a ContinuousInput.
 
+    * beliefs and surprise are single numbers: a kind is written for one node;
     * it filters in float32 and float64, with finite beliefs;
     * a missing observation leaves every belief at its prediction, with no surprise;
     * two chunks with the state carried over are one run;
@@ -52,12 +57,16 @@ def check_node(
     AssertionError
         A law is broken; names it.
     """
+    check_instance(node, AbstractNode)
     for bits in (32, 64):
         with jax.enable_x64(bits == 64):
+            predicts_for_one(completed(node, Settings()))
             network = alone(node)
-            values = np.asarray(observations(network, seed) if series is None else series, float)
+            values = checked(observations(network, seed) if series is None else series)
+            if node.observable:
+                observes_one(completed(node, Settings()), float(values[0]))
             tolerance = 1e-4 if bits == 32 else 1e-9
-            finite(f"float{bits}: beliefs are finite", network.filter({"u": values}).records)
+            run(network, values, f"float{bits}: beliefs are finite")
             gaps_leave_predictions(network, values, tolerance)
             chunks_make_one_run(network, values, tolerance)
     with jax.enable_x64(True):
@@ -81,13 +90,36 @@ def observations(network: Network, seed: int) -> np.ndarray:
         return np.random.default_rng(seed).integers(0, 2, STEPS).astype(float)
 
 
+def checked(series: Any) -> np.ndarray:
+    """A series long enough to have gaps and chunks."""
+    values = np.asarray(series, float)
+    if values.shape != (len(values),) or len(values) < FEWEST:
+        raise InputError(
+            f"series must be at least {FEWEST} numbers, not an array of shape {values.shape}."
+        )
+    return values
+
+
+def run(network: Network, values: np.ndarray, what: str, **options: Any) -> Trajectories:
+    """Beliefs about a series, all of them finite."""
+    beliefs = network.filter({"u": values}, throw=False, **options)
+    if not beliefs.status.ok:
+        raise AssertionError(
+            f"{what}: at step {beliefs.status.step} that of {beliefs.status.node!r} is not finite, or its "
+            "variance is negative."
+        )
+    finite(what, beliefs.records)
+    return beliefs
+
+
 def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float) -> None:
     """A missing observation leaves every belief at its prediction, with no surprise."""
     seen = np.ones(len(values), bool)
     seen[::3] = False
     gappy = np.where(seen, values, np.nan)
     what = "a missing observation leaves the prediction"
-    for beliefs in (network.filter({"u": gappy}), network.filter({"u": values}, observed=seen)):
+    through = "beliefs are finite through gaps"
+    for beliefs in (run(network, gappy, through), run(network, values, through, observed=seen)):
         for name in beliefs:
             same(
                 f"{what}: {name}.mean",
@@ -101,8 +133,19 @@ def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float) ->
             0.0 * values[~seen],
             rtol,
         )
-    gradient = jax.grad(lambda network: network.surprise({"u": gappy}), allow_int=True)(network)
-    finite("the gradient through gaps", gradient.parameters())
+    for total in (summed_surprise, summed_trajectory):
+        gradient = jax.grad(total, allow_int=True)(network, gappy)
+        finite("the gradient through gaps", gradient.parameters())
+
+
+def summed_surprise(network: Network, values: np.ndarray) -> Any:
+    """The surprise of a series by the short way."""
+    return network.surprise({"u": values})
+
+
+def summed_trajectory(network: Network, values: np.ndarray) -> Any:
+    """The surprise of a series by way of all beliefs."""
+    return network.filter({"u": values}).surprise.sum()
 
 
 def chunks_make_one_run(network: Network, values: np.ndarray, rtol: float) -> None:

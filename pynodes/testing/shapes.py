@@ -1,0 +1,105 @@
+"""Kinds are written for one: what they are given and what they return are single numbers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.messages import Evidence
+from pynodes.couplings import AbstractCoupling
+from pynodes.nodes import AbstractNode
+
+
+def check_instance(value: object, base: type) -> None:
+    """What is checked is an instance of a kind, not the class and not something else."""
+    if inspect.isclass(value):
+        raise TypeError(f"Give an instance, {value.__name__}(), not the class.")
+    if not isinstance(value, base):
+        raise TypeError(f"{value!r} is no {base.__name__}; subclass it.")
+
+
+def single(what: str, value: Any) -> None:
+    """Fail unless a value is one number of the present precision."""
+    expected = jnp.result_type(float)
+    try:
+        array = jnp.asarray(value)
+    except TypeError:
+        raise AssertionError(f"{what} is {value!r}, not a number.") from None
+    if array.shape != ():
+        raise AssertionError(
+            f"{what} has shape {array.shape}. A kind is written for one node or edge: every number "
+            "has shape ()."
+        )
+    if array.dtype != expected:
+        raise AssertionError(f"{what} is {array.dtype}, where {expected} is computed with.")
+
+
+def a_belief(what: str, belief: Any, fields: tuple[str, ...]) -> None:
+    """Fail unless something is a belief about one node, with a finite mean and a variance."""
+    if not isinstance(belief, Gaussian):
+        raise AssertionError(
+            f"{what} must return a belief, such as belief.predicted(mean, variance=...), not {belief!r}."
+        )
+    for field in fields:
+        value = getattr(belief, field)
+        single(f"{field} of {what}", value)
+        if not np.isfinite(value) or ("variance" in field and value < 0):
+            raise AssertionError(f"{field} of {what} is {value}.")
+
+
+def predicts_for_one(node: AbstractNode) -> Gaussian:
+    """The first prediction of a node without parents, found to be about one node."""
+    kind, nothing = type(node).__name__, dict.fromkeys(node.inlets, jnp.asarray(0.0))
+    start: Any = node.init()
+    a_belief(f"{kind}.init()", start, ("mean", "variance"))
+    belief: Any = node.predict(start, nothing, jnp.asarray(1.0))
+    fields = ("mean", "variance", "predicted_mean", "predicted_variance")
+    a_belief(f"{kind}.predict()", belief, fields)
+    return belief
+
+
+def observes_one(node: AbstractNode, value: float) -> None:
+    """What a node makes of an observation, and of none, is one finite number each."""
+    kind, belief = type(node).__name__, predicts_for_one(node)
+    for seen, case in ((True, "a value"), (False, "a missing value")):
+        number = jnp.asarray(value if seen else 0.0)
+        after = node.observe(belief, number, jnp.asarray(seen))
+        a_belief(f"{kind}.observe() of {case}", after, ("mean", "variance"))
+    single(f"{kind}.surprise()", node.surprise(node.observe(belief, jnp.asarray(value), True)))
+
+
+def feeds_one(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> None:
+    """What a coupling predicts is one number for each of some inlets that the child has."""
+    kind = type(coupling).__name__
+    sent: Any = coupling.predict(predicts_for_one(parent), jnp.asarray(1.0))
+    if not isinstance(sent, Mapping):
+        raise AssertionError(
+            f"{kind}.predict() must return contributions by inlet, as in "
+            f"{{{coupling.inlet!r}: ...}}, not {sent!r}."
+        )
+    for inlet, value in sent.items():
+        if inlet not in child.inlets:
+            raise AssertionError(
+                f"{kind} predicts {inlet!r}, which {type(child).__name__} does not list in inlets."
+            )
+        single(f"{inlet!r} of {kind}.predict()", value)
+
+
+def says_one(coupling: AbstractCoupling, parent: Gaussian, child: Gaussian, dt: Any) -> Evidence:
+    """A coupling's evidence, it and its density being one number each."""
+    kind = type(coupling).__name__
+    density = coupling.log_density(parent.predicted_mean, parent, child, dt)
+    single(f"{kind}.log_density()", density)
+    if not np.isfinite(density):
+        raise AssertionError(f"{kind}.log_density() is {density} at the parent's predicted mean.")
+    found: Any = coupling.evidence(parent, child, dt)
+    if not isinstance(found, Evidence):
+        raise AssertionError(f"{kind}.evidence() must return an Evidence, not {found!r}.")
+    single(f"gradient of {kind}.evidence()", found.gradient)
+    single(f"curvature of {kind}.evidence()", found.curvature)
+    return found
