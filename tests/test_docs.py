@@ -1,6 +1,8 @@
 """The documentation hangs together: links lead somewhere, and equations survive Markdown."""
 
 import re
+import runpy
+import sys
 from collections import Counter
 
 import pytest
@@ -105,3 +107,27 @@ def test_equations_survive_markdown(page):
 def test_the_code_of_the_theory_runs(page):
     """Block after block, as a reader would."""
     assert executed(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("exactness", ["--series", "2", "--steps", "5"]),
+        ("calibration", ["--series", "1", "--steps", "5", "--particles", "200"]),
+    ],
+)
+def test_the_tables_can_be_made_again(name, size, monkeypatch, capsys):
+    """The examples still print the rows that the pages show."""
+    script = str(ROOT / "examples" / f"{name}.py")
+    monkeypatch.setattr("sys.argv", [script, *size])
+    monkeypatch.setattr("sys.path", list(sys.path))
+
+    runpy.run_path(script, run_name="__main__")
+
+    page = (ROOT / "docs" / "theory" / f"{name}.md").read_text(encoding="utf-8")
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert len(rows) > 20
+    for row in rows:
+        model, kind, *_ = (cell.strip() for cell in row.strip("|").split("|"))
+        assert f"| {model} | {kind.split(',')[0]}" in page, row
