@@ -162,7 +162,7 @@ def main() -> None:
     for name, model in MODELS.items():
         for cells in rows(model, options):
             print("| " + " | ".join([name, *cells]) + " |", flush=True)
-    print("\n| parents of the input | volatility of each | sum of gains | largest mean | exact |")
+    print("\n| parents of the input | volatility of each | sum of shares | largest mean | exact |")
     print("|---|---|---|---|---|")
     for parents in (2, 3, 4):
         for volatility in (-4.0, 0.0, 2.0):
@@ -190,10 +190,10 @@ def crowded(parents: int, volatility: float, options: argparse.Namespace) -> lis
     _, observations = model.simulated(options.steps, options.seed)
     beliefs = model.network(marginalise=True).filter({"u0": observations[:, 0]})
     spread = 1 / float(beliefs["x0"].predicted_precision[-1])
-    gains = parents * spread / (spread + 1 / model.input_precision)
+    shares = parents * spread / (spread + 1 / model.input_precision)
     largest = np.abs(beliefs["x0"].mean).max()
     exact = np.abs(model.exact(observations).mean[:, 0]).max()
-    return [str(parents), f"{volatility:g}", f"{gains:.2f}", f"{largest:.3g}", f"{exact:.3g}"]
+    return [str(parents), f"{volatility:g}", f"{shares:.2f}", f"{largest:.3g}", f"{exact:.3g}"]
 
 
 def compared(
