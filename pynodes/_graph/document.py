@@ -20,7 +20,14 @@ FORMAT, VERSION = "pynodes-graph", 1
 
 
 def to_dict(graph: Graph) -> dict[str, Any]:
-    """A graph as a dictionary of plain values (docs/format.md)."""
+    """A graph as a dictionary of plain values (docs/format.md).
+
+    Raises
+    ------
+    FormatError
+        Two coupling functions of one name: who reads them could not tell them apart.
+    """
+    check_functions(graph)
     settings = graph.settings
     return {
         "format": FORMAT,
@@ -57,6 +64,18 @@ def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[st
         entry["function"] = function_name(coupling.function)  # type: ignore[attr-defined]
     choices = choices_to_dict(coupling, skip=("function",))
     return entry | ({"choices": choices} if choices else {})
+
+
+def check_functions(graph: Graph) -> None:
+    """Different coupling functions have different names."""
+    known: dict[str, Any] = {}
+    for _, _, coupling in graph.edges:
+        function = getattr(coupling, "function", None)
+        if function is not None and known.setdefault(function_name(function), function) != function:
+            raise FormatError(
+                f"Two coupling functions are named {function_name(function)!r}, so a reader could not tell "
+                "them apart. Give each a name of its own, with def."
+            )
 
 
 def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
