@@ -74,7 +74,7 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
     keys = [(parent, child, coupling.inlet) for parent, child, coupling in graph.edges]
     labels = Labels(
         graph=graph,
-        nodes=place,
+        nodes={name: place[name] for name in graph.nodes},
         edges={key: edge.stack for key, edge in zip(keys, edges, strict=True)},
         groups=tuple(group.names for group in members),
     )
