@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -17,8 +18,8 @@ from pynodes.plotting.thinning import thinned
 if TYPE_CHECKING:
     from pynodes._results.trajectories import NodeBeliefs, Trajectories
 
-NORMAL_QUANTILE = {0.5: 0.6745, 0.8: 1.2816, 0.9: 1.6449, 0.95: 1.96, 0.99: 2.5758}
-"""Half-widths, in standard deviations, of the central intervals of these probabilities."""
+VISIBLE = 300
+"""Missing stretches are shaded from this fraction of the series on; shorter ones would not show."""
 
 
 def plot_beliefs(
@@ -33,7 +34,8 @@ def plot_beliefs(
     """Draw what nodes believed, a panel each, highest level on top.
 
     A state is drawn as its posterior mean with a credible band; an input as its prediction, with
-    its observations as points. Stretches without an observation are left without points. Long
+    its observations as points. Stretches without an observation are shaded, and the surprise, which
+    is then zero, is left out. A band that grows very wide in such a stretch is cut by the panel. Long
     series are thinned without hiding an extreme.
 
     Parameters
@@ -45,7 +47,7 @@ def plot_beliefs(
     time
         What to write on the horizontal axis, of shape (time,); by default the step.
     credible
-        Probability of the band: 0.5, 0.8, 0.9, 0.95 or 0.99.
+        Probability of the band, between 0 and 1.
     surprise
         Whether a last panel shows the surprise of every step.
     title
@@ -58,7 +60,7 @@ def plot_beliefs(
     Raises
     ------
     InputError
-        No node, too many to draw, a band that is not tabulated, or times of another length.
+        No node, too many to draw, a band of no probability, or times of another length.
     FieldError
         A batch of runs, or a node whose beliefs were not kept.
     """
@@ -71,8 +73,10 @@ def plot_beliefs(
     axis = np.arange(steps) if time is None else np.asarray(time)
     if axis.shape != (steps,):
         raise InputError(f"time must have shape ({steps},), one entry per step, not {axis.shape}.")
-    if credible not in NORMAL_QUANTILE:
-        raise InputError(f"credible must be one of {list(NORMAL_QUANTILE)}, not {credible!r}.")
+    if not isinstance(credible, float) or not 0 < credible < 1:
+        raise InputError(
+            f"credible must be a probability between 0 and 1, such as 0.9, not {credible!r}."
+        )
     count = len(names) + bool(surprise)
     with plt.rc_context(style.RULES):
         figure, grid = plt.subplots(
@@ -84,10 +88,16 @@ def plot_beliefs(
             layout="constrained",
         )
         axes = list(grid[:, 0])
+        said: set[str] = set()
         for name, ax in zip(names, axes, strict=False):
-            draw_node(ax, beliefs, name, axis, credible)
+            note = draw_node(ax, beliefs, name, axis, credible)
+            if note not in said:
+                ax.set_title(note, loc="right", color=style.GREY, pad=2)
+            said.add(note)
         if surprise:
-            draw_surprise(axes[-1], axis, np.asarray(beliefs.surprise))
+            draw_surprise(axes[-1], axis, np.asarray(beliefs.surprise), anything_seen(beliefs))
+        for ax in axes:
+            ax.margins(x=0.01)
         axes[-1].set_xlabel("step" if time is None else "time")
         figure.align_ylabels(axes)
         if title:
@@ -120,46 +130,81 @@ def drawable(beliefs: Trajectories, name: str) -> bool:
     return beliefs.labels.graph.nodes[name].learns
 
 
-def draw_node(
-    ax: Axes, beliefs: Trajectories, name: str, time: np.ndarray, credible: float
-) -> None:
-    """One node's panel."""
-    node = beliefs[name]
-    if beliefs.labels.graph.nodes[name].observable:
-        draw_input(ax, time, np.asarray(node.predicted_mean), seen(node), name)
-        return
-    mean, precision = np.asarray(node.mean), np.asarray(node.precision)
-    half = NORMAL_QUANTILE[credible] / np.sqrt(precision)
-    at = thinned(mean, half)
-    ax.fill_between(
-        time[at], (mean - half)[at], (mean + half)[at], color=style.BLUE, alpha=0.2, lw=0
-    )
-    ax.plot(time[at], mean[at], color=style.BLUE, lw=1.2)
+def draw_node(ax: Axes, beliefs: Trajectories, name: str, time: np.ndarray, credible: float) -> str:
+    """One node's panel; says what it shows."""
+    node, kind = beliefs[name], beliefs.labels.graph.nodes[name]
     ax.set_ylabel(name)
-    ax.margins(x=0.01)
-    ax.set_title(f"posterior mean, {credible:.0%} band", loc="right", color=style.GREY, pad=2)
+    if kind.observable:
+        draw_input(ax, time, np.asarray(node.predicted_mean), seen(node))
+        return "prediction, observations"
+    mean = np.asarray(node.mean)
+    if kind.support is not None or not kind.learns:
+        half = np.zeros_like(mean)
+    else:
+        half = NormalDist().inv_cdf(0.5 + credible / 2) / np.sqrt(np.asarray(node.precision))
+        draw_band(ax, time, mean, half)
+    at = thinned(mean, half)
+    ax.plot(time[at], mean[at], color=style.BLUE, lw=1.2, marker=alone(time))
+    if kind.support is not None:
+        return "posterior probability"
+    return f"posterior mean, {100 * credible:.4g}% band" if kind.learns else "known value"
 
 
-def draw_input(
-    ax: Axes, time: np.ndarray, prediction: np.ndarray, observed: np.ndarray, name: str
-) -> None:
-    """An input's panel: prediction as a line, observations as points."""
+def draw_band(ax: Axes, time: np.ndarray, mean: np.ndarray, half: np.ndarray) -> None:
+    """A credible band, and limits that leave the mean readable where the band grows very wide."""
+    at = thinned(mean, half)
+    low, high = mean - half, mean + half
+    ax.fill_between(time[at], low[at], high[at], color=style.BLUE, alpha=0.2, lw=0)
+    usual = np.median(half)
+    floor, ceiling = np.min(mean - usual), np.max(mean + usual)
+    room = ceiling - floor
+    if room > 0:
+        ax.set_ylim(
+            max(np.min(low), floor - room) - 0.05 * room,
+            min(np.max(high), ceiling + room) + 0.05 * room,
+        )
+
+
+def draw_input(ax: Axes, time: np.ndarray, prediction: np.ndarray, observed: np.ndarray) -> None:
+    """An input's panel: prediction as a line, observations as points, longer gaps shaded."""
     at = thinned(prediction)
-    ax.plot(time[at], prediction[at], color=style.GREEN, lw=1.2, zorder=3)
+    ax.plot(time[at], prediction[at], color=style.GREEN, lw=1.2, zorder=3, marker=alone(time))
     few = len(time) <= 1000
     ax.plot(
         time,
         observed,
         ".",
         color=style.INK,
-        ms=3 if few else 1,
+        ms=3 if few else 1.5,
         alpha=0.6,
         zorder=2,
         rasterized=not few,
     )
-    ax.set_ylabel(name)
-    ax.margins(x=0.01)
-    ax.set_title("prediction, observations", loc="right", color=style.GREY, pad=2)
+    for start, stop in gaps(observed):
+        ax.axvspan(time[start], time[stop], color=style.PALE, alpha=0.5, lw=0, zorder=0)
+
+
+def alone(time: np.ndarray) -> str:
+    """The marker of a line: none, unless there is one point only, which no line would show."""
+    return "o" if len(time) == 1 else ""
+
+
+def isolated(series: np.ndarray) -> np.ndarray:
+    """Which values have no neighbour that a line could lead to."""
+    there = np.concatenate([[False], np.isfinite(series), [False]])
+    return there[1:-1] & ~there[:-2] & ~there[2:]
+
+
+def gaps(observed: np.ndarray) -> list[tuple[int, int]]:
+    """The observations before and after every stretch of missing ones that is long enough to be seen."""
+    missing = np.concatenate([[False], np.isnan(observed), [False]])
+    starts, stops = np.flatnonzero(np.diff(missing.astype(int)).reshape(-1)).reshape(-1, 2).T
+    last = len(observed) - 1
+    return [
+        (max(int(start) - 1, 0), min(int(stop), last))
+        for start, stop in zip(starts, stops, strict=True)
+        if stop - start >= len(observed) / VISIBLE
+    ]
 
 
 def seen(node: NodeBeliefs) -> np.ndarray:
@@ -167,11 +212,21 @@ def seen(node: NodeBeliefs) -> np.ndarray:
     return np.where(np.asarray(node.observed), np.asarray(node.mean), np.nan)
 
 
-def draw_surprise(ax: Axes, time: np.ndarray, surprise: np.ndarray) -> None:
-    """The surprise of every step, in nats."""
-    shown = np.where(np.isfinite(surprise), surprise, np.nan)
+def anything_seen(beliefs: Trajectories) -> np.ndarray:
+    """Whether any input was observed, by step."""
+    found = np.zeros(np.shape(beliefs.status.alive), bool)
+    for group in beliefs.surprises:
+        mask = np.asarray(beliefs.observed.get(group, True))
+        found |= mask.any(axis=-1) if mask.ndim == 2 else mask
+    return found
+
+
+def draw_surprise(ax: Axes, time: np.ndarray, surprise: np.ndarray, observed: np.ndarray) -> None:
+    """The surprise of every step, in nats, where there was anything to be surprised at."""
+    shown = np.where(np.isfinite(surprise) & observed, surprise, np.nan)
     at = thinned(shown)
     ax.plot(time[at], shown[at], color=style.PURPLE, lw=0.9)
+    single = at[isolated(shown[at])]
+    ax.plot(time[single], shown[single], ".", color=style.PURPLE, ms=3)
     ax.set_ylabel("surprise")
-    ax.margins(x=0.01)
-    ax.set_title(f"total {np.nansum(shown):.4g} nats", loc="right", color=style.GREY, pad=2)
+    ax.set_title(f"total {np.sum(surprise):.4g} nats", loc="right", color=style.GREY, pad=2)

@@ -11,15 +11,21 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
 from pynodes._core.modules import is_default
+from pynodes._graph.check import check_whole
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.couplings.functions import identity, name_of
 from pynodes.nodes import AbstractNode
 from pynodes.plotting import style
 from pynodes.plotting.layout import layered
+from pynodes.plotting.page import FITS, Page, page_for, wrapped
+from pynodes.plotting.routes import Route, routed
 
 BUSY = 40
 """Larger graphs are drawn without names and strengths, smaller."""
+
+CROWDED = 0.6
+"""At smaller scales names stand upright above their nodes, if they are asked for."""
 
 
 def plot_graph(graph: Graph, ax: Axes | None = None, *, names: bool | None = None) -> Axes:
@@ -41,43 +47,53 @@ def plot_graph(graph: Graph, ax: Axes | None = None, *, names: bool | None = Non
     Returns
     -------
     The axes; nothing is shown or saved.
+
+    Raises
+    ------
+    GraphError
+        A graph without nodes.
     """
+    check_whole(graph.nodes)
     places = layered(graph)
     written = len(graph) <= BUSY if names is None else names
+    page = page_for(places, [wrapped(name) for name in places] if written else [])
     with plt.rc_context(style.RULES):
         if ax is None:
-            _, ax = plt.subplots(figsize=size_for(places), layout="constrained")
-        scale = 1.0 if written else max(0.12, 6 / np.sqrt(max(len(graph), 1)))
-        for parent, child, coupling in graph.edges:
-            draw_edge(ax, places[parent], places[child], coupling, written, scale)
+            _, ax = plt.subplots(figsize=page.size, layout="constrained")
+        pairs = [(parent, child) for parent, child, _ in graph.edges]
+        routes = routed({name: page.inches(place) for name, place in places.items()}, pairs)
+        for (parent, child, coupling), route in zip(graph.edges, routes, strict=True):
+            draw_edge(ax, places[parent], places[child], coupling, route, page)
+            if written:
+                draw_remark(ax, coupling, page.place(route.remark))
         for name, place in places.items():
-            draw_node(ax, name if written else "", graph.nodes[name], place, scale)
+            draw_node(ax, name if written else "", graph.nodes[name], place, page)
         ax.legend(handles=legend(graph), loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        ax.set(xlim=page.across, ylim=page.upward)
         ax.set_axis_off()
-        ax.margins(0.12)
     return ax
 
 
-def size_for(places: dict[str, tuple[float, float]]) -> tuple[float, float]:
-    """Inches for a graph: wider with its rows, higher with its levels, within a page."""
-    across = {x for x, _ in places.values()}
-    levels = {y for _, y in places.values()}
-    width = 2.8 + 0.95 * (max(across, default=0) - min(across, default=0))
-    return min(width, 2 * style.WIDTH), min(1.2 + 0.95 * len(levels), 12.0)
-
-
 def draw_node(
-    ax: Axes, name: str, node: AbstractNode, place: tuple[float, float], scale: float
+    ax: Axes, name: str, node: AbstractNode, place: tuple[float, float], page: Page
 ) -> None:
-    """One node: a marker for its kind with its name inside."""
-    ax.scatter(*place, s=620 * scale**2, marker=marker_of(node), zorder=3, **colours_of(node))
+    """One node: a marker for its kind, its name inside or, if that is long, beside it."""
+    ax.scatter(*place, s=620 * page.scale**2, marker=marker_of(node), zorder=3, **colours_of(node))
+    if not name:
+        return
+    inside = len(name) <= FITS and page.scale > CROWDED
+    upright = page.scale > CROWDED
     ax.annotate(
-        name,
+        name if inside or not upright else wrapped(name),
         place,
-        ha="center",
-        va="center",
-        zorder=4,
-        fontsize=min(style.TEXT, 34 / max(len(name), 1)),
+        xytext=(0, 0) if inside else (15 * page.scale, 0) if upright else (0, 14 * page.scale),
+        textcoords="offset points",
+        rotation=0 if upright else 90,
+        ha="center" if inside or not upright else "left",
+        va="center_baseline" if inside else "center" if upright else "bottom",
+        zorder=5,
+        fontsize=min(style.TEXT, 34 / len(name)) * page.scale if inside else page.text,
+        linespacing=0.95,
     )
 
 
@@ -99,38 +115,40 @@ def draw_edge(
     parent: tuple[float, float],
     child: tuple[float, float],
     coupling: AbstractCoupling,
-    written: bool,
-    scale: float,
+    route: Route,
+    page: Page,
 ) -> None:
-    """One edge, from parent to child, with what is unusual about it."""
+    """One edge, from parent to child."""
     volatile = isinstance(coupling, AbstractVolatilityCoupling)
-    bend = 0.0 if abs(parent[1] - child[1]) <= 1 else 0.18
     arrow = FancyArrowPatch(
         parent,
         child,
         arrowstyle="->" if volatile else "-|>",
-        mutation_scale=11 * scale,
-        shrinkA=14 * scale,
-        shrinkB=14 * scale,
+        mutation_scale=11 * page.scale,
+        shrinkA=14 * page.scale,
+        shrinkB=14 * page.scale,
         linestyle=(0, (4, 2)) if volatile else "-",
         color=style.VOLATILITY_COLOUR if volatile else style.VALUE_COLOUR,
-        linewidth=1.3 * max(scale, 0.4),
-        connectionstyle=f"arc3,rad={bend}",
+        linewidth=1.3 * max(page.scale, 0.4),
+        connectionstyle=f"arc3,rad={route.bend}",
         zorder=2,
     )
     ax.add_patch(arrow)
+
+
+def draw_remark(ax: Axes, coupling: AbstractCoupling, place: tuple[float, float]) -> None:
+    """What is unusual about an edge, written on it."""
     text = remark(coupling)
-    if written and text:
-        middle = ((parent[0] + child[0]) / 2, (parent[1] + child[1]) / 2)
+    if text:
         ax.annotate(
             text,
-            middle,
+            place,
             ha="center",
             va="center",
             fontsize=style.TEXT - 2,
             color=style.INK,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
-            zorder=3,
+            zorder=4,
         )
 
 

@@ -14,8 +14,8 @@ ROUNDS = 4
 def layered(graph: Graph) -> dict[str, tuple[float, float]]:
     """Position of every node: its level upwards, and sideways near its neighbours.
 
-    Each level is one row, or several where it is wide. Within a row nodes are ordered by the mean
-    position of their neighbours, level after level up and down, which keeps crossings few.
+    Each level is one row. Within a row nodes are ordered by the mean position of their neighbours,
+    level after level up and down, which keeps crossings few.
     """
     levels = levels_of(graph)
     rows: dict[int, list[str]] = {}

@@ -23,7 +23,7 @@ def thinned(series: np.ndarray, spread: np.ndarray | None = None) -> np.ndarray:
     steps = len(series)
     if steps <= MOST:
         return np.arange(steps)
-    bands = [series] if spread is None else [series - spread, series + spread]
+    bands = [series] if spread is None else [series - spread, series, series + spread]
     bins = MOST // (2 * len(bands))
     edges = np.linspace(0, steps, bins + 1).astype(int)
     kept = {0, steps - 1}
@@ -32,4 +32,6 @@ def thinned(series: np.ndarray, spread: np.ndarray | None = None) -> np.ndarray:
             part = band[start:stop]
             if np.isfinite(part).any():
                 kept |= {start + int(np.nanargmin(part)), start + int(np.nanargmax(part))}
+            else:
+                kept.add(int(start))  # or the line would run straight across the gap
     return np.array(sorted(kept))

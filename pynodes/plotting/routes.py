@@ -1,0 +1,86 @@
+"""Routes: how edges run between the nodes of a drawing, and where their remarks stand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+BENDS = (0.0, 0.12, -0.12, 0.22, -0.22, 0.34, -0.34)
+"""How far an edge may swing out beside the straight line, as shares of its length; nearer ones first."""
+
+CLEAR = 0.24
+"""Inches that an edge keeps from a node that it does not join, if it can."""
+
+MANY = 60
+"""With more nodes than this, edges do not look out for others: there is no room anyway."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One edge: its bend, as matplotlib's ``arc3`` takes it, and the place of its remark in inches."""
+
+    bend: float
+    remark: tuple[float, float]
+
+
+def routed(
+    places: Mapping[str, tuple[float, float]], pairs: Sequence[tuple[str, str]]
+) -> list[Route]:
+    """A route for every edge, past the other nodes and beside its twin.
+
+    Parameters
+    ----------
+    places
+        Where the nodes are, in inches.
+    pairs
+        Parent and child of every edge.
+    """
+    points = {name: np.array(place) for name, place in places.items()}
+    twins, used = Counter(pairs), set[tuple[str, str, float]]()
+    remarks: list[np.ndarray] = []
+    routes: list[Route] = []
+    for parent, child in pairs:
+        others = [] if len(points) > MANY else without(points, parent, child)
+        free = [
+            b for b in BENDS if (parent, child, b) not in used and (b or twins[parent, child] < 2)
+        ]
+        ways = {bend: curve(points[parent], points[child], bend) for bend in free}
+        bend = min(free, key=lambda b: crowding(ways[b], others) + straying(ways[b]) + abs(b))
+        used.add((parent, child, bend))
+        inner = ways[bend][6:15]
+        crowd = [crowding(spot[None], [*others, *remarks]) for spot in inner]
+        spot = inner[min(range(len(inner)), key=lambda i: (round(crowd[i], 2), abs(i - 4)))]
+        if len(points) <= MANY:
+            remarks.append(spot)
+        routes.append(Route(bend=bend, remark=(float(spot[0]), float(spot[1]))))
+    return routes
+
+
+def without(points: Mapping[str, np.ndarray], *names: str) -> list[np.ndarray]:
+    """The points of all other nodes."""
+    return [point for name, point in points.items() if name not in names]
+
+
+def curve(start: np.ndarray, end: np.ndarray, bend: float) -> np.ndarray:
+    """Points along an edge, from parent to child, as matplotlib's ``arc3`` bends it."""
+    along = end - start
+    middle = (start + end) / 2 + bend * np.array([along[1], -along[0]])
+    t = np.linspace(0, 1, 21)[:, None]
+    return (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
+
+
+def straying(way: np.ndarray) -> float:
+    """How far a way leaves the strip between its two ends, where it might leave the page; in inches."""
+    low, high = sorted((way[0, 1], way[-1, 1]))
+    return float(max(low - way[:, 1].min(), way[:, 1].max() - high))
+
+
+def crowding(way: np.ndarray, others: Sequence[np.ndarray]) -> float:
+    """How near a way comes to things it should keep clear of; zero if it does."""
+    if not len(others):
+        return 0.0
+    distance = np.linalg.norm(way[:, None] - np.array(others), axis=-1).min(axis=0)
+    return float(np.maximum(0.0, 1 - distance / CLEAR).sum())
