@@ -41,7 +41,7 @@ def report(graph: Graph, beliefs: Trajectories) -> list[str]:
     """Total surprise, and what every state believed in the end."""
     lines = [f"  total surprise {float(np.sum(beliefs.surprise)):.2f} nats"]
     for name in beliefs:
-        if not graph.nodes[name].observable:
+        if graph.nodes[name].learns and not graph.nodes[name].observable:
             mean, precision = np.asarray(beliefs[name].mean), np.asarray(beliefs[name].precision)
             lines.append(
                 f"  {name}: in the end {mean[-1]:.3f}, sd {precision[-1] ** -0.5:.3f}; "

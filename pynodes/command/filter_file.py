@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pynodes import models
-from pynodes._errors import listed
+from pynodes._errors import FormatError, listed, nearest
 from pynodes._graph.graph import Graph
 from pynodes.command.demo import report
 from pynodes.command.files import (
@@ -28,11 +30,16 @@ def scaled_continuous_hgf(series: np.ndarray, levels: int) -> Graph:
 
 
 MODELS: dict[str, Callable[[np.ndarray, int | None], Graph]] = {
-    "binary_hgf": lambda series, levels: models.binary_hgf(levels or 3),
-    "continuous_hgf": lambda series, levels: scaled_continuous_hgf(series, levels or 2),
-    "jget": lambda series, levels: models.jget(levels or 2),
+    "binary_hgf": lambda series, levels: models.binary_hgf(3 if levels is None else levels),
+    "continuous_hgf": lambda series, levels: scaled_continuous_hgf(
+        series, 2 if levels is None else levels
+    ),
+    "jget": lambda series, levels: models.jget(2 if levels is None else levels),
 }
 """Premade graphs by name, from the first input's series and a number of levels."""
+
+MOST = 30
+"""Panels of the figure; a graph with more nodes has the others in the table."""
 
 
 def filter_file(options: argparse.Namespace) -> str:
@@ -41,7 +48,12 @@ def filter_file(options: argparse.Namespace) -> str:
     wanted = [column for _, column in pairs] + ([options.dt] if options.dt else [])
     table = read_columns(options.file, wanted)
     graph = graph_of(options, table[pairs[0][1]])
-    inputs = {node or sole_input(graph): table[column] for node, column in pairs}
+    inputs: dict[str, np.ndarray] = {}
+    for node, column in pairs:
+        name = node or sole_input(graph)
+        if name in inputs:
+            raise FileError(f"--input gives {name!r} two columns; give each input one.")
+        inputs[name] = table[column]
     network = graph.compile(expansion=options.expansion).replace(dict(map(setting, options.set)))
     extra: dict[str, Any] = {"dt": table[options.dt]} if options.dt else {}
     beliefs = network.filter(inputs, **extra)
@@ -49,7 +61,8 @@ def filter_file(options: argparse.Namespace) -> str:
     out = folder(options.out)
     trajectories, figure = out / "trajectories.csv", out / "beliefs.png"
     write_trajectories(beliefs, trajectories)
-    write_figure(beliefs.plot(title=options.file.name), figure)
+    names = [name for name in beliefs if graph.nodes[name].learns][:MOST]
+    write_figure(beliefs.plot(names, title=options.file.name), figure)
     steps = len(next(iter(inputs.values())))
     lines = [f"{options.file}: {steps} steps", *report(graph, beliefs)]
     return "\n".join([*lines, f"  trajectories: {trajectories}", f"  figure: {figure}"])
@@ -57,11 +70,27 @@ def filter_file(options: argparse.Namespace) -> str:
 
 def graph_of(options: argparse.Namespace, series: np.ndarray) -> Graph:
     """The graph that was asked for."""
-    if options.graph is None:
+    if options.model in MODELS:
         return MODELS[options.model](series, options.levels)
+    path = options.graph or Path(options.model)
+    if options.graph is None and path.suffix != ".json":
+        raise FileError(
+            f"There is no model {options.model!r}. {nearest(options.model, MODELS)} A graph of your own is "
+            "a file that ends in .json."
+        )
     if options.levels is not None:
-        raise FileError("--levels goes with --model; a graph from a file has its own.")
-    return Graph.from_json(read_text(options.graph))
+        raise FileError("--levels goes with a premade model; a graph from a file has its own.")
+    return graph_from(path)
+
+
+def graph_from(path: Path) -> Graph:
+    """The graph in a JSON file."""
+    try:
+        return Graph.from_dict(json.loads(read_text(path)))
+    except json.JSONDecodeError as error:
+        raise FileError(f"{str(path)!r} is not JSON: {error}.") from error
+    except FormatError as error:
+        raise FileError(f"{str(path)!r} cannot be read as a graph. {error}") from error
 
 
 def sole_input(graph: Graph) -> str:

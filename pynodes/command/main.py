@@ -6,7 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
+import jax
+
+import pynodes
 from pynodes._errors import PynodesError
 from pynodes.command.demo import demo
 from pynodes.command.files import FileError
@@ -22,18 +26,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
-        print(options.run(options))
+        with jax.enable_x64(True):
+            print(options.run(options))
     except (PynodesError, FileError) as error:
         print(f"pynodes: {error}", file=sys.stderr)
         return 2
     return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2, after one sentence on standard error."""
+        self.exit(2, f"pynodes: {message}. {self.prog} --help lists what can be given.\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """What the commands accept."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="pynodes", description="Belief propagation over graphs of value and volatility nodes."
     )
+    whole.add_argument("--version", action="version", version=f"pynodes {pynodes.__version__}")
     commands = whole.add_subparsers(title="commands", required=True, metavar="{demo,filter}")
 
     show = commands.add_parser(
@@ -50,11 +64,13 @@ def parser() -> argparse.ArgumentParser:
         "filter",
         help="filter a CSV file of your own",
         description="Filter columns of a CSV file; write trajectories.csv and beliefs.png.",
-        epilog="Empty cells are missing observations.",
+        epilog="Cells that are empty or say NA or NaN are missing observations.",
     )
     own.add_argument("file", type=Path, help="CSV file with a header line")
     kind = own.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--model", choices=sorted(MODELS), help="a premade model")
+    kind.add_argument(
+        "--model", help=f"a premade model ({', '.join(sorted(MODELS))}) or a graph's JSON file"
+    )
     kind.add_argument("--graph", type=Path, help="a graph in JSON, as graph.to_json() writes it")
     own.add_argument(
         "--input",

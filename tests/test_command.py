@@ -1,0 +1,270 @@
+"""The command line: figures and tables that hold what was believed; one line for what is wrong."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes.command.main import main
+
+OUTCOMES = [1.0, 0.0, np.nan, 1.0, 1.0]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A folder with a table and two graphs, to work in."""
+    monkeypatch.chdir(tmp_path)
+    Path("data.csv").write_text(
+        "trial,outcome,wait,rating\n1,1,1.5,0.3\n2,0,0.5,\n3,,1,0.1\n4,1,2,0.2\n5,1,1,NA\n"
+    )
+    Path("graph.json").write_text(pn.models.binary_hgf(2).to_json())
+    Path("two.json").write_text(pn.models.binary_hgf(2).repeat(2, shared=["x2"]).to_json())
+    yield
+    assert not plt.get_fignums()
+
+
+def table(path="run/trajectories.csv"):
+    """The written trajectories by column."""
+    with open(path, newline="") as file:
+        rows = list(csv.reader(file))
+    return {name: np.array(column, float) for name, *column in zip(*rows, strict=True)}
+
+
+def filtered(*arguments):
+    """Filter data.csv into run/, successfully."""
+    assert main(["filter", "data.csv", *arguments, "--out", "run"]) == 0
+    return table()
+
+
+@pytest.mark.parametrize(
+    "graph", ["--model binary_hgf", "--graph graph.json", "--model graph.json"]
+)
+def test_what_is_written_is_what_was_believed(graph, capsys):
+    """Every field of every node, to the last digit."""
+    found = filtered(*graph.split(), "--input", "outcome")
+
+    model = pn.models.binary_hgf(3 if "binary" in graph else 2)
+    beliefs = model.compile().filter({"u": OUTCOMES})
+    assert list(found) == ["step", *beliefs.to_pandas().columns]
+    for name, column in beliefs.to_pandas().items():
+        np.testing.assert_array_equal(found[name], column)
+    said = capsys.readouterr().out
+    assert f"total surprise {float(np.sum(beliefs.surprise)):.2f} nats" in said
+    assert str(Path("run/trajectories.csv")) in said
+    assert plt.imread("run/beliefs.png").shape[1] > 500
+
+
+def test_options_reach_the_network():
+    """Levels, parameters, expansion, times."""
+    arguments = "--model binary_hgf --levels 4 --expansion enhanced --dt wait --input u=outcome"
+    found = filtered(
+        *arguments.split(), "--set", "x2.tonic_volatility=-1", "--set", "x4.tonic_drift=.1"
+    )
+
+    network = pn.models.binary_hgf(4, expansion="enhanced").compile()
+    network = network.replace({"x2.tonic_volatility": -1.0, "x4.tonic_drift": 0.1})
+    beliefs = network.filter({"u": OUTCOMES}, dt=[1.5, 0.5, 1.0, 2.0, 1.0])
+    np.testing.assert_array_equal(found["x4.mean"], beliefs["x4"].mean)
+
+
+def test_several_inputs_are_given_by_name():
+    found = filtered("--graph", "two.json", "--input", "u[0]=outcome", "--input", "u[1]=outcome")
+
+    np.testing.assert_array_equal(found["u[0].mean"], found["u[1].mean"])
+
+
+def test_the_continuous_model_takes_the_units_of_the_data():
+    """Empty and NA are missing."""
+    found = filtered("--model", "continuous_hgf", "--input", "rating")
+
+    np.testing.assert_array_equal(found["u.observed"], [1, 0, 1, 1, 0])
+    ratings = np.array([0.3, np.nan, 0.1, 0.2, np.nan])
+    network = pn.models.continuous_hgf(**pn.models.scaled_to(ratings)).compile()
+    np.testing.assert_array_equal(found["x2.mean"], network.filter({"u": ratings})["x2"].mean)
+
+
+def test_a_regressor_and_many_nodes_are_no_obstacle():
+    """The table has all nodes; the figure as many as can be read."""
+    graph = pn.models.continuous_hgf(1).repeat(20).add(r=pn.Regressor()).couple("r", "x1[0]")
+    Path("many.json").write_text(graph.to_json())
+    inputs = [f"--input=u[{i}]=rating" for i in range(20)]
+
+    found = filtered("--graph", "many.json", *inputs, "--input=r=wait")
+
+    assert {"x1[0].mean", "x1[19].mean", "u[19].surprise"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("outcome\n1\n\n0\n", [1, np.nan, 0]),
+        ("outcome\r\n1\r\n0\r\n\r\n\r\n", [1, 0]),
+        ("\ufeffoutcome , other\n 1 , a\n 0,b\n", [1, 0]),
+        ('"outcome","note"\n"1","two\nlines"\n"0",""\n', [1, 0]),
+    ],
+)
+def test_tables_as_programs_write_them(text, expected):
+    """Blank lines, carriage returns, a byte order mark, spaces, quotes."""
+    Path("data.csv").write_bytes(text.encode())
+
+    found = filtered("--model", "binary_hgf", "--input", "outcome")
+
+    values = np.where(found["u.observed"] == 1, found["u.mean"], np.nan)
+    np.testing.assert_array_equal(values, expected)
+
+
+BINARY = "--model binary_hgf --input outcome"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (f"nothere.csv {BINARY}", "There is no file 'nothere.csv'."),
+        (f". {BINARY}", "'.' is a folder, not a file."),
+        ("data.csv --model binary_hgf --input outcom", "Did you mean 'outcome'?"),
+        ("data.csv --model binary_hgf --input v=outcome", "no input 'v'"),
+        (f"data.csv {BINARY} --input rating", "'u' two columns"),
+        (
+            "data.csv --model binary_hgf --input rating",
+            "0.3 at step 0, but a BinaryInput takes 0 or 1",
+        ),
+        (f"data.csv {BINARY} --dt rating", "dt must be"),
+        (f"data.csv {BINARY} --dt outcome", "dt must be positive and finite, but is 0.0 at step 1"),
+        (f"data.csv {BINARY} --levels 1", "at least 2, not 1"),
+        (f"data.csv {BINARY} --levels 0", "at least 2, not 0"),
+        (f"data.csv {BINARY} --levels two", "invalid int value: 'two'"),
+        (f"data.csv {BINARY} --set x2.tonic=1", "Did you mean 'x2.tonic_drift'?"),
+        (f"data.csv {BINARY} --set x2.tonic_volatility", "takes PARAMETER=VALUE"),
+        (f"data.csv {BINARY} --set x2.tonic_volatility=low", "takes PARAMETER=VALUE with a number"),
+        (f"data.csv {BINARY} --set x2.initial_precision=-1", "must be positive, not -1"),
+        (f"data.csv {BINARY} --expansion ehgf", "No expansion is named 'ehgf'"),
+        (f"data.csv {BINARY} --out data.csv", "'data.csv' is a file, so it cannot be the folder"),
+        (
+            "data.csv --model binary --input outcome",
+            "no model 'binary'. Did you mean 'binary_hgf'?",
+        ),
+        ("data.csv --graph none.json --input outcome", "There is no file 'none.json'."),
+        ("data.csv --graph data.csv --input outcome", "'data.csv' is not JSON"),
+        ("data.csv --model broken.json --input outcome", "'broken.json' is not JSON"),
+        ("data.csv --graph other.json --input outcome", "'other.json' cannot be read as a graph"),
+        ("data.csv --graph two.json --input outcome", "give --input NODE=COLUMN for each"),
+        ("data.csv --graph two.json --input u[0]=outcome", "No series was given for 'u[1]'"),
+        ("data.csv --graph graph.json --levels 3 --input outcome", "--levels goes with a premade"),
+        ("data.csv --model binary_hgf", "required: --input"),
+        ("data.csv --input outcome", "--model --graph is required"),
+        (f"data.csv {BINARY} --colour red", "unrecognized arguments: --colour red"),
+    ],
+)
+def test_what_is_wrong_takes_one_line_and_status_two(arguments, sentence, capsys):
+    """And nothing on standard output."""
+    Path("broken.json").write_text("{")
+    Path("other.json").write_text('{"format": "other"}')
+
+    assert status("filter", *arguments.split()) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("pynodes: ")
+    assert sentence in said.err
+
+
+def status(*arguments):
+    """The exit status of a command, however it leaves."""
+    try:
+        return main(list(arguments))
+    except SystemExit as left:
+        return left.code
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty; it needs a header line and rows"),
+        (b"\n\n", "is empty"),
+        (b"outcome\n", "has a header, but no rows"),
+        (b"outcome\n1\nx\n", "line 3, column 'outcome': 'x' is not a number"),
+        (b'outcome,note\n1,"a\nb"\nyes,\n', "line 4, column 'outcome': 'yes' is not a number"),
+        (b"outcome;other\n1;2\n", "Did you mean 'outcome;other'?"),
+        (b"outcome,other\n1,2\n0\n", "line 3: the header has 2 cells, this line 1"),
+        (b"outcome,other\n1,2\n\n0,1\n", "line 3: the header has 2 cells, this line 1"),
+        (b"outcome,outcome\n1,0\n", "has 2 columns named 'outcome'"),
+        (b"outcome\ninf\n", "'u' is inf at step 0"),
+        (b"\xff\xfe\x00\x01", "is not text in UTF-8"),
+    ],
+)
+def test_a_bad_table_is_named_by_line_and_column(content, sentence, capsys):
+    """The line is the one that an editor shows."""
+    Path("bad.csv").write_bytes(content)
+
+    assert status("filter", "bad.csv", *BINARY.split()) == 2
+
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert sentence in said
+
+
+def test_a_place_that_cannot_be_written_is_named(capsys):
+    Path("run/trajectories.csv").mkdir(parents=True)
+
+    assert status("filter", "data.csv", *BINARY.split(), "--out", "run") == 2
+
+    assert "trajectories.csv' cannot be written: " in capsys.readouterr().err
+
+
+def test_a_breakdown_names_node_and_step(capsys):
+    """An error of the science, told like the others.
+
+    Where growth is less than half of the variance, a surprising jump has negative curvature, more than
+    the standard expansion can bear.
+    """
+    rows = "\n".join(str(x) for x in [*[0.0, 0.1] * 15, *[50.0, 100.0] * 5])
+    Path("jump.csv").write_text(f"u\n{rows}\n")
+    arguments = "--model continuous_hgf --expansion standard --input u --set x1.tonic_volatility=-8"
+
+    assert status("filter", "jump.csv", *arguments.split()) == 2
+
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "fell to zero or below at step" in said
+
+
+def test_the_demo_writes_the_figures_that_it_names(capsys):
+    """Two series, two pictures each."""
+    assert main(["demo", "--out", "figures"]) == 0
+
+    said = capsys.readouterr().out
+    found = sorted(Path("figures").iterdir())
+    assert len(found) == 4
+    for path in found:
+        assert str(path) in said
+        assert plt.imread(path).shape[0] > 200
+    assert "USD/CHF" in said
+    assert "320 trials" in said
+
+
+def test_the_module_runs_as_a_program():
+    """The entry point, once for real: status, one line, no traceback."""
+    call = [sys.executable, "-m", "pynodes", "filter", "none.csv", *BINARY.split()]
+    root = str(Path(pn.__file__).parents[1])
+
+    done = subprocess.run(call, capture_output=True, text=True, env={"PYTHONPATH": root})
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pynodes: There is no file 'none.csv'.\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["filter", "--help"]])
+def test_help_is_no_error(arguments, capsys):
+    assert status(*arguments) == 0
+    assert "--help" in capsys.readouterr().out
+
+
+def test_the_version_is_told(capsys):
+    assert status("--version") == 0
+    assert capsys.readouterr().out == f"pynodes {pn.__version__}\n"
