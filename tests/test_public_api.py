@@ -1,0 +1,172 @@
+"""The public surface: its names, its contract, and what importing it does and does not do."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+import pynodes as pn
+
+CONTRACT = {
+    "Graph": [
+        "add",
+        "couple",
+        "compile",
+        "to_json",
+        "from_json",
+        "to_networkx",
+        "from_networkx",
+        "plot",
+        "summary",
+        "repeat",
+    ],
+    "Network": ["filter", "surprise", "replace", "step", "start", "sample", "parameters"],
+    "Trajectories": ["surprise", "to_pandas", "to_xarray", "plot", "_repr_html_"],
+    "NodeBeliefs": [
+        "mean",
+        "precision",
+        "predicted_mean",
+        "predicted_precision",
+        "value_error",
+        "volatility_error",
+        "effective_precision",
+        "surprise",
+    ],
+}
+"""Names that other tools rely on."""
+
+NAMES = [
+    *("AbstractCoupling", "AbstractExpansion", "AbstractNode", "AbstractVolatilityCoupling"),
+    *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
+    *("ContinuousState", "CouplingError", "CycleError", "Drift", "DuplicateNodeError"),
+    *("Enhanced", "Evidence", "FieldError", "FilterError", "FormatError", "Gaussian", "Graph"),
+    *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),
+    *("NodeBeliefs", "Noise", "Observation", "ParameterError", "Probability", "PynodesError"),
+    *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
+    *("Trajectories", "Unbounded", "UnknownNodeError", "Volatility", "VolatilityMessage"),
+    *("choice", "parameter"),
+]
+"""Every public name. Adding one is a decision, so it is added here too."""
+
+PACKAGES = ["couplings", "data", "models", "nodes", "plotting", "testing"]
+"""Public subpackages."""
+
+
+def test_the_public_names_are_these():
+    found = dir(pn)
+
+    assert [name for name in found if not inspect.ismodule(getattr(pn, name))] == sorted(NAMES)
+    assert set(PACKAGES) <= set(found)
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES, *PACKAGES} - {"Array", "Scalar", "Inlets"}))
+def test_a_public_name_says_what_it_is(name):
+    """And so does every public method and property of it, or the one that it overrides."""
+    found = getattr(pn, name)
+
+    assert inspect.getdoc(found)
+    if inspect.isclass(found):
+        for member, value in vars(found).items():
+            called = callable(value) or isinstance(value, property | classmethod)
+            if called and not member.startswith("_"):
+                assert inspect.getdoc(getattr(found, member)), f"{name}.{member}"
+
+
+@pytest.mark.parametrize("name", ["models", "data", "plotting", "testing"])
+def test_a_public_function_of_a_subpackage_says_what_it_does(name):
+    package = getattr(pn, name)
+    public = {n: v for n, v in vars(package).items() if inspect.isfunction(v) and n[0] != "_"}
+
+    assert public
+    for function in public.values():
+        assert inspect.getdoc(function)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_contract_is_kept(name):
+    for member in CONTRACT[name]:
+        assert hasattr(getattr(pn, name), member)
+
+
+def test_the_arguments_of_the_contract_are_there():
+    def arguments(function):
+        return list(inspect.signature(function).parameters)[1:]
+
+    kinds = inspect.signature(pn.Network.filter).parameters
+    assert arguments(pn.Network.filter) == [
+        "inputs",
+        "dt",
+        "observed",
+        "frozen",
+        "start",
+        "record",
+        "throw",
+    ]
+    assert all(
+        kinds[name].kind is kinds[name].KEYWORD_ONLY for name in arguments(pn.Network.filter)[1:]
+    )
+    assert arguments(pn.Network.step)[:3] == ["state", "inputs", "dt"]
+    assert arguments(pn.Network.sample)[:2] == ["key", "steps"]
+    assert {"expansion", "marginalise"} <= set(arguments(pn.Graph.compile))
+    assert {"binary_hgf", "continuous_hgf", "jget"} <= set(dir(pn.models))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'HGF'"):
+        _ = pn.HGF
+
+
+IMPORT = """
+import json, os, sys
+import jax
+before = dict(jax.config.values)
+environment = dict(os.environ)
+import pynodes
+{then}
+print(json.dumps({{
+    "modules": sorted(sys.modules),
+    "changed": [name for name, value in jax.config.values.items() if before.get(name) != value],
+    "environment": dict(os.environ) == environment,
+}}))
+"""
+
+
+def after(then: str) -> dict[str, object]:
+    """What a fresh process looks like once pynodes was imported and used."""
+    code = IMPORT.format(then=then)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, check=False
+    )
+    assert run.returncode == 0, run.stderr.decode()
+    return json.loads(run.stdout)
+
+
+def test_importing_changes_nothing_and_loads_only_what_is_used():
+    found = after("")
+
+    loaded = {name.partition(".")[0] for name in found["modules"]}
+    assert not loaded & {"matplotlib", "pandas", "xarray", "networkx", "seaborn", "pytest"}
+    assert "pynodes.plotting" not in found["modules"]
+    assert found["changed"] == []
+    assert found["environment"]
+
+
+def test_filtering_loads_no_tables_and_no_plots_and_changes_no_setting():
+    found = after(
+        "beliefs = pynodes.models.binary_hgf().compile().filter({'u': [1, 0, 1]});"
+        "str(beliefs), beliefs['x2'].mean, beliefs.surprise"
+    )
+
+    loaded = {name.partition(".")[0] for name in found["modules"]}
+    assert not loaded & {"matplotlib", "pandas", "xarray", "networkx"}
+    assert found["changed"] == []
+    assert found["environment"]
+
+
+def test_the_version_is_that_of_the_distribution():
+    numbers = pn.__version__.split(".")
+
+    assert len(numbers) == 3
+    assert all(number.isdigit() for number in numbers)
