@@ -7,7 +7,7 @@ import pytest
 
 import pynodes as pn
 from tests.laws.same import assert_same
-from tests.small import STEPS, VALUES, driven, network, paired, tracked
+from tests.small import VALUES, driven, network, paired, tracked
 
 
 def test_growing_a_graph_leaves_the_old_one_as_it_was():
@@ -204,39 +204,3 @@ def test_a_graph_shows_itself_in_a_notebook():
     assert repr(graph) == "Graph(1 node, 0 edges)"
     assert "&lt;x&gt;" in graph._repr_html_()
     assert "<x>" not in graph._repr_html_()
-
-
-@pytest.mark.parametrize(
-    "graph",
-    [
-        pn.models.binary_hgf(levels=2),
-        pn.models.binary_hgf(levels=4),
-        pn.models.continuous_hgf(levels=1),
-        pn.models.continuous_hgf(levels=3),
-        pn.models.jget(),
-        pn.models.jget(levels=1, tonic_noise=-1.0),
-    ],
-    ids=lambda graph: " ".join(graph.nodes),
-)
-def test_a_premade_model_filters(graph):
-    """Every belief is finite, and every state but the constant learned something."""
-    u = np.ones(STEPS) if isinstance(graph.nodes["u"], pn.BinaryInput) else VALUES
-
-    beliefs = graph.compile().filter({"u": u})
-
-    for name, node in graph.nodes.items():
-        assert np.isfinite(beliefs[name].mean).all()
-        if node.learns and not node.observable:
-            assert (beliefs[name].mean != beliefs[name].predicted_mean).any()
-
-
-def test_values_per_level_are_given_lowest_first():
-    graph = pn.models.binary_hgf(
-        levels=4, tonic_volatility=[-1.0, -2.0, -3.0], volatility_strength=[0.5, 0.7]
-    )
-
-    assert [graph.nodes[f"x{n}"].tonic_volatility for n in (2, 3, 4)] == [-1.0, -2.0, -3.0]
-    assert [(p, c, k.strength) for p, c, k in graph.edges[1:]] == [
-        ("x3", "x2", 0.5),
-        ("x4", "x3", 0.7),
-    ]
