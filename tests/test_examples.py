@@ -1,0 +1,63 @@
+"""Every example runs, in a folder of its own, and writes the figure that it names."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+DRAWING = ["binary_learning", "count_input", "plates", "regressor", "usd_chf"]
+
+
+def called(name, *arguments, folder):
+    """What an example says, run as a reader would run it."""
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg"},
+        timeout=120,
+    ).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DRAWING)
+def test_an_example_draws_where_it_is_told(name, tmp_path):
+    """It says what it wrote, and writes nothing else."""
+    said = called(name, "--out", "here", folder=tmp_path)
+
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert said == f"Wrote {Path('here') / f'{name}.png'}\n"
+    assert written == [tmp_path / "here" / f"{name}.png"]
+    height, width, _ = plt.imread(written[0]).shape
+    assert min(height, width) > 500
+
+
+@pytest.mark.slow
+def test_figures_go_to_a_folder_of_that_name_by_default(tmp_path):
+    called("usd_chf", folder=tmp_path)
+
+    assert (tmp_path / "figures" / "usd_chf.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_says_what_it_is_for(path, tmp_path):
+    """Its help begins with the first line of the file."""
+    first = path.read_text(encoding="utf-8").splitlines()[0].strip('"')
+
+    said = called(path.stem, "--help", folder=tmp_path)
+
+    assert " ".join(first.split()) in " ".join(said.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_example_is_known():
+    """An example that draws is drawn by the tests; the others print tables and take minutes."""
+    tables = {"calibration", "exactness"}
+
+    assert {path.stem for path in EXAMPLES.glob("*.py")} - tables == set(DRAWING)
