@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -84,6 +85,17 @@ def test_replacing_is_building_with_that_value(name):
 
     assert replaced[name] == pytest.approx(value)
     assert_same(built.filter(SERIES), replaced.filter(SERIES), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "value", [2, np.float32(2), jnp.array(2), jnp.array(2.0, jnp.float32), np.array(2.0)], ids=repr
+)
+@pytest.mark.parametrize("name", ["top.initial_precision", "x.initial_precision"])
+def test_a_value_may_be_of_any_real_type(name, value):
+    """For a node by itself, and for one of a group."""
+    expected = network(paired()).replace({name: 2.0}).filter(SERIES)
+
+    assert_same(expected, network(paired()).replace({name: value}).filter(SERIES), rtol=1e-12)
 
 
 def test_replacing_leaves_the_network_as_it_was():

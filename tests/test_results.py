@@ -327,5 +327,12 @@ def test_results_show_themselves_in_a_notebook():
     assert repr(beliefs.final) == "State(of 2 nodes)"
 
 
+def test_constants_and_regressors_show_themselves_in_a_notebook():
+    """They have a value, and no spread."""
+    page = rich()._repr_html_()
+
+    assert "<td>bias</td><td>ConstantState</td><td>0.5</td><td></td><td></td>" in page
+
+
 def test_a_failure_shows_itself_in_a_notebook():
     assert "fell to zero or below" in broken()._repr_html_()

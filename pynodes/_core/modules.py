@@ -118,24 +118,22 @@ def choices_of(module: Module | type[Module]) -> list[str]:
 
 
 def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> None:
-    """Refuse a parameter value that cannot be right; traced values pass.
+    """Refuse a parameter value that cannot be right; of a traced one only its type and shape are known.
 
     Raises
     ------
     ParameterError
         Not a real number, of the wrong shape, not finite, or outside its range.
     """
-    if traced(value):
-        return
-    real = isinstance(value, numbers.Real | np.ndarray | jax.Array) and not isinstance(value, bool)
-    if not real or np.asarray(value).dtype.kind not in "fiu":
+    if not is_real(value):
         raise ParameterError(f"{owner}: {name} must be a real number, not {value!r}.")
-    shape = np.asarray(value).shape
-    if shape:
+    if np.shape(value):
         raise ParameterError(
-            f"{owner}: {name} must be one number, not an array of shape {shape}. To run many "
+            f"{owner}: {name} must be one number, not an array of shape {np.shape(value)}. To run many "
             "values at once, use jax.vmap over network.replace."
         )
+    if traced(value):
+        return
     low, high = spec["bounds"]
     number = float(value)
     if math.isnan(number) or (math.isinf(number) and not spec["infinite"]):
@@ -144,6 +142,13 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
         raise ParameterError(f"{owner}: {name} must be positive, not {number}.")
     if not low <= number <= high:
         raise ParameterError(f"{owner}: {name} must lie in [{low}, {high}], not {number}.")
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a real number, or an array of them, and no truth value."""
+    if isinstance(value, np.generic | np.ndarray | jax.Array):
+        return value.dtype.kind in "fiu"
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def short(value: Any) -> str:

@@ -34,8 +34,8 @@ def row(beliefs: Trajectories, name: str) -> str:
     """One node's row."""
     node = beliefs[name]
     kind = type(beliefs.labels.graph.nodes[name]).__name__
-    mean, precision = np.asarray(node.mean)[-1], np.asarray(node.precision)[-1]
-    observed = "surprise" in node.fields
+    mean, observed = np.asarray(node.mean)[-1], "surprise" in node.fields
+    precision = np.asarray(node.precision)[-1] if "precision" in node.fields else np.inf
     spread = "" if observed or not np.isfinite(precision) else f"{1 / np.sqrt(precision):.4g}"
     surprise = f"{np.sum(np.asarray(node.surprise)):.6g}" if observed else ""
     cells = "".join(

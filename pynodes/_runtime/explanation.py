@@ -35,7 +35,7 @@ class Explanation:
             before = self.calls.filter(until(self.feed, step), self.state, ()).final
         moment = jax.tree.map(lambda leaf: jnp.asarray(leaf)[step], self.feed.series)
         now = moment.program(self.calls.program)
-        beliefs, _ = sweeps.step(now, before, moment.seen, self.feed.dt(moment))
+        beliefs, _ = sweeps.step(now, before, moment.seen, jnp.asarray(self.feed.dt(moment)))
         return [
             name
             for name, (group, position) in self.labels.nodes.items()

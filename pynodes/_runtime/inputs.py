@@ -15,6 +15,7 @@ from pynodes._core.tracing import traced
 from pynodes._errors import InputError, listed, nearest
 from pynodes._graph.library import INITIAL
 from pynodes._runtime.feed import Feed, Given, Moment
+from pynodes._runtime.replacement import check_replaced
 from pynodes._runtime.series import Series, elapsed, flags, length, numbers, stacked
 from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
@@ -236,7 +237,13 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
         address = labels.parameters[f"{name}.{node.given}" if name in labels.nodes else name]
         if isinstance(array, np.ndarray):
             check_given(name, array, parameters_of(node)[address.field])
-        found.setdefault((address.stack, address.field), {})[address.position] = array
+            check_replaced(labels.graph, name.partition(".")[0], address.field, array.min())
+        parts = found.setdefault((address.stack, address.field), {})
+        if address.position in parts:
+            raise InputError(
+                f"{name!r} is given twice: by its node's name and by its own. Give one."
+            )
+        parts[address.position] = array
     return tuple(
         Given(
             group=group,

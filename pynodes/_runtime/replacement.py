@@ -58,7 +58,8 @@ def changed(stack: Any, changes: Mapping[int, Scalar]) -> Any:
     """A stack of parameters with new values at some positions; on the host if all are plain."""
     if np.ndim(stack) == 0:
         value = changes[0]
-        return value if isinstance(value, jax.Array) else np.asarray(value, dtype=float)
+        plain = not isinstance(value, jax.Array)
+        return np.asarray(value, float) if plain else value.astype(jnp.result_type(float))
     if any(isinstance(value, jax.Array) for value in (stack, *changes.values())):
         flat = jnp.ravel(jnp.asarray(stack, float))
         values = jnp.stack([jnp.asarray(value, float) for value in changes.values()])

@@ -22,7 +22,10 @@ Series: TypeAlias = AnyArray | Sequence[float]
 def numbers(name: str, values: Any) -> AnyArray:
     """A series as an array of real numbers, of shape (time,); NaN where one is masked or None."""
     if isinstance(values, Sequence | Tracer) and traced(values):
-        array: Any = jnp.asarray(values).astype(jnp.result_type(float))
+        array: Any = jnp.asarray(values)
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"{name!r} is of type {array.dtype}. Give real numbers.")
+        array = array.astype(jnp.result_type(float))
     else:
         array = plain_numbers(name, values)
     if array.ndim == 0:

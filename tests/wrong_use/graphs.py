@@ -122,6 +122,12 @@ PARAMETERS = [
         ("'x'", "tonic_drift", "True", "real number"),
     ),
     Wrong(
+        "rows of different lengths for a number",
+        lambda: graph_with(tonic_drift=[1.0, [2.0]]),
+        pn.ParameterError,
+        ("'x'", "tonic_drift", "[1.0, [2.0]]", "real number"),
+    ),
+    Wrong(
         "a complex parameter",
         lambda: graph_with(tonic_drift=1j),
         pn.ParameterError,

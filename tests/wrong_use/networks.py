@@ -93,6 +93,12 @@ REPLACEMENTS = [
         ("'x.tonic_volatility'", "(2,)", "jax.vmap"),
     ),
     Wrong(
+        "an array as a value while it is traced",
+        lambda: jax.eval_shape(lambda value: replaced(value=value).program, np.ones(2)),
+        pn.ParameterError,
+        ("'x.tonic_volatility'", "(2,)", "jax.vmap"),
+    ),
+    Wrong(
         "NaN as a value",
         lambda: replaced(value=math.nan),
         pn.ParameterError,

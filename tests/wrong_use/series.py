@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import numpy as np
 
 import pynodes as pn
@@ -35,6 +36,12 @@ def outcomes(values: Any) -> pn.Trajectories:
 def known_per_step(name: str, values: Any) -> pn.Trajectories:
     """The tracked network with a parameter that is known per step."""
     return network(tracked()).filter({"u": VALUES, name: values})
+
+
+def forgetful() -> pn.Graph:
+    """A state with exact memory, and its input."""
+    state = pn.ContinuousState(memory="exact", autoconnection=0.5)
+    return pn.Graph().add(u=pn.ContinuousInput(), x=state).couple("x", "u")
 
 
 def changed(at: int, value: float, series: np.ndarray = VALUES) -> np.ndarray:
@@ -93,6 +100,18 @@ VALUES_GIVEN = [
         lambda: given(VALUES + 0j),
         pn.InputError,
         ("'u'", "complex", "real numbers"),
+    ),
+    Wrong(
+        "complex data while it is traced",
+        lambda: jax.eval_shape(lambda u: network(tracked()).surprise({"u": u}), VALUES + 0j),
+        pn.InputError,
+        ("'u'", "complex128", "real numbers"),
+    ),
+    Wrong(
+        "2-d data while it is traced",
+        lambda: jax.eval_shape(lambda u: network(tracked()).surprise({"u": u}), VALUES[:, None]),
+        pn.InputError,
+        ("'u'", f"({STEPS}, 1)", "(time,)", "jax.vmap"),
     ),
     Wrong(
         "dates for data",
@@ -190,6 +209,20 @@ KNOWN = [
         lambda: known_per_step("x.autoconnection", changed(5, 2.0, np.ones(STEPS))),
         pn.InputError,
         ("'x.autoconnection'", "[0.0, 1.0]", "2 at step 5"),
+    ),
+    Wrong(
+        "exact memory of nothing at one step",
+        lambda: network(forgetful()).filter(
+            {"u": VALUES, "x.autoconnection": changed(1, 0.0, 0.5 * np.ones(STEPS))}
+        ),
+        pn.ParameterError,
+        ("'x'", "memory='exact'", "autoconnection above 0"),
+    ),
+    Wrong(
+        "a regressor given twice",
+        lambda: network(driven()).filter({"u": VALUES, "r": VALUES, "r.value": VALUES}),
+        pn.InputError,
+        ("'r.value'", "given twice", "Give one"),
     ),
     Wrong(
         "an initial mean per step",
