@@ -70,7 +70,9 @@ class Calls:
         if traced(program):
             return cls(program, None)
         leaves = jax.tree.map(np.asarray, program)
-        return cls(program, jax.device_put(Parcel.of(leaves, 0, np.stack)))
+        # Made once and kept, so it must not belong to a trace that happens to be under way.
+        with jax.ensure_compile_time_eval():
+            return cls(program, jax.device_put(Parcel.of(leaves, 0, np.stack)))
 
     def filter(self, feed: Feed, state: State | None, kept: Kept) -> Run:
         """A run whose records and state are held where steps did not count."""
