@@ -16,6 +16,8 @@ BOUND = 4.5
 
 TIMES = np.array([1.0, 0.5, 2.0, 1.0, 1.5, 1.0])
 
+ELAPSED = np.cumsum(TIMES)
+
 KNOWN = {"initial_precision": 1e9, "tonic_volatility": -30.0}
 """A state that hardly moves from where it begins."""
 
@@ -27,39 +29,74 @@ def simulated(net: pn.Network, seed: int = 0, **options: object) -> dict[str, np
     return {name: np.asarray(values) for name, values in drawn.items()}
 
 
+def many() -> pn.Graph:
+    """Graphs of every kind and coupling side by side, so that one simulation serves all tests."""
+    state = pn.ContinuousState
+    return (
+        pn.Graph()
+        .add(walk=WALK, observed=pn.ContinuousInput(precision=4.0), twin=pn.ContinuousInput())
+        .couple("walk", ["observed", "twin"])
+        .add(fading=state(autoconnection=0.6, tonic_volatility=-1.0, initial_mean=2.0))
+        .add(
+            forgetful=state(
+                memory="exact", autoconnection=0.6, tonic_volatility=-1.0, initial_mean=2.0
+            )
+        )
+        .add(rate=state(tonic_volatility=-1.0), driven=state(tonic_volatility=-1.0))
+        .couple("rate", "driven", pn.Volatility(strength=0.6))
+        .add(wind=state(initial_mean=0.8, **KNOWN), ship=state(tonic_volatility=-2.0))
+        .couple("wind", "ship", pn.Drift(strength=0.5, function="tanh"))
+        .add(fog=state(initial_mean=-1.0, **KNOWN), coast=state(), sight=pn.ContinuousInput())
+        .couple("coast", "sight")
+        .couple("fog", "sight", pn.Noise(strength=0.7))
+        .add(odds=state(initial_mean=0.8, **KNOWN), coin=pn.BinaryInput(), cup=pn.BinaryState())
+        .couple("odds", ["coin", "cup"], pn.Probability(strength=1.5))
+        .add(under=pn.ContinuousInput(precision=100.0))
+        .couple("cup", "under", pn.Observation(strength=3.0))
+        .add(bias=pn.ConstantState(value=0.4), drive=pn.Regressor(), pushed=state())
+        .couple("bias", "pushed")
+        .couple("drive", "pushed", pn.Drift(strength=0.5))
+        .add(sharp=pn.ContinuousInput())
+        .couple("pushed", "sharp")
+    )
+
+
+WALK = pn.ContinuousState(
+    tonic_volatility=-1.0, tonic_drift=0.3, initial_mean=0.5, initial_precision=2.0
+)
+
+DRIVE = np.array([0.0, 1.0, -1.0, 0.5, 0.0, 2.0])
+
+PRECISION = np.array([1.0, 4.0, 0.5, 2.0, 9.0, 0.1])
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, np.ndarray]:
+    """Simulations of all those graphs over irregular times."""
+    given = {"drive": DRIVE, "sharp.precision": PRECISION}
+    return simulated(many().compile(), dt=TIMES, inputs=given)
+
+
 def assert_moments(values: np.ndarray, mean: object, variance: object) -> None:
     """Gaussian samples have this mean and variance at every step."""
-    mean, variance = np.broadcast_to(mean, STEPS), np.broadcast_to(variance, STEPS)
+    mean, variance = (np.broadcast_to(x, values.shape[1]) for x in (mean, variance))
     error = (values.mean(axis=0) - mean) / np.sqrt(variance / RUNS)
     spread = (values.var(axis=0, ddof=1) / variance - 1) / np.sqrt(2 / (RUNS - 1))
     assert np.abs(error).max() < BOUND
     assert np.abs(spread).max() < BOUND
 
 
-def observed(state: pn.ContinuousState, noise: pn.ContinuousInput | None = None) -> pn.Network:
-    """A network of one state and its input."""
-    graph = pn.Graph().add(x=state, u=noise or pn.ContinuousInput(precision=4.0))
-    return graph.couple("x", "u").compile()
-
-
-def test_a_random_walk_spreads_with_time():
+def test_a_random_walk_spreads_with_time(drawn):
     """Mean m + ρt, variance 1/π + exp(ω) t; its observation adds the noise."""
-    net = observed(
-        pn.ContinuousState(
-            tonic_volatility=-1.0, tonic_drift=0.3, initial_mean=0.5, initial_precision=2.0
-        )
-    )
-    drawn = simulated(net, dt=TIMES)
-    time = np.cumsum(TIMES)
+    mean, variance = 0.5 + 0.3 * ELAPSED, 0.5 + np.exp(-1.0) * ELAPSED
 
-    assert_moments(drawn["x"], 0.5 + 0.3 * time, 0.5 + np.exp(-1.0) * time)
-    assert_moments(drawn["u"], 0.5 + 0.3 * time, 0.5 + np.exp(-1.0) * time + 0.25)
-    assert_moments(drawn["u"] - drawn["x"], 0.0, 0.25)
+    assert_moments(drawn["walk"], mean, variance)
+    assert_moments(drawn["observed"], mean, variance + 0.25)
+    assert_moments(drawn["observed"] - drawn["walk"], 0.0, 0.25)
 
 
-def test_increments_of_a_random_walk_are_independent():
-    drawn = simulated(observed(pn.ContinuousState(tonic_volatility=0.0)))
-    moves = np.diff(drawn["x"], axis=1)
+def test_increments_of_a_random_walk_are_independent(drawn):
+    moves = np.diff(drawn["walk"], axis=1)
 
     correlation = np.corrcoef(moves, rowvar=False)
 
@@ -67,151 +104,95 @@ def test_increments_of_a_random_walk_are_independent():
     assert np.abs(off).max() < BOUND / np.sqrt(RUNS)
 
 
-def test_an_autoregression_keeps_its_share():
-    """Mean λ^k m, variance λ² times the last plus exp(ω)."""
-    net = observed(pn.ContinuousState(autoconnection=0.6, tonic_volatility=-1.0, initial_mean=2.0))
+def test_an_autoregression_keeps_its_share(drawn):
+    """Mean λ^k m, variance λ² times the last plus dt exp(ω)."""
     variance, expected = 1.0, []
-    for _ in range(STEPS):
-        variance = 0.36 * variance + np.exp(-1.0)
+    for dt in TIMES:
+        variance = 0.36 * variance + dt * np.exp(-1.0)
         expected.append(variance)
 
-    assert_moments(simulated(net)["x"], 2.0 * 0.6 ** np.arange(1, STEPS + 1), np.array(expected))
+    assert_moments(drawn["fading"], 2.0 * 0.6 ** np.arange(1, STEPS + 1), np.array(expected))
 
 
-def test_exact_memory_is_an_ornstein_uhlenbeck_process():
+def test_exact_memory_is_an_ornstein_uhlenbeck_process(drawn):
     """Mean m λ^t, variance λ^2t / π + exp(ω) (1 - λ^2t) / 2θ with θ = -ln λ, over irregular times."""
-    net = observed(
-        pn.ContinuousState(
-            memory="exact", autoconnection=0.6, tonic_volatility=-1.0, initial_mean=2.0
-        )
-    )
-    kept = 0.6 ** np.cumsum(TIMES)
-
-    drawn = simulated(net, dt=TIMES)
-
+    kept = 0.6**ELAPSED
     variance = kept**2 + np.exp(-1.0) * (1 - kept**2) / (-2 * np.log(0.6))
-    assert_moments(drawn["x"], 2.0 * kept, variance)
+
+    assert_moments(drawn["forgetful"], 2.0 * kept, variance)
 
 
-def test_a_volatility_parent_sets_how_far_its_child_moves():
-    """With the parent known at z: a variance of exp(ω + κz) per step."""
-    graph = pn.Graph().add(
-        x=pn.ContinuousState(tonic_volatility=-1.0), z=pn.ContinuousState(initial_mean=2.0, **KNOWN)
-    )
-    net = graph.couple("z", "x", pn.Volatility(strength=0.6)).compile()
+def test_a_volatility_parent_sets_how_far_its_child_moves(drawn):
+    """Scaled by what the parent's value of that run and step implies, every move is standard normal."""
+    scale = np.sqrt(TIMES * np.exp(-1.0 + 0.6 * drawn["rate"]))
 
-    moves = np.diff(simulated(net)["x"], axis=1)
+    moves = np.diff(drawn["driven"], axis=1) / scale[:, 1:]
 
-    variance = np.exp(-1.0 + 0.6 * 2.0)
-    spread = (moves.var(axis=0, ddof=1) / variance - 1) / np.sqrt(2 / (RUNS - 1))
-    assert np.abs(spread).max() < BOUND
+    assert_moments(moves, 0.0, 1.0)
 
 
-def test_a_volatility_parent_varies_from_run_to_run():
-    """Scaled by its own parent's value, every move is a standard normal."""
-    graph = pn.Graph().add(
-        x=pn.ContinuousState(tonic_volatility=-1.0), z=pn.ContinuousState(tonic_volatility=-1.0)
-    )
-    drawn = simulated(graph.couple("z", "x", pn.Volatility(strength=0.6)).compile())
-
-    scale = np.exp(0.5 * (-1.0 + 0.6 * drawn["z"][:, 1:]))
-    standard = np.diff(drawn["x"], axis=1) / scale
-
-    spread = (standard.var(axis=0, ddof=1) - 1) / np.sqrt(2 / (RUNS - 1))
-    assert np.abs(spread).max() < BOUND
-    assert np.abs(standard.mean(axis=0)).max() < BOUND / np.sqrt(RUNS)
-
-
-def test_a_drift_parent_moves_its_child_by_what_it_is_worth():
+def test_a_drift_parent_moves_its_child_by_what_it_is_worth(drawn):
     """Mean dt α tanh(p) per step, with the parent known."""
-    graph = pn.Graph().add(
-        x=pn.ContinuousState(tonic_volatility=-2.0), p=pn.ContinuousState(initial_mean=0.8, **KNOWN)
-    )
-    net = graph.couple("p", "x", pn.Drift(strength=0.5, function="tanh")).compile()
-    time = np.cumsum(TIMES)
-
-    drawn = simulated(net, dt=TIMES)
-
-    assert_moments(drawn["x"], 0.5 * np.tanh(0.8) * time, 1 + np.exp(-2.0) * time)
+    assert_moments(drawn["ship"], 0.5 * np.tanh(0.8) * ELAPSED, 1 + np.exp(-2.0) * ELAPSED)
 
 
-def test_a_noise_parent_sets_the_noise():
+def test_a_noise_parent_sets_the_noise(drawn):
     """Variance 1/π + exp(κa) around the state, with the parent known."""
-    graph = tracked().add(a=pn.ContinuousState(initial_mean=-1.0, **KNOWN))
-    drawn = simulated(graph.couple("a", "u", pn.Noise(strength=0.7)).compile())
-
-    assert_moments(drawn["u"] - drawn["x"], 0.0, 1.0 + np.exp(-0.7))
+    assert_moments(drawn["sight"] - drawn["coast"], 0.0, 1.0 + np.exp(-0.7))
 
 
-@pytest.mark.parametrize("kind", [pn.BinaryInput(), pn.BinaryState()], ids=repr)
-def test_outcomes_are_as_frequent_as_probable(kind):
-    graph = pn.Graph().add(b=kind, x=pn.ContinuousState(initial_mean=0.8, **KNOWN))
-
-    drawn = simulated(graph.couple("x", "b", pn.Probability(strength=1.5)).compile())["b"]
-
+@pytest.mark.parametrize("name", ["coin", "cup"])
+def test_outcomes_are_as_frequent_as_probable(drawn, name):
+    """Seen and hidden ones."""
     probability = 1 / (1 + np.exp(-1.2))
-    error = np.sqrt(probability * (1 - probability) / RUNS)
-    assert set(np.unique(drawn)) == {0.0, 1.0}
-    assert np.abs(drawn.mean(axis=0) - probability).max() < BOUND * error
+
+    error = np.abs(drawn[name].mean(axis=0) - probability).max()
+
+    assert set(np.unique(drawn[name])) == {0.0, 1.0}
+    assert error < BOUND * np.sqrt(probability * (1 - probability) / RUNS)
 
 
-def test_a_hidden_alternative_shows_in_its_child():
+def test_a_hidden_alternative_shows_in_its_child(drawn):
     """The child sees which of the two it was, not its probability."""
-    graph = pn.Graph().add(b=pn.BinaryState(), u=pn.ContinuousInput(precision=100.0))
-
-    drawn = simulated(graph.couple("b", "u", pn.Observation(strength=3.0)).compile())
-
-    assert_moments(drawn["u"] - 3.0 * drawn["b"], 0.0, 0.01)
+    assert_moments(drawn["under"] - 3.0 * drawn["cup"], 0.0, 0.01)
 
 
-def test_constants_and_regressors_are_what_they_are():
-    graph = driven().add(c=pn.ConstantState(value=0.4)).couple("c", "x")
-    drive = np.array([0.0, 1.0, -1.0, 0.5, 0.0, 2.0])
-
-    drawn = simulated(graph.compile(), inputs={"r": drive})
-
-    np.testing.assert_array_equal(drawn["c"], 0.4)
-    np.testing.assert_array_equal(drawn["r"], np.tile(drive, (RUNS, 1)))
-    moved = np.cumsum(0.5 * drive + 0.4)
-    assert_moments(drawn["x"], moved, 1 + np.exp(-4.0) * np.arange(1, STEPS + 1))
+def test_constants_and_regressors_are_what_they_are(drawn):
+    """And their child moves by dt times what they add up to."""
+    np.testing.assert_array_equal(drawn["bias"], 0.4)
+    np.testing.assert_array_equal(drawn["drive"], np.tile(DRIVE, (RUNS, 1)))
+    moved = np.cumsum(TIMES * (0.5 * DRIVE + 0.4))
+    assert_moments(drawn["pushed"], moved, 1 + np.exp(-4.0) * ELAPSED)
 
 
-def test_a_parameter_known_per_step_holds_for_that_step():
-    precision = np.array([1.0, 4.0, 0.5, 2.0, 9.0, 0.1])
-
-    drawn = simulated(network(tracked()), inputs={"u.precision": precision})
-
-    assert_moments(drawn["u"] - drawn["x"], 0.0, 1 / precision)
+def test_a_parameter_known_per_step_holds_for_that_step(drawn):
+    assert_moments(drawn["sharp"] - drawn["pushed"], 0.0, 1 / PRECISION)
 
 
-def test_independent_inputs_are_uncorrelated():
-    """Also where they are stacked in one group: every node has randomness of its own."""
-    graph = pn.Graph().extend(
-        {f"u{i}": pn.ContinuousInput() for i in range(4)}
-        | {f"x{i}": pn.ContinuousState(tonic_volatility=0.0) for i in range(4)},
-        [(f"x{i}", f"u{i}", "value") for i in range(4)],
-    )
-    drawn = simulated(graph.compile())
+def test_what_shares_no_node_is_uncorrelated(drawn):
+    """Every node has randomness of its own, also where several make up one group."""
+    apart = ["walk", "fading", "forgetful", "rate", "ship", "coast", "pushed", "coin"]
+    noises = {
+        "of observed": drawn["observed"] - drawn["walk"],
+        "of twin": drawn["twin"] - drawn["walk"],
+        "of sight": drawn["sight"] - drawn["coast"],
+        "of sharp": drawn["sharp"] - drawn["pushed"],
+    }
+    series = [*(drawn[name] for name in apart), *noises.values()]
 
     for step in (0, STEPS - 1):
-        columns = np.stack([values[:, step] for values in drawn.values()])
-        names = list(drawn)
-        correlation = np.corrcoef(columns)
-        for a, one in enumerate(names):
-            for b, other in enumerate(names):
-                if one[1:] != other[1:]:
-                    assert abs(correlation[a, b]) < BOUND / np.sqrt(RUNS), (one, other)
+        correlation = np.corrcoef(np.stack([values[:, step] for values in series]))
+        off = correlation[~np.eye(len(series), dtype=bool)]
+        assert np.abs(off).max() < BOUND / np.sqrt(RUNS)
 
 
-def test_inputs_of_one_state_share_it():
+def test_inputs_of_one_state_share_it(drawn):
     """Covariance of two observations is the variance of what they observe."""
-    graph = tracked().add(v=pn.ContinuousInput()).couple("x", "v")
+    variance = 0.5 + np.exp(-1.0)
+    covariance = np.cov(drawn["observed"][:, 0], drawn["twin"][:, 0])[0, 1]
 
-    drawn = simulated(graph.compile())
+    error = np.sqrt((variance**2 + (variance + 0.25) * (variance + 1.0)) / RUNS)
 
-    variance = 1 + np.exp(-4.0)
-    covariance = np.cov(drawn["u"][:, 0], drawn["v"][:, 0])[0, 1]
-    error = np.sqrt((variance**2 + (variance + 1) ** 2) / RUNS)
     assert abs(covariance - variance) < BOUND * error
 
 
@@ -267,9 +248,7 @@ def test_a_simulation_goes_on_from_a_state():
 
 def test_what_was_sampled_can_be_filtered_back():
     """With the true parameters, prediction errors of an exact filter are independent standard normals."""
-    net = observed(
-        pn.ContinuousState(tonic_volatility=-1.0, tonic_drift=0.2, initial_precision=2.0)
-    )
+    net = pn.Graph().add(x=WALK, u=pn.ContinuousInput(precision=4.0)).couple("x", "u").compile()
     drawn = simulated(net)
 
     beliefs = jax.jit(jax.vmap(lambda u: net.filter({"u": u}, throw=False)))(drawn["u"])
