@@ -22,20 +22,33 @@ def central_difference(function, at, step=1e-6):
     return (function(at + step) - function(at - step)) / (2 * step)
 
 
-@pytest.fixture(params=["forward", "backward"])
-def direction(request, monkeypatch):
-    """Both ways of differentiating the surprise, whatever the number of parameters."""
-    limit = 10_000 if request.param == "forward" else 0
-    monkeypatch.setattr(derivatives, "FORWARD_LIMIT", limit)
-    jax.clear_caches()
-    yield request.param
+WAYS = [
+    pytest.param(
+        expansion, settings, limit, marks=[] if limit and not settings else pytest.mark.slow
+    )
+    for expansion in cases.EXPANSIONS
+    for settings in SETTINGS
+    for limit in (10_000, 0)
+]
+"""Expansion, prediction, and the number of parameters up to which derivatives go forward."""
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """Sets the number of parameters up to which derivatives go forward, until the test ends."""
+
+    def limit(parameters):
+        monkeypatch.setattr(derivatives, "FORWARD_LIMIT", parameters)
+        jax.clear_caches()
+
+    yield limit
     jax.clear_caches()
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize("expansion", cases.EXPANSIONS, ids=repr)
-def test_gradients_equal_central_differences(expansion, settings, direction):
+@pytest.mark.parametrize(("expansion", "settings", "limit"), WAYS)
+def test_gradients_equal_central_differences(expansion, settings, limit, limited):
     """For every parameter and strength of a graph with everything, with gaps and irregular times."""
+    limited(limit)
     graph = cases.rich_graph(expansion, **settings)
     network = graph.compile()
     series, dt = gappy(cases.series_for(graph, 25)), cases.times_for(25)
@@ -73,7 +86,7 @@ def two_levels():
     ],
     ids=["small", "rich"],
 )
-def test_both_directions_and_all_transformations_agree(graph, names, monkeypatch):
+def test_both_directions_and_all_transformations_agree(graph, names, limited):
     network, series = graph.compile(), gappy(cases.series_for(graph, 20))
 
     def surprise(values):
@@ -83,15 +96,13 @@ def test_both_directions_and_all_transformations_agree(graph, names, monkeypatch
     forward = jax.grad(surprise)(at)
     hessian = jax.hessian(surprise)(at)
     by_vmap = jax.vmap(jax.grad(surprise))(jnp.stack([at, at + 0.1]))
-    monkeypatch.setattr(derivatives, "FORWARD_LIMIT", 0)
-    jax.clear_caches()
+    limited(0)
 
     np.testing.assert_allclose(jax.grad(surprise)(at), forward, rtol=1e-9)
     np.testing.assert_allclose(jax.jacfwd(surprise)(at), forward, rtol=1e-9)
     np.testing.assert_allclose(jax.jit(jax.hessian(surprise))(at), hessian, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(hessian, hessian.T, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(by_vmap[0], forward, rtol=1e-9)
-    jax.clear_caches()
 
 
 def test_the_network_the_series_and_the_times_are_differentiable():

@@ -14,7 +14,8 @@ from tests.oracles.pyhgf_corrections import ALL, Corrections
 from tests.oracles.pyhgf_graph import FUNCTIONS
 from tests.oracles.pyhgf_graphs import COUPLINGS, EXPANSIONS, Problem, problem
 
-SEEDS = range(36)
+SEEDS, FEW = range(36), 12
+"""The random graphs, and how many of them are not left to the slow tests."""
 
 AT_EXTREMES = {"bounded_growth", "unguarded_numbers"}
 """Corrections that only matter far outside what the random graphs draw."""
@@ -43,7 +44,9 @@ def matters(seed: int, correction: str) -> bool:
     return apart(corrected(seed), oracle(problem(seed), without)) > 1e-6
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=pytest.mark.slow if seed >= FEW else []) for seed in SEEDS]
+)
 def test_a_random_graph_agrees(seed):
     """Every state's belief agrees up to the step, if any, at which both break down."""
     found = ours(problem(seed))
