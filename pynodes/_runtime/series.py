@@ -129,5 +129,7 @@ def flags(name: str, values: Any, steps: int) -> AnyArray:
 
 
 def stacked(parts: list[Any]) -> Any:
-    """Several series as one array (time, series)."""
-    return jnp.stack(parts, axis=1) if any(map(traced, parts)) else np.stack(parts, axis=1)
+    """Several series as one array (time, series); in as many equations for many as for two."""
+    if any(map(traced, parts)):
+        return jnp.concatenate(parts).reshape(len(parts), -1).T
+    return np.stack(parts, axis=1)
