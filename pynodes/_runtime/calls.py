@@ -1,8 +1,8 @@
 """Calls: how a network's methods enter compiled code.
 
-Plain numbers take the short way, in parcels and with no guard inside the loop: should a belief break
-down, the call is made again with the guard. Traced numbers (under ``jit``, ``grad``, ``vmap``) become
-part of the caller's program.
+Plain numbers take the short way, in parcels, in one piece and with no guard inside the loop: should a
+belief break down, the call is made again with the guard. Traced numbers (under ``jit``, ``grad``,
+``vmap``) become part of the caller's program.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pynodes._runtime import sweeps
 from pynodes._runtime.derivatives import total_surprise
 from pynodes._runtime.feed import Feed
 from pynodes._runtime.filter import Kept, Run
+from pynodes._runtime.one_piece import in_one_piece
 from pynodes._runtime.parcel import Parcel
 from pynodes._runtime.sweeps import State
 from pynodes._typing import Array
@@ -31,8 +32,12 @@ initial_state = jax.jit(sweeps.start)
 @partial(jax.jit, static_argnames="kept")
 def _swift(program: Parcel, feed: Feed, state: State | None, kept: Kept) -> Parcel:
     """A run as it comes, in a parcel."""
-    run = loops.filtered(program.opened(), feed, state, kept, hold=False)
-    return Parcel.of(run, 1, jnp.stack)
+
+    def run(program: Parcel, feed: Feed, state: State | None) -> Parcel:
+        found = loops.filtered(program.opened(), feed, state, kept, hold=False)
+        return Parcel.of(found, 1, jnp.stack)
+
+    return in_one_piece(run, program, feed, state)
 
 
 @partial(jax.jit, static_argnames="kept")
@@ -43,10 +48,19 @@ def _careful(program: Program, feed: Feed, state: State | None, kept: Kept) -> R
 
 
 @jax.jit
-def _surprise(program: Parcel | Program, feed: Feed, state: State | None) -> Array:
-    """The total surprise."""
-    whole = program.opened() if isinstance(program, Parcel) else program
-    return total_surprise(whole, feed, state)
+def _surprise(program: Program, feed: Feed, state: State | None) -> Array:
+    """The total surprise, to be differentiated."""
+    return total_surprise(program, feed, state)
+
+
+@jax.jit
+def _plain_surprise(program: Parcel, feed: Feed, state: State | None) -> Array:
+    """The total surprise, of plain numbers."""
+
+    def total(program: Parcel, feed: Feed, state: State | None) -> Array:
+        return total_surprise(program.opened(), feed, state)
+
+    return in_one_piece(total, program, feed, state)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,4 +100,4 @@ class Calls:
         """The total surprise."""
         if self.parcel is None or traced((feed, state)):
             return _surprise(self.program, feed, state)
-        return _surprise(self.parcel, feed, state)
+        return _plain_surprise(self.parcel, feed, state)
