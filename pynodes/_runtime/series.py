@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.core import Tracer
 
 from pynodes._core.tracing import traced
@@ -131,5 +132,5 @@ def flags(name: str, values: Any, steps: int) -> AnyArray:
 def stacked(parts: list[Any]) -> Any:
     """Several series as one array (time, series); in as many equations for many as for two."""
     if any(map(traced, parts)):
-        return jnp.concatenate(parts).reshape(len(parts), -1).T
+        return lax.concatenate(parts, 0).reshape(len(parts), -1).T
     return np.stack(parts, axis=1)
