@@ -75,7 +75,7 @@ class Status(Module):
             f"The precision {who}fell to zero or below at step {step}. The expansion of the evidence around "
             "the prediction does not hold there. With the 'standard' expansion, use 'enhanced' or "
             "'unbounded'; with a nonlinear value coupling, lower its strength or the tonic_volatility of "
-            "the parent."
+            "the parent; with many value parents of one child, whose steps add up, their strengths."
         )
 
     def check(self) -> None:

@@ -49,7 +49,7 @@ def skewed(size: int, seed: int = 3) -> pn.Graph:
     """A scale-free directed graph; nodes without children are inputs, couplings are drawn.
 
     Strengths are shared out among the parents of a child, whose evidence would else add up to more
-    than one step can bear (docs/theory/value.md).
+    than one step can bear (docs/theory/exactness.md).
     """
     pairs = {(min(a, b), max(a, b)) for a, b in nx.scale_free_graph(size, seed=seed).edges()}
     pairs = sorted((a, b) for a, b in pairs if a != b)
