@@ -32,6 +32,7 @@ DEMANDS = [
     ("import to first result", "start", "start", 5),
     ("fan of 21 nodes, first result", "fan_first", "fan_first", 20),
     ("fan of 21 nodes, 300 steps", "fan", "fan", 30),
+    ("fan of 21 nodes, 300 steps, peer on new JAX", "fan", "fan_new", 30),
 ]
 """What is compared: a name, our figure, the peer's, and the ratio aimed at."""
 
@@ -81,8 +82,8 @@ def compared(
     for _ in range(rounds):
         ours = figures(pythons["ours"], "ours.py", *options)
         peer = figures(pythons["pinned"], "peer.py", *options)
-        new = figures(pythons["new"], "peer.py", "--scheme", scheme, "--only-gradient")
-        peer["gradient_new"] = new["gradient"]
+        new = figures(pythons["new"], "peer.py", *options, "--only-gradient")
+        peer |= {f"{name}_new": value for name, value in new.items() if name in ("gradient", "fan")}
         for side, found in (("", ours), ("peer ", peer)):
             found["start"] = found["import"] + found["first_filter"]
             for name, value in found.items():

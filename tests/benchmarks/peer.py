@@ -70,6 +70,20 @@ def fan(width: int, scheme: str):
     return network.create_belief_propagation_fn()
 
 
+def fan_times(width: int, scheme: str) -> dict[str, float]:
+    """First and repeated run of a fan."""
+    x, wide = workloads.fan_series(width), fan(width, scheme)
+    ones = jnp.ones(len(x), dtype=int)
+    columns = tuple(jnp.asarray(x[:, i : i + 1]) for i in range(width))
+    series = (columns, (ones,) * width, jnp.ones(len(x)), None)
+    run = jax.jit(lambda a, s: scan(lambda c, m: (wide.scan_fn(c, m)[0], None), a, s)[0])
+
+    def call() -> None:
+        jax.block_until_ready(run(wide.attributes, series))
+
+    return {"fan_first": workloads.once(call), "fan": workloads.timed(call, 20)}
+
+
 def main() -> None:
     """Run every workload once."""
     parser = argparse.ArgumentParser()
@@ -87,6 +101,8 @@ def main() -> None:
     if options.only_gradient:
         result["surprise"] = workloads.timed(lambda: value(theta).block_until_ready(), 100)
         result["gradient"] = workloads.timed(lambda: jax.block_until_ready(gradient(theta)), 50)
+        if options.fan:
+            result |= fan_times(options.fan, options.scheme)
         print(json.dumps(result))
         return
 
@@ -115,17 +131,7 @@ def main() -> None:
     result["cohort"] = workloads.timed(lambda: jax.block_until_ready(group(thetas)), 7)
 
     if options.fan:
-        x = workloads.fan_series(options.fan)
-        wide = fan(options.fan, options.scheme)
-        ones = jnp.ones(len(x), dtype=int)
-        columns = tuple(jnp.asarray(x[:, i : i + 1]) for i in range(options.fan))
-        series = (columns, (ones,) * options.fan, jnp.ones(len(x)), None)
-        run = jax.jit(lambda a, s: scan(lambda c, m: (wide.scan_fn(c, m)[0], None), a, s)[0])
-        first = workloads.once(lambda: jax.block_until_ready(run(wide.attributes, series)))
-        result["fan_first"] = first
-        result["fan"] = workloads.timed(
-            lambda: jax.block_until_ready(run(wide.attributes, series)), 20
-        )
+        result |= fan_times(options.fan, options.scheme)
     print(json.dumps(result))
 
 
