@@ -1,6 +1,9 @@
 """Settings of the whole suite: float64, no silent promotion, no window."""
 
+import itertools
 import os
+
+import pytest
 
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -9,3 +12,16 @@ import jax
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+finished = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def few_programs():
+    """Forgets compiled programs now and then.
+
+    JAX 0.10 maps some two hundred pieces of memory for each, and Linux allows a process 65,530.
+    """
+    yield
+    if next(finished) % 40 == 0:
+        jax.clear_caches()

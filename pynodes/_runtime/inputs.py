@@ -184,64 +184,60 @@ def observations(
 ) -> tuple[dict[int, Any], dict[int, Any]]:
     """Values by group and, for groups where something is missing, masks."""
     columns: dict[int, dict[int, tuple[Any, Any]]] = {}
-    complete: dict[int, bool] = {}
     for name, array in series.items():
         node = labels.graph.nodes.get(name)
         if node is None or node.given:
             continue
         group, position = labels.place(name)
         mask = masks.get(name)
-        columns.setdefault(group, {})[position] = array, mask
-        whole = not (traced(array) or traced(mask)) and gapless(name, node, array, mask)
-        complete[group] = complete.get(group, True) and whole
+        pair = (array, mask) if traced((array, mask)) else tidied(name, node, array, mask)
+        columns.setdefault(group, {})[position] = pair
     values: dict[int, Any] = {}
     seen: dict[int, Any] = {}
     for group, found in columns.items():
-        size = len(labels.groups[group])
-        array, mask = side_by_side(found, size)
-        if complete[group] and len(found) == size:
-            values[group] = array
-        else:
-            values[group], seen[group] = split(array, mask)
+        array, mask = side_by_side(found, len(labels.groups[group]))
+        if traced((array, mask)):
+            array, mask = split(array, mask)
+        values[group] = array
+        if mask is not None:
+            seen[group] = mask
     return values, seen
 
 
-def gapless(name: str, node: AbstractNode, array: np.ndarray, mask: Any) -> bool:
-    """Whether everything was observed, once no observation is one that the node cannot take."""
+def tidied(name: str, node: AbstractNode, array: np.ndarray, mask: Any) -> tuple[Any, Any]:
+    """A series that the node can take, and a mask of what was observed; None if everything was."""
     wrong = ~(np.isfinite(array) & node.accepts(array))
+    if not wrong.any():
+        return array, None if mask is None or mask.all() else mask
+    missing = np.isnan(array) if mask is None else np.isnan(array) | ~mask
+    wrong &= ~missing
     if wrong.any():
-        wrong &= ~np.isnan(array) if mask is None else ~np.isnan(array) & mask
-        if wrong.any():
-            step = int(np.argmax(wrong))
-            raise InputError(
-                f"{name!r} is {array[step]:g} at step {step}, but a {type(node).__name__} takes "
-                f"{node.expects}. Write NaN where nothing was observed."
-            )
-        return False
-    return mask is None or bool(mask.all())
+        step = int(np.argmax(wrong))
+        raise InputError(
+            f"{name!r} is {array[step]:g} at step {step}, but a {type(node).__name__} takes {node.expects}. "
+            "Write NaN where nothing was observed."
+        )
+    return np.where(missing, 0.0, array).astype(array.dtype), ~missing
 
 
 def side_by_side(columns: Mapping[int, tuple[Any, Any]], size: int) -> tuple[Any, Any]:
-    """Series of a group's nodes as one array, and their masks, if any has one; NaN for the others."""
+    """Series of a group's nodes as one array, and their masks, if any has one; blank for the others."""
     if size == 1:
         return columns[0]
     some, _ = next(iter(columns.values()))
-    blank = np.full(some.shape, np.nan, some.dtype), None
+    everywhere = np.ones(some.shape, bool)
+    blank = np.zeros(some.shape, some.dtype), ~everywhere
     pairs = [columns.get(position, blank) for position in range(size)]
     values = stacked([array for array, _ in pairs])
     if all(mask is None for _, mask in pairs):
         return values, None
-    all_seen = np.ones(some.shape, bool)
-    return values, stacked([all_seen if mask is None else mask for _, mask in pairs])
+    return values, stacked([everywhere if mask is None else mask for _, mask in pairs])
 
 
 def split(array: Any, mask: Any) -> tuple[Any, Any]:
-    """An array without NaN, and a mask of what was observed."""
-    numbers = jnp if traced((array, mask)) else np
-    present = ~numbers.isnan(array)
-    if mask is not None:
-        present = present & mask
-    return numbers.where(present, array, numbers.zeros((), array.dtype)), present
+    """A traced array without NaN, and a mask of what was observed."""
+    present = ~jnp.isnan(array) if mask is None else ~jnp.isnan(array) & mask
+    return jnp.where(present, array, jnp.zeros((), array.dtype)), present
 
 
 def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
