@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 
 import pytest
 
@@ -25,3 +26,11 @@ def few_programs():
     yield
     if next(finished) % 40 == 0:
         jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """No test leaves its figures to the next."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
