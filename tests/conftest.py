@@ -34,3 +34,18 @@ def closed_figures():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """Sets the number of parameters up to which derivatives go forward, until the test ends.
+
+    What was differentiated before is forgotten: JAX keeps derivatives of what it has traced.
+    """
+
+    def limit(parameters):
+        monkeypatch.setattr("pynodes._runtime.derivatives.FORWARD_LIMIT", parameters)
+        jax.clear_caches()
+
+    yield limit
+    jax.clear_caches()

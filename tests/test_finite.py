@@ -65,11 +65,10 @@ def test_the_standard_expansion_fails_without_nan(model):
     assert (gradient[:, failed] == 0).all()
 
 
-@pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
-def test_a_failure_has_infinite_surprise_and_gradient_zero(backward, monkeypatch):
+@pytest.mark.parametrize("limit", [10_000, 0], ids=["forward", "backward"])
+def test_a_failure_has_infinite_surprise_and_gradient_zero(limit, limited):
     """So that an optimiser or a sampler turns away instead of tripping over NaN."""
-    if backward:
-        monkeypatch.setattr("pynodes._runtime.derivatives.FORWARD_LIMIT", 0)
+    limited(limit)
     network = pn.models.binary_hgf(expansion="standard", tonic_volatility=(2.0, 2.0)).compile()
     u = pn.data.association().outcomes
     names = ("x2.tonic_volatility", "x3.tonic_volatility")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from pynodes._runtime import derivatives
 from tests.laws import cases
 
 SETTINGS = [{}, {"marginalise": False}]
@@ -31,18 +30,6 @@ WAYS = [
     for limit in (10_000, 0)
 ]
 """Expansion, prediction, and the number of parameters up to which derivatives go forward."""
-
-
-@pytest.fixture
-def limited(monkeypatch):
-    """Sets the number of parameters up to which derivatives go forward, until the test ends."""
-
-    def limit(parameters):
-        monkeypatch.setattr(derivatives, "FORWARD_LIMIT", parameters)
-        jax.clear_caches()
-
-    yield limit
-    jax.clear_caches()
 
 
 @pytest.mark.parametrize(("expansion", "settings", "limit"), WAYS)
