@@ -10,6 +10,7 @@ from typing import Any as _Any
 
 from pynodes import data as data
 from pynodes import models as models
+from pynodes._core.beliefs import AbstractBelief as AbstractBelief
 from pynodes._core.beliefs import Gaussian as Gaussian
 from pynodes._core.beliefs import Spread as Spread
 from pynodes._core.expansions import AbstractExpansion as AbstractExpansion
@@ -17,9 +18,11 @@ from pynodes._core.expansions import Enhanced as Enhanced
 from pynodes._core.expansions import Heard as Heard
 from pynodes._core.expansions import Standard as Standard
 from pynodes._core.expansions import Unbounded as Unbounded
+from pynodes._core.learning import Learning as Learning
 from pynodes._core.messages import Evidence as Evidence
 from pynodes._core.messages import VolatilityMessage as VolatilityMessage
 from pynodes._core.modules import choice as choice
+from pynodes._core.modules import index as index
 from pynodes._core.modules import parameter as parameter
 from pynodes._errors import CouplingError as CouplingError
 from pynodes._errors import CycleError as CycleError
@@ -33,6 +36,7 @@ from pynodes._errors import MissingExtraError as MissingExtraError
 from pynodes._errors import ParameterError as ParameterError
 from pynodes._errors import PynodesError as PynodesError
 from pynodes._errors import StateError as StateError
+from pynodes._errors import UnknownEdgeError as UnknownEdgeError
 from pynodes._errors import UnknownNodeError as UnknownNodeError
 from pynodes._graph.graph import Graph as Graph
 from pynodes._results.state import State as State
@@ -49,6 +53,7 @@ from pynodes.couplings import Noise as Noise
 from pynodes.couplings import Observation as Observation
 from pynodes.couplings import Probability as Probability
 from pynodes.couplings import Volatility as Volatility
+from pynodes.nodes import AbstractLearner as AbstractLearner
 from pynodes.nodes import AbstractNode as AbstractNode
 from pynodes.nodes import BinaryInput as BinaryInput
 from pynodes.nodes import BinaryState as BinaryState

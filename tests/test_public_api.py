@@ -38,14 +38,16 @@ CONTRACT = {
 """Names that other tools rely on."""
 
 NAMES = [
-    *("AbstractCoupling", "AbstractExpansion", "AbstractNode", "AbstractVolatilityCoupling"),
+    *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
+    *("AbstractVolatilityCoupling", "Learning", "index"),
     *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
     *("ContinuousState", "CouplingError", "CycleError", "Drift", "DuplicateNodeError"),
     *("Enhanced", "Evidence", "FieldError", "FilterError", "FormatError", "Gaussian", "Graph"),
     *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),
     *("NodeBeliefs", "Noise", "Observation", "ParameterError", "Probability", "PynodesError"),
     *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
-    *("Trajectories", "Unbounded", "UnknownNodeError", "Volatility", "VolatilityMessage"),
+    *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError"),
+    *("Volatility", "VolatilityMessage"),
     *("choice", "parameter"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import TypeVar
 
+import numpy as np
+
 from pynodes._core.expansions import AbstractExpansion
-from pynodes._core.modules import Module, choices_of
+from pynodes._core.modules import Module, choices_of, parameters_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings, expansion_of
 from pynodes.nodes import AbstractNode
@@ -44,8 +46,13 @@ def completed(module: M, settings: Settings) -> M:
 
 
 def structure(module: Module) -> Hashable:
-    """What modules must share to be stacked: the kind and its choices."""
-    return (type(module), *(getattr(module, name) for name in choices_of(module)))
+    """What modules must share to be stacked: the kind, its choices and the shapes of its arrays."""
+    arrays = [name for name, spec in parameters_of(module).items() if spec["rank"]]
+    return (
+        type(module),
+        *(getattr(module, name) for name in choices_of(module)),
+        *(np.shape(getattr(module, name)) for name in arrays),
+    )
 
 
 def grouped(graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]) -> list[Members]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import jax
 
 from pynodes._core.modules import parameters_of
 from pynodes._errors import ParameterError, UnknownNodeError, nearest
 from pynodes._graph.graph import Graph
+from pynodes.nodes import AbstractNode
 
 Place: TypeAlias = tuple[int, int]
 """The number of a group or of a stack of couplings, and a position in it."""
@@ -17,12 +20,16 @@ Place: TypeAlias = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Address:
-    """Where a parameter lives: in the nodes or the couplings, which stack, field and position."""
+    """Where a parameter lives: in the nodes or the couplings, which stack, field and position.
+
+    Its own value has ``rank`` dimensions.
+    """
 
     section: str
     stack: int
     field: str
     position: int
+    rank: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,19 +74,27 @@ class Labels:
         """
         found: dict[str, Address] = {}
         for name, node in self.graph.nodes.items():
-            for field in parameters_of(node):
+            for field, spec in parameters_of(node).items():
                 found[f"{name}.{field}"] = Address(
-                    "nodes", self.nodes[name][0], field, self.nodes[name][1]
+                    "nodes", self.nodes[name][0], field, self.nodes[name][1], spec["rank"]
                 )
         pairs = Counter((parent, child) for parent, child, _ in self.edges)
         for (parent, child, coupling), place in zip(
             self.graph.edges, self.edges.values(), strict=True
         ):
             short, long = f"{parent}->{child}", f"{parent}->{child}.{type(coupling).__name__}"
-            for field in parameters_of(coupling):
+            for field, spec in parameters_of(coupling).items():
                 name = short if pairs[parent, child] == 1 else long
-                found[f"{name}.{field}"] = Address("couplings", place[0], field, place[1])
+                found[f"{name}.{field}"] = Address(
+                    "couplings", place[0], field, place[1], spec["rank"]
+                )
         return found
+
+    @cached_property
+    def ranks(self) -> tuple[Any, ...]:
+        """For every group, how many dimensions each part of one node's remembered belief has."""
+        nodes = [self.graph.nodes[names[0]] for names in self.groups]
+        return tuple(dimensions(node) if node.remembers else None for node in nodes)
 
     def address(self, name: object) -> Address:
         """Where a parameter lives.
@@ -94,3 +109,9 @@ class Labels:
                 f"The network has no parameter {name!r}. {nearest(name, self.parameters)}"
             )
         return self.parameters[name]
+
+
+def dimensions(node: AbstractNode) -> Any:
+    """How many dimensions each part of a node's remembered belief has."""
+    shapes = jax.eval_shape(lambda: node.init().remembered())
+    return jax.tree.map(lambda shape: len(shape.shape), shapes)

@@ -57,14 +57,16 @@ def selected(
 
 
 def stacked(modules: Sequence[Module], shape: tuple[int, ...]) -> Any:
-    """Modules of one structure as one, their parameters stacked to a shape.
+    """Modules of one structure as one, their leaves stacked to a shape.
 
     Plain numbers stay on the host as float64; what jit makes of them follows the user's precision.
     """
 
     def stack(*values: Any) -> Any:
         if any(isinstance(value, jax.Array) for value in values):
-            return jnp.stack([jnp.asarray(value, dtype=float) for value in values]).reshape(shape)
-        return np.array(values, dtype=np.float64).reshape(shape)
+            whole = jnp.stack([jnp.asarray(value, dtype=float) for value in values])
+        else:
+            whole = np.array(values, dtype=np.float64)
+        return whole.reshape((*shape, *whole.shape[1:]))
 
     return jax.tree.map(stack, *modules)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import reciprocal
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Module, choice
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 
 
 class Spread(Module):
@@ -33,11 +34,55 @@ class Spread(Module):
     bounded: Array
 
 
+class AbstractBelief(Module):
+    """What the engine asks of any belief, of one node or of a group of them stacked.
+
+    A subclass says what the next step starts from; the other methods have answers that suit a belief
+    without children.
+    """
+
+    def remembered(self) -> Any:
+        """What the next step starts from."""
+        raise NotImplementedError
+
+    def resting(self, state: Any) -> Any:
+        """A remembered belief as if it had just been predicted so."""
+        raise NotImplementedError
+
+    def held(self, informed: Array) -> Any:
+        """The posterior where evidence arrived, the prediction elsewhere."""
+        raise NotImplementedError
+
+    def facing_down(self) -> Any:
+        """What its children's couplings may see of it."""
+        return self
+
+    def as_prediction(self) -> Any:
+        """The current belief in the place of the prediction: what it would say to its children now."""
+        return self
+
+    def overgrown(self) -> Array:
+        """Whether the log growth of the node's variance reached its bound."""
+        return jnp.array(False)
+
+    def healthy(self) -> Array:
+        """Whether the belief is one: finite, at least."""
+        fine = jnp.array(True)
+        for leaf in jax.tree.leaves(self):
+            fine = fine & jnp.all(jnp.isfinite(leaf))
+        return fine
+
+
+def alongside(flags: AnyArray | bool, values: Array) -> Array:
+    """Flags of nodes, shaped to stand beside values that have dimensions of their own."""
+    return jnp.reshape(flags, (*jnp.shape(flags), *(1,) * (jnp.ndim(values) - jnp.ndim(flags))))
+
+
 PREDICTED: Any = None
 """Default of the fields that are there once a belief has been predicted."""
 
 
-class Gaussian(Module):
+class Gaussian(AbstractBelief):
     """A belief summarised by a mean and a variance, with the prediction it came from.
 
     Attributes
@@ -137,9 +182,10 @@ class Gaussian(Module):
 
     def held(self, informed: Array) -> Gaussian:
         """The posterior where evidence arrived, the prediction elsewhere."""
+        where = alongside(informed, self.mean)
         return self.updated(
-            jnp.where(informed, self.mean, self.predicted_mean),
-            jnp.where(informed, self.variance, self.predicted_variance),
+            jnp.where(where, self.mean, self.predicted_mean),
+            jnp.where(where, self.variance, self.predicted_variance),
         )
 
     def remembered(self) -> Gaussian:

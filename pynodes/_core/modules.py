@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, dataclass_transform
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.tracing import traced
@@ -17,19 +18,20 @@ from pynodes._errors import ParameterError, nearest
 
 
 def parameter(
-    default: float,
+    default: Any,
     *,
     symbol: str = "",
     bounds: tuple[float, float] = (-math.inf, math.inf),
     positive: bool = False,
     infinite: bool = False,
+    rank: int = 0,
 ) -> Any:
     """Declare a real-valued field that may be fitted, replaced and differentiated.
 
     Parameters
     ----------
     default
-        Its value when none is given.
+        Its value when none is given; nested tuples for an array.
     symbol
         How the literature writes it, for equations and summaries.
     bounds
@@ -38,9 +40,26 @@ def parameter(
         Whether zero and below are forbidden.
     infinite
         Whether an infinite value means something.
+    rank
+        Its number of dimensions: 0 for a number, 1 for a vector, 2 for a matrix.
     """
-    spec = {"symbol": symbol, "bounds": bounds, "positive": positive, "infinite": infinite}
+    spec = {
+        "symbol": symbol,
+        "bounds": bounds,
+        "positive": positive,
+        "infinite": infinite,
+        "rank": rank,
+    }
     return dataclasses.field(default=default, metadata={"parameter": spec})
+
+
+def index(default: int | None = None) -> Any:
+    """Declare a whole number that says which one of several is meant.
+
+    It is a leaf, so that nodes or couplings that differ only in it are computed together; but no
+    parameter: it cannot be fitted or replaced.
+    """
+    return dataclasses.field(default=default, metadata={"index": True})
 
 
 def choice(default: Any = dataclasses.MISSING) -> Any:
@@ -84,6 +103,11 @@ class Module:
 def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]:
     """A constructor that names the fields it does not know, and the nearest one it does."""
     known = [field.name for field in dataclasses.fields(cls) if field.name != "_class"]
+    arrays = {
+        field.name: field.default
+        for field in dataclasses.fields(cls)
+        if field.metadata.get("parameter", {}).get("rank")
+    }
 
     @functools.wraps(init)
     def named(self: Module, *args: Any, **values: Any) -> None:
@@ -97,7 +121,8 @@ def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]
                 raise ParameterError(
                     f"{cls.__name__} has no parameter {name!r}. {nearest(name, known)}"
                 )
-        init(self, **{**values, "_class": cls})
+        wide = {name: as_array(values.get(name, default)) for name, default in arrays.items()}
+        init(self, **{**values, **wide, "_class": cls})
 
     return named
 
@@ -109,6 +134,11 @@ def parameters_of(module: Module | type[Module]) -> dict[str, dict[str, Any]]:
         for field in dataclasses.fields(module)
         if "parameter" in field.metadata
     }
+
+
+def indices_of(module: Module | type[Module]) -> list[str]:
+    """Names of the fields that say which one of several is meant."""
+    return [field.name for field in dataclasses.fields(module) if field.metadata.get("index")]
 
 
 def choices_of(module: Module | type[Module]) -> list[str]:
@@ -125,23 +155,42 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
     ParameterError
         Not a real number, of the wrong shape, not finite, or outside its range.
     """
+    rank = spec["rank"]
     if not is_real(value):
-        raise ParameterError(f"{owner}: {name} must be a real number, not {value!r}.")
-    if np.shape(value):
-        raise ParameterError(
-            f"{owner}: {name} must be one number, not an array of shape {np.shape(value)}. To run many "
-            "values at once, use jax.vmap over network.replace."
+        expected = "an array of real numbers" if rank else "a real number"
+        raise ParameterError(f"{owner}: {name} must be {expected}, not {value!r}.")
+    if np.ndim(value) != rank:
+        expected = (
+            f"have {rank} dimensions, not shape" if rank else "be one number, not an array of shape"
         )
-    if traced(value):
-        return
+        raise ParameterError(
+            f"{owner}: {name} must {expected} {np.shape(value)}. To run many values at once, use jax.vmap "
+            "over network.replace."
+        )
+    if not traced(value):
+        for number in np.asarray(value).ravel().tolist():
+            check_number(f"{owner}: {name}", float(number), spec)
+
+
+def check_number(what: str, number: float, spec: dict[str, Any]) -> None:
+    """Refuse a number outside the range of its parameter."""
     low, high = spec["bounds"]
-    number = float(value)
     if math.isnan(number) or (math.isinf(number) and not spec["infinite"]):
-        raise ParameterError(f"{owner}: {name} must be finite, not {number}.")
+        raise ParameterError(f"{what} must be finite, not {number}.")
     if spec["positive"] and number <= 0:
-        raise ParameterError(f"{owner}: {name} must be positive, not {number}.")
+        raise ParameterError(f"{what} must be positive, not {number}.")
     if not low <= number <= high:
-        raise ParameterError(f"{owner}: {name} must lie in [{low}, {high}], not {number}.")
+        raise ParameterError(f"{what} must lie in [{low}, {high}], not {number}.")
+
+
+def as_array(value: Any) -> Any:
+    """Nested sequences of numbers as an array; anything else as it is, for the checks to refuse."""
+    if not isinstance(value, list | tuple) or traced(value):
+        return jnp.asarray(value) if isinstance(value, list | tuple) else value
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return value
 
 
 def is_real(value: Any) -> bool:
@@ -151,15 +200,22 @@ def is_real(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def plain(value: Any) -> Any:
+    """A number, or an array as numbers in lists."""
+    return np.asarray(value, dtype=float).tolist()
+
+
 def short(value: Any) -> str:
     """A field's value as a repr shows it: plain numbers rather than arrays."""
-    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
-        return repr(value.item())
+    if isinstance(value, np.ndarray | np.generic):
+        return repr(value.tolist())
     return getattr(value, "__name__", None) or repr(value)
 
 
 def is_default(value: Any, default: Any) -> bool:
     """Whether a field still has the value it was declared with."""
-    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+    if isinstance(value, np.ndarray) and value.ndim:
+        return np.array_equal(value, np.asarray(default, dtype=float))
+    if isinstance(value, np.ndarray | np.generic):
         value = value.item()
     return value is default or (isinstance(value, float | int | str) and value == default)

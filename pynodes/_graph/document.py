@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynodes._core.expansions import AbstractExpansion
-from pynodes._core.modules import Module, choices_of, is_default, parameters_of
+from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_of, plain
 from pynodes._errors import FormatError
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, part, reject, required
@@ -44,7 +44,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
 
 def node_to_dict(name: str, node: AbstractNode) -> dict[str, Any]:
     """One node as plain values."""
-    values = {field: float(getattr(node, field)) for field in parameters_of(node)}
+    values = {field: plain(getattr(node, field)) for field in parameters_of(node)}
     entry: dict[str, Any] = {"name": name, "kind": type(node).__name__}
     entry["parameters"] = {k: v for k, v in values.items() if not k.startswith(INITIAL)}
     initial = {k.removeprefix(INITIAL): v for k, v in values.items() if k.startswith(INITIAL)}
@@ -59,7 +59,8 @@ def node_to_dict(name: str, node: AbstractNode) -> dict[str, Any]:
 def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[str, Any]:
     """One edge as plain values."""
     entry: dict[str, Any] = {"parent": parent, "child": child, "coupling": type(coupling).__name__}
-    entry |= {field: float(getattr(coupling, field)) for field in parameters_of(coupling)}
+    entry |= {field: plain(getattr(coupling, field)) for field in parameters_of(coupling)}
+    entry |= {field: int(getattr(coupling, field)) for field in indices_of(coupling)}
     if "function" in choices_of(coupling):
         entry["function"] = function_name(coupling.function)  # type: ignore[attr-defined]
     choices = choices_to_dict(coupling, skip=("function",))

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pynodes.couplings
 import pynodes.nodes
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
-from pynodes._core.modules import choices_of, parameters_of
+from pynodes._core.modules import choices_of, indices_of, parameters_of
 from pynodes._errors import FormatError, nearest
 from pynodes._graph.settings import Settings
 from pynodes.couplings import FUNCTIONS, AbstractCoupling
@@ -98,7 +98,8 @@ class Library:
                 f"{nearest(kind, self.couplings)} A coupling of your own is named in kinds=[...]."
             )
         cls = self.couplings[kind]
-        own_fields = [*parameters_of(cls), *(["function"] if "function" in choices_of(cls) else [])]
+        named = ["function"] if "function" in choices_of(cls) else []
+        own_fields = [*parameters_of(cls), *indices_of(cls), *named]
         reject(
             entry,
             ("parent", "child", "coupling", "choices", *own_fields),

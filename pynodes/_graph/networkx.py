@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pynodes._core.modules import parameters_of
+from pynodes._core.modules import indices_of, parameters_of, plain
 from pynodes._errors import FormatError
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Kinds, Library, part
@@ -24,10 +24,11 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
 
     result = networkx.MultiDiGraph(settings=graph.settings)
     for name, node in graph.nodes.items():
-        values = {field: float(getattr(node, field)) for field in parameters_of(node)}
+        values = {field: plain(getattr(node, field)) for field in parameters_of(node)}
         result.add_node(name, kind=type(node).__name__, node=node, **values)
     for parent, child, coupling in graph.edges:
-        values = {field: float(getattr(coupling, field)) for field in parameters_of(coupling)}
+        values = {field: plain(getattr(coupling, field)) for field in parameters_of(coupling)}
+        values |= {field: int(getattr(coupling, field)) for field in indices_of(coupling)}
         kind = type(coupling).__name__
         result.add_edge(parent, child, key=coupling.inlet, kind=kind, coupling=coupling, **values)
     return result

@@ -76,9 +76,17 @@ class Structure:
         key = (parent, child, coupling.inlet)
         check.check_edges(self._edges, key)
         check.check_acyclic(parent, child, self._parents, self._children)
-        self._edges[key] = coupling
+        self._edges[key] = self._suited(coupling, child)
         self._parents[child] = [*self._parents.get(child, ()), parent]
         self._children[parent] = [*self._children.get(parent, ()), child]
+
+    def _suited(self, coupling: AbstractCoupling, child: str) -> AbstractCoupling:
+        """A coupling that knows its child, and how many parents feed the same inlet already."""
+        if type(coupling).suited is AbstractCoupling.suited:
+            return coupling
+        inlet, parents = coupling.inlet, self._parents.get(child, ())
+        feeding = sum((parent, child, inlet) in self._edges for parent in parents)
+        return coupling.suited(self._nodes[child], feeding)
 
     def _copied(self) -> Self:
         twin = copy.copy(self)

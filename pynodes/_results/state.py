@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
@@ -31,7 +32,11 @@ class State(Module):
             raise FieldError(f"{name!r} carries nothing from one step to the next.")
         if len(self.labels.groups[group]) == 1:
             return belief
-        return jax.tree.map(lambda leaf: leaf[..., position], belief)
+
+        def own(leaf: Any, rank: int) -> Any:
+            return jnp.moveaxis(leaf, np.ndim(leaf) - rank - 1, 0)[position]
+
+        return jax.tree.map(own, belief, self.labels.ranks[group])
 
     def check_for(self, labels: Labels) -> None:
         """Refuse to start a network that these beliefs do not fit.
@@ -46,11 +51,13 @@ class State(Module):
                 "This state belongs to a network with other nodes or couplings. Start from network.start(), "
                 "or from a state that this network returned."
             )
-        for names, belief in zip(labels.groups, self.groups, strict=True):
-            if belief is not None and np.ndim(belief.mean) != (len(names) > 1):
+        parts = zip(labels.groups, self.groups, labels.ranks, strict=True)
+        for names, belief, ranks in parts:
+            several = None if belief is None else surplus(belief, ranks, stacked=len(names) > 1)
+            if several is not None:
                 raise StateError(
-                    f"This state holds several runs, of shape {np.shape(belief.mean)} for {listed(names)}. "
-                    "Use jax.vmap over network.filter."
+                    f"This state holds several runs, with {several} for {listed(names)}. Use jax.vmap over "
+                    "network.filter."
                 )
 
     def _alike(self, labels: Labels) -> bool:
@@ -62,6 +69,14 @@ class State(Module):
 
     def __repr__(self) -> str:
         return f"State(of {len(self.labels.nodes)} nodes)"
+
+
+def surplus(belief: Any, ranks: Any, *, stacked: bool) -> str | None:
+    """Shape of a part of a belief that has more dimensions than one run needs; None if none has."""
+    for leaf, rank in zip(jax.tree.leaves(belief), jax.tree.leaves(ranks), strict=True):
+        if np.ndim(leaf) != rank + stacked:
+            return f"shape {np.shape(leaf)}"
+    return None
 
 
 def check_state(state: object) -> None:

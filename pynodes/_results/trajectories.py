@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import Module, choice
@@ -252,7 +253,10 @@ class NodeBeliefs:
         whole = self._trajectories.records[group]
         if position is None:
             return whole
-        return {field: values[..., position] for field, values in whole.items()}
+        axis = np.ndim(self._trajectories.status.alive)
+        return {
+            field: values[(slice(None),) * axis + (position,)] for field, values in whole.items()
+        }
 
     def _errors(self) -> dict[str, Array]:
         return self._trajectories.labels.graph.nodes[self._name].errors(self._recorded())

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from pynodes._compiler.program import Program
 from pynodes._compiler.schedule import Bundle, Selection
 from pynodes._compiler.wiring import Wiring, places
-from pynodes._core.beliefs import Gaussian
+from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.expansions import Heard
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._runtime.groupwise import each
@@ -43,8 +43,11 @@ def inlets(
         coupling = program.couplings[bundle.couplings.sources[0]]
         send = over(type(coupling).predict, shape, (0, 0, None))
         for inlet, sent in send(coupling, parents, dt).items():
-            kept = sent if wiring.present is None else jnp.where(wiring.present, sent, 0.0)
-            totals[inlet] = totals[inlet] + summed(kept, bundle.fan)
+            taken = wiring.present
+            kept = sent if taken is None else jnp.where(alongside(taken, sent), sent, 0.0)
+            totals[inlet] = totals[inlet] + (
+                jnp.sum(kept, len(shape) - 1) if bundle.fan > 1 else kept
+            )
     return totals
 
 

@@ -15,6 +15,7 @@ from pynodes._core.tracing import traced
 from pynodes._errors import InputError, listed, nearest
 from pynodes._graph.library import INITIAL
 from pynodes._runtime.feed import Feed, Given, Moment
+from pynodes._runtime.observations import observations
 from pynodes._runtime.replacement import check_replaced
 from pynodes._runtime.series import Series, elapsed, flags, length, numbers, stacked
 from pynodes._typing import AnyArray
@@ -40,7 +41,9 @@ def read(
         A name that is absent or unknown; a series that is empty, of another length, not numeric,
         infinite or of values its node cannot take; times that are not positive; masks that fit none.
     """
-    series = {name: numbers(name, inputs[name]) for name in names(labels, inputs)}
+    series = {
+        name: numbers(name, inputs[name], shape_of(labels, name)) for name in names(labels, inputs)
+    }
     steps = length(series, dt)
     times, interval = elapsed(dt, steps)
     masks = mask_of(labels, series, observed, steps)
@@ -70,7 +73,7 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
                 f"{name!r} is simulated; give series of regressors and parameters only."
             )
         check_name(labels, name)
-    series = {name: numbers(name, inputs[name]) for name in inputs}
+    series = {name: numbers(name, inputs[name], shape_of(labels, name)) for name in inputs}
     if steps is None:
         steps = length(series, dt)
     elif isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
@@ -129,6 +132,10 @@ def check_name(labels: Labels, name: Any) -> None:
             f"{name!r} belongs to a coupling, which is the same at every step. Set it with "
             "network.replace; for a drive that changes from step to step, couple a Regressor."
         )
+    if where.rank:
+        raise InputError(
+            f"{name!r} is an array, which is the same at every step. Set it with network.replace."
+        )
     if where.field.startswith(INITIAL):
         raise InputError(
             f"{name!r} is about the belief before the first step. Set it with network.replace."
@@ -139,15 +146,23 @@ def single(labels: Labels, inputs: Any) -> dict[str, Any]:
     """Series of one step, from one number per input."""
     check_mapping(labels, inputs)
     for name in inputs:
-        if np.ndim(inputs[name]) != 0:
+        expected = shape_of(labels, name)
+        if np.shape(inputs[name]) != expected:
+            wanted = f"of shape {expected}" if expected else "one number"
             raise InputError(
-                f"{name!r} must be one number for one step, not of shape {np.shape(inputs[name])}. For a "
+                f"{name!r} must be {wanted} for one step, not of shape {np.shape(inputs[name])}. For a "
                 "series use network.filter."
             )
     return {
-        name: jnp.reshape(inputs[name], (1,)) if traced(inputs[name]) else [inputs[name]]
+        name: jnp.asarray(inputs[name])[None] if traced(inputs[name]) else [inputs[name]]
         for name in inputs
     }
+
+
+def shape_of(labels: Labels, name: str) -> tuple[int, ...]:
+    """Shape of what a series gives at one step."""
+    node = labels.graph.nodes.get(name)
+    return () if node is None or node.given else node.event_shape
 
 
 def accepts(node: AbstractNode) -> bool:
@@ -177,67 +192,6 @@ def mask_of(
                 f"observed has a mask for {name!r}, which has no series. {nearest(name, watched)}"
             )
     return {name: flags(f"observed[{name!r}]", mask, steps) for name, mask in observed.items()}
-
-
-def observations(
-    labels: Labels, series: Mapping[str, Any], masks: Mapping[str, Any]
-) -> tuple[dict[int, Any], dict[int, Any]]:
-    """Values by group and, for groups where something is missing, masks."""
-    columns: dict[int, dict[int, tuple[Any, Any]]] = {}
-    for name, array in series.items():
-        node = labels.graph.nodes.get(name)
-        if node is None or node.given:
-            continue
-        group, position = labels.place(name)
-        mask = masks.get(name)
-        pair = (array, mask) if traced((array, mask)) else tidied(name, node, array, mask)
-        columns.setdefault(group, {})[position] = pair
-    values: dict[int, Any] = {}
-    seen: dict[int, Any] = {}
-    for group, found in columns.items():
-        array, mask = side_by_side(found, len(labels.groups[group]))
-        if traced((array, mask)):
-            array, mask = split(array, mask)
-        values[group] = array
-        if mask is not None:
-            seen[group] = mask
-    return values, seen
-
-
-def tidied(name: str, node: AbstractNode, array: np.ndarray, mask: Any) -> tuple[Any, Any]:
-    """A series that the node can take, and a mask of what was observed; None if everything was."""
-    wrong = ~(np.isfinite(array) & node.accepts(array))
-    if not wrong.any():
-        return array, None if mask is None or mask.all() else mask
-    missing = np.isnan(array) if mask is None else np.isnan(array) | ~mask
-    wrong &= ~missing
-    if wrong.any():
-        step = int(np.argmax(wrong))
-        raise InputError(
-            f"{name!r} is {array[step]:g} at step {step}, but a {type(node).__name__} takes {node.expects}. "
-            "Write NaN where nothing was observed."
-        )
-    return np.where(missing, 0.0, array).astype(array.dtype), ~missing
-
-
-def side_by_side(columns: Mapping[int, tuple[Any, Any]], size: int) -> tuple[Any, Any]:
-    """Series of a group's nodes as one array, and their masks, if any has one; blank for the others."""
-    if size == 1:
-        return columns[0]
-    some, _ = next(iter(columns.values()))
-    everywhere = np.ones(some.shape, bool)
-    blank = np.zeros(some.shape, some.dtype), ~everywhere
-    pairs = [columns.get(position, blank) for position in range(size)]
-    values = stacked([array for array, _ in pairs])
-    if all(mask is None for _, mask in pairs):
-        return values, None
-    return values, stacked([everywhere if mask is None else mask for _, mask in pairs])
-
-
-def split(array: Any, mask: Any) -> tuple[Any, Any]:
-    """A traced array without NaN, and a mask of what was observed."""
-    present = ~jnp.isnan(array) if mask is None else ~jnp.isnan(array) & mask
-    return jnp.where(present, array, jnp.zeros((), array.dtype)), present
 
 
 def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.compile import compiled
@@ -24,7 +23,7 @@ from pynodes._runtime.calls import Calls, initial_state
 from pynodes._runtime.explanation import Explanation
 from pynodes._runtime.inputs import Inputs, read, read_given, single
 from pynodes._runtime.record import recorded
-from pynodes._runtime.replacement import replaced
+from pynodes._runtime.replacement import element, replaced
 from pynodes._runtime.sample import check_key, sampled
 from pynodes._runtime.series import Series
 from pynodes._typing import Array, Scalar
@@ -52,8 +51,8 @@ class Network(Module):
     def __getitem__(self, name: str) -> Array:
         """The value of a parameter, by name."""
         where = self.labels.address(name)
-        stack = getattr(getattr(self.program, where.section)[where.stack], where.field)
-        return jnp.ravel(stack)[where.position] if np.ndim(stack) else stack
+        module = getattr(self.program, where.section)[where.stack]
+        return element(getattr(module, where.field), where.position, where.rank)
 
     def replace(self, values: Mapping[str, Scalar]) -> Network:
         """A network with some parameters changed; it runs the same compiled program.
@@ -261,9 +260,7 @@ class Network(Module):
         feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
         drawn = sampled(self.program, feed, self._groups(start), key)
         return {
-            name: drawn[group]
-            if len(self.labels.groups[group]) == 1
-            else drawn[group][..., position]
+            name: drawn[group] if len(self.labels.groups[group]) == 1 else drawn[group][:, position]
             for name, (group, position) in self.labels.nodes.items()
         }
 

@@ -10,7 +10,6 @@ import numpy as np
 from jax import lax
 
 from pynodes._compiler.program import Program
-from pynodes._core.beliefs import Gaussian
 from pynodes._errors import InputError
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import inlets
@@ -18,6 +17,9 @@ from pynodes._runtime.feed import Feed, Moment
 from pynodes._runtime.groupwise import each
 from pynodes._runtime.sweeps import State
 from pynodes._typing import Array, Scalar
+
+World = tuple[Any, ...]
+"""Every group that remembers, as it truly is; None for the others."""
 
 
 @jax.jit
@@ -29,18 +31,14 @@ def sampled(program: Program, feed: Feed, state: State | None, key: Array) -> di
     """
     first, key = jax.random.split(key)
     begin = sweeps.start(program) if state is None else state
-    values = tuple(
-        None if belief is None else begun(k, belief) for k, belief in keyed(first, begin)
-    )
+    world = imagined(program, begin, first)
 
-    def advance(before: tuple[Any, ...], moment: tuple[Moment, Array]) -> tuple[Any, Any]:
+    def advance(before: World, moment: tuple[Moment, Array]) -> tuple[World, dict[int, Array]]:
         now = moment[0].program(program)
-        drawn = drawn_step(now, before, feed.dt(moment[0]), moment[1])
-        nodes = enumerate(program.nodes)
-        return tuple(drawn[g] if node.remembers else None for g, node in nodes), drawn
+        return drawn_step(now, before, feed.dt(moment[0]), moment[1])
 
     _, series = lax.scan(
-        advance, values, (feed.series, jax.random.split(key, feed.steps)), feed.steps
+        advance, world, (feed.series, jax.random.split(key, feed.steps)), feed.steps
     )
     return series
 
@@ -57,31 +55,39 @@ def check_key(key: object) -> None:
         )
 
 
+def imagined(program: Program, state: State, key: Array) -> World:
+    """Every node that remembers, as it is before the first step."""
+    keys = jax.random.split(key, len(state))
+    return tuple(
+        None
+        if belief is None
+        else each(program, g, type(node).imagine)(node, own_keys(program, g, keys[g]), belief)
+        for g, (node, belief) in enumerate(zip(program.nodes, state, strict=True))
+    )
+
+
 def drawn_step(
-    program: Program, before: tuple[Any, ...], dt: Scalar, key: Array
-) -> dict[int, Array]:
-    """A value of every node at one step, parents first."""
+    program: Program, before: World, dt: Scalar, key: Array
+) -> tuple[World, dict[int, Array]]:
+    """Every node as it is after one step, parents first, and the values that were drawn."""
     keys = jax.random.split(key, len(program.nodes))
-    points: dict[int, Gaussian] = {}
+    points: dict[int, Any] = {}
+    drawn: dict[int, Array] = {}
     for index in program.schedule.downward:
         node = program.nodes[index]
         known = each(program, index, type(node).init)(node)
         if before[index] is not None:
-            known = Gaussian.certain(before[index])
+            known = before[index]
         inlet = inlets(program, index, points, dt)
         belief = each(program, index, type(node).predict)(node, known, inlet, dt)
-        size = program.schedule.groups[index].size
-        own = keys[index] if size == 1 else jax.random.split(keys[index], size)
-        points[index] = Gaussian.certain(each(program, index, type(node).draw)(node, own, belief))
-    return {index: point.mean for index, point in points.items()}
+        own = own_keys(program, index, keys[index])
+        drawn[index] = each(program, index, type(node).draw)(node, own, belief)
+        points[index] = each(program, index, type(node).become)(node, belief, drawn[index])
+    nodes = enumerate(program.nodes)
+    return tuple(points[g] if node.remembers else None for g, node in nodes), drawn
 
 
-def keyed(key: Array, state: State) -> list[tuple[Array, Any]]:
-    """The groups of a state, each with a key of its own."""
-    return list(zip(jax.random.split(key, len(state)), state, strict=True))
-
-
-def begun(key: Array, belief: Gaussian) -> Array:
-    """A value drawn from a belief."""
-    noise = jax.random.normal(key, jnp.shape(belief.mean), belief.mean.dtype)
-    return belief.mean + jnp.sqrt(belief.variance) * noise
+def own_keys(program: Program, index: int, key: Array) -> Array:
+    """A key for a group of one; one for every node of a larger group."""
+    size = program.schedule.groups[index].size
+    return key if size == 1 else jax.random.split(key, size)

@@ -20,8 +20,8 @@ Series: TypeAlias = AnyArray | Sequence[float]
 """One number per step: an array, a list, a pandas column."""
 
 
-def numbers(name: str, values: Any) -> AnyArray:
-    """A series as an array of real numbers, of shape (time,); NaN where one is masked or None."""
+def numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
+    """A series as an array of real numbers, of shape (time, *event); NaN where one is masked or None."""
     if isinstance(values, Sequence | Tracer) and traced(values):
         array: Any = jnp.asarray(values)
         if array.dtype.kind not in "fiub":
@@ -29,14 +29,16 @@ def numbers(name: str, values: Any) -> AnyArray:
         array = array.astype(jnp.result_type(float))
     else:
         array = plain_numbers(name, values)
-    if array.ndim == 0:
+    expected = f"({', '.join(map(str, ('time', *event)))}{'' if event else ','})"
+    if array.ndim == len(event):
         raise InputError(
-            f"{name!r} must have shape (time,), not (). For a single step give [value], or use network.step."
+            f"{name!r} must have shape {expected}, not {array.shape}. For a single step give [value], or use "
+            "network.step."
         )
-    if array.ndim != 1:
+    if array.ndim != 1 + len(event) or array.shape[1:] != event:
         raise InputError(
-            f"{name!r} must have shape (time,), not {array.shape}. To run several series, use jax.vmap over "
-            "network.filter."
+            f"{name!r} must have shape {expected}, not {array.shape}. To run several series, use jax.vmap "
+            "over network.filter."
         )
     if array.shape[0] == 0:
         raise InputError(f"{name!r} is empty: there is no step to filter. Give one value at least.")
@@ -130,7 +132,7 @@ def flags(name: str, values: Any, steps: int) -> AnyArray:
 
 
 def stacked(parts: list[Any]) -> Any:
-    """Several series as one array (time, series); in as many equations for many as for two."""
+    """Several series as one array (time, series, ...); in as many equations for many as for two."""
     if any(map(traced, parts)):
-        return lax.concatenate(parts, 0).reshape(len(parts), -1).T
+        return jnp.swapaxes(lax.concatenate(parts, 0).reshape(len(parts), *parts[0].shape), 0, 1)
     return np.stack(parts, axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import jax
 
@@ -11,6 +11,9 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._core.modules import Module
 from pynodes._typing import Array, Scalar
+
+if TYPE_CHECKING:
+    from pynodes.nodes import AbstractNode
 
 
 class AbstractCoupling(Module, abc.ABC):
@@ -26,6 +29,14 @@ class AbstractCoupling(Module, abc.ABC):
     """
 
     inlet: ClassVar[str]
+
+    def suited(self, child: AbstractNode, place: int) -> Self:
+        """The coupling once it knows its child, and how many already feed the inlet.
+
+        Called when the edge is made; a coupling that depends on its child's choices takes them here.
+        """
+        del child, place
+        return self
 
     @abc.abstractmethod
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:

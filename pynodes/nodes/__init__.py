@@ -2,6 +2,7 @@
 
 from pynodes.nodes._base import AbstractNode as AbstractNode
 from pynodes.nodes._base import Inlets as Inlets
+from pynodes.nodes._learner import AbstractLearner as AbstractLearner
 from pynodes.nodes.binary_input import BinaryInput as BinaryInput
 from pynodes.nodes.binary_state import BinaryState as BinaryState
 from pynodes.nodes.constant_state import ConstantState as ConstantState

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Collection, Mapping
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.beliefs import Gaussian
@@ -51,8 +53,13 @@ class AbstractNode(Module, abc.ABC):
 
     expects: ClassVar[str] = "finite numbers"
 
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one observation: () for a number."""
+        return ()
+
     def accepts(self, values: np.ndarray) -> np.ndarray:
-        """Which of some finite values the node can take; ``expects`` says it in words."""
+        """Which numbers in some finite observations the node can take; ``expects`` says it in words."""
         return np.ones(values.shape, dtype=bool)
 
     def flaw(self, fed: Collection[str]) -> str | None:
@@ -64,48 +71,58 @@ class AbstractNode(Module, abc.ABC):
         del fed
 
     @abc.abstractmethod
-    def init(self) -> Gaussian:
-        """The belief before the first step."""
+    def init(self) -> Any:
+        """The belief before the first step: an :class:`AbstractBelief`, most often a Gaussian."""
 
     @abc.abstractmethod
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
+    def predict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
         """The belief about this step, from the previous belief and what the parents predict."""
 
-    def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
+    def update(self, belief: Any, heard: Heard) -> Any:
         """The belief once the children have been heard."""
         del heard
         raise PynodesError(
             f"{type(self).__name__} has children but no update(belief, heard): it cannot learn from them."
         )
 
-    def observe(self, belief: Gaussian, value: Array, observed: Array | bool) -> Gaussian:
+    def observe(self, belief: Any, value: Array, observed: Array | bool) -> Any:
         """The belief once its value was seen; where ``observed`` is false nothing was."""
         return belief.clamped(value, observed)
 
-    def settle(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
+    def settle(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
         """The belief once its value parents, already updated, have been heard again."""
         del inlet, dt
         return belief
 
-    def surprise(self, belief: Gaussian) -> Array:
+    def surprise(self, belief: Any) -> Array:
         """Minus the log predictive density of the value that was observed, in nats."""
         del belief
         raise PynodesError(
             f"{type(self).__name__} cannot be observed: it defines no surprise(belief)."
         )
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def draw(self, key: Array, belief: Any) -> Array:
         """A value from the prediction, all parents being known."""
         del key, belief
         raise PynodesError(
             f"{type(self).__name__} cannot be simulated: it defines no draw(key, belief)."
         )
 
+    def imagine(self, key: Array, belief: Any) -> Any:
+        """What a simulation starts from: a value that is known, drawn from the belief."""
+        noise = jax.random.normal(key, jnp.shape(belief.mean), belief.mean.dtype)
+        return Gaussian.certain(belief.mean + jnp.sqrt(belief.variance) * noise)
+
+    def become(self, belief: Any, value: Array) -> Any:
+        """What a simulated node is, once its value was drawn from the prediction: that value, known."""
+        del belief
+        return Gaussian.certain(value)
+
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
         """Prediction errors from the reported fields of a node with parents."""
         return {"value_error": fields["mean"] - fields["predicted_mean"]}
 
-    def report(self, belief: Gaussian) -> dict[str, Array]:
+    def report(self, belief: Any) -> dict[str, Array]:
         """The fields that trajectories keep; the precision of an input is that of its prediction."""
         return {
             "mean": belief.mean,
