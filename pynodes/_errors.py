@@ -24,6 +24,12 @@ class UnknownNodeError(GraphError, KeyError):
     __str__ = Exception.__str__  # KeyError would show the message inside quotes
 
 
+class UnknownEdgeError(GraphError, KeyError):
+    """Two nodes that no edge joins, or none of the kind that was named."""
+
+    __str__ = Exception.__str__
+
+
 class CycleError(GraphError):
     """An edge would make a node its own ancestor."""
 

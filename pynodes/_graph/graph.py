@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Never
 
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._graph.check import checked_names
+from pynodes._graph.edits import Editable
 from pynodes._graph.settings import Settings
-from pynodes._graph.structure import Structure
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pynodes._runtime.network import Network
 
 
-class Graph(Structure):
+class Graph(Editable):
     """States, constants and inputs joined by couplings.
 
     A graph is a value: :meth:`add` and :meth:`couple` return a new one and leave this one as it is.

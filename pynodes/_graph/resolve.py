@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 from pynodes._errors import CouplingError, listed
 from pynodes.couplings import (
     AbstractCoupling,
+    AbstractVolatilityCoupling,
     Drift,
     Noise,
     Observation,
@@ -50,6 +52,27 @@ def resolved(coupling: object, child: AbstractNode, child_name: str) -> Abstract
             f"{advice(child)}"
         )
     return suited[0]()
+
+
+def family(coupling: object) -> Callable[[AbstractCoupling], bool]:
+    """Which couplings a word or a class stands for when edges are looked up; None for all of them.
+
+    Raises
+    ------
+    CouplingError
+        Neither of them.
+    """
+    if coupling is None:
+        return lambda there: True
+    if isinstance(coupling, str) and coupling in WORDS:
+        volatile = coupling == "volatility"
+        return lambda there: isinstance(there, AbstractVolatilityCoupling) == volatile
+    if inspect.isclass(coupling) and issubclass(coupling, AbstractCoupling):
+        return lambda there: isinstance(there, coupling)
+    raise CouplingError(
+        f"{coupling!r} names no kind of coupling. Give a class, such as pynodes.Volatility, or the word "
+        "'value' or 'volatility'."
+    )
 
 
 def suitable(
