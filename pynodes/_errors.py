@@ -62,6 +62,10 @@ class FilterError(PynodesError, ArithmeticError):
     """A belief broke down while filtering: a precision fell to zero or below."""
 
 
+class SmoothingError(PynodesError, TypeError):
+    """A graph with nodes of a kind that cannot be smoothed."""
+
+
 class MissingExtraError(PynodesError, ImportError):
     """An optional package that the call needs is not installed."""
 

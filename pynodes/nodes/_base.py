@@ -94,6 +94,19 @@ class AbstractNode(Module, abc.ABC):
         del inlet, dt
         return belief
 
+    def keeps(self, dt: Scalar) -> tuple[Scalar, Scalar]:
+        """What smoothing must know of a memory that holds a Gaussian belief.
+
+        Returns
+        -------
+        By how much the predicted mean changes with the previous one; and the share of the previous
+        variance that is in the predicted one although, by that slope, it should not be.
+        """
+        del dt
+        raise PynodesError(
+            f"{type(self).__name__} cannot be smoothed: it defines no keeps(dt)."
+        )
+
     def surprise(self, belief: Any) -> Array:
         """Minus the log predictive density of the value that was observed, in nats."""
         del belief

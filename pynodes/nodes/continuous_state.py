@@ -112,6 +112,11 @@ class ContinuousState(AbstractNode):
         kept = jnp.exp(-decay * dt)
         return kept * belief.mean, kept**2 * belief.variance, faded(decay, dt), faded(2 * decay, dt)
 
+    def keeps(self, dt: Scalar) -> tuple[Scalar, Scalar]:
+        if self.memory == "discrete":
+            return self.autoconnection, 1 - jnp.asarray(self.autoconnection) ** 2
+        return jnp.exp(jnp.log(self.autoconnection) * dt), 0.0
+
     def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
         return belief.updated(*self.expansion(belief, heard))
 
