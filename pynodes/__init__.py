@@ -10,6 +10,7 @@ from typing import Any as _Any
 
 from pynodes import data as data
 from pynodes import models as models
+from pynodes import responses as responses
 from pynodes._core.beliefs import AbstractBelief as AbstractBelief
 from pynodes._core.beliefs import Gaussian as Gaussian
 from pynodes._core.beliefs import Spread as Spread
@@ -48,7 +49,9 @@ from pynodes._typing import Array as Array
 from pynodes._typing import Scalar as Scalar
 from pynodes.couplings import AbstractCoupling as AbstractCoupling
 from pynodes.couplings import AbstractVolatilityCoupling as AbstractVolatilityCoupling
+from pynodes.couplings import Category as Category
 from pynodes.couplings import Drift as Drift
+from pynodes.couplings import Emission as Emission
 from pynodes.couplings import Noise as Noise
 from pynodes.couplings import Observation as Observation
 from pynodes.couplings import Probability as Probability
@@ -57,6 +60,8 @@ from pynodes.nodes import AbstractLearner as AbstractLearner
 from pynodes.nodes import AbstractNode as AbstractNode
 from pynodes.nodes import BinaryInput as BinaryInput
 from pynodes.nodes import BinaryState as BinaryState
+from pynodes.nodes import CategoricalInput as CategoricalInput
+from pynodes.nodes import CategoricalState as CategoricalState
 from pynodes.nodes import ConstantState as ConstantState
 from pynodes.nodes import ContinuousInput as ContinuousInput
 from pynodes.nodes import ContinuousState as ContinuousState

@@ -1,0 +1,136 @@
+"""Softmax: a choice among several options by what they are worth."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jax import lax
+
+from pynodes._core.modules import parameter
+from pynodes._typing import Array, Scalar
+from pynodes.responses._base import Given
+from pynodes.responses._fields import Reader, field
+from pynodes.responses._series import Covariate
+from pynodes.responses._temperature import beside_options, sharpness
+from pynodes.responses.options import AbstractChoiceResponse
+
+
+class AbstractSoftmax(AbstractChoiceResponse):
+    """A choice whose options have their values read from beliefs.
+
+    Parameters
+    ----------
+    options
+        Where the value of every option is read: a tuple of fields, one per option, or one field
+        whose last axis is the options.
+    """
+
+    options: str | tuple[str, ...] = field("u.predicted_mean")
+
+    def values(self, beliefs: Reader) -> Array:
+        return beliefs.stacked(self.options)
+
+    @abc.abstractmethod
+    def scores(self, beliefs: Reader, given: Given) -> Array:
+        """Log probability of each option up to a constant, of shape (..., K)."""
+
+    def flaw(self) -> str | None:
+        """There is something to choose among."""
+        if isinstance(self.options, tuple) and len(self.options) < 2:
+            return f"options must name two fields at least, not {self.options!r}."
+        return None
+
+
+class Softmax(AbstractSoftmax):
+    """Choosing option k with probability proportional to exp(β v_k).
+
+    Parameters
+    ----------
+    options
+        Where the values v are read: a tuple of fields, or one with the options as its last axis.
+    inverse_temperature
+        How deterministic choices are (β).
+    log_temperature
+        A belief whose exponential divides the inverse temperature in every trial; by default none.
+
+    Source: Daw et al. (2006), doi 10.1038/nature04766, supplement, eq. 1.
+    """
+
+    inverse_temperature: Scalar = parameter(1.0, symbol="β", positive=True)
+    log_temperature: str | None = field(None)
+
+    def scores(self, beliefs: Reader, given: Given) -> Array:
+        sharp = sharpness(beliefs, self.inverse_temperature, self.log_temperature)
+        return beside_options(sharp) * self.values(beliefs)
+
+
+class TwoTemperatureSoftmax(AbstractSoftmax):
+    """A softmax whose inverse temperature depends on the kind of trial (covariate ``condition``, 0 or 1).
+
+    Parameters
+    ----------
+    options
+        Where the values are read, as in :class:`Softmax`.
+    inverse_temperature_zero, inverse_temperature_one
+        How deterministic choices are where the condition is 0, and where it is 1.
+
+    Source: ``softmax_2beta`` of the TAPAS toolbox, where the condition is the trial's outcome.
+    """
+
+    covariates: ClassVar = {"condition": Covariate(bounds=(0.0, 1.0))}
+
+    inverse_temperature_zero: Scalar = parameter(1.0, symbol="β₀", positive=True)
+    inverse_temperature_one: Scalar = parameter(1.0, symbol="β₁", positive=True)
+
+    def scores(self, beliefs: Reader, given: Given) -> Array:
+        one = given["condition"] > 0.5
+        sharp = jnp.where(one, self.inverse_temperature_one, self.inverse_temperature_zero)
+        return beside_options(sharp) * self.values(beliefs)
+
+
+class StayShiftSoftmax(AbstractSoftmax):
+    """A softmax in which the last choice is worth more or less than it is believed to be.
+
+    The option chosen last gains ``win_bias`` if it was rewarded and ``loss_bias`` if it was not. Both
+    choice and reward, 0 or 1, are covariates ``previous_choice`` and ``previous_reward``; where either is
+    NaN nothing is added. :func:`~pynodes.responses.previous` makes them of the series themselves.
+
+    Parameters
+    ----------
+    options
+        Where the values are read, as in :class:`Softmax`.
+    inverse_temperature
+        How deterministic choices are (β).
+    log_temperature
+        A belief whose exponential divides the inverse temperature in every trial; by default none.
+    win_bias, loss_bias
+        What is added to the last choice after a win, to stay, and after a loss, negative to shift, in
+        units of value.
+
+    Source: Worthy, Hawthorne and Otto (2013), doi 10.3758/s13423-012-0324-9, for the two biases;
+    ``softmax_wld`` and ``softmax_mu3_wld`` of the TAPAS toolbox, whose first reads its biases from the
+    wrong places (docs/responses.md).
+    """
+
+    covariates: ClassVar = {
+        "previous_choice": Covariate(bounds=(0.0, float("inf")), optional=True),
+        "previous_reward": Covariate(bounds=(0.0, 1.0), optional=True),
+    }
+
+    inverse_temperature: Scalar = parameter(1.0, symbol="β", positive=True)
+    log_temperature: str | None = field(None)
+    win_bias: Scalar = parameter(0.0, symbol="λ_w")
+    loss_bias: Scalar = parameter(0.0, symbol="λ_l")
+
+    def scores(self, beliefs: Reader, given: Given) -> Array:
+        values = self.values(beliefs)
+        last, reward = given["previous_choice"], given["previous_reward"]
+        # A comparison with NaN is false, so that a missing past adds nothing.
+        bias = jnp.where(reward > 0.5, self.win_bias, jnp.where(reward <= 0.5, self.loss_bias, 0.0))
+        option = lax.broadcasted_iota(values.dtype, values.shape, values.ndim - 1)
+        again = option == jnp.broadcast_to(last[..., None], values.shape)
+        sharp = sharpness(beliefs, self.inverse_temperature, self.log_temperature)
+        biased = values + jnp.where(again, jnp.broadcast_to(bias[..., None], values.shape), 0.0)
+        return beside_options(sharp) * biased
