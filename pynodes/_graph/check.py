@@ -93,6 +93,9 @@ def check_coupling(
             f"{child!r} by known values use a Regressor; to observe a state that has children, give a "
             "ContinuousState its series."
         )
+    mismatch = coupling.mismatch(source, target)
+    if mismatch:
+        raise CouplingError(f"{parent!r} {mismatch}")
     for field, spec in parameters_of(coupling).items():
         owner = f"{type(coupling).__name__} {parent}->{child}"
         checked_value(owner, field, getattr(coupling, field), spec)

@@ -9,6 +9,7 @@ from pynodes._errors import CouplingError, listed
 from pynodes.couplings import (
     AbstractCoupling,
     AbstractVolatilityCoupling,
+    Category,
     Drift,
     Noise,
     Observation,
@@ -18,7 +19,7 @@ from pynodes.couplings import (
 from pynodes.nodes import AbstractNode
 
 WORDS: dict[str, tuple[type[AbstractCoupling], ...]] = {
-    "value": (Drift, Observation, Probability),
+    "value": (Drift, Observation, Probability, Category),
     "volatility": (Volatility, Noise),
 }
 """The two families that the literature speaks of, and the couplings they may stand for."""

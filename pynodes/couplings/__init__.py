@@ -2,7 +2,9 @@
 
 from pynodes.couplings._base import AbstractCoupling as AbstractCoupling
 from pynodes.couplings._base import AbstractVolatilityCoupling as AbstractVolatilityCoupling
+from pynodes.couplings.category import Category as Category
 from pynodes.couplings.drift import Drift as Drift
+from pynodes.couplings.emission import Emission as Emission
 from pynodes.couplings.functions import FUNCTIONS as FUNCTIONS
 from pynodes.couplings.noise import Noise as Noise
 from pynodes.couplings.observation import Observation as Observation

@@ -38,6 +38,16 @@ class AbstractCoupling(Module, abc.ABC):
         del child, place
         return self
 
+    def mismatch(self, parent: AbstractNode, child: AbstractNode) -> str | None:
+        """What keeps two nodes from being so coupled, as words that follow the parent's name; or None."""
+        del child
+        if parent.value_shape:
+            return (
+                f"is a {type(parent).__name__}, whose value is one of several, not a number as "
+                f"{type(self).__name__} needs. Couple it with Emission."
+            )
+        return None
+
     @abc.abstractmethod
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         """What the parent contributes to the child's prediction, by inlet."""

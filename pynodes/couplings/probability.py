@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import jax.numpy as jnp
-
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.messages import Evidence
-from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._base import AbstractCoupling
-from pynodes.couplings.functions import Function, bend, identity, resolved, slope
+from pynodes.couplings._logit import AbstractLogit
 
 
-class Probability(AbstractCoupling):
+class Probability(AbstractLogit):
     """Value coupling into a binary node: adds ``strength f(parent)`` to its logit.
 
     The prediction takes the parent's mean; it does not average the sigmoid over its uncertainty.
@@ -37,27 +32,8 @@ class Probability(AbstractCoupling):
 
     inlet: ClassVar = "logit"
 
-    strength: Scalar = parameter(1.0, symbol="κ₁")
-    function: Function = choice(identity)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "function", resolved(self.function))
-
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
-        return {"logit": self.strength * self.function(parent.predicted_mean)}
+        return {"logit": self.contribution(parent.predicted_mean)}
 
-    def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
-        step = self.function(x) - self.function(parent.predicted_mean)
-        shift = self.strength * step
-        # log(1 - p + p exp(shift)) is the change of the log partition from the predicted logit.
-        probability = child.predicted_mean
-        partition = jnp.logaddexp(jnp.log1p(-probability), jnp.log(probability) + shift)
-        return child.mean * shift - partition
-
-    def evidence(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
-        error = child.mean - child.predicted_mean
-        gain = self.strength * slope(self.function, parent.predicted_mean)
-        bent = self.strength * bend(self.function, parent.predicted_mean)
-        return Evidence(
-            gradient=gain * error, curvature=gain**2 * child.predicted_variance - bent * error
-        )
+    def outcome_of(self, child: Gaussian) -> tuple[Array, Array, Array]:
+        return child.mean, child.predicted_mean, child.predicted_variance

@@ -58,6 +58,11 @@ class AbstractNode(Module, abc.ABC):
         """Shape of one observation: () for a number."""
         return ()
 
+    @property
+    def value_shape(self) -> tuple[int, ...]:
+        """Shape of the node's value as its children's couplings see it: () for a number."""
+        return ()
+
     def accepts(self, values: np.ndarray) -> np.ndarray:
         """Which numbers in some finite observations the node can take; ``expects`` says it in words."""
         return np.ones(values.shape, dtype=bool)

@@ -12,6 +12,7 @@ import numpy as np
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import choice
+from pynodes._core.probabilities import clipped_sigmoid
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -57,11 +58,3 @@ class BinaryInput(AbstractNode):
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
         plain = super().errors(fields)["value_error"]
         return {"value_error": plain * fields["predicted_precision"]}
-
-
-def clipped_sigmoid(logit: Array, clip: float) -> Array:
-    """A probability from its logit, kept within [clip, 1 - clip]."""
-    probability = jax.nn.sigmoid(logit)
-    return jnp.where(
-        probability > clip, jnp.where(probability < 1 - clip, probability, 1 - clip), clip
-    )

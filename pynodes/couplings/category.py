@@ -1,0 +1,74 @@
+"""Category: the parent is the logit of one outcome of a categorical child."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.modules import choice, index
+from pynodes._errors import CouplingError
+from pynodes._typing import Array, Scalar
+from pynodes.couplings._logit import AbstractLogit
+
+if TYPE_CHECKING:
+    from pynodes.nodes import AbstractNode
+
+
+class Category(AbstractLogit):
+    """Value coupling into a categorical node: adds ``strength f(parent)`` to the logit of one outcome.
+
+    The prediction takes the parent's mean, whether outcomes are judged one by one or share a softmax.
+
+    Parameters
+    ----------
+    outcome
+        The code of the outcome, from 0; by default the parents of a child take one after another.
+    outcomes
+        How many outcomes the child has; taken from it when the edge is made.
+    strength
+        Logits per unit of f(parent).
+    function
+        Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
+
+    Raises
+    ------
+    CouplingError
+        An outcome that the child does not have, more parents than outcomes, or a function that is
+        unknown or cannot be traced.
+
+    Source: the categorical models of the TAPAS HGF toolbox; docs/theory/categories.md.
+    """
+
+    inlet: ClassVar = "logits"
+
+    outcome: Any = index()
+    outcomes: int | None = choice(None)
+
+    def suited(self, child: AbstractNode, place: int) -> Self:
+        outcomes: int = getattr(child, "outcomes", 0)
+        outcome = place if self.outcome is None else self.outcome
+        if isinstance(outcome, bool) or outcome != int(outcome) or not 0 <= outcome < outcomes:
+            raise CouplingError(
+                f"A {type(child).__name__} of {outcomes} outcomes has no outcome {outcome}; their codes are "
+                f"0 to {outcomes - 1}. Give outcome= to say which one the parent is the logit of."
+            )
+        return dataclasses.replace(self, outcome=int(outcome), outcomes=outcomes)
+
+    def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
+        logit = self.contribution(parent.predicted_mean)
+        return {self.inlet: jnp.where(self.here(), logit, 0.0)}
+
+    def outcome_of(self, child: Gaussian) -> tuple[Array, Array, Array]:
+        here = self.here()
+
+        def own(values: Array) -> Array:
+            return jnp.sum(jnp.where(here, values, 0.0))
+
+        return own(child.mean), own(child.predicted_mean), own(child.predicted_variance)
+
+    def here(self) -> Array:
+        """Which of the child's outcomes is meant."""
+        return jnp.arange(self.outcomes) == jnp.asarray(self.outcome, int)

@@ -1,0 +1,97 @@
+"""CategoricalInput: an observed outcome, one of several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.arithmetic import log
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.modules import choice
+from pynodes._core.logits import categorical_probabilities, log_odds
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._base import AbstractNode, Inlets
+from pynodes.nodes._outcomes import check_outcomes
+
+
+class CategoricalInput(AbstractNode):
+    """One of several outcomes, each with a logit that its parents sum to; observed as a code from 0.
+
+    Its belief is a vector: the probability of every outcome, and once one was observed, 1 for that
+    one and 0 for the others. Its variances are those of as many coins.
+
+    Parameters
+    ----------
+    outcomes
+        Number of outcomes K; the codes are 0 to K - 1.
+    normalised
+        Whether the probabilities are one softmax of the logits, and sum to one. If not, each outcome
+        is judged by itself, by the sigmoid of its logit, as in the literature.
+    probability_clip
+        Each of K single probabilities stays within [clip, 1 - clip]; normalised, none is less than
+        clip times the largest. The graph's setting unless given here. The clip limits the values, not
+        their derivatives: a parent of a clipped input still learns.
+
+    Raises
+    ------
+    ParameterError
+        A number of outcomes below two.
+
+    The surprise is minus the log predictive density of what is observed: normalised, of the outcome;
+    otherwise of K indicators, of which one is 1. Simulated, exactly one of them is, which makes the
+    probabilities of the draws those of the softmax in both forms.
+
+    Source: hgf_categorical and hgf_categorical_norm of the TAPAS HGF toolbox, whose surprise counts the
+    outcome's own indicator alone; docs/theory/categories.md.
+    """
+
+    inlets: ClassVar = ("logits",)
+    observable: ClassVar = True
+    remembers: ClassVar = False
+
+    outcomes: int = choice(2)
+    normalised: bool = choice(False)
+    probability_clip: Any = choice(None)
+
+    def __post_init__(self) -> None:
+        check_outcomes(self)
+
+    @property
+    def expects(self) -> str:
+        return f"a whole number from 0 to {self.outcomes - 1}"
+
+    def init(self) -> Gaussian:
+        even = jnp.full(self.outcomes, 1 / self.outcomes)
+        return Gaussian(mean=even, variance=even * (1 - even))
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
+        logits = jnp.zeros(self.outcomes) + inlet["logits"]
+        clip = self.probability_clip
+        probability = categorical_probabilities(logits, clip, normalised=self.normalised)
+        return belief.predicted(probability, variance=probability * (1 - probability))
+
+    def observe(self, belief: Gaussian, value: Array, observed: Array | bool) -> Gaussian:
+        happened = jnp.arange(self.outcomes) == jnp.asarray(value, int)
+        return belief.clamped(happened.astype(belief.mean.dtype), observed)
+
+    def surprise(self, belief: Gaussian) -> Array:
+        probability, happened = belief.predicted_mean, belief.mean > 0.5
+        otherwise = jnp.ones(()) if self.normalised else 1 - probability
+        return -jnp.sum(log(jnp.where(happened, probability, otherwise)))
+
+    def draw(self, key: Array, belief: Gaussian) -> Array:
+        tiny = jnp.finfo(belief.predicted_mean.dtype).eps
+        probability = jnp.clip(belief.predicted_mean, tiny, 1 - tiny)
+        odds = log(probability) if self.normalised else log_odds(probability)
+        return jax.random.categorical(key, odds).astype(float)
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        return (values >= 0) & (values < self.outcomes) & (values == np.floor(values))
+
+    def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
+        plain = super().errors(fields)["value_error"]
+        return {"value_error": plain * fields["predicted_precision"]}
