@@ -1,0 +1,141 @@
+"""Smoothing: the loop over time forward, then back, and every belief given the whole series."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from pynodes._compiler.program import Program
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.modules import Module
+from pynodes._runtime import filter as loops
+from pynodes._runtime import sweeps
+from pynodes._runtime.edges import Beliefs, inlets
+from pynodes._runtime.feed import Feed, Moment
+from pynodes._runtime.filter import Kept, Run
+from pynodes._runtime.groupwise import each
+from pynodes._runtime.retrace import Futures, no_future, retraced, sent_back
+from pynodes._runtime.sweeps import State
+from pynodes._typing import Array
+
+
+class Smoothed(Module):
+    """What smoothing leaves behind.
+
+    Attributes
+    ----------
+    run
+        The filter's run, its records given the whole series.
+    sound
+        Whether every group's revised beliefs were beliefs, by step. Where some were not, the step
+        keeps the filter's and hears nothing of what came after.
+    """
+
+    run: Run
+    sound: dict[int, Array]
+
+
+@partial(jax.jit, static_argnames="kept")
+def smoothed(program: Program, feed: Feed, state: State | None, kept: Kept) -> Smoothed:
+    """Beliefs at every step given the whole series, from the initial beliefs unless a state is given."""
+    begin = sweeps.start(program) if state is None else state
+    befores, run = filtered(program, feed, begin)
+    moves = run.alive if feed.series.frozen is None else run.alive & ~feed.series.frozen
+
+    def retrace(futures: Futures, step: tuple[State, Moment, Array]) -> tuple[Futures, Any]:
+        before, moment, moving = step
+        now, dt = moment.program(program), feed.dt(moment)
+        plain = retraced(now, before, no_future(now, before), moment.seen, dt)
+        known = retraced(now, before, futures, moment.seen, dt)
+        sound = {index: belief.healthy() for index, belief in known.beliefs.items()}
+        known = chosen(
+            jnp.all(jnp.stack([jnp.all(flags) for flags in sound.values()])), known, plain
+        )
+        records = {
+            index: loops.reported(
+                now, index, shown(now, plain.beliefs, known.beliefs, index, moment, dt), positions
+            )
+            for index, positions in kept
+        }
+        earlier = chosen(moving, sent_back(now, before, known, dt), futures)
+        return earlier, (records, {index: flags | ~moving for index, flags in sound.items()})
+
+    futures, (records, sound) = lax.scan(
+        retrace, no_future(program, begin), (befores, feed.series, moves), feed.steps, reverse=True
+    )
+    run = loops.held(program, feed, begin, kept, dataclasses.replace(run, records=records))
+    first = {index: rest(program, begin, futures, index, positions) for index, positions in kept}
+    return Smoothed(
+        run=dataclasses.replace(run, records=led(run.records, first, moves)), sound=sound
+    )
+
+
+def filtered(program: Program, feed: Feed, begin: State) -> tuple[State, Run]:
+    """The filter's run without records, and what was remembered before every step."""
+
+    def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
+        before, alive = carry
+        now = moment.program(program)
+        beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
+        fine = loops.healthy(beliefs)
+        alive = alive & (fine if moment.frozen is None else fine | moment.frozen)
+        moves = alive if moment.frozen is None else alive & ~moment.frozen
+        after = chosen(moves, loops.remembered(now, beliefs), before)
+        surprise = loops.surprises(now, beliefs, moment.seen)
+        return (after, alive), (before, surprise, alive, loops.overgrown(beliefs))
+
+    (final, _), (befores, surprise, alive, bounded) = lax.scan(
+        advance, (begin, jnp.array(True)), feed.series, feed.steps
+    )
+    run = Run(records={}, surprise=surprise, final=final, alive=alive, bounded=bounded)
+    return befores, run
+
+
+def shown(
+    program: Program, plain: Beliefs, known: Beliefs, index: int, moment: Moment, dt: Any
+) -> Beliefs:
+    """A group's beliefs given the whole series, beside the predictions that the filter made."""
+    belief = known[index]
+    value, observed = moment.seen.get(index, (None, True))
+    node = program.nodes[index]
+    if observed is not True and not node.remembers:
+        now = {number: one.as_prediction() for number, one in known.items()}
+        last = each(program, index, type(node).init)(node)
+        expected = each(program, index, type(node).predict)(
+            node, last, inlets(program, index, now, dt), dt
+        )
+        belief = each(program, index, type(node).observe)(node, expected, value, observed)
+    if isinstance(belief, Gaussian):
+        belief = plain[index].updated(belief.mean, belief.variance)
+    return {index: belief}
+
+
+def rest(
+    program: Program, begin: State, futures: Futures, index: int, positions: Any
+) -> dict[str, Array]:
+    """What a group reports before anything moved: its initial beliefs, given the whole series."""
+    belief, future = loops.resting(program, begin)[index], futures[index]
+    if future is not None:
+        known = future.joined_to(belief)
+        belief = belief.updated(known.mean, known.variance)
+    return loops.reported(program, index, {index: belief}, positions)
+
+
+def led(records: loops.Records, first: loops.Records, moves: Array) -> loops.Records:
+    """Records in which the steps before the first that moved report the beginning."""
+    still = lax.cummax(moves.astype(jnp.int32)) == 0
+
+    def begun(series: Array, start: Array) -> Array:
+        return jnp.where(loops.along(still, series), start, series)
+
+    return jax.tree.map(begun, records, first)
+
+
+def chosen(where: Array, one: Any, other: Any) -> Any:
+    """One of two trees that are alike."""
+    return jax.tree.map(partial(jnp.where, where), one, other)
