@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from pynodes import data as data
+from pynodes import environments as environments
 from pynodes import models as models
 from pynodes import responses as responses
 from pynodes._core.beliefs import AbstractBelief as AbstractBelief
@@ -40,6 +41,8 @@ from pynodes._errors import StateError as StateError
 from pynodes._errors import UnknownEdgeError as UnknownEdgeError
 from pynodes._errors import UnknownNodeError as UnknownNodeError
 from pynodes._graph.graph import Graph as Graph
+from pynodes._results.forecast import Forecast as Forecast
+from pynodes._results.interaction import Interaction as Interaction
 from pynodes._results.state import State as State
 from pynodes._results.status import Status as Status
 from pynodes._results.trajectories import NodeBeliefs as NodeBeliefs
@@ -65,8 +68,15 @@ from pynodes.nodes import CategoricalState as CategoricalState
 from pynodes.nodes import ConstantState as ConstantState
 from pynodes.nodes import ContinuousInput as ContinuousInput
 from pynodes.nodes import ContinuousState as ContinuousState
+from pynodes.nodes import DualRescorlaWagner as DualRescorlaWagner
+from pynodes.nodes import HiddenMarkov as HiddenMarkov
 from pynodes.nodes import Inlets as Inlets
+from pynodes.nodes import KalmanFilter as KalmanFilter
+from pynodes.nodes import NoisyBinaryInput as NoisyBinaryInput
+from pynodes.nodes import PearceHall as PearceHall
 from pynodes.nodes import Regressor as Regressor
+from pynodes.nodes import RescorlaWagner as RescorlaWagner
+from pynodes.nodes import SuttonK1 as SuttonK1
 
 if _TYPE_CHECKING:
     from pynodes import plotting as plotting

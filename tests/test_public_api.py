@@ -39,7 +39,7 @@ CONTRACT = {
 
 NAMES = [
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
-    *("AbstractVolatilityCoupling", "Learning", "index"),
+    *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
     *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
     *("CategoricalInput", "CategoricalState", "Category", "Emission"),
     *("ContinuousState", "CouplingError", "CycleError", "Drift", "DuplicateNodeError"),
@@ -49,11 +49,13 @@ NAMES = [
     *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
     *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError"),
     *("Volatility", "VolatilityMessage"),
+    *("DualRescorlaWagner", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput", "PearceHall"),
+    *("RescorlaWagner", "SuttonK1"),
     *("choice", "parameter"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""
 
-PACKAGES = ["couplings", "data", "models", "nodes", "plotting", "responses", "testing"]
+PACKAGES = ["couplings", "data", "environments", "models", "nodes", "plotting", "responses", "testing"]
 """Public subpackages."""
 
 
@@ -103,6 +105,7 @@ def test_the_arguments_of_the_contract_are_there():
         "dt",
         "observed",
         "frozen",
+        "gate",
         "start",
         "record",
         "throw",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from pynodes._compiler.groups import completed, grouped, structure
-from pynodes._compiler.labels import Labels, Place
+from pynodes._compiler.labels import Labels, Place, Wire
 from pynodes._compiler.levels import levels_of
 from pynodes._compiler.program import Program
 from pynodes._compiler.schedule import Bundle, Group, Schedule, Selection
@@ -23,12 +23,14 @@ from pynodes.nodes import AbstractNode
 
 @dataclasses.dataclass
 class Edge:
-    """One edge by place: its two ends, its coupling, and where that was stacked."""
+    """One edge by place: its two ends, its coupling, where that was stacked, and where it is wired."""
 
     parent: Place
     child: Place
     coupling: AbstractCoupling
     stack: Place = (-1, -1)
+    down: tuple[int, int, int] = (-1, -1, -1)
+    up: tuple[int, int, int] | None = None
 
 
 def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
@@ -77,6 +79,8 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
         nodes={name: place[name] for name in graph.nodes},
         edges={key: edge.stack for key, edge in zip(keys, edges, strict=True)},
         groups=tuple(group.names for group in members),
+        wires={key: Wire(edge.down, edge.up) for key, edge in zip(keys, edges, strict=True)},
+        settings=settings,
     )
     return program, labels
 
@@ -124,6 +128,7 @@ def fed(
         for position, edge in enumerate(flat):
             if taken is None or taken.flat[position]:
                 edge.stack = (len(couplings), position)
+                edge.down = (group, len(bundles), position)
         bundle = Bundle(ends=ends, couplings=Selection((len(couplings),), listed=False), fan=fan)
         bundles.append((bundle, Wiring(ends=index, present=shaped(taken, shape))))
         couplings.append(stacked([edge.coupling for edge in flat], shape))
@@ -157,8 +162,12 @@ def listening(
         volatile = isinstance(some.coupling, AbstractVolatilityCoupling)
         settles = ends.sources if settles_first(some.coupling) else ()
         bundle = Bundle(ends=ends, couplings=which, fan=fan, volatile=volatile, settles=settles)
-        taken = shaped(present(parts, fan), shape)
-        bundles.append((bundle, Wiring(ends=ends_index, couplings=which_index, present=taken)))
+        taken = present(parts, fan)
+        for position, edge in enumerate(flat):
+            if taken is None or taken.flat[position]:
+                edge.up = (group, len(bundles), position)
+        wiring = Wiring(ends=ends_index, couplings=which_index, present=shaped(taken, shape))
+        bundles.append((bundle, wiring))
     return bundles
 
 

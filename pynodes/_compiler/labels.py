@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -11,11 +10,27 @@ import jax
 
 from pynodes._core.modules import parameters_of
 from pynodes._errors import ParameterError, UnknownNodeError, nearest
+from pynodes._graph.edge_names import edge_names
 from pynodes._graph.graph import Graph
+from pynodes._graph.settings import Settings
 from pynodes.nodes import AbstractNode
 
 Place: TypeAlias = tuple[int, int]
 """The number of a group or of a stack of couplings, and a position in it."""
+
+Kept: TypeAlias = tuple[tuple[int, tuple[int, ...] | None], ...]
+"""The groups whose nodes are kept, and at which positions; None for all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wire:
+    """Where an edge lies in the wiring: group, bundle and position, at its child and at its parent.
+
+    A parent that does not learn has none.
+    """
+
+    down: tuple[int, int, int]
+    up: tuple[int, int, int] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +61,18 @@ class Labels:
         Place of every coupling, by parent, child and inlet.
     groups
         Names of the nodes of every group.
+    wires
+        Where every edge lies in the wiring, by parent, child and inlet.
+    settings
+        The settings under which the graph was compiled.
     """
 
     graph: Graph
     nodes: dict[str, Place]
     edges: dict[tuple[str, str, str], Place]
     groups: tuple[tuple[str, ...], ...]
+    wires: dict[tuple[str, str, str], Wire]
+    settings: Settings
 
     def place(self, name: object) -> Place:
         """Group and position of a node.
@@ -78,17 +99,25 @@ class Labels:
                 found[f"{name}.{field}"] = Address(
                     "nodes", self.nodes[name][0], field, self.nodes[name][1], spec["rank"]
                 )
-        pairs = Counter((parent, child) for parent, child, _ in self.edges)
-        for (parent, child, coupling), place in zip(
-            self.graph.edges, self.edges.values(), strict=True
+        edges = self.graph.edges
+        for name, (_, _, coupling), place in zip(
+            edge_names(edges), edges, self.edges.values(), strict=True
         ):
-            short, long = f"{parent}->{child}", f"{parent}->{child}.{type(coupling).__name__}"
             for field, spec in parameters_of(coupling).items():
-                name = short if pairs[parent, child] == 1 else long
                 found[f"{name}.{field}"] = Address(
                     "couplings", place[0], field, place[1], spec["rank"]
                 )
         return found
+
+    def column(self, name: str, kept: Kept) -> tuple[int, int | None] | None:
+        """Group of a node, and its column in what was kept of the group; None if it was not kept."""
+        group, position = self.nodes[name]
+        for index, positions in kept:
+            if index == group and positions is None:
+                return group, position if len(self.groups[group]) > 1 else None
+            if index == group and positions is not None and position in positions:
+                return group, positions.index(position)
+        return None
 
     @cached_property
     def ranks(self) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.schedule import Selection
-from pynodes._core.modules import Module
+from pynodes._core.modules import Module, choice
 from pynodes._typing import AnyArray
 
 
@@ -24,12 +24,20 @@ class Wiring(Module):
     couplings
         For every place, which coupling of the stacks.
     present
-        Whether a place is taken.
+        Whether a place is taken, by an edge that is on.
+    switched
+        Whether edges may be off: what such an edge would say then stays out of derivatives too.
     """
 
     ends: AnyArray | None = None
     couplings: AnyArray | None = None
     present: AnyArray | None = None
+    switched: bool = choice(False)
+
+    @property
+    def switches(self) -> AnyArray | None:
+        """Which places are on; None where no edge may be off."""
+        return self.present if self.switched else None
 
 
 def places(size: int, fan: int) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._compiler.labels import Labels
+from pynodes._compiler.labels import Kept, Labels
 from pynodes._core.modules import Module, choice
 from pynodes._errors import FieldError, listed, nearest
 from pynodes._results.state import State
@@ -37,7 +37,7 @@ class Trajectories(Module):
     """
 
     labels: Labels = choice()
-    kept: tuple[tuple[int, tuple[int, ...] | None], ...] = choice()
+    kept: Kept = choice()
     records: dict[int, dict[str, Array]]
     surprises: dict[int, Array]
     observed: dict[int, Any]
@@ -82,13 +82,7 @@ class Trajectories(Module):
 
     def _column(self, name: str) -> tuple[int, int | None] | None:
         """Group of a node, and its column in the group's records; None if it was not kept."""
-        group, position = self.labels.nodes[name]
-        for kept, positions in self.kept:
-            if kept == group and positions is None:
-                return group, position if len(self.labels.groups[group]) > 1 else None
-            if kept == group and positions is not None and position in positions:
-                return group, positions.index(position)
-        return None
+        return self.labels.column(name, self.kept)
 
     def squeezed(self) -> Trajectories:
         """A run of a single step with fields of shape ()."""

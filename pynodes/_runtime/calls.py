@@ -14,13 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._compiler.labels import Kept
 from pynodes._compiler.program import Program
 from pynodes._core.tracing import traced
 from pynodes._runtime import filter as loops
 from pynodes._runtime import sweeps
 from pynodes._runtime.derivatives import total_surprise
 from pynodes._runtime.feed import Feed
-from pynodes._runtime.filter import Kept, Run
+from pynodes._runtime.filter import Run
 from pynodes._runtime.one_piece import in_one_piece
 from pynodes._runtime.parcel import Parcel
 from pynodes._runtime.sweeps import State

@@ -16,6 +16,7 @@ from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.expansions import Heard
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._runtime.groupwise import each
+from pynodes._runtime.switches import unless_off
 from pynodes._typing import Array, Scalar
 
 Beliefs = dict[int, Gaussian]
@@ -41,8 +42,8 @@ def inlets(
             shape,
         )
         coupling = program.couplings[bundle.couplings.sources[0]]
-        send = over(type(coupling).predict, shape, (0, 0, None))
-        for inlet, sent in send(coupling, parents, dt).items():
+        send = over(unless_off(type(coupling).predict), shape, (0, 0, 0, None))
+        for inlet, sent in send(wiring.switches, coupling, parents, dt).items():
             taken = wiring.present
             kept = sent if taken is None else jnp.where(alongside(taken, sent), sent, 0.0)
             totals[inlet] = totals[inlet] + (
@@ -108,6 +109,7 @@ class Voice:
     ) -> None:
         group, groups = program.schedule.groups[index], program.schedule.groups
         self.fan, self.loud, self.size = bundle.fan, loud, group.size
+        self.switches = wiring.switches
         shape = places(group.size, bundle.fan)
         self.parent, self.support_values = beliefs[index], program.nodes[index].support
         self.children = beside(
@@ -133,7 +135,7 @@ class Voice:
     def message(self) -> VolatilityMessage:
         """The bundle's volatility messages; those of unheard children have strength zero."""
         message = self.over(
-            lambda coupling, parent, child, _: coupling.message(parent, child), None
+            lambda coupling, parent, child, _: coupling.message(parent, child), None, instead=1.0
         )
         return dataclasses.replace(message, strength=self.gated(message.strength))
 
@@ -148,13 +150,14 @@ class Voice:
 
         return jnp.stack([at(x) for x in self.support_values], axis=-1)
 
-    def over(self, rule: Callable[..., Any], dt: Scalar | None) -> Any:
-        """A rule for one edge, applied to all of them."""
+    def over(self, rule: Callable[..., Any], dt: Scalar | None, instead: float = 0.0) -> Any:
+        """A rule for one edge, applied to all of them; edges that are off send something else."""
+        rule = unless_off(rule, instead)
         if self.fan > 1:
-            rule = jax.vmap(rule, in_axes=(0, None, 0, None))
+            rule = jax.vmap(rule, in_axes=(0, 0, None, 0, None))
         if self.size > 1:
-            rule = jax.vmap(rule, in_axes=(0, 0, 0, None))
-        return rule(self.coupling, self.parent, self.children, dt)
+            rule = jax.vmap(rule, in_axes=(0, 0, 0, 0, None))
+        return rule(self.switches, self.coupling, self.parent, self.children, dt)
 
     def gated(self, sent: Array) -> Array:
         """What was sent by children that have something to say; zero from the others."""
@@ -241,6 +244,15 @@ def over(rule: Callable[..., Any], shape: tuple[int, ...], axes: tuple[int | Non
 def summed(sent: Array, fan: int) -> Array:
     """Sum over a node's places."""
     return jnp.sum(sent, axis=-1) if fan > 1 else sent
+
+
+def both(one: Any, other: Any) -> Any:
+    """Logical and, static where it can be."""
+    if one is False or other is False:
+        return False
+    if one is True:
+        return other
+    return one if other is True else one & other
 
 
 def either(one: Array | bool, other: Array | bool) -> Array | bool:

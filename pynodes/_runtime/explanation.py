@@ -10,9 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
+from pynodes._compiler.program import Program
 from pynodes._runtime import sweeps
 from pynodes._runtime.calls import Calls, initial_state
 from pynodes._runtime.feed import Feed
+from pynodes._runtime.filter import one_step
+from pynodes._runtime.groupwise import each
+from pynodes._typing import Array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,21 +39,25 @@ class Explanation:
             before = self.calls.filter(until(self.feed, step), self.state, ()).final
         moment = jax.tree.map(lambda leaf: jnp.asarray(leaf)[step], self.feed.series)
         now = moment.program(self.calls.program)
-        beliefs, _ = sweeps.step(now, before, moment.seen, jnp.asarray(self.feed.dt(moment)))
+        beliefs, _ = one_step(now, self.feed, before, moment)
+        marks = {group: marked(now, group, belief, what) for group, belief in beliefs.items()}
         return [
             name
             for name, (group, position) in self.labels.nodes.items()
-            if marked(beliefs[group], what)[position]
+            if np.broadcast_to(marks[group], len(self.labels.groups[group]))[position]
         ]
 
 
 def until(feed: Feed, steps: int) -> Feed:
     """The first steps of a feed."""
     series = jax.tree.map(lambda leaf: leaf[:steps], feed.series)
-    return Feed(steps=steps, series=series, interval=feed.interval)
+    return dataclasses.replace(feed, steps=steps, series=series)
 
 
-def marked(belief: Any, what: str) -> np.ndarray:
+def marked(program: Program, group: int, belief: Any, what: str) -> np.ndarray:
     """Which nodes of a group failed, or grew at the bound."""
-    flags = ~belief.healthy() if what == "failed" else belief.overgrown()
-    return np.broadcast_to(np.asarray(flags), np.shape(belief.mean)).ravel()
+
+    def mark(one: Any) -> Array:
+        return jnp.any(~one.healthy() if what == "failed" else one.overgrown())
+
+    return np.atleast_1d(each(program, group, mark)(belief))

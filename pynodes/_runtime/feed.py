@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice
-from pynodes._runtime.sweeps import Seen
+from pynodes._runtime.gates import Seen
 from pynodes._typing import AnyArray
 
 
@@ -47,6 +47,8 @@ class Moment(Module):
         Time since the previous step; None if it is the same for all.
     frozen
         Whether nothing moves; None if everything always does.
+    gates
+        Whether a node may learn, by name; for those whose gate is given as a series.
     """
 
     values: dict[int, AnyArray]
@@ -54,6 +56,7 @@ class Moment(Module):
     given: tuple[Given, ...] = ()
     interval: AnyArray | None = None
     frozen: AnyArray | None = None
+    gates: dict[str, AnyArray] = dataclasses.field(default_factory=dict)
 
     @property
     def seen(self) -> Seen:
@@ -87,11 +90,14 @@ class Feed(Module):
         What changes from step to step, time along the first axis.
     interval
         Time since the previous step where it is the same for all; None for one.
+    gate
+        Says at every step which nodes may learn; None if all always may.
     """
 
     steps: int = choice()
     series: Moment
     interval: AnyArray | None = None
+    gate: Any = None
 
     def dt(self, moment: Moment) -> Any:
         """Time since the previous step; the plain number one if no times were given."""

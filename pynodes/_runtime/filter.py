@@ -8,20 +8,19 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pynodes._compiler.labels import Kept
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import Beliefs
 from pynodes._runtime.feed import Feed, Moment
+from pynodes._runtime.gates import Seen, let_in
 from pynodes._runtime.groupwise import each
 from pynodes._runtime.sweeps import State
 from pynodes._typing import Array
 
 Records = dict[int, dict[str, Array]]
 """Reported fields by group: time first, then the nodes of a group that has several."""
-
-Kept = tuple[tuple[int, tuple[int, ...] | None], ...]
-"""The groups whose reports are kept, and at which positions; None for all."""
 
 
 class Run(Module):
@@ -58,14 +57,14 @@ def filtered(program: Program, feed: Feed, state: State | None, kept: Kept, *, h
     def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
         before, alive = carry
         now = moment.program(program)
-        beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
+        beliefs, seen = one_step(now, feed, before, moment)
         after, fine = remembered(now, beliefs), healthy(beliefs)
         alive = alive & (fine if moment.frozen is None else fine | moment.frozen)
         if hold:
             moves = alive if moment.frozen is None else alive & ~moment.frozen
             after = jax.tree.map(lambda a, b: jnp.where(moves, a, b), after, before)
         reports = {index: reported(now, index, beliefs, positions) for index, positions in kept}
-        return (after, alive), (reports, surprises(now, beliefs, moment), alive, overgrown(beliefs))
+        return (after, alive), (reports, surprises(now, beliefs, seen), alive, overgrown(beliefs))
 
     begin = (sweeps.start(program) if state is None else state, jnp.array(True))
     (final, _), (records, surprise, alive, bounded) = lax.scan(
@@ -85,9 +84,9 @@ def totalled(
     def advance(carry: tuple[State, Array, Array], moment: Moment) -> tuple[Any, None]:
         before, total, alive = carry
         now = moment.program(program)
-        beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
+        beliefs, seen = one_step(now, feed, before, moment)
         after, fine = remembered(now, beliefs), healthy(beliefs)
-        surprise = sum(jnp.sum(part) for part in surprises(now, beliefs, moment).values())
+        surprise = sum(jnp.sum(part) for part in surprises(now, beliefs, seen).values())
         frozen = moment.frozen
         if frozen is not None:
             after = jax.tree.map(lambda a, b: jnp.where(frozen, b, a), after, before)
@@ -105,16 +104,28 @@ def totalled(
     return total, alive & jnp.isfinite(total)
 
 
+def one_step(program: Program, feed: Feed, before: State, moment: Moment) -> tuple[Beliefs, Seen]:
+    """The beliefs after one step, and what was seen in it as far as gates let it in."""
+    dt = feed.dt(moment)
+    if feed.gate is None:
+        beliefs, _ = sweeps.step(program, before, moment.seen, dt)
+        return beliefs, moment.seen
+    predicted = sweeps.predict(program, before, dt)
+    gates = feed.gate(program, predicted, before, moment)
+    beliefs, _ = sweeps.update(program, predicted, moment.seen, dt, gates)
+    return beliefs, let_in(moment.seen, gates)
+
+
 def remembered(program: Program, beliefs: Beliefs) -> State:
     """What the next step starts from."""
     nodes = enumerate(program.nodes)
     return tuple(beliefs[index].remembered() if node.remembers else None for index, node in nodes)
 
 
-def surprises(program: Program, beliefs: Beliefs, moment: Moment) -> dict[int, Array]:
+def surprises(program: Program, beliefs: Beliefs, seen: Seen) -> dict[int, Array]:
     """Surprise of every observed group's nodes; zero where nothing was observed."""
     found = {}
-    for index, (_, observed) in moment.seen.items():
+    for index, (_, observed) in seen.items():
         node = program.nodes[index]
         surprise = each(program, index, type(node).surprise)(node, beliefs[index])
         found[index] = surprise if observed is True else jnp.where(observed, surprise, 0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any, TypeAlias
 
 import jax.numpy as jnp
@@ -15,9 +14,10 @@ from pynodes._core.tracing import traced
 from pynodes._errors import InputError, listed, nearest
 from pynodes._graph.library import INITIAL
 from pynodes._runtime.feed import Feed, Given, Moment
+from pynodes._runtime.gate import Gate, gated
 from pynodes._runtime.observations import observations
 from pynodes._runtime.replacement import check_replaced
-from pynodes._runtime.series import Series, elapsed, flags, length, numbers, stacked
+from pynodes._runtime.series import Series, elapsed, flags, length, numbers, positive, stacked
 from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
 
@@ -32,6 +32,7 @@ def read(
     dt: Series | float = 1.0,
     observed: Mapping[str, Series] | Series | None = None,
     frozen: Series | None = None,
+    gate: Gate | None = None,
 ) -> Feed:
     """The feed of some inputs.
 
@@ -48,14 +49,16 @@ def read(
     times, interval = elapsed(dt, steps)
     masks = mask_of(labels, series, observed, steps)
     values, seen = observations(labels, series, masks)
+    rule, gates = gated(labels, gate, steps)
     moment = Moment(
         values=values,
         observed=seen,
         given=given(labels, series),
         interval=times,
         frozen=None if frozen is None else flags("frozen", frozen, steps),
+        gates=gates,
     )
-    return Feed(steps=steps, series=moment, interval=interval)
+    return Feed(steps=steps, series=moment, interval=interval, gate=rule)
 
 
 def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | None) -> Feed:
@@ -76,9 +79,7 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
     series = {name: numbers(name, inputs[name], shape_of(labels, name)) for name in inputs}
     if steps is None:
         steps = length(series, dt)
-    elif isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
-        raise InputError(f"steps must be a positive whole number, not {steps!r}.")
-    steps = int(steps)
+    steps = positive("steps", steps)
     for name, values in series.items():
         if values.shape[0] != steps:
             raise InputError(

@@ -2,73 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
-import numpy as np
-
 from pynodes._compiler.compile import compiled
-from pynodes._compiler.labels import Labels
-from pynodes._compiler.program import Program
-from pynodes._core.modules import Module, choice
 from pynodes._core.tracing import traced
 from pynodes._graph.graph import Graph
 from pynodes._results.state import State, check_state
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
-from pynodes._runtime import sweeps
-from pynodes._runtime.calls import Calls, initial_state
+from pynodes._runtime.calls import initial_state
 from pynodes._runtime.explanation import Explanation
-from pynodes._runtime.inputs import Inputs, read, read_given, single
+from pynodes._runtime.gate import Gate
+from pynodes._runtime.generative import Generative
+from pynodes._runtime.inputs import Inputs, read, single
 from pynodes._runtime.record import recorded
-from pynodes._runtime.replacement import element, replaced
-from pynodes._runtime.sample import check_key, sampled
 from pynodes._runtime.series import Series
 from pynodes._typing import Array, Scalar
 
 
-class Network(Module):
+class Network(Generative):
     """A graph compiled for JAX: an immutable pytree whose leaves are parameters and wiring.
 
     ``jax.grad``, ``jax.vmap`` and ``jax.jit`` work on it, over it, and through it. Make one with
     :meth:`Graph.compile`.
     """
-
-    labels: Labels = choice()
-    program: Program
-
-    @property
-    def graph(self) -> Graph:
-        """The graph that was compiled."""
-        return self.labels.graph
-
-    def parameters(self) -> dict[str, Array]:
-        """Every parameter by name: ``"node.field"`` and ``"parent->child.strength"``."""
-        return {name: self[name] for name in self.labels.parameters}
-
-    def __getitem__(self, name: str) -> Array:
-        """The value of a parameter, by name."""
-        where = self.labels.address(name)
-        module = getattr(self.program, where.section)[where.stack]
-        return element(getattr(module, where.field), where.position, where.rank)
-
-    def replace(self, values: Mapping[str, Scalar]) -> Network:
-        """A network with some parameters changed; it runs the same compiled program.
-
-        Parameters
-        ----------
-        values
-            New values by parameter name, of shape (); traced ones as well.
-
-        Raises
-        ------
-        ParameterError
-            An unknown name, or a value outside the parameter's range.
-        """
-        program = replaced(self.program, self.labels, values)
-        return dataclasses.replace(self, program=program)
 
     def start(self) -> State:
         """The state before the first step."""
@@ -81,6 +39,7 @@ class Network(Module):
         dt: Series | float = 1.0,
         observed: Mapping[str, Series] | Series | None = None,
         frozen: Series | None = None,
+        gate: Gate | None = None,
         start: State | None = None,
         record: Iterable[str] | None = None,
         throw: bool = True,
@@ -101,6 +60,11 @@ class Network(Module):
             beliefs drift: every belief stays at its prediction.
         frozen
             Steps at which nothing moves and no time passes: trials to be ignored.
+        gate
+            Which nodes may learn: a series of truth values per node name; or a function of the step's
+            predictions, as trajectories of one step, and of its observations by name, that returns
+            truth values by node name. A node whose gate is closed stays at its prediction and says
+            nothing to its parents; an input's observation then counts as missing.
         start
             The state to start from; by default the network's initial beliefs.
         record
@@ -120,7 +84,7 @@ class Network(Module):
         FilterError
             A precision fell to zero or below; names the node, the step and what to do.
         """
-        feed = read(self.labels, inputs, dt, observed, frozen)
+        feed = read(self.labels, inputs, dt, observed, frozen, gate)
         state, kept = self._groups(start), recorded(self.labels, record)
         run = self._calls.filter(feed, state, kept)
         plain = not traced(run.alive)
@@ -145,6 +109,7 @@ class Network(Module):
         dt: Series | float = 1.0,
         observed: Mapping[str, Series] | Series | None = None,
         frozen: Series | None = None,
+        gate: Gate | None = None,
         start: State | None = None,
     ) -> Array:
         """Total surprise of a series, in nats: minus its log evidence (see Trajectories.surprise).
@@ -154,7 +119,7 @@ class Network(Module):
 
         Parameters
         ----------
-        inputs, dt, observed, frozen, start
+        inputs, dt, observed, frozen, gate, start
             As for :meth:`filter`.
 
         Returns
@@ -166,7 +131,7 @@ class Network(Module):
         InputError
             As for :meth:`filter`.
         """
-        feed = read(self.labels, inputs, dt, observed, frozen)
+        feed = read(self.labels, inputs, dt, observed, frozen, gate)
         return self._calls.surprise(feed, self._groups(start))
 
     def step(
@@ -202,67 +167,6 @@ class Network(Module):
         check_state(state)
         beliefs = self.filter(single(self.labels, inputs), dt=dt, start=state, throw=throw)
         return beliefs.final, beliefs.squeezed()
-
-    @property
-    def _calls(self) -> Calls:
-        """The compiled calls, made once for each floating-point precision."""
-        made = self.__dict__.setdefault("_made", {})
-        precision = jax.dtypes.canonicalize_dtype(np.float64)
-        if precision not in made:
-            made[precision] = Calls.of(self.program)
-        return made[precision]
-
-    def _groups(self, start: State | None) -> sweeps.State | None:
-        """The groups of a state of this network; None for the initial beliefs."""
-        if start is None:
-            return None
-        check_state(start)
-        start.check_for(self.labels)
-        return start.groups
-
-    def sample(
-        self,
-        key: Array,
-        steps: int | None = None,
-        *,
-        inputs: Inputs | None = None,
-        dt: Series | float = 1.0,
-        start: State | None = None,
-    ) -> dict[str, Array]:
-        """Run the generative model forward.
-
-        Every node is drawn from what its parents' values imply, with randomness of its own.
-
-        Parameters
-        ----------
-        key
-            A JAX random key, such as ``jax.random.key(0)``.
-        steps
-            Number of steps; may be left out if ``inputs`` or ``dt`` tell.
-        inputs
-            Series of the regressors, and of parameters that are known per step.
-        dt
-            Time since the previous step, of shape () or (time,).
-        start
-            The state whose beliefs the values before the first step are drawn from; by default the
-            network's initial beliefs.
-
-        Returns
-        -------
-        A series of shape (steps,) for every node, by name; those of the inputs are fit to be filtered.
-
-        Raises
-        ------
-        InputError
-            No number of steps, or series that do not fit.
-        """
-        check_key(key)
-        feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
-        drawn = sampled(self.program, feed, self._groups(start), key)
-        return {
-            name: drawn[group] if len(self.labels.groups[group]) == 1 else drawn[group][:, position]
-            for name, (group, position) in self.labels.nodes.items()
-        }
 
     def __repr__(self) -> str:
         return f"Network({len(self.labels.nodes)} nodes in {len(self.labels.groups)} groups)"

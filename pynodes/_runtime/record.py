@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pynodes._compiler.labels import Labels
+from pynodes._compiler.labels import Kept, Labels
 from pynodes._errors import InputError
-from pynodes._runtime.filter import Kept
 
 
 def recorded(labels: Labels, record: Iterable[str] | None) -> Kept:

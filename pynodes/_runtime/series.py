@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import jax
@@ -136,3 +137,16 @@ def stacked(parts: list[Any]) -> Any:
     if any(map(traced, parts)):
         return jnp.swapaxes(lax.concatenate(parts, 0).reshape(len(parts), *parts[0].shape), 0, 1)
     return np.stack(parts, axis=1)
+
+
+def positive(name: str, number: Any) -> int:
+    """A positive whole number.
+
+    Raises
+    ------
+    InputError
+        Anything else.
+    """
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+        raise InputError(f"{name} must be a positive whole number, not {number!r}.")
+    return int(number)

@@ -9,19 +9,16 @@ time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pynodes._compiler.program import Program
-from pynodes._runtime.edges import Beliefs, Informed, either, heard, inlets, settled
+from pynodes._runtime.edges import Beliefs, Informed, both, either, heard, inlets, settled
+from pynodes._runtime.gates import OPEN, Gates, Seen, let_in
 from pynodes._runtime.groupwise import each
-from pynodes._typing import AnyArray, Scalar
+from pynodes._typing import Scalar
 
 State = tuple[Any, ...]
 """What every group remembers of the previous step; None for groups that remember nothing."""
-
-Seen = Mapping[int, tuple[AnyArray, Any]]
-"""Values by group, and which of them were observed."""
 
 
 def step(program: Program, state: State, seen: Seen, dt: Scalar) -> tuple[Beliefs, Informed]:
@@ -48,13 +45,20 @@ def predict(program: Program, state: State, dt: Scalar) -> Beliefs:
     return beliefs
 
 
-def update(program: Program, beliefs: Beliefs, seen: Seen, dt: Scalar) -> tuple[Beliefs, Informed]:
-    """Upward: every node takes its observed value, or updates from what its children learned."""
+def update(
+    program: Program, beliefs: Beliefs, seen: Seen, dt: Scalar, gates: Gates = OPEN
+) -> tuple[Beliefs, Informed]:
+    """Upward: every node takes its observed value, or updates from what its children learned.
+
+    A node whose gate is closed stays at its prediction and says nothing to its parents.
+    """
     informed: Informed = {}
+    seen = let_in(seen, gates)
     for index in program.schedule.upward:
         node = program.nodes[index]
         beliefs |= settled(program, index, beliefs, dt)
-        news, informed[index] = heard(program, index, beliefs, informed, dt)
+        news, reached = heard(program, index, beliefs, informed, dt)
+        informed[index] = both(reached, gates.get(index, True))
         if informed[index] is not False:
             belief = each(program, index, type(node).update)(node, beliefs[index], news)
             beliefs[index] = belief if informed[index] is True else belief.held(informed[index])

@@ -1,0 +1,82 @@
+"""Forecast: draws of the future, by node name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._compiler.labels import Kept, Labels
+from pynodes._core.modules import Module, choice
+from pynodes._core.tracing import traced
+from pynodes._errors import FieldError, InputError, listed
+from pynodes._typing import Array, Scalar
+
+
+class Forecast(Module):
+    """Many draws of what may come; ``forecast["x"]`` has shape (draws, time), after any batch."""
+
+    labels: Labels = choice()
+    kept: Kept = choice()
+    records: dict[int, Array]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the nodes that were kept, in the graph's order."""
+        return [name for name in self.labels.nodes if self._column(name) is not None]
+
+    def __getitem__(self, name: str) -> Array:
+        """Draws of a node, of shape (draws, time, ...)."""
+        self.labels.place(name)
+        column = self._column(name)
+        if column is None:
+            raise FieldError(f"{name!r} was not kept, only {listed(self.names)}.")
+        group, position = column
+        whole = self.records[group]
+        return whole if position is None else whole[:, :, position]
+
+    def mean(self, name: str) -> Array:
+        """Mean of a node over the draws, of shape (time, ...)."""
+        return jnp.mean(self[name], axis=0)
+
+    def quantile(self, name: str, probability: Scalar) -> Array:
+        """A quantile of a node over the draws, of shape (time, ...).
+
+        Raises
+        ------
+        InputError
+            A probability outside [0, 1].
+        """
+        if not traced(probability) and not np.all((probability >= 0) & (probability <= 1)):
+            raise InputError(f"probability must lie in [0, 1], not {probability!r}.")
+        return jnp.quantile(self[name], jnp.asarray(probability, self[name].dtype), axis=0)
+
+    def band(self, name: str, mass: Scalar = 0.9) -> tuple[Array, Array]:
+        """Lower and upper end of the central band that holds this share of the draws.
+
+        Raises
+        ------
+        InputError
+            A mass outside [0, 1].
+        """
+        if not traced(mass) and not np.all((mass >= 0) & (mass <= 1)):
+            raise InputError(f"mass must lie in [0, 1], not {mass!r}.")
+        return self.quantile(name, 0.5 - 0.5 * mass), self.quantile(name, 0.5 + 0.5 * mass)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def _column(self, name: str) -> tuple[int, int | None] | None:
+        """Group of a node, and its column in the group's draws; None if it was not kept."""
+        return self.labels.column(name, self.kept)
+
+    def __repr__(self) -> str:
+        shape = next(iter(self.records.values())).shape[:2] if self.records else ()
+        return f"Forecast({len(self)} nodes, shape {shape})"

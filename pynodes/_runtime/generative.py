@@ -1,0 +1,225 @@
+"""Generative: the methods of a network that run forward, without or against a world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pynodes._core.modules import Module
+from pynodes._core.tracing import traced
+from pynodes._errors import InputError
+from pynodes._results.forecast import Forecast
+from pynodes._results.interaction import Interaction
+from pynodes._results.state import State
+from pynodes._results.status import Status
+from pynodes._results.trajectories import Trajectories
+from pynodes._runtime.compiled import Compiled
+from pynodes._runtime.forecast import foretold
+from pynodes._runtime.inputs import Inputs, read_given
+from pynodes._runtime.interact import Parties, Rule, interacted
+from pynodes._runtime.record import recorded
+from pynodes._runtime.sample import check_key, sampled
+from pynodes._runtime.series import Series, elapsed, numbers, positive
+from pynodes._typing import Array
+
+
+class Generative(Compiled):
+    """A compiled graph that simulates."""
+
+    def sample(
+        self,
+        key: Array,
+        steps: int | None = None,
+        *,
+        inputs: Inputs | None = None,
+        dt: Series | float = 1.0,
+        start: State | None = None,
+    ) -> dict[str, Array]:
+        """Run the generative model forward.
+
+        Every node is drawn from what its parents' values imply, with randomness of its own.
+
+        Parameters
+        ----------
+        key
+            A JAX random key, such as ``jax.random.key(0)``.
+        steps
+            Number of steps; may be left out if ``inputs`` or ``dt`` tell.
+        inputs
+            Series of the regressors, and of parameters that are known per step.
+        dt
+            Time since the previous step, of shape () or (time,).
+        start
+            The state whose beliefs the values before the first step are drawn from; by default the
+            network's initial beliefs.
+
+        Returns
+        -------
+        A series of shape (steps,) for every node, by name; those of the inputs are fit to be filtered.
+
+        Raises
+        ------
+        InputError
+            No number of steps, or series that do not fit.
+        """
+        check_key(key)
+        feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
+        drawn = sampled(self.program, feed, self._groups(start), key)
+        return {
+            name: drawn[group] if len(self.labels.groups[group]) == 1 else drawn[group][:, position]
+            for name, (group, position) in self.labels.nodes.items()
+        }
+
+    def forecast(
+        self,
+        key: Array,
+        steps: int | None = None,
+        *,
+        inputs: Inputs | None = None,
+        dt: Series | float = 1.0,
+        start: State | None = None,
+        draws: int = 1000,
+        record: Iterable[str] | None = None,
+    ) -> Forecast:
+        """What may come: many draws of the future, from any state.
+
+        Parameters
+        ----------
+        key, steps, inputs, dt, start
+            As for :meth:`sample`; ``start`` is ``beliefs.final`` to go on from a filtered series.
+        draws
+            Number of futures.
+        record
+            Names of the nodes that are kept; by default all.
+
+        Returns
+        -------
+        The draws, with means and bands by node name.
+
+        Raises
+        ------
+        InputError
+            As for :meth:`sample`, or a number of draws that is not positive.
+        """
+        check_key(key)
+        feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
+        kept = recorded(self.labels, record)
+        drawn = foretold(
+            self.program, feed, self._groups(start), key, kept=kept, draws=positive("draws", draws)
+        )
+        return Forecast(labels=self.labels, kept=kept, records=drawn)
+
+    def interact(
+        self,
+        environment: Any,
+        response: Any,
+        key: Array,
+        *,
+        steps: int,
+        dt: Series | float = 1.0,
+        covariates: Mapping[str, Series] | None = None,
+        start: State | None = None,
+        world: Any = None,
+        record: Iterable[str] | None = None,
+        throw: bool = True,
+    ) -> Interaction:
+        """An agent that predicts, acts, is answered and learns, step by step, in one compiled loop.
+
+        Parameters
+        ----------
+        environment
+            What answers its actions: an :class:`pynodes.environments.AbstractEnvironment`.
+        response
+            How it acts on the predictions of a step: a response (``pynodes.responses``), or a function
+            of a key and those predictions, as trajectories of one step whose ``.final`` is the state
+            before it, that returns an action.
+        key
+            A JAX random key; actions and answers have randomness of their own.
+        steps
+            Number of steps.
+        dt
+            Time since the previous step, of shape () or (steps,).
+        covariates
+            What the response must know besides, by name: one number per step each. What the
+            environment shows is known as well.
+        start, world
+            The agent's state and the environment's to start from; by default their beginnings.
+        record
+            Names of the nodes whose beliefs are kept; by default all.
+        throw
+            Whether a failure of the filter raises, as for :meth:`filter`.
+
+        Returns
+        -------
+        Beliefs, actions and observations of every step. Use ``jax.vmap`` over keys, networks, responses
+        or environments for many agents.
+
+        Raises
+        ------
+        InputError
+            An environment or response that cannot be used, or answers that do not fit the network.
+        FilterError
+            As for :meth:`filter`.
+        """
+        check_key(key)
+        steps = positive("steps", steps)
+        known = {name: numbers(name, series) for name, series in (covariates or {}).items()}
+        for name, series in known.items():
+            if series.shape[0] != steps:
+                raise InputError(f"{name!r} has {series.shape[0]} steps, not {steps}.")
+        times, interval = elapsed(dt, steps)
+        kept = recorded(self.labels, record)
+        run, lived = interacted(
+            self.program,
+            Parties(
+                response=acting(response), environment=answering(environment), covariates=known
+            ),
+            (self._groups(start), world),
+            times,
+            interval,
+            key,
+            labels=self.labels,
+            kept=kept,
+            steps=steps,
+        )
+        status = Status(alive=run.alive, bounded=run.bounded)
+        if throw and not traced(run.alive):
+            status.check()
+        beliefs = Trajectories(
+            labels=self.labels,
+            kept=kept,
+            records=run.records,
+            surprises=run.surprise,
+            observed=lived.observed,
+            final=State(labels=self.labels, groups=run.final),
+            status=status,
+        )
+        return Interaction(
+            beliefs=beliefs,
+            actions=lived.actions,
+            inputs=lived.inputs,
+            shown=lived.shown,
+            world=lived.world,
+        )
+
+
+def acting(response: Any) -> Any:
+    """A response, or a function of a key and predictions, as something that can be sampled."""
+    if hasattr(response, "sample"):
+        return response
+    if not callable(response):
+        raise InputError(
+            "response must be a response, such as pynodes.responses.Softmax(...), or a function of a key and "
+            f"the step's predictions that returns an action, not {response!r}."
+        )
+    return response if isinstance(response, Module) else Rule(function=response)
+
+
+def answering(environment: Any) -> Any:
+    """An environment that begins and answers."""
+    if not hasattr(environment, "begin") or not hasattr(environment, "answer"):
+        raise InputError(
+            "environment must have begin(key) and answer(key, state, action), as a subclass of "
+            f"pynodes.environments.AbstractEnvironment has, not be {environment!r}."
+        )
+    return environment

@@ -1,0 +1,5 @@
+"""Environments: what answers an agent's actions with observations."""
+
+from pynodes.environments._base import AbstractEnvironment as AbstractEnvironment
+from pynodes.environments.bandit import Bandit as Bandit
+from pynodes.environments.restless_bandit import RestlessBandit as RestlessBandit

@@ -1,0 +1,35 @@
+"""What every environment says: what it shows, and how it answers an action."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any
+
+from pynodes._core.modules import Module
+from pynodes._typing import Array
+
+
+class AbstractEnvironment(Module, abc.ABC):
+    """A world in which an agent acts, written for one agent; subclassing it is all it takes to add one.
+
+    Fields declared with ``parameter`` may be batched and differentiated; fields declared with ``choice``
+    are static. All methods are traced by JAX: no Python branches on states or actions.
+    """
+
+    @abc.abstractmethod
+    def begin(self, key: Array) -> Any:
+        """The state of the world before the first step: arrays in any tree."""
+
+    def show(self, state: Any) -> Mapping[str, Array]:
+        """What the agent is shown before it acts, by name.
+
+        Series of the network's regressors, parameters that are known per step, and covariates of its
+        response.
+        """
+        del state
+        return {}
+
+    @abc.abstractmethod
+    def answer(self, key: Array, state: Any, action: Any) -> tuple[Any, Mapping[str, Array]]:
+        """The next state of the world, and what every input of the network observes; NaN for nothing."""

@@ -1,0 +1,78 @@
+"""Bandit: options that pay with fixed probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.modules import choice, parameter
+from pynodes._errors import ParameterError
+from pynodes._typing import AnyArray, Array
+from pynodes.environments._base import AbstractEnvironment
+
+
+class Bandit(AbstractEnvironment):
+    """Arms of which each pays 1 with its own probability, and 0 otherwise.
+
+    The agent's action is the number of an arm, from 0. Only that arm's input observes something.
+
+    Parameters
+    ----------
+    arms
+        Names of the network's inputs, one per arm.
+    probabilities
+        How probable it is that an arm pays, of shape (arms,), each in [0, 1].
+
+    Raises
+    ------
+    ParameterError
+        Names and probabilities of different number.
+    """
+
+    arms: tuple[str, ...] = choice()
+    probabilities: AnyArray = parameter((), rank=1, bounds=(0.0, 1.0))
+
+    def __post_init__(self) -> None:
+        check_arms("Bandit", self.arms, "probabilities", self.probabilities)
+        object.__setattr__(self, "arms", tuple(self.arms))
+
+    def begin(self, key: Array) -> tuple[()]:
+        del key
+        return ()
+
+    def answer(
+        self, key: Array, state: tuple[()], action: Array
+    ) -> tuple[tuple[()], Mapping[str, Array]]:
+        return state, paid(key, self.arms, jnp.asarray(self.probabilities), action)
+
+
+def paid(
+    key: Array, arms: tuple[str, ...], probabilities: Array, action: Array
+) -> dict[str, Array]:
+    """What every arm's input observes once one arm was chosen."""
+    won = jax.random.bernoulli(key, probabilities).astype(float)
+    numbers = jnp.arange(len(arms))
+    seen = jnp.where(numbers == jnp.asarray(action, numbers.dtype), won, jnp.nan)
+    return {arm: seen[number] for number, arm in enumerate(arms)}
+
+
+def check_arms(owner: str, arms: object, field: str, values: AnyArray) -> None:
+    """There is one value for every arm.
+
+    Raises
+    ------
+    ParameterError
+        Other numbers of them, or arms that are not given as names.
+    """
+    if isinstance(arms, str) or not isinstance(arms, tuple | list) or len(arms) < 1:
+        raise ParameterError(
+            f"{owner}: arms must be names of inputs, as in ('left', 'right'), not {arms!r}."
+        )
+    # JAX rebuilds values of any shape, batches among them; the last dimension is the arms'.
+    if np.ndim(values) and np.shape(values)[-1] != len(arms):
+        raise ParameterError(
+            f"{owner}: {len(arms)} arms need {len(arms)} {field}, not {np.shape(values)[-1]}."
+        )

@@ -1,0 +1,56 @@
+"""RestlessBandit: options whose probabilities to pay wander."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._core.modules import choice, parameter
+from pynodes._typing import AnyArray, Array, Scalar
+from pynodes.environments._base import AbstractEnvironment
+from pynodes.environments.bandit import check_arms, paid
+
+
+class RestlessBandit(AbstractEnvironment):
+    """Arms that pay 1 or 0, with probabilities whose logits are Gaussian random walks.
+
+    The agent's action is the number of an arm, from 0. Only that arm's input observes something. Its
+    state is the logits, of shape (arms,).
+
+    Parameters
+    ----------
+    arms
+        Names of the network's inputs, one per arm.
+    logits
+        Where the walks begin, of shape (arms,).
+    tonic_volatility
+        Log variance per step of every walk.
+
+    Raises
+    ------
+    ParameterError
+        Names and logits of different number.
+
+    Source: the restless bandit of Daw et al. (2006), doi 10.1038/nature04766, with walks of logits, the
+    world that a binary hierarchical Gaussian filter supposes.
+    """
+
+    arms: tuple[str, ...] = choice()
+    logits: AnyArray = parameter((), rank=1)
+    tonic_volatility: Scalar = parameter(-4.0, symbol="ω")
+
+    def __post_init__(self) -> None:
+        check_arms("RestlessBandit", self.arms, "logits", self.logits)
+        object.__setattr__(self, "arms", tuple(self.arms))
+
+    def begin(self, key: Array) -> Array:
+        del key
+        return jnp.asarray(self.logits, float)
+
+    def answer(self, key: Array, state: Array, action: Array) -> tuple[Array, Mapping[str, Array]]:
+        walk, pay = jax.random.split(key)
+        step = jnp.exp(0.5 * jnp.asarray(self.tonic_volatility, state.dtype))
+        moved = state + step * jax.random.normal(walk, state.shape, state.dtype)
+        return moved, paid(pay, self.arms, jax.nn.sigmoid(moved), action)
