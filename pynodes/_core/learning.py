@@ -22,16 +22,21 @@ class Learning(AbstractBelief):
     expected
         What it knew when it predicted this step.
     outcome
-        What was observed; what was expected, where nothing was.
+        What was observed; any number where nothing was.
+    seen
+        Whether something was observed.
     """
 
     memory: Any
     expected: Any = None
     outcome: Any = None
+    seen: Any = None
 
     def predicted(self, expected: Any) -> Self:
         """The prediction that follows from this belief."""
-        return dataclasses.replace(self, memory=expected, expected=expected, outcome=None)
+        return dataclasses.replace(
+            self, memory=expected, expected=expected, outcome=None, seen=None
+        )
 
     def learned(self, memory: Any, outcome: Array, observed: Array | bool) -> Self:
         """The belief once something was observed; where it was not, what was expected stays."""
@@ -41,7 +46,7 @@ class Learning(AbstractBelief):
             return new if observed is True else jnp.where(alongside(observed, old), new, old)
 
         kept = jax.tree.map(keep, memory, self.expected)
-        return dataclasses.replace(self, memory=kept, outcome=outcome)
+        return dataclasses.replace(self, memory=kept, outcome=outcome, seen=jnp.asarray(observed))
 
     def remembered(self) -> Self:
         return type(self)(memory=self.memory)

@@ -10,4 +10,14 @@ from pynodes.nodes.categorical_state import CategoricalState as CategoricalState
 from pynodes.nodes.constant_state import ConstantState as ConstantState
 from pynodes.nodes.continuous_input import ContinuousInput as ContinuousInput
 from pynodes.nodes.continuous_state import ContinuousState as ContinuousState
+from pynodes.nodes.dual_rescorla_wagner import DualRescorlaWagner as DualRescorlaWagner
+from pynodes.nodes.exponential_family_state import (
+    ExponentialFamilyState as ExponentialFamilyState,
+)
+from pynodes.nodes.hidden_markov import HiddenMarkov as HiddenMarkov
+from pynodes.nodes.kalman_filter import KalmanFilter as KalmanFilter
+from pynodes.nodes.noisy_binary_input import NoisyBinaryInput as NoisyBinaryInput
+from pynodes.nodes.pearce_hall import PearceHall as PearceHall
 from pynodes.nodes.regressor import Regressor as Regressor
+from pynodes.nodes.rescorla_wagner import RescorlaWagner as RescorlaWagner
+from pynodes.nodes.sutton_k1 import SuttonK1 as SuttonK1

@@ -1,0 +1,64 @@
+"""DualRescorlaWagner: two options, of which the one that was not chosen is learned about too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.modules import parameter
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._error_learner import AbstractErrorLearner, Memory
+
+
+class DualRescorlaWagner(AbstractErrorLearner):
+    """Learns how likely a 1 is under each of two options, one of which is chosen at every step.
+
+    The chosen option moves by ``learning_rate`` times its error. The other one learns from the outcome
+    that it would have had, were exactly one of the two to pay: the opposite one, discounted. ``mean`` and
+    ``value_error`` are vectors of two.
+
+    Parameters
+    ----------
+    learning_rate
+        Share of the chosen option's error that its expectation moves by, in [0, 1] (α).
+    counterfactual
+        Learning rate of the other option, as a share of that, in [0, 1] (κ).
+    choice
+        Which option was chosen, 0 or 1: give a series under ``"<name>.choice"`` with the inputs.
+    initial_mean
+        What it expects of each option before the first step, in [0, 1].
+    probability_clip
+        Predictive probabilities stay within [clip, 1 - clip]; the graph's setting unless given here.
+
+    Source: rw_binary_dual of the TAPAS HGF toolbox, which codes choices 1 and 2; docs/learners.md.
+    """
+
+    learning_rate: Scalar = parameter(0.1, symbol="α", bounds=(0.0, 1.0))
+    counterfactual: Scalar = parameter(0.5, symbol="κ", bounds=(0.0, 1.0))
+    choice: Scalar = parameter(0.0, bounds=(0.0, 1.0))
+    initial_mean: Array = parameter((0.5, 0.5), symbol="v₀", rank=1, bounds=(0.0, 1.0))
+
+    def flaw(self, fed: Collection[str]) -> str | None:
+        if np.shape(self.initial_mean) != (2,):
+            return f"has {len(self.initial_mean)} initial means. Give two numbers, one for each option."
+        return None
+
+    def begin(self) -> Memory:
+        return {"mean": jnp.asarray(self.initial_mean)}
+
+    def chosen(self) -> Array:
+        """Which of the two options was chosen."""
+        return jnp.arange(2) == jnp.asarray(self.choice > 0.5, int)
+
+    def error(self, memory: Memory, value: Array) -> Array:
+        return jnp.where(self.chosen(), value, 1 - value) - memory["mean"]
+
+    def learn(self, memory: Memory, value: Array) -> Memory:
+        rate = self.learning_rate * jnp.where(self.chosen(), 1.0, self.counterfactual)
+        return {"mean": memory["mean"] + rate * self.error(memory, value)}
+
+    def probability(self, memory: Memory) -> Array:
+        chosen = jnp.sum(jnp.where(self.chosen(), memory["mean"], 0.0))
+        return jnp.clip(chosen, self.probability_clip, 1 - self.probability_clip)

@@ -1,0 +1,38 @@
+"""RescorlaWagner: an expectation that moves by a fixed share of every error."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from pynodes._core.modules import parameter
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._error_learner import AbstractErrorLearner, Memory
+
+
+class RescorlaWagner(AbstractErrorLearner):
+    """Learns the probability of a 1 at a fixed rate: ``mean += learning_rate (outcome - mean)``.
+
+    Parameters
+    ----------
+    learning_rate
+        Share of an error that the expectation moves by, in [0, 1] (α).
+    initial_mean
+        What it expects before the first step, in [0, 1].
+    probability_clip
+        Predictive probabilities stay within [clip, 1 - clip]; the graph's setting unless given here.
+
+    Source: Rescorla and Wagner (1972), in Classical Conditioning II, eq. 1, for one stimulus;
+    docs/learners.md.
+    """
+
+    learning_rate: Scalar = parameter(0.1, symbol="α", bounds=(0.0, 1.0))
+    initial_mean: Scalar = parameter(0.5, symbol="v₀", bounds=(0.0, 1.0))
+
+    def begin(self) -> Memory:
+        return {"mean": jnp.asarray(self.initial_mean)}
+
+    def error(self, memory: Memory, value: Array) -> Array:
+        return value - memory["mean"]
+
+    def learn(self, memory: Memory, value: Array) -> Memory:
+        return {"mean": memory["mean"] + self.learning_rate * self.error(memory, value)}
