@@ -120,6 +120,12 @@ class Labels:
         return None
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Names of the parameters for which a series must be given."""
+        nodes = self.graph.nodes.items()
+        return tuple(f"{name}.{field}" for name, node in nodes for field in node.required)
+
+    @cached_property
     def ranks(self) -> tuple[Any, ...]:
         """For every group, how many dimensions each part of one node's remembered belief has."""
         nodes = [self.graph.nodes[names[0]] for names in self.groups]

@@ -25,6 +25,7 @@ def parameter(
     positive: bool = False,
     infinite: bool = False,
     rank: int = 0,
+    whole: bool = False,
 ) -> Any:
     """Declare a real-valued field that may be fitted, replaced and differentiated.
 
@@ -42,6 +43,8 @@ def parameter(
         Whether an infinite value means something.
     rank
         Its number of dimensions: 0 for a number, 1 for a vector, 2 for a matrix.
+    whole
+        Whether only whole numbers are meant, such as the code of an option.
     """
     spec = {
         "symbol": symbol,
@@ -49,6 +52,7 @@ def parameter(
         "positive": positive,
         "infinite": infinite,
         "rank": rank,
+        "whole": whole,
     }
     return dataclasses.field(default=default, metadata={"parameter": spec})
 
@@ -179,6 +183,8 @@ def check_number(what: str, number: float, spec: dict[str, Any]) -> None:
         raise ParameterError(f"{what} must be finite, not {number}.")
     if spec["positive"] and number <= 0:
         raise ParameterError(f"{what} must be positive, not {number}.")
+    if spec["whole"] and number != math.floor(number):
+        raise ParameterError(f"{what} must be a whole number, not {number}.")
     if not low <= number <= high:
         raise ParameterError(f"{what} must lie in [{low}, {high}], not {number}.")
 

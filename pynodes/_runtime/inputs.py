@@ -76,6 +76,7 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
                 f"{name!r} is simulated; give series of regressors and parameters only."
             )
         check_name(labels, name)
+    check_required(labels, inputs)
     series = {name: numbers(name, inputs[name], shape_of(labels, name)) for name in inputs}
     if steps is None:
         steps = length(series, dt)
@@ -108,7 +109,17 @@ def names(labels: Labels, inputs: Any) -> list[str]:
             f"No series was given for {listed(absent)}. Give one each; an input that was never observed "
             "gets a series of NaN, a regressor a value at every step."
         )
+    check_required(labels, found)
     return list(found)
+
+
+def check_required(labels: Labels, found: Mapping[str, Any]) -> None:
+    """Parameters that mean nothing by themselves are given."""
+    absent = [name for name in labels.required if name not in found]
+    if absent:
+        raise InputError(
+            f"No series was given for {listed(absent)}. Give one each, with a value at every step."
+        )
 
 
 def check_mapping(labels: Labels, inputs: Any) -> None:
@@ -234,7 +245,9 @@ def check_given(name: str, values: np.ndarray, spec: dict[str, Any]) -> None:
             "the gap."
         )
     wrong = (values < low) | (values > high) | (spec["positive"] & (values <= 0))
+    wrong |= spec["whole"] & (values != np.floor(values))
     if wrong.any():
         step = int(np.argmax(wrong))
         expected = "be positive" if spec["positive"] else f"lie in [{low}, {high}]"
+        expected += " and be whole" if spec["whole"] else ""
         raise InputError(f"{name!r} must {expected}, but is {values[step]:g} at step {step}.")

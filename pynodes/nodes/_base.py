@@ -37,6 +37,8 @@ class AbstractNode(Module, abc.ABC):
         Whether the next step starts from this step's posterior; inputs usually start afresh.
     given
         Name of a parameter that is given at every step under the node's name, or None.
+    required
+        Names of parameters that mean nothing unless a series is given for each, under its full name.
     learns
         Whether its children's evidence moves it; a constant's does not.
     support
@@ -48,6 +50,7 @@ class AbstractNode(Module, abc.ABC):
     observable: ClassVar[bool] = False
     remembers: ClassVar[bool] = True
     given: ClassVar[str | None] = None
+    required: ClassVar[tuple[str, ...]] = ()
     learns: ClassVar[bool] = True
     support: ClassVar[tuple[float, ...] | None] = None
 

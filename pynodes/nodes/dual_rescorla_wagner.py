@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +27,7 @@ class DualRescorlaWagner(AbstractErrorLearner):
     counterfactual
         Learning rate of the other option, as a share of that, in [0, 1] (κ).
     choice
-        Which option was chosen, 0 or 1: give a series under ``"<name>.choice"`` with the inputs.
+        Which option was chosen, 0 or 1; a series of it is given under ``"<name>.choice"`` with the inputs.
     initial_mean
         What it expects of each option before the first step, in [0, 1].
     probability_clip
@@ -35,9 +36,11 @@ class DualRescorlaWagner(AbstractErrorLearner):
     Source: rw_binary_dual of the TAPAS HGF toolbox, which codes choices 1 and 2; docs/learners.md.
     """
 
+    required: ClassVar = ("choice",)
+
     learning_rate: Scalar = parameter(0.1, symbol="α", bounds=(0.0, 1.0))
     counterfactual: Scalar = parameter(0.5, symbol="κ", bounds=(0.0, 1.0))
-    choice: Scalar = parameter(0.0, bounds=(0.0, 1.0))
+    choice: Scalar = parameter(0.0, bounds=(0.0, 1.0), whole=True)
     initial_mean: Array = parameter((0.5, 0.5), symbol="v₀", rank=1, bounds=(0.0, 1.0))
 
     def flaw(self, fed: Collection[str]) -> str | None:
