@@ -1,0 +1,236 @@
+"""Laws that every response keeps."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+from scipy import integrate, stats
+
+from tests.responses import cases
+from tests.responses.cases import CASES, SIMULATED, TRIALS, beliefs
+
+every = pytest.mark.parametrize("case", CASES, ids=repr)
+
+
+def likelihood(case, responses, response=None, **options):
+    """Log likelihood of some responses of a case."""
+    response = case.response if response is None else response
+    known = options.pop("covariates", case.known())
+    where = options.pop("beliefs", beliefs())
+    return response.log_likelihood(where, responses, covariates=known, **options)
+
+
+def test_every_response_is_a_case():
+    """So that no response escapes the laws."""
+    from pynodes import responses as pr
+
+    public = [kind for name, kind in vars(pr).items() if isinstance(kind, type)]
+    concrete = {kind for kind in public if issubclass(kind, pr.AbstractResponse)}
+    concrete = {kind for kind in concrete if not kind.__name__.startswith("Abstract")}
+    assert concrete == {type(case.response) for case in CASES}
+
+
+@every
+def test_likelihoods_sum_to_one(case):
+    """Over all responses that a trial can have: a sum, or an integral by adaptive quadrature."""
+    if not case.continuous:
+        each = [likelihood(case, np.full(TRIALS, value)) for value in case.support]
+        np.testing.assert_allclose(np.exp(each).sum(axis=0), 1, rtol=1e-12)
+        return
+    low, high = case.support
+    whole = np.isfinite(low)
+
+    @jax.jit
+    def density(value):
+        return jnp.exp(likelihood(case, jnp.full(TRIALS, value)))
+
+    for trial in (0, 1, 5):
+        points = [low, *np.linspace(0.1, 0.9, 9), high] if whole else [-60, *range(-8, 9), 60]
+        parts = [
+            integrate.quad(lambda y, t=trial: float(density(y)[t]), a, b, epsabs=1e-10)[0]
+            for a, b in zip(points[:-1], points[1:], strict=True)
+        ]
+        assert sum(parts) == pytest.approx(1, abs=1e-7)
+
+
+@pytest.mark.parametrize("case", SIMULATED, ids=repr)
+def test_simulations_follow_the_likelihood(case):
+    """Frequencies of what is drawn, or its probability integral transform, 4,000 times a trial."""
+    draws = jax.jit(
+        jax.vmap(lambda key: case.response.sample(key, beliefs(), covariates=case.known()))
+    )(jax.random.split(jax.random.key(7), 4000))
+    draws = np.asarray(draws)
+
+    assert draws.shape == (4000, TRIALS)
+    assert draws.dtype == float
+    if not case.continuous:
+        for value in case.support:
+            expected = np.exp(likelihood(case, np.full(TRIALS, value)))
+            error = np.sqrt(expected * (1 - expected) / 4000)
+            assert np.all(np.abs((draws == value).mean(axis=0) - expected) < 4.5 * error + 1e-12)
+        return
+    for trial in range(4):
+        assert stats.kstest(transformed(case, draws[:, trial], trial), "uniform").pvalue > 1e-4
+
+
+def transformed(case, values, trial):
+    """Distribution function of a trial at some values, integrated from the likelihood."""
+    low, high = np.min(values) - 1e-9, np.max(values) + 1e-9
+    if np.isfinite(case.support[0]):
+        low, high = 1e-9, 1 - 1e-9
+    grid = np.linspace(low, high, 20_001)
+
+    def density(value):
+        return likelihood(case, jnp.full(TRIALS, value))[trial]
+
+    found = np.exp(np.asarray(jax.jit(jax.vmap(density))(jnp.asarray(grid))))
+    below = integrate.cumulative_trapezoid(found, grid, initial=0)
+    # What lies outside of the range that was drawn is about one in as many as were drawn.
+    return np.interp(values, grid, below / below[-1])
+
+
+@pytest.mark.parametrize("case", SIMULATED, ids=repr)
+def test_predictions_are_what_is_expected(case):
+    """Probabilities of the options, or the mean under the likelihood."""
+    found = np.asarray(case.response.predict(beliefs(), covariates=case.known()))
+    if not case.continuous:
+        chances = np.exp([likelihood(case, np.full(TRIALS, v)) for v in case.support])
+        expected = chances[1] if len(case.support) == 2 else chances.T
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        return
+    mean = centre(case)
+    np.testing.assert_allclose(found, mean, rtol=1e-6, atol=1e-6)
+
+
+def centre(case):
+    """Mean of every trial under the likelihood, on a grid."""
+    low, high = (1e-7, 1 - 1e-7) if np.isfinite(case.support[0]) else (-20, 30)
+    grid = jnp.linspace(low, high, 100_001)
+    density = jax.jit(jax.vmap(lambda value: likelihood(case, jnp.full(TRIALS, value))))(grid)
+    chances = np.exp(np.asarray(density))
+    return integrate.trapezoid(np.asarray(grid)[:, None] * chances, grid, axis=0)
+
+
+@every
+def test_gradients_equal_central_differences(case):
+    """In every parameter, and through every belief and covariate that is read."""
+    responses, known = case.responses(), case.known()
+    parameters = {name: jnp.asarray(value) for name, value in case.response.parameters().items()}
+
+    def total(values):
+        numbers, seen, given = values
+        return case.response.replace(numbers).total(
+            {name: type(beliefs()[name])(**fields) for name, fields in seen.items()},
+            responses,
+            covariates=known | given,
+        )
+
+    seen = {name: dict(vars(node)) for name, node in beliefs().items()}
+    smooth = ("detection_rate", "reward", "reward_zero", "reward_one")
+    given = {name: value for name, value in known.items() if name in smooth}
+    flat, rebuild = ravel_pytree((parameters, seen, given))
+    function = jax.jit(lambda x: total(rebuild(x)))
+    gradient = np.asarray(jax.grad(function)(flat))
+
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 1e-3
+    # An outcome of exactly 0 or 1 and a detection rate of 0 are where rules have an edge.
+    moved = np.nonzero((np.asarray(flat) != 0) & (np.asarray(flat) != 1))[0]
+    steps = 1e-6 * jnp.eye(flat.size)[moved]
+    ahead, behind = (jax.vmap(lambda step, s=s: function(flat + s * step))(steps) for s in (1, -1))
+    slopes = (np.asarray(ahead) - np.asarray(behind)) / 2e-6
+    np.testing.assert_allclose(gradient[moved], slopes, rtol=2e-6, atol=2e-7)
+
+
+@every
+def test_missing_responses_contribute_nothing(case):
+    """Exactly zero, in value and in gradient; the others are as they were."""
+    responses = case.responses()
+    gone = np.arange(TRIALS) % 3 == 1
+    gappy = np.where(gone, np.nan, responses)
+
+    found = likelihood(case, gappy)
+    assert np.all(np.asarray(found)[gone] == 0)
+    np.testing.assert_array_equal(found[~gone], likelihood(case, responses)[~gone])
+    np.testing.assert_array_equal(found, likelihood(case, responses, frozen=gone))
+    for name in case.response.parameters():
+
+        def total(value, name=name, y=gappy):
+            return jnp.sum(likelihood(case, y, case.response.replace({name: value})))
+
+        at = jnp.asarray(case.response.parameters()[name])
+        assert np.isfinite(jax.grad(total)(at))
+        assert jax.grad(functools.partial(total, y=np.full(TRIALS, np.nan)))(at) == 0
+
+
+@every
+def test_a_batch_is_each_of_its_runs(case):
+    """vmap over parameters, and over beliefs, is a loop over them."""
+    responses = case.responses()
+    for name, value in case.response.parameters().items():
+        values = jnp.asarray(value) * jnp.array([0.5, 1.0, 1.5])
+
+        def one(number, name=name):
+            return likelihood(case, responses, case.response.replace({name: number}))
+
+        np.testing.assert_allclose(
+            jax.vmap(one)(values), np.stack([one(v) for v in values]), rtol=1e-11, atol=1e-13
+        )
+    several = [beliefs(seed=seed) for seed in (1, 2)]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[as_tree(b) for b in several])
+    found = jax.vmap(lambda b: likelihood(case, responses, beliefs=as_beliefs(b)))(stacked)
+    alone = [likelihood(case, responses, beliefs=b) for b in several]
+    np.testing.assert_allclose(found, alone, rtol=1e-11, atol=1e-13)
+
+
+@every
+def test_a_trial_alone_is_as_within_its_series(case):
+    """The rule of one trial, as a closed loop uses it."""
+    responses, known = case.responses(), case.known()
+    whole = likelihood(case, responses)
+
+    for trial in range(4):
+        now = as_beliefs(jax.tree.map(lambda leaf, t=trial: leaf[t], as_tree(beliefs())))
+        single = {name: values[trial] for name, values in known.items()}
+        found = likelihood(case, responses[trial], beliefs=now, covariates=single)
+        assert found.shape == ()
+        assert float(found) == pytest.approx(float(whole[trial]), rel=1e-12)
+
+
+def as_tree(nodes):
+    """Beliefs as dictionaries of arrays."""
+    return {name: dict(vars(node)) for name, node in nodes.items()}
+
+
+def as_beliefs(tree):
+    """Dictionaries of arrays as beliefs."""
+    return {name: cases.SimpleNamespace(**fields) for name, fields in tree.items()}
+
+
+@every
+def test_it_is_a_pytree_of_its_parameters(case):
+    """Flattened and rebuilt it is the same; its leaves are its parameters."""
+    leaves, structure = jax.tree.flatten(case.response)
+    again = jax.tree.unflatten(structure, leaves)
+
+    assert len(leaves) == len(case.response.parameters())
+    np.testing.assert_array_equal(
+        likelihood(case, case.responses(), again), likelihood(case, case.responses())
+    )
+    assert set(case.response.reads) <= set(beliefs())
+    assert repr(case.response).startswith(type(case.response).__name__)
+
+
+@every
+def test_only_what_is_said_to_be_read_is_read(case):
+    """So that record= may leave the other nodes out."""
+    if case.name in ("linear", "one's own"):
+        pytest.skip("what a function reads is not known")
+    few = {name: node for name, node in beliefs().items() if name in case.response.reads}
+
+    np.testing.assert_array_equal(
+        likelihood(case, case.responses(), beliefs=few), likelihood(case, case.responses())
+    )
