@@ -31,7 +31,7 @@ class Semantics:
     ----------
     growth_follows_previous_parent
         Whether growth is driven by what the parent was believed to be after the previous trial, or
-        by what it is predicted to be now. The same unless the parent drifts.
+        by what it is predicted to be now. The same unless the parent drifts or is attracted.
     second_level_forgets_time
         Whether the predicted variance of the second level of a binary model grows as if one unit of
         time had passed, whatever the interval; what the third level hears has the interval in it.
@@ -55,6 +55,8 @@ class Ladder:
         Beliefs before the first trial.
     drift, tonic
         Drift, and log variance gained, per unit of time.
+    pull, attractor
+        Share of the distance to an attractor that the mean goes per unit of time, and where that is.
     strength
         Of the coupling from each level but the first into the one below it.
     forgets_time
@@ -66,7 +68,20 @@ class Ladder:
     drift: np.ndarray
     tonic: np.ndarray
     strength: np.ndarray
+    pull: np.ndarray
+    attractor: np.ndarray
     forgets_time: bool = False
+
+    @classmethod
+    def of(cls, parameters: Parameters, first: int, *, forgets_time: bool = False) -> Ladder:
+        """The levels from one on, by the toolbox's names; what a model lacks is zero."""
+        nothing = np.zeros_like(parameters["mu_0"])
+        mean, variance, drift, tonic, pull, attractor = (
+            parameters.get(name, nothing)[first:]
+            for name in ("mu_0", "sa_0", "rho", "om", "phi", "m")
+        )
+        strength = parameters["ka"][first:]
+        return cls(mean, variance, drift, tonic, strength, pull, attractor, forgets_time)
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,7 @@ def predict(
     ladder: Ladder, mean: np.ndarray, variance: np.ndarray, time: float, semantics: Semantics
 ) -> Prediction:
     """Expectations after some time, from the beliefs before it."""
-    expected = mean + time * ladder.drift
+    expected = mean + time * (ladder.drift + ladder.pull * (ladder.attractor - mean))
     parent = mean if semantics.growth_follows_previous_parent else expected
     rate = np.exp(ladder.tonic + np.append(ladder.strength * parent[1:], 0.0))
     times = np.full(len(mean), time)
@@ -172,14 +187,7 @@ def binary(
 ) -> Fields:
     """Outcomes 0 and 1 on the first level, whose logit is the second, kept within the clip."""
     slope = parameters["ka"][0]
-    ladder = Ladder(
-        mean=parameters["mu_0"][1:],
-        variance=parameters["sa_0"][1:],
-        drift=parameters["rho"][1:],
-        tonic=parameters["om"][1:],
-        strength=parameters["ka"][1:],
-        forgets_time=semantics.second_level_forgets_time,
-    )
+    ladder = Ladder.of(parameters, 1, forgets_time=semantics.second_level_forgets_time)
     mean, variance, rows = ladder.mean, ladder.variance, []
     for outcome, time in zip(series, times, strict=True):
         if np.isnan(outcome):
@@ -209,13 +217,7 @@ def continuous(
     semantics: Semantics,
 ) -> Fields:
     """A first level that is observed with a fixed noise."""
-    ladder = Ladder(
-        mean=parameters["mu_0"],
-        variance=parameters["sa_0"],
-        drift=parameters["rho"],
-        tonic=parameters["om"],
-        strength=parameters["ka"],
-    )
+    ladder = Ladder.of(parameters, 0)
     noise = 1 / parameters["pi_u"][0]
     mean, variance, rows = ladder.mean, ladder.variance, []
     for value, time in zip(series, times, strict=True):
@@ -273,6 +275,8 @@ def jget_ladder(parameters: Parameters, letter: str) -> Ladder:
         drift=np.zeros_like(mean),
         tonic=parameters[f"om{letter}"],
         strength=parameters[f"ka{letter}"],
+        pull=np.zeros_like(mean),
+        attractor=np.zeros_like(mean),
     )
 
 

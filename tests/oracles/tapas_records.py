@@ -53,7 +53,10 @@ def record(name: str) -> Record:
     """A recorded run, by name."""
     data = np.load(FOLDER / f"prc_{name}.npz")
     model, case = name.split("__")
-    family, _, rest = model.partition("_")
+    family, _, rest = model.removesuffix("_ar1").replace("_ar1_", "_").partition("_")
+    parameters = {key: np.atleast_1d(values) for key, values in part(data, "parameters").items()}
+    if "al" in parameters:
+        parameters["pi_u"] = 1 / parameters["al"]
     # As it is published, the toolbox carries the times along but never reads them.
     timed = "times" in data.files and not case.endswith("asis")
     return Record(
@@ -63,7 +66,7 @@ def record(name: str) -> Record:
         levels=int(data["n_levels"]),
         series=data["u"],
         times=data["times"] if timed else np.ones(len(data["u"])),
-        parameters={key: np.atleast_1d(values) for key, values in part(data, "parameters").items()},
+        parameters=parameters,
         trajectories=part(data, "trajectories"),
     )
 

@@ -1,8 +1,8 @@
-"""pynodes beside 30 recorded runs of six models of the TAPAS HGF toolbox 7.1.2.
+"""pynodes beside 35 recorded runs of nine models of the TAPAS HGF toolbox 7.1.2.
 
-22 match directly: same parameters, same trajectories (``DIRECT``). 8 match by explanation, because
+22 match directly: same parameters, same trajectories (``DIRECT``). 13 match by explanation, because
 pynodes deliberately means something else (``EXPLAINED``): an independent filter with the toolbox's
-semantics reproduces the record, and the same filter with ours reproduces pynodes. All 8 records can
+semantics reproduces the record, and the same filter with ours reproduces pynodes. All 13 records can
 still be had from pynodes: 3 with another tonic volatility, all with a coupling of one's own.
 """
 
@@ -53,11 +53,21 @@ TIME = (
     "that its growth has in the evidence for the third level; in pynodes both have it."
 )
 
+ATTRACTED = (
+    "The volatility parent is drawn to an attractor, so that its predicted mean differs from its "
+    "previous posterior mean, as where it drifts."
+)
+
 EXPLAINED = {
+    "ehgf_ar1_binary__base": ATTRACTED,
+    "ehgf_ar1_binary__irregular_patched": f"{ATTRACTED} {TIME}",
     "ehgf__irregular_patched": DRIFT,
     "ehgf_binary__irregular_patched": TIME,
     "ehgf_binary__irregular_patched_levels4": TIME,
     "hgf__drift_kappa": DRIFT,
+    "hgf_ar1__base": ATTRACTED,
+    "hgf_ar1_binary__base": ATTRACTED,
+    "hgf_ar1_binary__ignored": ATTRACTED,
     "hgf_binary__irregular_kappa_drift_asis": DRIFT,
     "hgf_binary__irregular_patched_kappa_drift": f"{DRIFT} {TIME}",
     "hgf_binary__irregular_patched_levels4": TIME,
@@ -82,18 +92,24 @@ class ToolboxVolatility(pn.Volatility):
 
     Parameters
     ----------
-    drift
-        Tonic drift of the parent, so that it can be taken where it was before the step.
+    drift, pull
+        Drift of the parent per unit of time, and the share of its mean that it loses, so that it can
+        be taken where it was before the step.
     forgets_time
         Whether the child's predicted variance grows as if one unit of time had passed.
     """
 
     drift: pn.Scalar = pn.parameter(0.0)
+    pull: pn.Scalar = pn.parameter(0.0)
     forgets_time: bool = pn.choice(False)
+
+    def before(self, parent, dt):
+        """Where the parent was before it drifted."""
+        return (parent.predicted_mean - dt * self.drift) / (1 - dt * self.pull)
 
     def predict(self, parent, dt):
         """What the parent contributed before it drifted."""
-        before = parent.predicted_mean - dt * self.drift
+        before = self.before(parent, dt)
         sent = super().predict(dataclasses.replace(parent, predicted_mean=before), dt)
         excess = jnp.log(dt) if self.forgets_time else 0.0
         return sent | {"log_volatility": sent["log_volatility"] - excess}
@@ -104,7 +120,7 @@ class ToolboxVolatility(pn.Volatility):
         time = child.interval if self.forgets_time else jnp.ones(())
         return dataclasses.replace(
             message,
-            point=parent.predicted_mean - child.interval * self.drift,
+            point=self.before(parent, child.interval),
             growth=message.growth * time,
             log_growth=message.log_growth + jnp.log(time),
         )
@@ -159,12 +175,31 @@ def filtered(run: Record, graph: pn.Graph, **series) -> pn.Trajectories:
         marginalise=False,
         probability_clip=max(run.clip, 1e-12),
     )
-    drifts = enumerate(run.parameters.get("rho", ()), start=1)
-    known = {f"x{level}.tonic_drift": drift for level, drift in drifts if np.isfinite(drift)}
     frozen = np.isnan(run.series)
-    return network.replace(known).filter(
-        {"u": run.series, **series}, dt=run.times, frozen=frozen if frozen.any() else None
+    return network.replace(
+        {f"{x}.tonic_drift": drift for x, (drift, _) in walks(run).items()}
+    ).filter(
+        {"u": run.series, **kept(run), **series},
+        dt=run.times,
+        frozen=frozen if frozen.any() else None,
     )
+
+
+def walks(run: Record) -> dict[str, tuple[float, float]]:
+    """Drift per unit of time, that towards an attractor included, and pull, of every state that has any."""
+    nothing = np.zeros(run.levels)
+    drift, pull, attractor = (run.parameters.get(name, nothing) for name in ("rho", "phi", "m"))
+    drift = np.nan_to_num(drift + pull * attractor)
+    return {
+        f"x{level + 1}": (drift[level], pull[level])
+        for level in range(run.levels)
+        if drift[level] or pull[level] > 0
+    }
+
+
+def kept(run: Record) -> dict[str, np.ndarray]:
+    """What a state keeps of its mean in each step: the toolbox takes the pull times the interval from it."""
+    return {f"{x}.autoconnection": 1 - pull * run.times for x, (_, pull) in walks(run).items()}
 
 
 @functools.cache
@@ -254,7 +289,7 @@ def test_a_coupling_with_the_toolbox_semantics_matches_the_record(name):
             return coupling
         return ToolboxVolatility(
             strength=coupling.strength,
-            drift=run.parameters["rho"][int(parent.removeprefix("x")) - 1],
+            **dict(zip(("drift", "pull"), walks(run).get(parent, (0.0, 0.0)), strict=True)),
             forgets_time=run.kind == "binary" and child == "x2",
         )
 
