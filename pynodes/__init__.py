@@ -10,6 +10,7 @@ from typing import Any as _Any
 
 from pynodes import data as data
 from pynodes import environments as environments
+from pynodes import families as families
 from pynodes import models as models
 from pynodes import responses as responses
 from pynodes._core.beliefs import AbstractBelief as AbstractBelief
@@ -58,7 +59,10 @@ from pynodes.couplings import Emission as Emission
 from pynodes.couplings import Noise as Noise
 from pynodes.couplings import Observation as Observation
 from pynodes.couplings import Probability as Probability
+from pynodes.couplings import PseudoCount as PseudoCount
+from pynodes.couplings import Statistic as Statistic
 from pynodes.couplings import Volatility as Volatility
+from pynodes.families import AbstractFamily as AbstractFamily
 from pynodes.nodes import AbstractLearner as AbstractLearner
 from pynodes.nodes import AbstractNode as AbstractNode
 from pynodes.nodes import BinaryInput as BinaryInput
@@ -69,6 +73,7 @@ from pynodes.nodes import ConstantState as ConstantState
 from pynodes.nodes import ContinuousInput as ContinuousInput
 from pynodes.nodes import ContinuousState as ContinuousState
 from pynodes.nodes import DualRescorlaWagner as DualRescorlaWagner
+from pynodes.nodes import ExponentialFamilyState as ExponentialFamilyState
 from pynodes.nodes import HiddenMarkov as HiddenMarkov
 from pynodes.nodes import Inlets as Inlets
 from pynodes.nodes import KalmanFilter as KalmanFilter

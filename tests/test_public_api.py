@@ -51,11 +51,12 @@ NAMES = [
     *("Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput", "PearceHall"),
     *("RescorlaWagner", "SuttonK1"),
+    *("AbstractFamily", "ExponentialFamilyState", "PseudoCount", "Statistic"),
     *("choice", "parameter"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""
 
-PACKAGES = ["couplings", "data", "environments", "models", "nodes", "plotting", "responses", "testing"]
+PACKAGES = ["couplings", "data", "environments", "families", "models", "nodes", "plotting", "responses", "testing"]
 """Public subpackages."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from pynodes._graph.library import INITIAL, Kinds, Library, part, reject, requir
 from pynodes._graph.settings import name_of as expansion_name
 from pynodes.couplings import AbstractCoupling
 from pynodes.couplings.functions import name_of as function_name
+from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
 
 FORMAT, VERSION = "pynodes-graph", 1
@@ -84,10 +86,19 @@ def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
     defaults = {name: field.default for name, field in type(module).__dataclass_fields__.items()}
     values = {name: getattr(module, name) for name in choices_of(module) if name not in skip}
     return {
-        name: expansion_name(value) if isinstance(value, AbstractExpansion) else value
+        name: written(value)
         for name, value in values.items()
         if not is_default(value, defaults[name])
     }
+
+
+def written(value: Any) -> Any:
+    """A choice as plain values: an expansion by name, a family by name and choices of its own."""
+    if isinstance(value, AbstractExpansion):
+        return expansion_name(value)
+    if isinstance(value, AbstractFamily):
+        return {"name": type(value).__name__, **dataclasses.asdict(value)}
+    return value
 
 
 def from_dict(

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import pynodes.couplings
+import pynodes.families
 import pynodes.nodes
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
 from pynodes._core.modules import choices_of, indices_of, parameters_of
 from pynodes._errors import FormatError, nearest
 from pynodes._graph.settings import Settings
 from pynodes.couplings import FUNCTIONS, AbstractCoupling
+from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
 
 INITIAL = "initial_"
 """Parameters whose names begin so are kept apart, as the belief before the first step."""
 
-Kinds: TypeAlias = Iterable[type[AbstractNode] | type[AbstractCoupling] | AbstractExpansion]
+Kinds: TypeAlias = Iterable[
+    type[AbstractNode] | type[AbstractCoupling] | type[AbstractFamily] | AbstractExpansion
+]
 """Kinds of one's own, for files that name them."""
 
 
@@ -27,7 +32,7 @@ class Library:
     Parameters
     ----------
     kinds
-        Node kinds, couplings and expansions of one's own.
+        Node kinds, couplings, families and expansions of one's own.
     functions
         Coupling functions of one's own, by name.
     """
@@ -35,6 +40,7 @@ class Library:
     def __init__(self, kinds: Kinds, functions: Mapping[str, Any]) -> None:
         self.nodes = own(pynodes.nodes, AbstractNode)
         self.couplings = own(pynodes.couplings, AbstractCoupling)
+        self.families = own(pynodes.families, AbstractFamily)
         self.expansions = dict(EXPANSIONS)
         if not isinstance(functions, Mapping):
             raise FormatError(f"functions must be functions by name, not {functions!r}.")
@@ -52,9 +58,12 @@ class Library:
             self.nodes[kind.__name__] = kind
         elif isinstance(kind, type) and issubclass(kind, AbstractCoupling):
             self.couplings[kind.__name__] = kind
+        elif isinstance(kind, type) and issubclass(kind, AbstractFamily):
+            self.families[kind.__name__] = kind
         else:
             raise FormatError(
-                f"kinds lists node classes, coupling classes and expansion objects, not {kind!r}."
+                "kinds lists classes of nodes, couplings and families, and expansion objects, not "
+                f"{kind!r}."
             )
 
     def settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,12 +72,27 @@ class Library:
         return {name: self.chosen(name, value) for name, value in settings.items()}
 
     def chosen(self, name: str, value: Any) -> Any:
-        """A choice of a file, expansions by name."""
+        """A choice of a file, expansions and families by name."""
+        if name == "family" and value is not None:
+            return self.family(value)
         if name != "expansion" or value is None:
             return value
         if not isinstance(value, str) or value not in self.expansions:
             raise FormatError(f"No expansion is named {value!r}. {nearest(value, self.expansions)}")
         return self.expansions[value]
+
+    def family(self, entry: Any) -> Any:
+        """The family of an entry."""
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        if not isinstance(name, str) or name not in self.families:
+            raise FormatError(
+                f"No family is named {name!r}. {nearest(name, self.families)} A family of your own is named "
+                "in kinds=[...]."
+            )
+        cls = self.families[name]
+        fields = {key: value for key, value in entry.items() if key != "name"}
+        reject(fields, tuple(field.name for field in dataclasses.fields(cls)), f"Family {name!r}")
+        return cls(**fields)
 
     def node(self, entry: Mapping[str, Any]) -> AbstractNode:
         """The node of an entry."""
@@ -106,7 +130,8 @@ class Library:
             f"Edge {parent}->{child}",
         )
         fields = {key: entry[key] for key in own_fields if key in entry}
-        fields |= part(entry, "choices", f"Edge {parent}->{child}")
+        choices = part(entry, "choices", f"Edge {parent}->{child}")
+        fields |= {key: self.chosen(key, value) for key, value in choices.items()}
         if "function" in fields:
             fields["function"] = self.function(fields["function"], f"Edge {parent}->{child}")
         return parent, child, cls(**fields)

@@ -14,12 +14,13 @@ from pynodes.couplings import (
     Noise,
     Observation,
     Probability,
+    Statistic,
     Volatility,
 )
 from pynodes.nodes import AbstractNode
 
 WORDS: dict[str, tuple[type[AbstractCoupling], ...]] = {
-    "value": (Drift, Observation, Probability, Category),
+    "value": (Drift, Observation, Probability, Category, Statistic),
     "volatility": (Volatility, Noise),
 }
 """The two families that the literature speaks of, and the couplings they may stand for."""

@@ -9,4 +9,6 @@ from pynodes.couplings.functions import FUNCTIONS as FUNCTIONS
 from pynodes.couplings.noise import Noise as Noise
 from pynodes.couplings.observation import Observation as Observation
 from pynodes.couplings.probability import Probability as Probability
+from pynodes.couplings.pseudo_count import PseudoCount as PseudoCount
+from pynodes.couplings.statistic import Statistic as Statistic
 from pynodes.couplings.volatility import Volatility as Volatility

@@ -1,0 +1,61 @@
+"""PseudoCount: the parent is the log of how many observations its child's expectations are worth."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import jax.numpy as jnp
+
+from pynodes._core.modules import choice, parameter
+from pynodes._errors import CouplingError
+from pynodes._typing import Array, Scalar
+from pynodes.couplings._base import AbstractCoupling
+
+if TYPE_CHECKING:
+    from pynodes.nodes import AbstractNode
+
+
+class PseudoCount(AbstractCoupling):
+    """Value coupling into an exponential-family state: adds ``strength parent`` to its log pseudo-count.
+
+    The child learns the slower, the higher the parent. The parent hears from the predictive density
+    how well the observation agrees with so much certainty; it hears nothing from a family whose
+    predictions do not depend on the count (Bernoulli, Categorical).
+
+    The prediction takes the parent's mean. The density is not concave in the parent, but its curvature
+    hardly ever falls below zero: docs/theory/families.md says by how little.
+
+    Parameters
+    ----------
+    strength
+        Log pseudo-count per unit of the parent.
+    family
+        Taken from the child when the edge is made.
+
+    Source: docs/theory/families.md.
+    """
+
+    inlet: ClassVar = "log_pseudo_count"
+
+    strength: Scalar = parameter(1.0, symbol="κ")
+    family: Any = choice(None)
+
+    def suited(self, child: AbstractNode, place: int) -> Self:
+        del place
+        family: Any = getattr(child, "family", None)
+        if family is None:
+            raise CouplingError(
+                f"PseudoCount suits a node that has a family, not a {type(child).__name__}."
+            )
+        return dataclasses.replace(self, family=family)
+
+    def predict(self, parent: Any, dt: Scalar) -> dict[str, Array]:
+        del dt
+        return {self.inlet: self.strength * parent.predicted_mean}
+
+    def log_density(self, x: Array, parent: Any, child: Any, dt: Scalar) -> Array:
+        del dt
+        shift = self.strength * (x - parent.predicted_mean)
+        count = child.expected["pseudo_count"] * jnp.exp(shift)
+        return self.family.log_density(child.outcome, child.expected["statistics"], count)

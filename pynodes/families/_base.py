@@ -1,0 +1,90 @@
+"""What every exponential family says: its statistics, and the normaliser of its conjugate prior."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from pynodes._typing import Array, Scalar
+
+
+@dataclasses.dataclass(frozen=True)
+class AbstractFamily(abc.ABC):
+    """An exponential family with its conjugate prior; subclassing it is all it takes to add one.
+
+    Its densities are ``base(x) exp(η·T(x) - A(η))``, and what is believed about the parameter η after
+    some observations is proportional to ``exp(count (expected·η - A(η)))``: *expected* are the
+    statistics expected of an observation (ξ), *count* is how many observations that is worth (ν). An
+    observation moves them to ``expected + (T(x) - expected) / (count + 1)`` and ``count + 1``, and
+    its predictive density is a ratio of normalisers (:meth:`log_density`). All of it is derived in
+    docs/theory/families.md.
+
+    A subclass gives :attr:`default_statistics`, :meth:`statistics`, :meth:`log_normaliser`,
+    :meth:`draw`, :meth:`moments` and :meth:`margin`, and :meth:`log_base` if it is not zero. Choices of
+    its own are fields of a frozen dataclass.
+
+    Attributes
+    ----------
+    expects
+        Which observations it can take, in words.
+    requires
+        Which expected statistics are possible, in words.
+    """
+
+    expects: ClassVar[str] = "finite numbers"
+    requires: ClassVar[str] = "inside the convex hull of the statistics"
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one observation: () for a number."""
+        return ()
+
+    @property
+    @abc.abstractmethod
+    def default_statistics(self) -> tuple[float, ...]:
+        """Expected statistics to begin with, one for each statistic."""
+
+    @abc.abstractmethod
+    def statistics(self, value: Array) -> Array:
+        """The sufficient statistics T of an observation, of shape (statistics,)."""
+
+    @abc.abstractmethod
+    def log_normaliser(self, expected: Array, count: Scalar) -> Array:
+        """Log integral of ``exp(count (expected·η - A(η)))`` over the parameter."""
+
+    @abc.abstractmethod
+    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+        """A value from the predictive density."""
+
+    @abc.abstractmethod
+    def moments(self, expected: Array) -> dict[str, Array]:
+        """For display: ``mean``, ``variance`` and more, of the member with these expected statistics."""
+
+    @abc.abstractmethod
+    def margin(self, expected: Array) -> Array:
+        """How far expected statistics are inside the possible ones: positive there, and concave."""
+
+    def log_base(self, value: Array) -> Scalar:
+        """Log of the part of the density that knows no parameter."""
+        del value
+        return 0.0
+
+    def log_density(self, value: Array, expected: Array, count: Scalar) -> Array:
+        """Log predictive density of a value, the parameter integrated out; override it if it is simpler.
+
+        The ratio of the conjugate prior's normalisers after the value and before it.
+        """
+        after = expected + (self.statistics(value) - expected) / (count + 1)
+        ratio = self.log_normaliser(after, count + 1) - self.log_normaliser(expected, count)
+        return self.log_base(value) + ratio
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        """Which numbers in some finite observations it can take."""
+        return np.ones(values.shape, dtype=bool)
+
+    def levelled(self, expected: Array) -> Array:
+        """Statistics as near to those given as the equations among them allow; all, without any."""
+        return expected
