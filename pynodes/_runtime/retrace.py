@@ -23,7 +23,7 @@ from pynodes._runtime.edges import Beliefs, Informed, either, heard, inlets, set
 from pynodes._runtime.gates import Seen
 from pynodes._runtime.groupwise import each
 from pynodes._runtime.sweeps import State
-from pynodes._typing import AnyArray, Array, Scalar
+from pynodes._typing import Array, Scalar
 
 
 class Future(Module):
@@ -42,7 +42,7 @@ class Future(Module):
     point: Array
     gradient: Array
     curvature: Array
-    loud: AnyArray
+    loud: Array
 
     def joined_to(self, belief: Gaussian) -> Gaussian:
         """A prediction that has taken the future in, as a prediction."""

@@ -56,11 +56,9 @@ def smoothed(program: Program, feed: Feed, state: State | None, kept: Kept) -> S
         known = chosen(
             jnp.all(jnp.stack([jnp.all(flags) for flags in sound.values()])), known, plain
         )
+        beliefs = shown(now, plain.beliefs, known.beliefs, moment, dt)
         records = {
-            index: loops.reported(
-                now, index, shown(now, plain.beliefs, known.beliefs, index, moment, dt), positions
-            )
-            for index, positions in kept
+            index: loops.reported(now, index, beliefs, positions) for index, positions in kept
         }
         earlier = chosen(moving, sent_back(now, before, known, dt), futures)
         return earlier, (records, {index: flags | ~moving for index, flags in sound.items()})
@@ -96,23 +94,23 @@ def filtered(program: Program, feed: Feed, begin: State) -> tuple[State, Run]:
     return befores, run
 
 
-def shown(
-    program: Program, plain: Beliefs, known: Beliefs, index: int, moment: Moment, dt: Any
-) -> Beliefs:
-    """A group's beliefs given the whole series, beside the predictions that the filter made."""
-    belief = known[index]
-    value, observed = moment.seen.get(index, (None, True))
-    node = program.nodes[index]
-    if observed is not True and not node.remembers:
-        now = {number: one.as_prediction() for number, one in known.items()}
-        last = each(program, index, type(node).init)(node)
-        expected = each(program, index, type(node).predict)(
-            node, last, inlets(program, index, now, dt), dt
-        )
-        belief = each(program, index, type(node).observe)(node, expected, value, observed)
-    if isinstance(belief, Gaussian):
-        belief = plain[index].updated(belief.mean, belief.variance)
-    return {index: belief}
+def shown(program: Program, plain: Beliefs, known: Beliefs, moment: Moment, dt: Any) -> Beliefs:
+    """Beliefs given the whole series, beside the predictions that the filter made."""
+    now = {number: belief.as_prediction() for number, belief in known.items()}
+
+    def given_all(index: int) -> Any:
+        node, belief = program.nodes[index], known[index]
+        value, observed = moment.seen.get(index, (None, True))
+        if observed is not True and not node.remembers:
+            last = each(program, index, type(node).init)(node)
+            inlet = inlets(program, index, now, dt)
+            expected = each(program, index, type(node).predict)(node, last, inlet, dt)
+            belief = each(program, index, type(node).observe)(node, expected, value, observed)
+        if isinstance(belief, Gaussian):
+            belief = plain[index].updated(belief.mean, belief.variance)
+        return belief
+
+    return {index: given_all(index) for index in known}
 
 
 def rest(
