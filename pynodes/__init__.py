@@ -38,6 +38,7 @@ from pynodes._errors import InputError as InputError
 from pynodes._errors import MissingExtraError as MissingExtraError
 from pynodes._errors import ParameterError as ParameterError
 from pynodes._errors import PynodesError as PynodesError
+from pynodes._errors import SmoothingError as SmoothingError
 from pynodes._errors import StateError as StateError
 from pynodes._errors import UnknownEdgeError as UnknownEdgeError
 from pynodes._errors import UnknownNodeError as UnknownNodeError

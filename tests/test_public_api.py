@@ -22,7 +22,7 @@ CONTRACT = {
         "summary",
         "repeat",
     ],
-    "Network": ["filter", "surprise", "replace", "step", "start", "sample", "parameters"],
+    "Network": ["filter", "smooth", "surprise", "replace", "step", "start", "sample", "parameters"],
     "Trajectories": ["surprise", "to_pandas", "to_xarray", "plot", "_repr_html_"],
     "NodeBeliefs": [
         "mean",
@@ -46,7 +46,7 @@ NAMES = [
     *("Enhanced", "Evidence", "FieldError", "FilterError", "FormatError", "Gaussian", "Graph"),
     *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),
     *("NodeBeliefs", "Noise", "Observation", "ParameterError", "Probability", "PynodesError"),
-    *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
+    *("Regressor", "Scalar", "SmoothingError", "Spread", "Standard", "State", "StateError", "Status"),
     *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError"),
     *("Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput", "PearceHall"),

@@ -17,11 +17,12 @@ from pynodes._runtime.gate import Gate
 from pynodes._runtime.generative import Generative
 from pynodes._runtime.inputs import Inputs, read, single
 from pynodes._runtime.record import recorded
+from pynodes._runtime.retrospective import Retrospective
 from pynodes._runtime.series import Series
 from pynodes._typing import Array, Scalar
 
 
-class Network(Generative):
+class Network(Generative, Retrospective):
     """A graph compiled for JAX: an immutable pytree whose leaves are parameters and wiring.
 
     ``jax.grad``, ``jax.vmap`` and ``jax.jit`` work on it, over it, and through it. Make one with
