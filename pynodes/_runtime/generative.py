@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,12 +12,13 @@ from pynodes._errors import InputError
 from pynodes._results.forecast import Forecast
 from pynodes._results.interaction import Interaction
 from pynodes._results.state import State
-from pynodes._results.status import Status
+from pynodes._results.status import Explain, Status
 from pynodes._results.trajectories import Trajectories
 from pynodes._runtime.compiled import Compiled
+from pynodes._runtime.explanation import Explanation
 from pynodes._runtime.forecast import foretold
-from pynodes._runtime.inputs import Inputs, read_given
-from pynodes._runtime.interact import Parties, Rule, interacted
+from pynodes._runtime.inputs import Inputs, read, read_given
+from pynodes._runtime.interact import Lived, Parties, Rule, interacted
 from pynodes._runtime.record import recorded
 from pynodes._runtime.sample import check_key, sampled
 from pynodes._runtime.series import Series, elapsed, numbers, positive
@@ -183,6 +185,8 @@ class Generative(Compiled):
             steps=steps,
         )
         status = Status(alive=run.alive, bounded=run.bounded)
+        if not traced(run.alive):
+            status = dataclasses.replace(status, explain=self._explaining(lived, dt, start))
         if throw and not traced(run.alive):
             status.check()
         beliefs = Trajectories(
@@ -201,6 +205,21 @@ class Generative(Compiled):
             shown=lived.shown,
             world=lived.world,
         )
+
+    def _explaining(self, lived: Lived, dt: Any, start: State | None) -> Explain:
+        """Names what broke down in a life, by filtering what was observed in it."""
+
+        def explain(what: str, step: int) -> list[str]:
+            known = {**lived.inputs, **lived.shown}
+            mine = {
+                n: v
+                for n, v in known.items()
+                if n in self.labels.nodes or n in self.labels.parameters
+            }
+            feed = read(self.labels, mine, dt)
+            return Explanation(self.labels, self._calls, feed, self._groups(start))(what, step)
+
+        return explain
 
 
 def acting(response: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import choice, parameter
+from pynodes._core.modules import checked_value, choice, parameter, parameters_of
 from pynodes._errors import ParameterError
 from pynodes._typing import AnyArray, Array
 from pynodes.environments._base import AbstractEnvironment
@@ -36,7 +37,7 @@ class Bandit(AbstractEnvironment):
     probabilities: AnyArray = parameter((), rank=1, bounds=(0.0, 1.0))
 
     def __post_init__(self) -> None:
-        check_arms("Bandit", self.arms, "probabilities", self.probabilities)
+        check_arms(self, "probabilities")
         object.__setattr__(self, "arms", tuple(self.arms))
 
     def begin(self, key: Array) -> tuple[()]:
@@ -59,20 +60,23 @@ def paid(
     return {arm: seen[number] for number, arm in enumerate(arms)}
 
 
-def check_arms(owner: str, arms: object, field: str, values: AnyArray) -> None:
-    """There is one value for every arm.
+def check_arms(environment: Any, field: str) -> None:
+    """There is one value for every arm, and each is in its range.
 
     Raises
     ------
     ParameterError
-        Other numbers of them, or arms that are not given as names.
+        Other numbers of them, values out of range, or arms that are not given as names.
     """
+    owner, arms, values = type(environment).__name__, environment.arms, getattr(environment, field)
     if isinstance(arms, str) or not isinstance(arms, tuple | list) or len(arms) < 1:
         raise ParameterError(
             f"{owner}: arms must be names of inputs, as in ('left', 'right'), not {arms!r}."
         )
-    # JAX rebuilds values of any shape, batches among them; the last dimension is the arms'.
+    # JAX rebuilds environments from anything, batches among them; the last dimension is the arms'.
     if np.ndim(values) and np.shape(values)[-1] != len(arms):
         raise ParameterError(
             f"{owner}: {len(arms)} arms need {len(arms)} {field}, not {np.shape(values)[-1]}."
         )
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        checked_value(owner, field, values, parameters_of(environment)[field])

@@ -42,7 +42,7 @@ class RestlessBandit(AbstractEnvironment):
     tonic_volatility: Scalar = parameter(-4.0, symbol="ω")
 
     def __post_init__(self) -> None:
-        check_arms("RestlessBandit", self.arms, "logits", self.logits)
+        check_arms(self, "logits")
         object.__setattr__(self, "arms", tuple(self.arms))
 
     def begin(self, key: Array) -> Array:
