@@ -7,9 +7,9 @@ import pytest
 
 import pynodes as pn
 from tests.small import network
-from tests.wrong_use import edits, files, graphs, networks, series
+from tests.wrong_use import edits, files, graphs, networks, series, switches
 
-TABLE = [*graphs.WRONG, *edits.WRONG, *networks.WRONG, *series.WRONG, *files.WRONG]
+TABLE = [*graphs.WRONG, *edits.WRONG, *networks.WRONG, *series.WRONG, *files.WRONG, *switches.WRONG]
 
 
 @pytest.mark.parametrize("wrong", TABLE, ids=repr)
