@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from pynodes._core.modules import Module, checked_value, parameters_of
+from pynodes._core.modules import Module, checked_value, parameter, parameters_of
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError, ParameterError, PynodesError, nearest
 from pynodes._runtime.sample import check_key
@@ -264,8 +264,9 @@ def check_response(response: AbstractResponse) -> None:
 
 def check_number(owner: str, name: str, value: Any, spec: dict[str, Any] | None) -> None:
     """A parameter's value is a number within its range; those of a table may be any."""
-    anything = {"bounds": (-jnp.inf, jnp.inf), "positive": False, "infinite": False, "rank": 0}
-    checked_value(owner, name, value, spec or anything)
+    checked_value(
+        owner, name, value, parameter(0.0).metadata["parameter"] if spec is None else spec
+    )
 
 
 def tables(response: Module) -> dict[str, dict[str, Any]]:

@@ -97,10 +97,18 @@ def log_beta_density(y: Array, mean: Array, precision: Array) -> Array:
     (docs/responses.md).
     """
     first, second = mean * precision, (1 - mean) * precision
-    divergence = first * jnp.log1p((y - mean) / mean) + second * jnp.log1p((mean - y) / (1 - mean))
-    spread = jnp.log(precision) + jnp.log(mean) + jnp.log1p(-mean) - math.log(2 * math.pi)
+    logs, rests = (jnp.log(y), jnp.log(mean)), (jnp.log1p(-y), jnp.log1p(-mean))
+    divergence = first * log_ratio((y - mean) / mean, *logs)
+    divergence += second * log_ratio((mean - y) / (1 - mean), *rests)
+    spread = jnp.log(precision) + logs[1] + rests[1] - math.log(2 * math.pi)
     excess = remainder(precision) - remainder(first) - remainder(second)
-    return divergence + 0.5 * spread + excess - jnp.log(y) - jnp.log1p(-y)
+    return divergence + 0.5 * spread + excess - logs[0] - rests[0]
+
+
+def log_ratio(difference: Array, log_top: Array, log_bottom: Array) -> Array:
+    """Log of a ratio, from its relative difference to one where that is small, else from both logs."""
+    near = jnp.abs(difference) < 0.5
+    return jnp.where(near, jnp.log1p(jnp.where(near, difference, 0.0)), log_top - log_bottom)
 
 
 def remainder(z: Array) -> Array:

@@ -7,6 +7,7 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -246,3 +247,16 @@ CASES = [
 
 SIMULATED = [case for case in CASES if case.name != "one's own"]
 """Those that predict and draw."""
+
+
+def scored(case: Case) -> tuple[Any, dict[str, Any]]:
+    """Log likelihoods of a case's own responses, and the derivatives of their sum by parameter."""
+
+    def total(values: dict[str, Any]) -> Any:
+        response = case.response.replace(values)
+        found = response.log_likelihood(beliefs(), case.responses(), covariates=case.known())
+        return jnp.sum(found), found
+
+    numbers = {name: float(value) for name, value in case.response.parameters().items()}
+    slopes, found = jax.jit(jax.grad(total, has_aux=True))(numbers)
+    return found, slopes

@@ -1,6 +1,7 @@
 """Laws that every response keeps."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +52,7 @@ def test_likelihoods_sum_to_one(case):
         points = [low, *np.linspace(0.1, 0.9, 9), high] if whole else [-60, *range(-8, 9), 60]
         parts = [
             integrate.quad(lambda y, t=trial: float(density(y)[t]), a, b, epsabs=1e-10)[0]
-            for a, b in zip(points[:-1], points[1:], strict=True)
+            for a, b in itertools.pairwise(points)
         ]
         assert sum(parts) == pytest.approx(1, abs=1e-7)
 
@@ -168,7 +169,7 @@ def test_missing_responses_contribute_nothing(case):
 
 @every
 def test_a_batch_is_each_of_its_runs(case):
-    """vmap over parameters, and over beliefs, is a loop over them."""
+    """Mapped over parameters, and over beliefs, is a loop over them."""
     responses = case.responses()
     for name, value in case.response.parameters().items():
         values = jnp.asarray(value) * jnp.array([0.5, 1.0, 1.5])
