@@ -15,6 +15,7 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes._runtime.network import Network
+from pynodes._typing import Array
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.nodes import AbstractNode, ContinuousInput, ContinuousState
 from pynodes.testing._comparison import finite, same, same_beliefs, slope
@@ -95,8 +96,8 @@ def moments(
     child: AbstractNode,
     values: np.ndarray,
     seed: int,
-) -> list[tuple[Gaussian, Gaussian, Gaussian]]:
-    """Parent's belief, child's before and after a step, from random states and the given values."""
+) -> list[tuple[Gaussian, Gaussian, Gaussian, Array]]:
+    """Parent's belief, child's before and after a step, and its value, from random states."""
     rng = np.random.default_rng(seed)
     found = []
     for value in rng.choice(values[np.isfinite(values)], DRAWS):
@@ -114,7 +115,7 @@ def moments(
             after = below.updated(
                 below.predicted_mean + rng.normal() * jnp.sqrt(below.predicted_variance), shrunk
             )
-        found.append((above, before, after))
+        found.append((above, before, after, jnp.asarray(value)))
     return found
 
 
@@ -127,16 +128,16 @@ def evidence_is_derivative(
 ) -> None:
     """Evidence is the first derivative, and minus the second, of the log density."""
     dt = jnp.asarray(1.3)
-    for above, before, below in moments(coupling, parent, child, values, seed):
+    for above, before, below, value in moments(coupling, parent, child, values, seed):
         point = above.predicted_mean
         evidence = says_one(coupling, above, below, dt)
 
         def density(x: Any, above: Gaussian = above, below: Gaussian = below) -> Any:
             return coupling.log_density(x, above, below, dt)
 
-        def surprise(x: Any, before: Gaussian = before, below: Gaussian = below) -> Any:
+        def surprise(x: Any, before: Gaussian = before, value: Array = value) -> Any:
             known = predicted_if_known(coupling, child, before, x, dt)
-            return child.surprise(child.observe(known, below.mean, jnp.asarray(True)))
+            return child.surprise(child.observe(known, value, jnp.asarray(True)))
 
         compare(evidence, density, point)
         if child.observable:

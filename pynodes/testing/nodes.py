@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -82,10 +83,23 @@ def alone(node: AbstractNode) -> Network:
     return Graph().add(node=node, u=ContinuousInput()).couple("node", "u").compile()
 
 
+def known(network: Network, steps: int) -> dict[str, np.ndarray]:
+    """Series of what must be known at every step, constant at what it is."""
+    node = network.graph.nodes.get("u")
+    told = () if node is None else node.required
+    return {f"u.{field}": np.full(steps, float(getattr(node, field))) for field in told}
+
+
+def inputs(network: Network, values: Any) -> dict[str, Any]:
+    """A series of the input, with what must be known beside it."""
+    return {"u": values} | known(network, len(values))
+
+
 def observations(network: Network, seed: int) -> np.ndarray:
     """A series that the network's input can take."""
     try:
-        return np.asarray(network.sample(jax.random.key(seed), STEPS)["u"])
+        told = known(network, STEPS)
+        return np.asarray(network.sample(jax.random.key(seed), STEPS, inputs=told)["u"])
     except PynodesError:
         return np.random.default_rng(seed).integers(0, 2, STEPS).astype(float)
 
@@ -102,7 +116,7 @@ def checked(series: Any) -> np.ndarray:
 
 def run(network: Network, values: np.ndarray, what: str, **options: Any) -> Trajectories:
     """Beliefs about a series, all of them finite."""
-    beliefs = network.filter({"u": values}, throw=False, **options)
+    beliefs = network.filter(inputs(network, values), throw=False, **options)
     if not beliefs.status.ok:
         raise AssertionError(
             f"{what}: at step {beliefs.status.step} that of {beliefs.status.node!r} is not finite, or its "
@@ -140,20 +154,20 @@ def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float) ->
 
 def summed_surprise(network: Network, values: np.ndarray) -> Any:
     """The surprise of a series by the short way."""
-    return network.surprise({"u": values})
+    return network.surprise(inputs(network, values))
 
 
 def summed_trajectory(network: Network, values: np.ndarray) -> Any:
     """The surprise of a series by way of all beliefs."""
-    return network.filter({"u": values}).surprise.sum()
+    return network.filter(inputs(network, values)).surprise.sum()
 
 
 def chunks_make_one_run(network: Network, values: np.ndarray, rtol: float) -> None:
     """Two chunks with the state carried over are one run."""
     half = len(values) // 2
-    whole = network.filter({"u": values})
-    first = network.filter({"u": values[:half]})
-    second = network.filter({"u": values[half:]}, start=first.final)
+    whole = network.filter(inputs(network, values))
+    first = network.filter(inputs(network, values[:half]))
+    second = network.filter(inputs(network, values[half:]), start=first.final)
     for name in whole:
         parts = np.concatenate([first[name].mean, second[name].mean])
         same(f"two chunks are one run: {name}.mean", parts, whole[name].mean, rtol)
@@ -162,19 +176,30 @@ def chunks_make_one_run(network: Network, values: np.ndarray, rtol: float) -> No
 def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
     """Gradients of the surprise equal central differences, for every parameter of the node."""
     name = next(iter(network.graph.nodes))
-    for field in parameters_of(network.graph.nodes[name]):
+    for field, spec in parameters_of(network.graph.nodes[name]).items():
         address = f"{name}.{field}"
-        at = float(network[address])
-        if not np.isfinite(at):
+        at = np.asarray(network[address], float)
+        if spec["whole"] or not np.all(np.isfinite(at)):
             continue
 
+        @jax.jit
         def surprise(x: Any, address: str = address) -> Any:
-            return network.replace({address: x}).surprise({"u": values})
+            return network.replace({address: x}).surprise(inputs(network, values))
 
         low, high = bounds(network, name, field)
-        inside = min(max(at, low + 1e-3), high - 1e-3)
-        gradient = jax.grad(surprise)(np.float64(inside))
-        same(f"gradient of {address}", gradient, slope(surprise, inside), rtol=1e-4, atol=1e-6)
+        inside = np.asarray(np.clip(at, low + 1e-3, high - 1e-3))
+        gradient = np.asarray(jax.grad(surprise)(inside))
+        for place in np.ndindex(inside.shape):
+            where = f"{address}{list(place) if place else ''}"
+            expected = slope(partial(moved, surprise, inside, place), float(inside[place]))
+            same(f"gradient of {where}", gradient[place], expected, rtol=1e-4, atol=1e-6)
+
+
+def moved(function: Callable[..., Any], at: np.ndarray, place: tuple[int, ...], x: float) -> Any:
+    """A function with one of the numbers that it takes moved elsewhere."""
+    there = np.array(at)
+    there[place] = x
+    return function(there)
 
 
 def bounds(network: Network, name: str, field: str) -> tuple[float, float]:
@@ -188,8 +213,10 @@ def probabilities_sum_to_one(
     network: Network, values: np.ndarray, outcomes: Sequence[float]
 ) -> None:
     """The predictive probabilities of all outcomes sum to one."""
-    before = network.filter({"u": values[:-1]}).final
-    surprises = [network.filter({"u": [outcome]}, start=before).surprise[0] for outcome in outcomes]
+    before = network.filter(inputs(network, values[:-1])).final
+    surprises = [
+        network.filter(inputs(network, [outcome]), start=before).surprise[0] for outcome in outcomes
+    ]
     same(
         "the predictive probabilities sum to one",
         np.sum(np.exp(-np.array(surprises))),

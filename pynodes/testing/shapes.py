@@ -6,10 +6,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.learning import Learning
 from pynodes._core.messages import Evidence
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
@@ -41,6 +43,9 @@ def single(what: str, value: Any) -> None:
 
 def a_belief(what: str, belief: Any, fields: tuple[str, ...]) -> None:
     """Fail unless something is a belief about one node, with a finite mean and a variance."""
+    if isinstance(belief, Learning):
+        a_memory(what, belief)
+        return
     if not isinstance(belief, Gaussian):
         raise AssertionError(
             f"{what} must return a belief, such as belief.predicted(mean, variance=...), not {belief!r}."
@@ -50,6 +55,19 @@ def a_belief(what: str, belief: Any, fields: tuple[str, ...]) -> None:
         single(f"{field} of {what}", value)
         if not np.isfinite(value) or ("variance" in field and value < 0):
             raise AssertionError(f"{field} of {what} is {value}.")
+
+
+def a_memory(what: str, belief: Learning) -> None:
+    """Fail unless everything that a learner holds is finite, and of the present precision."""
+    expected = jnp.result_type(float)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(belief):
+        found, name = jnp.asarray(leaf), jax.tree_util.keystr(path)
+        if found.dtype not in (expected, bool):
+            raise AssertionError(
+                f"{name} of {what} is {found.dtype}, where {expected} is computed with."
+            )
+        if not np.all(np.isfinite(found)):
+            raise AssertionError(f"{name} of {what} is {leaf}.")
 
 
 def predicts_for_one(node: AbstractNode) -> Gaussian:

@@ -18,7 +18,25 @@ KINDS = [
     pn.ContinuousInput(precision=2.0),
     pn.BinaryInput(),
     pn.BinaryState(),
+    pn.NoisyBinaryInput(low=-0.2, high=1.3, variance=0.3),
+    pn.RescorlaWagner(learning_rate=0.3),
+    pn.DualRescorlaWagner(learning_rate=0.3, choice=0),
+    pn.DualRescorlaWagner(learning_rate=0.3, choice=1),
+    pn.PearceHall(salience=0.5),
+    pn.SuttonK1(),
+    pn.KalmanFilter(tonic_volatility=-1.0, precision=2.0),
+    pn.HiddenMarkov(initial=[0.2, 0.8], emission=[[0.6, 0.4], [0.1, 0.9]]),
 ]
+
+BINARY = (
+    pn.BinaryInput,
+    pn.RescorlaWagner,
+    pn.DualRescorlaWagner,
+    pn.PearceHall,
+    pn.SuttonK1,
+    pn.HiddenMarkov,
+)
+"""Kinds whose outcomes are 0 and 1."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +61,7 @@ COUPLED = [
     Coupled(pn.Probability(strength=0.8), pn.BinaryInput()),
     Coupled(pn.Probability(strength=1.5, function="tanh"), pn.BinaryInput()),
     Coupled(pn.Probability(strength=0.8), pn.BinaryState()),
+    Coupled(pn.Probability(strength=-0.8), pn.NoisyBinaryInput(low=-0.2, variance=0.3)),
     Coupled(pn.Volatility(strength=0.7), pn.ContinuousState(tonic_volatility=-1.0)),
     Coupled(pn.Volatility(strength=-0.5), pn.ContinuousState(marginalise=False)),
     Coupled(pn.Noise(strength=0.6), pn.ContinuousInput(precision=3.0)),

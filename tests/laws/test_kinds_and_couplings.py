@@ -8,7 +8,7 @@ from tests.laws import cases
 
 @pytest.mark.parametrize("node", cases.KINDS, ids=repr)
 def test_a_kind_keeps_the_laws(node):
-    pn.testing.check_node(node, outcomes=(0, 1) if isinstance(node, pn.BinaryInput) else None)
+    pn.testing.check_node(node, outcomes=(0, 1) if isinstance(node, cases.BINARY) else None)
 
 
 @pytest.mark.parametrize("case", cases.COUPLED, ids=repr)
