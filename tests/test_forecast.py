@@ -3,6 +3,7 @@
 from functools import cache
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -112,5 +113,49 @@ def test_a_forecast_can_be_traced():
 def test_a_wrong_forecast_is_named(use, words):
     with pytest.raises(pn.InputError) as caught:
         use(network(tracked()))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_prior_predictive_spreads_as_priors_and_model_say():
+    """One step of a walk from a Gaussian beginning, with volatility of either of two values."""
+    net = network(tracked())
+    priors = {
+        "x.tonic_volatility": lambda key: jnp.where(jax.random.bernoulli(key), 0.0, -2.0),
+        "x.initial_mean": lambda key: 3 + 2 * jax.random.normal(key),
+    }
+    found = net.prior_predictive(jax.random.key(0), priors, 2, draws=DRAWS)
+    expected = 4.0 + 1.0 + np.array([1, 2]) * (1 + np.exp(-2.0)) / 2
+
+    assert found.parameters["x.tonic_volatility"].shape == (DRAWS,)
+    assert found["x"].shape == (DRAWS, 2)
+    spread = np.var(np.asarray(found["x"]), axis=0)
+    np.testing.assert_array_less(abs(found.mean("x") - 3), 4.5 * np.sqrt(expected / DRAWS))
+    np.testing.assert_array_less(abs(spread / expected - 1), 5 * np.sqrt(2 / DRAWS))
+
+
+def test_a_prior_predictive_belongs_to_its_parameters():
+    """A beginning that is certain to be where its prior put it."""
+    net = network(tracked()).replace({"x.initial_precision": 1e9, "x.tonic_volatility": -30.0})
+    found = net.prior_predictive(
+        jax.random.key(0), {"x.initial_mean": jax.random.normal}, 1, draws=20, record=["x"]
+    )
+
+    np.testing.assert_allclose(found["x"][:, 0], found.parameters["x.initial_mean"], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("priors", "words"),
+    [
+        ({"x.volatility": jax.random.normal}, ("'x.volatility'",)),
+        ({"x.initial_precision": jax.random.normal}, ("initial_precision", "positive")),
+        ({"x.initial_mean": 3.0}, ("functions of a key", "3.0")),
+        ({"x.initial_mean": lambda key: jax.random.normal(key, (2,))}, ("initial_mean", "(2,)")),
+        ([], ("functions of a key",)),
+    ],
+)
+def test_a_wrong_prior_is_named(priors, words):
+    with pytest.raises(pn.ParameterError) as caught:
+        network(tracked()).prior_predictive(jax.random.key(0), priors, 2)
     for word in words:
         assert word in str(caught.value)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from pynodes.environments import AbstractEnvironment, Bandit, RestlessBandit
+from pynodes.environments import AbstractEnvironment, Bandit, Replay, RestlessBandit
 
 ARMS = ("left", "middle", "right")
 PAYS = (0.2, 0.5, 0.8)
@@ -302,6 +302,41 @@ def test_a_wrong_use_is_named(wrong):
 )
 def test_a_wrong_environment_is_named(make, words):
     with pytest.raises(pn.ParameterError) as caught:
+        make()
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_replay_answers_what_was_recorded_to_the_arm_that_was_chosen():
+    outcomes = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    world = Replay(series=dict(zip(ARMS, outcomes.T, strict=True)), arms=ARMS)
+    run = learner().interact(world, chooser(), jax.random.key(0), steps=6)
+
+    for number, arm in enumerate(ARMS):
+        chosen = np.asarray(run.actions) == number
+        expected = np.append(outcomes[:, number], [np.nan, np.nan])
+        np.testing.assert_array_equal(run.inputs[arm], np.where(chosen, expected, np.nan))
+
+
+def test_a_replay_without_arms_does_not_mind_what_is_done():
+    values = np.array([0.3, np.nan, 1.0])
+    run = tracked().interact(Replay(series={"u": values}), still, jax.random.key(0), steps=3)
+
+    np.testing.assert_array_equal(run.inputs["u"], values)
+    assert run.world == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Replay(series={}), ("series",)),
+        (lambda: Replay(series={"u": [1.0], "v": [1.0, 2.0]}), ("one length", "'v': 2")),
+        (lambda: Replay(series={"u": [1.0, 2.0]}, arms=("v",)), ("'v'", "no series")),
+        (lambda: Replay(series={"u": ["a", "b"]}), ("'u'", "numbers")),
+    ],
+)
+def test_a_wrong_replay_is_named(make, words):
+    with pytest.raises(pn.InputError) as caught:
         make()
     for word in words:
         assert word in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import jax.numpy as jnp
@@ -15,11 +16,18 @@ from pynodes._typing import Array, Scalar
 
 
 class Forecast(Module):
-    """Many draws of what may come; ``forecast["x"]`` has shape (draws, time), after any batch."""
+    """Many draws of what may come; ``forecast["x"]`` has shape (draws, time).
+
+    Attributes
+    ----------
+    parameters
+        What was drawn of the parameters' priors, by name, of shape (draws,); empty without priors.
+    """
 
     labels: Labels = choice()
     kept: Kept = choice()
     records: dict[int, Array]
+    parameters: dict[str, Array] = dataclasses.field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:

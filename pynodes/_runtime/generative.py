@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
+
 from pynodes._core.modules import Module
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError
@@ -19,7 +21,9 @@ from pynodes._runtime.explanation import Explanation
 from pynodes._runtime.forecast import foretold
 from pynodes._runtime.inputs import Inputs, read, read_given
 from pynodes._runtime.interact import Lived, Parties, Rule, interacted
+from pynodes._runtime.priors import Prior, drawn_from
 from pynodes._runtime.record import recorded
+from pynodes._runtime.replacement import replaced
 from pynodes._runtime.sample import check_key, sampled
 from pynodes._runtime.series import Series, elapsed, numbers, positive
 from pynodes._typing import Array
@@ -110,6 +114,54 @@ class Generative(Compiled):
             self.program, feed, self._groups(start), key, kept=kept, draws=positive("draws", draws)
         )
         return Forecast(labels=self.labels, kept=kept, records=drawn)
+
+    def prior_predictive(
+        self,
+        key: Array,
+        priors: Mapping[str, Prior],
+        steps: int | None = None,
+        *,
+        inputs: Inputs | None = None,
+        dt: Series | float = 1.0,
+        draws: int = 1000,
+        record: Iterable[str] | None = None,
+    ) -> Forecast:
+        """What a network with priors on its parameters supposes before it has seen anything.
+
+        Parameters
+        ----------
+        key, steps, inputs, dt, draws, record
+            As for :meth:`forecast`.
+        priors
+            For every parameter that is not certain, by name, a function that draws a value with a key,
+            such as ``lambda key: -4 + 2 * jax.random.normal(key)``.
+
+        Returns
+        -------
+        The draws, each with parameters of its own, which are in ``.parameters``.
+
+        Raises
+        ------
+        ParameterError
+            An unknown name, or draws outside the parameter's range.
+        InputError
+            As for :meth:`forecast`.
+        """
+        check_key(key)
+        draws = positive("draws", draws)
+        feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
+        kept = recorded(self.labels, record)
+        mine, theirs = jax.random.split(key)
+        drawn = drawn_from(self.labels, self.program, priors, theirs, draws)
+        keys = jax.random.split(mine, draws)
+
+        def one(values: dict[str, Array], key: Array) -> dict[int, Array]:
+            program = replaced(self.program, self.labels, values)
+            return foretold(program, feed, None, key, kept=kept, draws=1)
+
+        records = jax.vmap(one)(drawn, keys)
+        flat = {group: values[:, 0] for group, values in records.items()}
+        return Forecast(labels=self.labels, kept=kept, records=flat, parameters=drawn)
 
     def interact(
         self,
