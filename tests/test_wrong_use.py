@@ -7,9 +7,17 @@ import pytest
 
 import pynodes as pn
 from tests.small import network
-from tests.wrong_use import edits, files, graphs, networks, series, switches
+from tests.wrong_use import edits, files, graphs, networks, series, switches, transfers
 
-TABLE = [*graphs.WRONG, *edits.WRONG, *networks.WRONG, *series.WRONG, *files.WRONG, *switches.WRONG]
+TABLE = [
+    *graphs.WRONG,
+    *edits.WRONG,
+    *networks.WRONG,
+    *series.WRONG,
+    *files.WRONG,
+    *switches.WRONG,
+    *transfers.WRONG,
+]
 
 
 @pytest.mark.parametrize("wrong", TABLE, ids=repr)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,9 @@ import numpy as np
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import Module, choice
 from pynodes._errors import FieldError, StateError, listed
+
+if TYPE_CHECKING:
+    from pynodes._runtime.network import Network
 
 
 class State(Module):
@@ -59,6 +63,39 @@ class State(Module):
                     f"This state holds several runs, with {several} for {listed(names)}. Use jax.vmap over "
                     "network.filter."
                 )
+
+    def transfer(
+        self,
+        network: Network,
+        *,
+        names: Mapping[str, str] | None = None,
+        restart: str | Iterable[str] = (),
+    ) -> State:
+        """The state of another network, such as an edited one, in which nodes that stayed believe the same.
+
+        Nodes that are new there start from their initial beliefs; those that are gone are forgotten.
+
+        Parameters
+        ----------
+        network
+            The network that goes on from here.
+        names
+            New names by old ones, for nodes that were renamed; also says, with a node's own name, that a
+            node of another kind takes its belief over.
+        restart
+            Names of nodes that start from their initial beliefs although they were there before.
+
+        Raises
+        ------
+        StateError
+            A node whose kind changed, or that remembers something else than the belief it would take
+            over; a state of several runs.
+        UnknownNodeError
+            A name that its network does not have.
+        """
+        from pynodes._results.transfer import transferred
+
+        return transferred(self, network, names, restart)
 
     def _alike(self, labels: Labels) -> bool:
         """Whether another network remembers the same of the same nodes in the same places."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.figure import Figure
+
+    from pynodes._runtime.network import Network
 
 
 class Trajectories(Module):
@@ -91,6 +93,19 @@ class Trajectories(Module):
         return dataclasses.replace(
             self, records=records, surprises=surprises, observed=observed, status=status
         )
+
+    def transfer(
+        self,
+        network: Network,
+        *,
+        names: Mapping[str, str] | None = None,
+        restart: str | Iterable[str] = (),
+    ) -> State:
+        """Where another network can continue from: :attr:`final`, carried over to it.
+
+        Parameters and errors as for :meth:`State.transfer`.
+        """
+        return self.final.transfer(network, names=names, restart=restart)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A table with a row per step and a column per node and field, such as ``"x2.mean"``.
