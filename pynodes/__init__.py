@@ -83,6 +83,7 @@ from pynodes.nodes import PearceHall as PearceHall
 from pynodes.nodes import Regressor as Regressor
 from pynodes.nodes import RescorlaWagner as RescorlaWagner
 from pynodes.nodes import SuttonK1 as SuttonK1
+from pynodes.nodes import VolatileState as VolatileState
 
 if _TYPE_CHECKING:
     from pynodes import plotting as plotting

@@ -41,7 +41,7 @@ NAMES = [
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
     *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
-    *("CategoricalInput", "CategoricalState", "Category", "Emission"),
+    *("CategoricalInput", "CategoricalState", "Category", "Emission", "VolatileState"),
     *("ContinuousState", "CouplingError", "CycleError", "Drift", "DuplicateNodeError"),
     *("Enhanced", "Evidence", "FieldError", "FilterError", "FormatError", "Gaussian", "Graph"),
     *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import reciprocal
-from pynodes._core.messages import Evidence
+from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._core.modules import Module, choice
 from pynodes._typing import AnyArray, Array, Scalar
 
@@ -225,6 +225,18 @@ class Gaussian(AbstractBelief):
         if self.origin_mean is None or self.origin_variance is None:
             return self.variance + (self.mean - self.predicted_mean) ** 2
         return self.variance + (self.mean - self.origin_mean) ** 2 + self.origin_variance
+
+    def volatility_message(self, strength: Array, point: Array) -> VolatilityMessage:
+        """What the node's move says about a parent of its log variance, predicted at ``point``."""
+        return VolatilityMessage(
+            strength=strength,
+            point=point,
+            squared_move=self.squared_move,
+            variance=self.spread.variance,
+            growth=self.spread.growth,
+            carried=self.spread.carried,
+            log_growth=self.spread.log_growth,
+        )
 
     def shift_evidence(self) -> Evidence:
         """What the node's belief says about a shift of its predicted mean.

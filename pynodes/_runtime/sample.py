@@ -17,6 +17,7 @@ from pynodes._runtime.feed import Feed, Moment
 from pynodes._runtime.groupwise import each
 from pynodes._runtime.sweeps import State
 from pynodes._typing import Array, Scalar
+from pynodes.nodes import AbstractNode
 
 World = tuple[Any, ...]
 """Every group that remembers, as it truly is; None for the others."""
@@ -81,6 +82,9 @@ def drawn_step(
         inlet = inlets(program, index, points, dt)
         belief = each(program, index, type(node).predict)(node, known, inlet, dt)
         own = own_keys(program, index, keys[index])
+        if type(node).realise is not AbstractNode.realise:
+            besides = own_keys(program, index, jax.random.fold_in(keys[index], 1))
+            belief = each(program, index, type(node).realise)(node, besides, belief)
         drawn[index] = each(program, index, type(node).draw)(node, own, belief)
         points[index] = each(program, index, type(node).become)(node, belief, drawn[index])
     nodes = enumerate(program.nodes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import abc
 
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.logits import shifted
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
-from pynodes._core.logits import shifted
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
 from pynodes.couplings.functions import Function, bend, identity, resolved, slope

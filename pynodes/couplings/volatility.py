@@ -25,15 +25,7 @@ class AbstractLogVariance(AbstractVolatilityCoupling):
         }
 
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
-        return VolatilityMessage(
-            strength=jnp.asarray(self.strength),
-            point=parent.predicted_mean,
-            squared_move=child.squared_move,
-            variance=child.spread.variance,
-            growth=child.spread.growth,
-            carried=child.spread.carried,
-            log_growth=child.spread.log_growth,
-        )
+        return child.volatility_message(jnp.asarray(self.strength), parent.predicted_mean)
 
 
 class Volatility(AbstractLogVariance):

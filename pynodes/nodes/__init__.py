@@ -21,3 +21,4 @@ from pynodes.nodes.pearce_hall import PearceHall as PearceHall
 from pynodes.nodes.regressor import Regressor as Regressor
 from pynodes.nodes.rescorla_wagner import RescorlaWagner as RescorlaWagner
 from pynodes.nodes.sutton_k1 import SuttonK1 as SuttonK1
+from pynodes.nodes.volatile_state import VolatileState as VolatileState

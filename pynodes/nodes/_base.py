@@ -134,6 +134,11 @@ class AbstractNode(Module, abc.ABC):
         noise = jax.random.normal(key, jnp.shape(belief.mean), belief.mean.dtype)
         return Gaussian.certain(belief.mean + jnp.sqrt(belief.variance) * noise)
 
+    def realise(self, key: Array, belief: Any) -> Any:
+        """The prediction of a simulated node, once all that it holds besides its value was drawn."""
+        del key
+        return belief
+
     def become(self, belief: Any, value: Array) -> Any:
         """What a simulated node is, once its value was drawn from the prediction: that value, known."""
         del belief

@@ -11,8 +11,8 @@ import numpy as np
 
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.modules import choice
 from pynodes._core.logits import categorical_probabilities, log_odds
+from pynodes._core.modules import choice
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 from pynodes.nodes._outcomes import check_outcomes

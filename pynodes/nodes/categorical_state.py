@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import Heard
-from pynodes._core.modules import choice
 from pynodes._core.logits import categorical_probabilities, clipped_softmax
+from pynodes._core.modules import choice
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 from pynodes.nodes._outcomes import check_outcomes

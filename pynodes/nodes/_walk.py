@@ -1,0 +1,91 @@
+"""What Gaussian states share: a walk by themselves, and an expansion by which they hear."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.expansions import Heard
+from pynodes._core.modules import choice, parameter
+from pynodes._core.walk import Walk
+from pynodes._errors import ParameterError
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._base import AbstractNode, Inlets
+
+
+class AbstractWalk(AbstractNode):
+    """A state that walks, with drift and volatility parents; what the parameters mean, its kinds say."""
+
+    inlets: ClassVar = ("drift", "drift_variance", "log_volatility", "log_volatility_variance")
+
+    tonic_volatility: Scalar = parameter(-4.0, symbol="ω")
+    tonic_drift: Scalar = parameter(0.0, symbol="ρ")
+    autoconnection: Scalar = parameter(1.0, symbol="λ", bounds=(0.0, 1.0))
+    initial_mean: Scalar = parameter(0.0, symbol="μ₀")
+    initial_precision: Scalar = parameter(1.0, symbol="π₀", positive=True)
+    memory: str = choice("discrete")
+    expansion: Any = choice(None)
+    marginalise: bool | None = choice(None)
+
+    def __post_init__(self) -> None:
+        if self.memory not in ("discrete", "exact"):
+            raise ParameterError(
+                f"{type(self).__name__}: memory must be 'discrete' or 'exact', not {self.memory!r}."
+            )
+
+    def flaw(self, fed: Collection[str]) -> str | None:
+        return self.oblivious("autoconnection")
+
+    def oblivious(self, *names: str) -> str | None:
+        """What is wrong with an exact memory that keeps nothing, by the names of what it should keep."""
+        for name in names:
+            if self.memory == "exact" and not float(getattr(self, name)) > 0:
+                return (
+                    f"has memory='exact' and an {name} of 0, under which nothing is left after any time. "
+                    f"Give an {name} above 0, such as 0.01, or memory='discrete'."
+                )
+        return None
+
+    def init(self) -> Gaussian:
+        return Gaussian.start(self.initial_mean, self.initial_precision)
+
+    def walk(self) -> Walk:
+        """How its value moves by itself."""
+        return Walk(
+            tonic_volatility=self.tonic_volatility,
+            tonic_drift=self.tonic_drift,
+            autoconnection=self.autoconnection,
+            memory=self.memory,
+            averaged=self.marginalise is not False,
+        )
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
+        return self.walk().predict(belief, inlet, dt)
+
+    def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
+        return belief.updated(*self.expansion(belief, heard))
+
+    def surprise(self, belief: Gaussian) -> Array:
+        error = belief.mean - belief.predicted_mean
+        variance = belief.predicted_variance
+        return 0.5 * (jnp.log(2 * jnp.pi * variance) + error**2 / variance)
+
+    def draw(self, key: Array, belief: Gaussian) -> Array:
+        noise = jax.random.normal(key, jnp.shape(belief.predicted_mean))
+        return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
+
+    def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
+        error = fields["mean"] - fields["predicted_mean"]
+        squared = 1 / fields["precision"] + error**2
+        return {
+            "value_error": error,
+            "volatility_error": fields["predicted_precision"] * squared - 1,
+        }
+
+    def report(self, belief: Gaussian) -> dict[str, Array]:
+        driven = {"effective_precision": belief.spread.growth / belief.predicted_variance}
+        return super().report(belief) | driven

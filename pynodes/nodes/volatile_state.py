@@ -1,0 +1,126 @@
+"""VolatileState: a quantity that drifts, and learns how fast it does so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.expansions import Heard
+from pynodes._core.growth import bounded
+from pynodes._core.modules import parameter
+from pynodes._core.volatile import Volatile
+from pynodes._core.walk import Walk
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._base import Inlets
+from pynodes.nodes._walk import AbstractWalk
+
+
+class VolatileState(AbstractWalk):
+    """A state with a log volatility of its own, which walks and is learned as well.
+
+    It is a :class:`ContinuousState` and the volatility parent that it would have, with strength 1, as
+    one node: an inner level that nobody else hears. It has value and volatility parents and children
+    as a ContinuousState has; what volatility parents say adds to the inner level.
+
+    Parameters
+    ----------
+    tonic_volatility, tonic_drift, autoconnection, initial_mean, initial_precision
+        Of its value, as for :class:`ContinuousState`.
+    inner_tonic_volatility, inner_tonic_drift, inner_autoconnection
+        Of its inner level.
+    initial_inner_mean, initial_inner_precision
+        The belief about the inner level before the first step.
+    memory, expansion, marginalise
+        As for :class:`ContinuousState`, of both levels.
+
+    Raises
+    ------
+    ParameterError
+        A value outside its range, or an unknown memory.
+
+    Beliefs about the inner level are the fields ``inner_mean``, ``inner_precision``,
+    ``predicted_inner_mean`` and ``predicted_inner_precision``.
+
+    Source: the layers of volatile nodes in pyhgf 0.3.2, whose values have no past of their own;
+    derived in docs/theory/volatility.md.
+    """
+
+    inner_tonic_volatility: Scalar = parameter(-4.0, symbol="ω₂")
+    inner_tonic_drift: Scalar = parameter(0.0, symbol="ρ₂")
+    inner_autoconnection: Scalar = parameter(1.0, symbol="λ₂", bounds=(0.0, 1.0))
+    initial_inner_mean: Scalar = parameter(0.0)
+    initial_inner_precision: Scalar = parameter(1.0, positive=True)
+
+    def flaw(self, fed: Collection[str]) -> str | None:
+        return self.oblivious("autoconnection", "inner_autoconnection")
+
+    def init(self) -> Volatile:
+        inner = Gaussian.start(self.initial_inner_mean, self.initial_inner_precision)
+        return Volatile.around(super().init(), inner)
+
+    def inner_walk(self) -> Walk:
+        """How its inner level moves by itself."""
+        return dataclasses.replace(
+            self.walk(),
+            tonic_volatility=self.inner_tonic_volatility,
+            tonic_drift=self.inner_tonic_drift,
+            autoconnection=self.inner_autoconnection,
+        )
+
+    def predict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Volatile:
+        inner = self.inner_walk().predict(
+            belief.inner, dict.fromkeys(self.inlets, jnp.zeros(())), dt
+        )
+        own = {
+            "log_volatility": inner.predicted_mean,
+            "log_volatility_variance": inner.predicted_variance,
+        }
+        driven = {name: sent + own[name] if name in own else sent for name, sent in inlet.items()}
+        return Volatile.around(super().predict(belief, driven, dt), inner)
+
+    def update(self, belief: Any, heard: Heard) -> Volatile:
+        return self.heeded(super().update(belief, heard))
+
+    def observe(self, belief: Any, value: Array, observed: Array | bool) -> Volatile:
+        seen = self.heeded(belief.clamped(value, observed))
+        if observed is True:
+            return seen
+        inner = belief.inner.updated(
+            jnp.where(observed, seen.inner.mean, belief.inner.mean),
+            jnp.where(observed, seen.inner.variance, belief.inner.variance),
+        )
+        return dataclasses.replace(seen, inner=inner)
+
+    def heeded(self, belief: Any) -> Volatile:
+        """The belief once the inner level has heard how far the value moved."""
+        message = belief.volatility_message(jnp.ones(()), belief.inner.predicted_mean)
+        inner = belief.inner.updated(*self.expansion(belief.inner, Heard(volatility=message)))
+        return dataclasses.replace(belief, inner=inner)
+
+    def imagine(self, key: Array, belief: Any) -> Volatile:
+        value, inner = jax.random.split(key)
+        return Volatile.around(super().imagine(value, belief), super().imagine(inner, belief.inner))
+
+    def realise(self, key: Array, belief: Any) -> Volatile:
+        known = super().draw(key, belief.inner)
+        log_growth = belief.spread.log_growth + known - belief.inner.predicted_mean
+        variance = belief.spread.carried + jnp.exp(bounded(log_growth))
+        predicted = belief.predicted(belief.predicted_mean, variance=variance)
+        return Volatile.around(predicted, Gaussian.certain(known))
+
+    def become(self, belief: Any, value: Array) -> Volatile:
+        return Volatile.around(Gaussian.certain(value), belief.inner)
+
+    def report(self, belief: Any) -> dict[str, Array]:
+        inner = belief.inner
+        return super().report(belief) | {
+            "inner_mean": inner.mean,
+            "inner_precision": inner.precision,
+            "predicted_inner_mean": inner.predicted_mean,
+            "predicted_inner_precision": inner.predicted_precision,
+        }
