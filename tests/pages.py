@@ -19,5 +19,5 @@ def executed(page: str) -> dict[str, Any]:
     """What a page's Python blocks define, run one after the other as a reader would."""
     names: dict[str, Any] = {"__name__": page}
     for block in blocks(page):
-        exec(compile(block, page, "exec"), names)
+        exec(compile(block, page, "exec", dont_inherit=True), names)
     return names

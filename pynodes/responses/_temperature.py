@@ -12,7 +12,7 @@ from pynodes.responses._probability import exponential
 def sharpness(beliefs: Reader, inverse_temperature: Scalar, log_temperature: str | None) -> Any:
     """The inverse temperature of every trial: a number, lowered by a belief where one is named.
 
-    Source: Diaconescu et al. (2014), doi 10.1371/journal.pcbi.1003810, eq. 13: β = exp(-μ̂₃).
+    Source: Diaconescu et al. (2014), doi 10.1371/journal.pcbi.1003810: β = exp(-μ̂₃).
     """
     if log_temperature is None:
         return inverse_temperature

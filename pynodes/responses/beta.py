@@ -38,7 +38,7 @@ class BetaResponse(AbstractResponse):
     precision
         How concentrated responses are (ν): the number of imagined outcomes.
 
-    Source: Ferrari and Cribari-Neto (2004), doi 10.1080/0266476042000214501, eq. 4, for the
+    Source: Ferrari and Cribari-Neto (2004), doi 10.1080/0266476042000214501, for the
     parameters; ``beta_obs`` of the TAPAS toolbox, which overflows for ν above 171.
     """
 

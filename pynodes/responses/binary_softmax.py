@@ -28,7 +28,7 @@ class BinarySoftmax(AbstractBinaryResponse):
     log_temperature
         A belief whose exponential divides the inverse temperature in every trial; by default none.
 
-    Source: Sutton and Barto (1998), ISBN 978-0-262-19398-6, eq. 2.2, for two actions.
+    Source: Sutton and Barto (1998), ISBN 978-0-262-19398-6, section 2.3, for two actions.
     """
 
     covariates: ClassVar = {

@@ -68,7 +68,7 @@ class ResponseSpeed(AbstractNormalResponse):
     variance
         Variance of speeds (ζ₃).
 
-    Source: Vossel et al. (2014), doi 10.1093/cercor/bhs418, eqs. 15 to 18.
+    Source: Vossel et al. (2014), doi 10.1093/cercor/bhs418, methods.
     """
 
     outcome: str = node("u")

@@ -55,7 +55,7 @@ class Softmax(AbstractSoftmax):
     log_temperature
         A belief whose exponential divides the inverse temperature in every trial; by default none.
 
-    Source: Daw et al. (2006), doi 10.1038/nature04766, supplement, eq. 1.
+    Source: Daw et al. (2006), doi 10.1038/nature04766, methods.
     """
 
     inverse_temperature: Scalar = parameter(1.0, symbol="β", positive=True)

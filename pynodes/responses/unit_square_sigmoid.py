@@ -26,7 +26,7 @@ class UnitSquareSigmoid(AbstractBinaryResponse):
         A belief whose exponential divides the inverse temperature in every trial, such as
         ``"x3.predicted_mean"``; by default none.
 
-    Source: Mathys et al. (2011), doi 10.3389/fnhum.2011.00039, eq. 18; with ``log_temperature``
+    Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825; with ``log_temperature``
     Diaconescu et al. (2014), doi 10.1371/journal.pcbi.1003810.
     """
 
