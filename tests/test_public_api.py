@@ -49,8 +49,8 @@ NAMES = [
     *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
     *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError"),
     *("SmoothingError", "Volatility", "VolatilityMessage"),
-    *("DualRescorlaWagner", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput", "PearceHall"),
-    *("RescorlaWagner", "SuttonK1"),
+    *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
+    *("PearceHall", "RescorlaWagner", "SuttonK1"),
     *("AbstractFamily", "ExponentialFamilyState", "PseudoCount", "Statistic"),
     *("choice", "parameter"),
 ]

@@ -81,6 +81,7 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
         groups=tuple(group.names for group in members),
         wires={key: Wire(edge.down, edge.up) for key, edge in zip(keys, edges, strict=True)},
         settings=settings,
+        stacks=tuple(shapes),
     )
     return program, labels
 

@@ -65,6 +65,8 @@ class Labels:
         Where every edge lies in the wiring, by parent, child and inlet.
     settings
         The settings under which the graph was compiled.
+    stacks
+        Shapes of the stacked couplings.
     """
 
     graph: Graph
@@ -73,6 +75,7 @@ class Labels:
     groups: tuple[tuple[str, ...], ...]
     wires: dict[tuple[str, str, str], Wire]
     settings: Settings
+    stacks: tuple[tuple[int, ...], ...]
 
     def place(self, name: object) -> Place:
         """Group and position of a node.

@@ -13,6 +13,8 @@ import numpy as np
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._core.modules import Module, choice
 from pynodes._errors import FieldError, listed, nearest
+from pynodes._graph.edge_names import edge_named
+from pynodes._results.edge_beliefs import EdgeBeliefs
 from pynodes._results.state import State
 from pynodes._results.status import Status
 from pynodes._typing import Array
@@ -36,6 +38,8 @@ class Trajectories(Module):
         The state after the last step; pass it as ``start=`` to continue.
     status
         Whether every step went well.
+    couplings
+        What the edges were, for learning rates; None where the beliefs are no run of a filter.
     """
 
     labels: Labels = choice()
@@ -45,6 +49,7 @@ class Trajectories(Module):
     observed: dict[int, Any]
     final: State
     status: Status
+    couplings: tuple[Any, ...] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -72,6 +77,19 @@ class Trajectories(Module):
                 f"The beliefs of {name!r} were not kept, only those of {listed(self.names)}."
             )
         return NodeBeliefs(self, name)
+
+    def edge(self, name: str) -> EdgeBeliefs:
+        """What a parent learned from a child, as learning rates; named as in ``"x2->u"``.
+
+        Raises
+        ------
+        FieldError
+            The beliefs of the parent or of the child were not kept.
+        GraphError
+            No such edge.
+        """
+        parent, child, inlet = edge_named(self.labels.graph, name)
+        return EdgeBeliefs(self, parent, child, inlet)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

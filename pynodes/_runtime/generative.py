@@ -249,6 +249,7 @@ class Generative(Compiled):
             observed=lived.observed,
             final=State(labels=self.labels, groups=run.final),
             status=status,
+            couplings=self.program.couplings,
         )
         return Interaction(
             beliefs=beliefs,

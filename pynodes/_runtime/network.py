@@ -101,6 +101,7 @@ class Network(Generative, Retrospective):
             observed=feed.series.observed,
             final=State(labels=self.labels, groups=run.final),
             status=status,
+            couplings=self.program.couplings,
         )
 
     def surprise(

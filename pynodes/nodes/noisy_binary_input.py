@@ -12,8 +12,9 @@ import jax.numpy as jnp
 
 from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.beliefs import PREDICTED, Gaussian
+from pynodes._core.logits import log_odds
 from pynodes._core.modules import choice, parameter
-from pynodes._core.probabilities import clipped_sigmoid, log_odds
+from pynodes._core.probabilities import clipped_sigmoid
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 

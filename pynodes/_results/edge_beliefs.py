@@ -1,0 +1,137 @@
+"""EdgeBeliefs: what a parent learned from one of its children, as errors, weights and rates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._errors import FieldError
+from pynodes._typing import Array
+from pynodes.couplings import Observation, Probability, Volatility
+
+if TYPE_CHECKING:
+    from pynodes._results.trajectories import NodeBeliefs, Trajectories
+
+
+class EdgeBeliefs:
+    """What went up one edge, step by step; every field has shape (time,), after any batch.
+
+    Everything follows from the recorded beliefs of parent and child. Where the child is the only one
+    that is heard, and the expansion is Standard, the parent's mean moves by ``learning_rate error``.
+    Defined for Probability, Observation and Volatility edges (docs/learners.md).
+
+    Parameters
+    ----------
+    trajectories
+        Where the beliefs are kept.
+    parent, child, inlet
+        The edge.
+
+    Raises
+    ------
+    FieldError
+        An edge of another kind, or to a child of several outcomes; beliefs that were not kept.
+    """
+
+    def __init__(self, trajectories: Trajectories, parent: str, child: str, inlet: str) -> None:
+        self.name = f"{parent}->{child}"
+        self._parent: NodeBeliefs = trajectories[parent]
+        self._child: NodeBeliefs = trajectories[child]
+        graph = trajectories.labels.graph
+        kinds = {(a, b, edge.inlet): type(edge) for a, b, edge in graph.edges}
+        self._kind = kinds[parent, child, inlet]
+        if not issubclass(self._kind, Probability | Observation | Volatility):
+            raise FieldError(
+                f"{self.name} is a {self._kind.__name__}; weights and rates are defined for Probability, "
+                "Observation and Volatility."
+            )
+        self._place = trajectories.labels.edges[parent, child, inlet]
+        self._stacks = trajectories.labels.stacks
+        self._couplings = trajectories.couplings
+        self._binary = issubclass(self._kind, Probability)
+
+    @property
+    def error(self) -> Array:
+        """The error that the parent heard: of the child's mean, or of its volatility; zero in a gap.
+
+        Of an outcome it is how far it was from its probability (δ), of a reading how far the percept was.
+        TAPAS: ``da`` of the level below, ``dau`` of a continuous input.
+        """
+        if issubclass(self._kind, Volatility):
+            return self._child.volatility_error
+        return self._child.mean - self._child.predicted_mean
+
+    @property
+    def precision_weight(self) -> Array:
+        """Precision that the error has, relative to the parent's posterior precision (ψ).
+
+        Of a Volatility edge it is the child's predicted precision, of an Observation that of the
+        observation, of a Probability one. TAPAS: ``psi`` of the parent's level.
+        """
+        variance = 1 / self._parent.precision
+        if self._binary:
+            return variance
+        if issubclass(self._kind, Volatility):
+            return variance * self._child.predicted_precision
+        return variance * self._child.precision
+
+    @property
+    def weighted_error(self) -> Array:
+        """``precision_weight error`` (ε). TAPAS: ``epsi`` of the parent's level."""
+        return self.precision_weight * self.error
+
+    @property
+    def learning_rate(self) -> Array:
+        """How far the error alone moves the parent's mean, per unit of error.
+
+        TAPAS: ``wt`` of the parent's level, without the strength of a Probability.
+        """
+        coupling = self._coupling()
+        if issubclass(self._kind, Volatility):
+            share = self._child.effective_precision
+            return 0.5 * self._strength() * share / self._parent.precision
+        gain = self._strength() * self._slope(coupling)
+        return gain * self.precision_weight
+
+    @property
+    def implied_learning_rate(self) -> Array:
+        """Of a Probability edge: the share of the error by which the predicted probability moves.
+
+        The rate at which Rescorla and Wagner's rule would have had to learn; zero where there is no
+        error. TAPAS shows ``rate / (1 - rate)`` in column 1 of ``wt``, and the rate where a reading is noisy.
+        """
+        if not self._binary:
+            raise FieldError(
+                f"{self.name} is a {self._kind.__name__}; an implied learning rate is about a probability."
+            )
+        before = self._child.predicted_mean
+        logit = jax.scipy.special.logit(before)
+        function = self._coupling().function
+        step = function(self._parent.mean) - function(self._parent.predicted_mean)
+        moved = jax.nn.sigmoid(logit + self._strength() * step) - before
+        there = self.error != 0
+        return jnp.where(there, moved / jnp.where(there, self.error, 1.0), 0.0)
+
+    def _coupling(self) -> Any:
+        """The stack of couplings that the edge is in."""
+        if self._couplings is None:
+            raise FieldError(
+                f"These beliefs do not say what {self.name} was. Take those that network.filter returns."
+            )
+        return self._couplings[self._place[0]]
+
+    def _strength(self) -> Array:
+        """The edge's strength, shaped to stand beside its fields."""
+        strength = jnp.asarray(self._coupling().strength)
+        stack, position = self._place
+        batch = strength.ndim - len(self._stacks[stack])
+        own = jnp.reshape(strength, (*strength.shape[:batch], -1))[..., position]
+        return own[..., None] if jnp.ndim(self._parent.mean) > batch else own
+
+    def _slope(self, coupling: Any) -> Array:
+        """Slope of the coupling function where the parent was predicted."""
+        means = self._parent.predicted_mean
+        slopes = jax.vmap(jax.grad(coupling.function))(jnp.ravel(means))
+        return jnp.reshape(slopes, jnp.shape(means))
