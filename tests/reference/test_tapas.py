@@ -208,6 +208,24 @@ def believed(name: str) -> pn.Trajectories:
     return filtered(record(name), graph_of(record(name)))
 
 
+@functools.cache
+def believed_as_toolbox(name: str) -> pn.Trajectories:
+    """What pynodes believes once every volatility edge means what the toolbox means by it."""
+    run = record(name)
+
+    def toolbox(parent, child, coupling):
+        """A coupling that means what the toolbox means."""
+        if not isinstance(coupling, pn.Volatility):
+            return coupling
+        return ToolboxVolatility(
+            strength=coupling.strength,
+            **dict(zip(("drift", "pull"), walks(run).get(parent, (0.0, 0.0)), strict=True)),
+            forgets_time=run.kind == "binary" and child == "x2",
+        )
+
+    return filtered(run, recoupled(graph_of(run), toolbox))
+
+
 def gap(run: Record, beliefs: pn.Trajectories, expected: tapas.Fields) -> float:
     """Largest relative gap between beliefs and trajectories named as the toolbox names them."""
     gaps = []
@@ -281,17 +299,4 @@ def test_another_tonic_volatility_makes_up_for_a_drifting_parent(name):
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_a_coupling_with_the_toolbox_semantics_matches_the_record(name):
     """A coupling of one's own is enough to have every recorded number from pynodes."""
-    run = record(name)
-
-    def toolbox(parent, child, coupling):
-        """A coupling that means what the toolbox means."""
-        if not isinstance(coupling, pn.Volatility):
-            return coupling
-        return ToolboxVolatility(
-            strength=coupling.strength,
-            **dict(zip(("drift", "pull"), walks(run).get(parent, (0.0, 0.0)), strict=True)),
-            forgets_time=run.kind == "binary" and child == "x2",
-        )
-
-    beliefs = filtered(run, recoupled(graph_of(run), toolbox))
-    assert gap(run, beliefs, run.trajectories) < 1e-8
+    assert gap(record(name), believed_as_toolbox(name), record(name).trajectories) < 1e-8
