@@ -43,6 +43,8 @@ from pynodes._errors import StateError as StateError
 from pynodes._errors import UnknownEdgeError as UnknownEdgeError
 from pynodes._errors import UnknownNodeError as UnknownNodeError
 from pynodes._graph.graph import Graph as Graph
+from pynodes._keeping.files import load as load
+from pynodes._keeping.files import save as save
 from pynodes._results.edge_beliefs import EdgeBeliefs as EdgeBeliefs
 from pynodes._results.forecast import Forecast as Forecast
 from pynodes._results.interaction import Interaction as Interaction

@@ -52,7 +52,7 @@ NAMES = [
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("PearceHall", "RescorlaWagner", "SuttonK1"),
     *("AbstractFamily", "ExponentialFamilyState", "PseudoCount", "Statistic"),
-    *("choice", "parameter"),
+    *("choice", "load", "parameter", "save"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""
 

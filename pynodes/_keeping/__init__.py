@@ -1,0 +1,1 @@
+"""Keeping: graphs, networks, states and trajectories in files, and back."""
