@@ -23,6 +23,9 @@ from pynodes._runtime.retrace import Futures, no_future, retraced, sent_back
 from pynodes._runtime.sweeps import State
 from pynodes._typing import Array
 
+Passed = tuple[State, Beliefs]
+"""What was remembered before every step, and the filter's beliefs after it."""
+
 
 class Smoothed(Module):
     """What smoothing leaves behind.
@@ -44,19 +47,17 @@ class Smoothed(Module):
 def smoothed(program: Program, feed: Feed, state: State | None, kept: Kept) -> Smoothed:
     """Beliefs at every step given the whole series, from the initial beliefs unless a state is given."""
     begin = sweeps.start(program) if state is None else state
-    befores, run = filtered(program, feed, begin)
+    passed, run = filtered(program, feed, begin)
     moves = run.alive if feed.series.frozen is None else run.alive & ~feed.series.frozen
 
-    def retrace(futures: Futures, step: tuple[State, Moment, Array]) -> tuple[Futures, Any]:
-        before, moment, moving = step
+    def retrace(futures: Futures, step: tuple[Passed, Moment, Array]) -> tuple[Futures, Any]:
+        (before, plain), moment, moving = step
         now, dt = moment.program(program), feed.dt(moment)
-        plain = retraced(now, before, no_future(now, before), moment.seen, dt)
         known = retraced(now, before, futures, moment.seen, dt)
         sound = {index: belief.healthy() for index, belief in known.beliefs.items()}
-        known = chosen(
-            jnp.all(jnp.stack([jnp.all(flags) for flags in sound.values()])), known, plain
-        )
-        beliefs = shown(now, plain.beliefs, known.beliefs, moment, dt)
+        fine = jnp.all(jnp.stack([jnp.all(flags) for flags in sound.values()]))
+        known = dataclasses.replace(known, beliefs=chosen(fine, known.beliefs, plain))
+        beliefs = shown(now, plain, known.beliefs, moment, dt)
         records = {
             index: loops.reported(now, index, beliefs, positions) for index, positions in kept
         }
@@ -64,7 +65,7 @@ def smoothed(program: Program, feed: Feed, state: State | None, kept: Kept) -> S
         return earlier, (records, {index: flags | ~moving for index, flags in sound.items()})
 
     futures, (records, sound) = lax.scan(
-        retrace, no_future(program, begin), (befores, feed.series, moves), feed.steps, reverse=True
+        retrace, no_future(program, begin), (passed, feed.series, moves), feed.steps, reverse=True
     )
     run = loops.held(program, feed, begin, kept, dataclasses.replace(run, records=records))
     first = {index: rest(program, begin, futures, index, positions) for index, positions in kept}
@@ -73,8 +74,8 @@ def smoothed(program: Program, feed: Feed, state: State | None, kept: Kept) -> S
     )
 
 
-def filtered(program: Program, feed: Feed, begin: State) -> tuple[State, Run]:
-    """The filter's run without records, and what was remembered before every step."""
+def filtered(program: Program, feed: Feed, begin: State) -> tuple[Passed, Run]:
+    """The filter's run without records, and what was believed before and after every step."""
 
     def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
         before, alive = carry
@@ -85,13 +86,13 @@ def filtered(program: Program, feed: Feed, begin: State) -> tuple[State, Run]:
         moves = alive if moment.frozen is None else alive & ~moment.frozen
         after = chosen(moves, loops.remembered(now, beliefs), before)
         surprise = loops.surprises(now, beliefs, moment.seen)
-        return (after, alive), (before, surprise, alive, loops.overgrown(beliefs))
+        return (after, alive), ((before, beliefs), surprise, alive, loops.overgrown(beliefs))
 
-    (final, _), (befores, surprise, alive, bounded) = lax.scan(
+    (final, _), (passed, surprise, alive, bounded) = lax.scan(
         advance, (begin, jnp.array(True)), feed.series, feed.steps
     )
     run = Run(records={}, surprise=surprise, final=final, alive=alive, bounded=bounded)
-    return befores, run
+    return passed, run
 
 
 def shown(program: Program, plain: Beliefs, known: Beliefs, moment: Moment, dt: Any) -> Beliefs:
