@@ -76,6 +76,7 @@ from pynodes.nodes import CategoricalState as CategoricalState
 from pynodes.nodes import ConstantState as ConstantState
 from pynodes.nodes import ContinuousInput as ContinuousInput
 from pynodes.nodes import ContinuousState as ContinuousState
+from pynodes.nodes import DirichletProcessState as DirichletProcessState
 from pynodes.nodes import DualRescorlaWagner as DualRescorlaWagner
 from pynodes.nodes import ExponentialFamilyState as ExponentialFamilyState
 from pynodes.nodes import HiddenMarkov as HiddenMarkov

@@ -51,7 +51,7 @@ NAMES = [
     *("SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("PearceHall", "RescorlaWagner", "SuttonK1"),
-    *("AbstractFamily", "ExponentialFamilyState", "PseudoCount", "Statistic"),
+    *("AbstractFamily", "DirichletProcessState", "ExponentialFamilyState", "PseudoCount", "Statistic"),
     *("choice", "load", "parameter", "save"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +87,7 @@ class Normal(AbstractFamily):
 
 def check_freedom(family: AbstractFamily) -> None:
     """Degrees of freedom are a positive number."""
-    freedom = getattr(family, "freedom", None)
+    freedom: Any = getattr(family, "freedom", None)
     number = isinstance(freedom, int | float) and not isinstance(freedom, bool)
     if not number or not 0 < freedom < math.inf:
         raise ParameterError(
