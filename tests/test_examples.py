@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-DRAWING = ["binary_learning", "count_input", "plates", "regressor", "usd_chf"]
+DRAWING = ["bandit", "binary_learning", "count_input", "planning", "plates", "regressor", "usd_chf"]
 
 
 def called(name, *arguments, folder):
