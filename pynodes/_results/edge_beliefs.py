@@ -12,7 +12,8 @@ from pynodes._typing import Array
 from pynodes.couplings import Observation, Probability, Volatility
 
 if TYPE_CHECKING:
-    from pynodes._results.trajectories import NodeBeliefs, Trajectories
+    from pynodes._results.node_beliefs import NodeBeliefs
+    from pynodes._results.trajectories import Trajectories
 
 
 class EdgeBeliefs:

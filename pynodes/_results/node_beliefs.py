@@ -1,0 +1,140 @@
+"""NodeBeliefs: what one node believed, field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._errors import FieldError, listed, nearest
+from pynodes._typing import Array
+
+if TYPE_CHECKING:
+    from pynodes._results.trajectories import Trajectories
+
+
+class NodeBeliefs:
+    """What one node believed, field by field; every field has shape (time,), after any batch.
+
+    Parameters
+    ----------
+    trajectories
+        Where the beliefs are kept.
+    name
+        The node's name.
+    """
+
+    def __init__(self, trajectories: Trajectories, name: str) -> None:
+        self._trajectories, self._name = trajectories, name
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of the fields that this node has."""
+        errors = list(self._errors()) if self._has_parents() else []
+        observed = ["surprise", "observed"] if self._observed() else []
+        return list(dict.fromkeys([*self._recorded(), *errors, *observed]))
+
+    @property
+    def mean(self) -> Array:
+        """Posterior mean; of an input, what was observed, or its predicted mean where nothing was."""
+        return self._field("mean")
+
+    @property
+    def precision(self) -> Array:
+        """Posterior precision; of an input, the precision of an observation given its parents."""
+        return self._field("precision")
+
+    @property
+    def predicted_mean(self) -> Array:
+        """Mean before the step's evidence."""
+        return self._field("predicted_mean")
+
+    @property
+    def predicted_precision(self) -> Array:
+        """1 / variance of the prediction; of an input, of its predictive density, noise included."""
+        return self._field("predicted_precision")
+
+    @property
+    def value_error(self) -> Array:
+        """How far the posterior mean is from the prediction; of a binary node, over its variance (δ)."""
+        return self._field("value_error")
+
+    @property
+    def volatility_error(self) -> Array:
+        """How much larger the squared move was than predicted, relative to the prediction (Δ)."""
+        return self._field("volatility_error")
+
+    @property
+    def effective_precision(self) -> Array:
+        """The share of the predicted variance that grew in this step (γ)."""
+        return self._field("effective_precision")
+
+    @property
+    def surprise(self) -> Array:
+        """Minus the log predictive density of what was observed, in nats; zero where nothing was."""
+        return self._field("surprise")
+
+    @property
+    def observed(self) -> Array:
+        """Whether a value was observed."""
+        return self._field("observed")
+
+    def __getattr__(self, field: str) -> Array:
+        if field.startswith("_"):
+            raise AttributeError(field)
+        return self._field(field)
+
+    def _field(self, field: str) -> Array:
+        fields = self._recorded()
+        if self._observed():
+            fields = fields | {
+                "surprise": self._own(self._trajectories.surprises),
+                "observed": self._mask(),
+            }
+        if field not in fields and self._has_parents():
+            fields = fields | self._errors()
+        if field in fields:
+            return jnp.asarray(fields[field])
+        if field in ("value_error", "volatility_error") and not self._has_parents():
+            raise FieldError(
+                f"{self._name!r} has no parents, so it has no {field}: nothing would hear it."
+            )
+        raise FieldError(f"{self._name!r} has no field {field!r}. {nearest(field, self.fields)}")
+
+    def _own(self, groups: dict[int, Array]) -> Array:
+        """The node's part of what is kept by group."""
+        group, position = self._trajectories.labels.nodes[self._name]
+        single = len(self._trajectories.labels.groups[group]) == 1
+        return groups[group] if single else groups[group][..., position]
+
+    def _mask(self) -> Array:
+        """Whether a value was observed, by step."""
+        if self._trajectories.labels.nodes[self._name][0] in self._trajectories.observed:
+            return self._own(self._trajectories.observed)
+        return jnp.ones(jnp.shape(self._own(self._trajectories.surprises)), dtype=bool)
+
+    def _recorded(self) -> dict[str, Array]:
+        column = self._trajectories._column(self._name)
+        if column is None:
+            return {}
+        group, position = column
+        whole = self._trajectories.records[group]
+        if position is None:
+            return whole
+        axis = np.ndim(self._trajectories.status.alive)
+        return {
+            field: values[(slice(None),) * axis + (position,)] for field, values in whole.items()
+        }
+
+    def _errors(self) -> dict[str, Array]:
+        return self._trajectories.labels.graph.nodes[self._name].errors(self._recorded())
+
+    def _observed(self) -> bool:
+        return self._trajectories.labels.nodes[self._name][0] in self._trajectories.surprises
+
+    def _has_parents(self) -> bool:
+        return bool(self._trajectories.labels.graph.parents(self._name))
+
+    def __repr__(self) -> str:
+        return f"NodeBeliefs({self._name!r}, fields {listed(self.fields)})"
