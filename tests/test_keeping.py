@@ -18,6 +18,7 @@ import pytest
 import pynodes as pn
 from pynodes._keeping import container, replacing
 from tests.laws import cases
+from tests.pages import executed
 from tests.small import OUTCOMES, binary, network, paired, tracked
 
 RICH = cases.rich_graph()
@@ -85,6 +86,7 @@ def test_trajectories_come_back(record, tmp_path):
 
     found = again(beliefs, tmp_path)
 
+    assert_identical(beliefs, found)
     assert found.names == beliefs.names
     for name in beliefs:
         assert found[name].fields == beliefs[name].fields
@@ -120,7 +122,7 @@ def test_a_batch_comes_back(tmp_path):
     assert_identical(beliefs.final.groups, again(beliefs.final, tmp_path).groups)
     found = again(beliefs, tmp_path)
     assert found["x3"].mean.shape == (3, len(OUTCOMES))
-    assert_identical(beliefs["x3"].mean, found["x3"].mean)
+    assert_identical(beliefs, found)
 
 
 def test_float32_stays_float32_and_odd_numbers_stay_what_they_are(tmp_path):
@@ -357,13 +359,17 @@ def edited(data, edit):
 
 
 @pytest.mark.usefixtures("no_pickle")
+@pytest.mark.parametrize("kind", ["network", "trajectories"])
 @pytest.mark.parametrize("what", ["renamed", "removed", None, -1, "text", [], {}, 1e9])
-def test_a_changed_header_is_refused_or_says_the_same(what, tmp_path):
+def test_a_changed_header_is_refused_or_says_the_same(what, kind, tmp_path):
     """Every entry in turn: by another name, gone, or something else. Never another error.
 
     The digest is made anew, so that it is not what refuses.
     """
     path, data = small_file(tmp_path)
+    if kind == "network":
+        pn.save(path, network(tracked()).switch({}))
+        data = path.read_bytes()
     header, _ = container.unpacked(data)
     for way in keys_of(header):
 
@@ -483,3 +489,13 @@ def test_other_things_are_not_saved(thing, tmp_path):
     assert not os.listdir(tmp_path)
     with pytest.raises(pn.FormatError, match="name of a file"):
         pn.load(3)
+
+
+def test_the_page_about_keeping_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    found = executed("docs/keeping.md")
+
+    whole = found["network"].filter({"u": found["values"]})
+    np.testing.assert_allclose(found["resumed"]["x1"].mean, whole["x1"].mean[20:], rtol=1e-12)
+    assert sorted(os.listdir(tmp_path)) == ["network.npz", "state.npz"]

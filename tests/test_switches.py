@@ -11,6 +11,7 @@ import pynodes as pn
 from pynodes._runtime import calls
 from tests.laws import cases
 from tests.laws.same import assert_same
+from tests.pages import executed
 from tests.small import VALUES, paired
 
 RICH = cases.rich_graph()
@@ -232,3 +233,12 @@ def test_a_discrete_state_does_not_hear_what_is_off():
     series = cases.series_for(graph)
 
     assert_alike(network.filter(series), without(graph, ["s->u"]).compile().filter(series))
+
+
+def test_the_page_about_changing_graphs_runs():
+    """And its search finds that the series needs its own state."""
+    found = executed("docs/changing.md")
+
+    assert found["surprises"].shape == (8,)
+    assert found["best"]["x->u"] is True
+    assert "mean" in found["then"].names

@@ -52,7 +52,7 @@ def network_content(network: Network) -> Content:
     labels, program = network.labels, network.program
     said = {
         "switched": any(wiring.switched for wirings in program.down for wiring in wirings),
-        "layout": sign(layout_of(network)),
+        "layout": sign(layout_of(labels)),
     }
     leaves = leaves_of(program, "The network")
     return Content(compiled_content(labels) | said, {"program": leaves})
@@ -67,7 +67,11 @@ def trajectories_content(beliefs: Trajectories) -> Content:
     """All that was recorded, where it ended, and what happened; the nodes of a failure by name."""
     check_plain(beliefs, "What was believed")
     single = np.ndim(beliefs.status.alive) < 2
-    said = {"kept": beliefs.kept, "named": beliefs.status.nodes if single else []}
+    said = {
+        "kept": beliefs.kept,
+        "named": beliefs.status.nodes if single else [],
+        "layout": sign(layout_of(beliefs.labels)),
+    }
     records = {
         f"{g}/{field}": a for g, fields in beliefs.records.items() for field, a in fields.items()
     }
@@ -78,6 +82,8 @@ def trajectories_content(beliefs: Trajectories) -> Content:
         "observed": {str(group): values for group, values in beliefs.observed.items()},
         "status": {"alive": beliefs.status.alive, "bounded": beliefs.status.bounded},
     }
+    if beliefs.couplings is not None:
+        parts["couplings"] = leaves_of(beliefs.couplings, "What was believed")
     arrays = {part: jax.tree.map(np.asarray, leaves) for part, leaves in parts.items()}
     return Content(compiled_content(beliefs.labels) | said, arrays)
 
@@ -87,10 +93,9 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
     return to_dict(Graph().with_settings(**vars(settings)))["settings"]
 
 
-def layout_of(network: Network) -> tuple[Any, ...]:
+def layout_of(labels: Labels) -> tuple[Any, ...]:
     """Where everything is in a program."""
-    labels = network.labels
-    return labels.groups, labels.edges, labels.wires, network.program.schedule
+    return labels.groups, labels.edges, labels.wires
 
 
 def sign(layout: object) -> int:

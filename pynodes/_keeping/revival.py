@@ -16,7 +16,7 @@ from pynodes._graph.document import from_dict
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Kinds, Library
 from pynodes._keeping.contents import Content, layout_of, sign
-from pynodes._keeping.leaves import tree_of
+from pynodes._keeping.leaves import Leaves, tree_of
 from pynodes._results.state import State
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
@@ -60,40 +60,37 @@ class Reader:
         if content.said["switched"]:
             program = switchable(program)
         network = Network(labels=labels, program=program)
-        check_layout(content.said["layout"], sign(layout_of(network)))
+        check_layout(content.said["layout"], sign(layout_of(labels)))
         filled = tree_of(program, content.arrays["program"], "The network")
         return dataclasses.replace(network, program=filled)
 
     def state(self, content: Content) -> State:
         """The state of a file."""
-        program, labels = self.compiled(content)
-        like = jax.eval_shape(sweeps.start, program)
-        groups = tree_of(like, content.arrays["state"], "The state")
-        return State(labels=labels, groups=groups)
+        return remembered(*self.compiled(content), content)
 
     def trajectories(self, content: Content) -> Trajectories:
         """The trajectories of a file."""
-        state, said = self.state(content), content.said
-        arrays: dict[str, dict[str, Any]] = dict(content.arrays)
+        program, labels = self.compiled(content)
+        arrays, said = content.arrays, content.said
+        check_layout(said["layout"], sign(layout_of(labels)))
+        couplings = None
+        if "couplings" in arrays:
+            couplings = tree_of(program.couplings, arrays["couplings"], "What was believed")
         records: dict[int, dict[str, Any]] = {}
         for place, values in arrays["records"].items():
             group, _, field = place.partition("/")
             records.setdefault(int(group), {})[field] = values
         kept = tuple((g, None if at is None else tuple(at)) for g, at in said["kept"])
         named = tuple(said["named"])
-        status = Status(
-            alive=arrays["status"]["alive"],
-            bounded=arrays["status"]["bounded"],
-            explain=Named(named) if named else None,
-        )
         return Trajectories(
-            labels=state.labels,
+            labels=labels,
             kept=kept,
             records={group: records.get(group, {}) for group, _ in kept},
-            surprises={int(group): values for group, values in arrays["surprises"].items()},
-            observed={int(group): values for group, values in arrays["observed"].items()},
-            final=state,
-            status=status,
+            surprises=by_group(arrays["surprises"]),
+            observed=by_group(arrays["observed"]),
+            final=remembered(program, labels, content),
+            status=Status(explain=Named(named) if named else None, **status_of(arrays["status"])),
+            couplings=couplings,
         )
 
     def compiled(self, content: Content) -> tuple[Program, Labels]:
@@ -103,6 +100,22 @@ class Reader:
         program, labels = compiled(graph, graph.settings.revised(**settings))
         check_layout(content.said["groups"], sign(labels.groups))
         return program, labels
+
+
+def remembered(program: Program, labels: Labels, content: Content) -> State:
+    """The state of a file, of a program that was compiled again."""
+    like = jax.eval_shape(sweeps.start, program)
+    return State(labels=labels, groups=tree_of(like, content.arrays["state"], "The state"))
+
+
+def by_group(leaves: Leaves) -> dict[int, Any]:
+    """Arrays by the number of their group."""
+    return {int(group): values for group, values in leaves.items()}
+
+
+def status_of(leaves: Leaves) -> dict[str, Any]:
+    """The arrays of a status, which are these two."""
+    return {name: leaves[name] for name in ("alive", "bounded")}
 
 
 def check_layout(said: object, found: int) -> None:
