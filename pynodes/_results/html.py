@@ -14,6 +14,10 @@ SHOWN = 30
 """Larger networks show this many nodes, then say how many more there are."""
 
 
+COMPONENTS = 6
+"""Of an array, this many numbers are shown."""
+
+
 def trajectories_to_html(beliefs: Trajectories) -> str:
     """What every node believed at the end, and how surprised the inputs were."""
     shape = np.shape(beliefs.status.alive)
@@ -34,11 +38,12 @@ def row(beliefs: Trajectories, name: str) -> str:
     """One node's row."""
     node = beliefs[name]
     kind = type(beliefs.labels.graph.nodes[name]).__name__
-    mean, observed = np.asarray(node.mean)[-1], "surprise" in node.fields
+    observed, mean = "surprise" in node.fields, ""
+    if "mean" in node.fields:
+        mean = ", ".join(f"{value:.4g}" for value in np.ravel(node.mean[-1])[:COMPONENTS])
     precision = np.asarray(node.precision)[-1] if "precision" in node.fields else np.inf
-    spread = "" if observed or not np.isfinite(precision) else f"{1 / np.sqrt(precision):.4g}"
+    known = observed or np.ndim(precision) or not np.isfinite(precision)
+    spread = "" if known else f"{1 / np.sqrt(precision):.4g}"
     surprise = f"{np.sum(np.asarray(node.surprise)):.6g}" if observed else ""
-    cells = "".join(
-        f"<td>{escape(cell)}</td>" for cell in (name, kind, f"{mean:.4g}", spread, surprise)
-    )
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (name, kind, mean, spread, surprise))
     return f"<tr>{cells}</tr>"

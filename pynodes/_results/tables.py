@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 
 def columns(beliefs: Trajectories) -> dict[str, np.ndarray]:
-    """Every field of every kept node as ``"node.field"``, and the total ``"surprise"``."""
-    found = {
-        f"{name}.{field}": np.asarray(getattr(beliefs[name], field))
-        for name in beliefs
-        for field in beliefs[name].fields
-    }
+    """Every field of every kept node as ``"node.field"``, and the total ``"surprise"``.
+
+    An array's components have a column each: ``"node.field[0]"``, ``"node.field[1]"``, ...
+    """
+    shape = np.shape(beliefs.status.alive)
+    found: dict[str, np.ndarray] = {}
+    for name in beliefs:
+        for field in beliefs[name].fields:
+            values = np.asarray(getattr(beliefs[name], field))
+            for place in np.ndindex(values.shape[len(shape) :]):
+                where = f"[{','.join(map(str, place))}]" if place else ""
+                found[f"{name}.{field}{where}"] = values[(..., *place)]
     return found | {"surprise": np.asarray(beliefs.surprise)}
 
 
@@ -39,7 +45,7 @@ def to_pandas(beliefs: Trajectories) -> pandas.DataFrame:
 
 
 def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
-    """A variable per field, over (..., time, node)."""
+    """A variable per field, over (..., time, node); one per node and field for arrays."""
     xr = extra("xarray")
     dims = (dims,) if isinstance(dims, str) else tuple(dims)
     batch = max(np.ndim(beliefs.status.alive) - 1, 0)
@@ -48,9 +54,17 @@ def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
             f"The runs have {batch} batch dimensions, but dims names {len(dims)}: {dims}."
         )
     fields: dict[str, dict[str, Any]] = {}
+    wide: dict[str, Any] = {}
     for name in beliefs:
         for field in beliefs[name].fields:
-            fields.setdefault(field, {})[name] = np.atleast_1d(getattr(beliefs[name], field))
+            values = np.asarray(getattr(beliefs[name], field))
+            rank = values.ndim - np.ndim(beliefs.status.alive)
+            values = values if np.ndim(beliefs.status.alive) else values[None]
+            if rank:
+                own = [f"{name}.{field}.{axis}" for axis in axes(rank)]
+                wide[f"{name}.{field}"] = xr.DataArray(values, dims=(*dims, "time", *own))
+            else:
+                fields.setdefault(field, {})[name] = values
     arrays = {
         field: xr.DataArray(
             np.stack(list(series.values()), axis=-1),
@@ -60,7 +74,12 @@ def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
         for field, series in fields.items()
     }
     total = xr.DataArray(np.atleast_1d(beliefs.surprise), dims=(*dims, "time"))
-    return xr.Dataset(arrays).assign(total_surprise=total)
+    return xr.Dataset(arrays | wide).assign(total_surprise=total)
+
+
+def axes(rank: int) -> list[str]:
+    """Names of the dimensions of one value."""
+    return ["component"] if rank == 1 else ["row", "column", *(f"axis_{n}" for n in range(2, rank))]
 
 
 def extra(package: str) -> Any:

@@ -58,7 +58,7 @@ def bandit_hgf(
     reward_precision
         Precision of a continuous reward around what the arm is worth.
     tonic_volatility, initial_mean, initial_precision
-        One value for all levels of states, or one per level, lowest first; by default -2 below -6, 0
+        One value for all levels of states, or one per level, lowest first; by default -3 below -6, 0
         below 1, and 10 below 1 for binary rewards; -4, 0 below 1, and 1 for continuous ones.
     volatility_strength
         Strength of every volatility coupling, or one per level, lowest first (κ).
@@ -91,7 +91,7 @@ def bandit_hgf(
     checked_levels(levels, lowest)
     count = levels - lowest + 1
     worth = [f"x{lowest}"] if coupled else [f"x{lowest}_{arm}" for arm in range(arms)]
-    usual = ([-2.0, -6.0], [10.0, 1.0]) if rewards == "binary" else ([-4.0], [1.0])
+    usual = ([-3.0, -6.0], [10.0, 1.0]) if rewards == "binary" else ([-4.0], [1.0])
     states, edges = shared_ladder(
         worth,
         [f"x{level}" for level in range(lowest + 1, levels + 1)],

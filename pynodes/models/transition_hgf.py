@@ -47,7 +47,8 @@ def transition_hgf(
         Whether the probabilities of what follows a state are one softmax of its logits.
     tonic_volatility, initial_mean, initial_precision
         One value for all levels, or one per level, lowest first. The defaults are the prior means of
-        ``hgf_whatworld`` in the TAPAS toolbox: tonic volatilities -6, log 0.05, ...; initial means minus
+        ``hgf_whatworld`` in the TAPAS toolbox: tonic volatilities -6, -8, -8, ... (-3 in the
+        place of -8 there; see :func:`categorical_hgf`); initial means minus
         log(states - 1), then 1; initial precisions 1, then 10.
     volatility_strength
         Strength of every volatility coupling, or one per level, lowest first (κ).
@@ -67,7 +68,7 @@ def transition_hgf(
     ladder, edges = shared_ladder(
         [f"x2_{begin}_{end}" for begin in codes for end in codes],
         [f"x{level}" for level in range(3, levels + 1)],
-        extended([-6.0, math.log(0.05)], count) if tonic_volatility is None else tonic_volatility,
+        extended([-6.0, -8.0], count) if tonic_volatility is None else tonic_volatility,
         extended([-math.log(states - 1), 1.0], count) if initial_mean is None else initial_mean,
         extended([1.0, 10.0], count) if initial_precision is None else initial_precision,
         volatility_strength,

@@ -63,7 +63,7 @@ class AbstractNode(Module, abc.ABC):
 
     @property
     def value_shape(self) -> tuple[int, ...]:
-        """Shape of the node's value as its children's couplings see it: () for a number."""
+        """Shape of the node's value, as its belief holds it: () for a number."""
         return ()
 
     def accepts(self, values: np.ndarray) -> np.ndarray:

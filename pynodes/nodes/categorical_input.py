@@ -64,6 +64,10 @@ class CategoricalInput(AbstractNode):
     def expects(self) -> str:
         return f"a whole number from 0 to {self.outcomes - 1}"
 
+    @property
+    def value_shape(self) -> tuple[int, ...]:
+        return (self.outcomes,)
+
     def init(self) -> Gaussian:
         even = jnp.full(self.outcomes, 1 / self.outcomes)
         return Gaussian(mean=even, variance=even * (1 - even))

@@ -12,11 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pynodes._errors import FieldError, InputError
+from pynodes.nodes import AbstractLearner
 from pynodes.plotting import style
+from pynodes.plotting.components import draw_components, draw_outcomes, is_array, shown_field
 from pynodes.plotting.thinning import thinned
 
 if TYPE_CHECKING:
-    from pynodes._results.trajectories import NodeBeliefs, Trajectories
+    from pynodes._results.node_beliefs import NodeBeliefs
+    from pynodes._results.trajectories import Trajectories
 
 VISIBLE = 300
 """Missing stretches are shaded from this fraction of the series on; shorter ones would not show."""
@@ -134,10 +137,21 @@ def draw_node(ax: Axes, beliefs: Trajectories, name: str, time: np.ndarray, cred
     """One node's panel; says what it shows."""
     node, kind = beliefs[name], beliefs.labels.graph.nodes[name]
     ax.set_ylabel(name)
+    if isinstance(kind, AbstractLearner):
+        draw_components(ax, time, np.asarray(getattr(node, shown_field(node))))
+        shade(ax, time, ~np.asarray(node.observed))
+        return "what was learned"
+    if kind.observable and is_array(node):
+        draw_outcomes(ax, time, node)
+        shade(ax, time, ~np.asarray(node.observed))
+        return "predicted probabilities, outcomes"
     if kind.observable:
         draw_input(ax, time, np.asarray(node.predicted_mean), seen(node))
         return "prediction, observations"
     mean = np.asarray(node.mean)
+    if is_array(node):
+        draw_components(ax, time, mean)
+        return "posterior probabilities"
     if kind.support is not None or not kind.learns:
         half = np.zeros_like(mean)
     else:
@@ -180,7 +194,12 @@ def draw_input(ax: Axes, time: np.ndarray, prediction: np.ndarray, observed: np.
         zorder=2,
         rasterized=not few,
     )
-    for start, stop in gaps(observed):
+    shade(ax, time, np.isnan(observed))
+
+
+def shade(ax: Axes, time: np.ndarray, missing: np.ndarray) -> None:
+    """Shades the longer stretches without an observation."""
+    for start, stop in gaps(missing):
         ax.axvspan(time[start], time[stop], color=style.PALE, alpha=0.5, lw=0, zorder=0)
 
 
@@ -195,15 +214,15 @@ def isolated(series: np.ndarray) -> np.ndarray:
     return there[1:-1] & ~there[:-2] & ~there[2:]
 
 
-def gaps(observed: np.ndarray) -> list[tuple[int, int]]:
+def gaps(missing: np.ndarray) -> list[tuple[int, int]]:
     """The observations before and after every stretch of missing ones that is long enough to be seen."""
-    missing = np.concatenate([[False], np.isnan(observed), [False]])
-    starts, stops = np.flatnonzero(np.diff(missing.astype(int)).reshape(-1)).reshape(-1, 2).T
-    last = len(observed) - 1
+    edges = np.concatenate([[False], missing, [False]])
+    starts, stops = np.flatnonzero(np.diff(edges.astype(int)).reshape(-1)).reshape(-1, 2).T
+    last = len(missing) - 1
     return [
         (max(int(start) - 1, 0), min(int(stop), last))
         for start, stop in zip(starts, stops, strict=True)
-        if stop - start >= len(observed) / VISIBLE
+        if stop - start >= len(missing) / VISIBLE
     ]
 
 

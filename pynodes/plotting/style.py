@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+MANY = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9", "#222222", "#F0E442")
+"""Of lines side by side, in order."""
+
 INK, GREY, PALE = "#222222", "#777777", "#DDDDDD"
 
 VALUE_COLOUR, VOLATILITY_COLOUR = BLUE, ORANGE

@@ -17,9 +17,9 @@ from pynodes._graph.settings import Settings
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
-from pynodes.nodes import AbstractNode, ContinuousInput, ContinuousState
+from pynodes.nodes import AbstractNode, ContinuousState
 from pynodes.testing._comparison import finite, same, same_beliefs, slope
-from pynodes.testing.nodes import observations
+from pynodes.testing.nodes import observations, watched
 from pynodes.testing.shapes import check_instance, feeds_one, says_one
 
 DRAWS = 8
@@ -35,13 +35,16 @@ def check_coupling(
 ) -> None:
     """Check a kind of coupling against the laws, on a small network of its own.
 
-    The network is the parent over the child, and a ContinuousInput under the child unless the child
-    is observed itself.
+    The network is the parent over the child, and an input under the child unless the child is observed
+    itself: a ContinuousInput, or a BinaryInput if the child's value is one of several.
 
-    * what it predicts is a number for each of some inlets that the child has;
+    * what it predicts is a number for each of some inlets that the child has, or an array in the shape
+      of its value;
     * its evidence is the derivatives of its log density, for random beliefs;
     * if the child is observed, the slope of that density is minus the slope of the child's surprise,
       were the parent known;
+    * if the parent is one of several alternatives, the density differs between any two of them as the
+      child's surprise does, were the parent known;
     * if it moves a variance, so does the parent in the child's own prediction;
     * at strength zero it is silent: without it, the child believes the same, and so do the child's
       other parents;
@@ -74,9 +77,13 @@ def check_coupling(
         upper: Any = completed(above, Settings())
         lower: Any = completed(child, Settings())
         network = joined(coupling, upper, lower).compile()
+        coupling = coupling.suited(lower, 0)
         feeds_one(coupling, upper, lower)
         values = np.asarray(observations(network, seed) if series is None else series, float)
-        evidence_is_derivative(coupling, upper, lower, values, seed)
+        if upper.support is None:
+            evidence_is_derivative(coupling, upper, lower, values, seed)
+        elif lower.observable:
+            density_is_likelihood(coupling, upper, lower, values, seed)
         if "strength" in {field.name for field in dataclasses.fields(coupling)}:
             zero_is_silent(coupling, upper, lower, values)
             gradient_is_slope(network, values)
@@ -86,8 +93,8 @@ def joined(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode
     """Parent over child, and an input ``u`` under the child unless it is one."""
     if child.observable:
         return Graph().add(parent=parent, u=child).couple("parent", "u", coupling)
-    graph = Graph().add(parent=parent, child=child, u=ContinuousInput())
-    return graph.couple("child", "u").couple("parent", "child", coupling)
+    graph = Graph().add(parent=parent, child=child)
+    return watched(graph, "child").couple("parent", "child", coupling)
 
 
 def moments(
@@ -101,9 +108,7 @@ def moments(
     rng = np.random.default_rng(seed)
     found = []
     for value in rng.choice(values[np.isfinite(values)], DRAWS):
-        above = parent.init().predicted(
-            jnp.asarray(rng.normal()), variance=jnp.asarray(rng.gamma(2.0, 0.5))
-        )
+        above = anywhere(parent, rng)
         inlet: dict[str, Any] = dict.fromkeys(child.inlets, 0.0)
         inlet |= coupling.predict(above, jnp.asarray(1.3))
         before = child.init().updated(jnp.asarray(rng.normal()), jnp.asarray(rng.gamma(2.0, 0.5)))
@@ -117,6 +122,40 @@ def moments(
             )
         found.append((above, before, after, jnp.asarray(value)))
     return found
+
+
+def anywhere(parent: AbstractNode, rng: np.random.Generator) -> Gaussian:
+    """A parent predicted at random."""
+    if parent.support is not None:
+        logits = jnp.asarray(rng.normal(size=parent.value_shape))
+        return parent.predict(parent.init(), dict.fromkeys(parent.inlets, logits), jnp.ones(()))
+    variance = jnp.asarray(rng.gamma(2.0, 0.5))
+    return parent.init().predicted(jnp.asarray(rng.normal()), variance=variance)
+
+
+def density_is_likelihood(
+    coupling: AbstractCoupling,
+    parent: AbstractNode,
+    child: AbstractNode,
+    values: np.ndarray,
+    seed: int,
+) -> None:
+    """Log densities differ between alternatives as the child's surprise does."""
+    dt = jnp.asarray(1.3)
+    for above, before, below, value in moments(coupling, parent, child, values, seed):
+        found, expected = [], []
+        for x in parent.support or ():
+            inlet = dict.fromkeys(child.inlets, jnp.asarray(0.0))
+            sent = coupling.predict(parent.become(above, jnp.asarray(x)), dt)
+            known = child.observe(child.predict(before, inlet | sent, dt), value, True)
+            expected.append(-child.surprise(known))
+            found.append(coupling.log_density(x, above, below, dt))
+        same(
+            "the density differs between alternatives as the child's surprise does",
+            np.asarray(found) - found[0],
+            np.asarray(expected) - expected[0],
+            rtol=1e-8,
+        )
 
 
 def evidence_is_derivative(

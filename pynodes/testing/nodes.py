@@ -14,9 +14,11 @@ from pynodes._core.modules import parameters_of
 from pynodes._errors import InputError, PynodesError
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
+from pynodes._results.node_beliefs import NodeBeliefs
 from pynodes._results.trajectories import Trajectories
 from pynodes._runtime.network import Network
-from pynodes.nodes import AbstractNode, ContinuousInput
+from pynodes.couplings import Emission
+from pynodes.nodes import AbstractNode, BinaryInput, ContinuousInput
 from pynodes.testing._comparison import finite, same, slope
 from pynodes.testing.shapes import check_instance, observes_one, predicts_for_one
 
@@ -32,9 +34,11 @@ def check_node(
 ) -> None:
     """Check a kind of node against the laws, on a small network of its own.
 
-    The network is the node by itself if it is observable, else the node under a ContinuousInput.
+    The network is the node by itself if it is observable, else the node above a ContinuousInput, or
+    a BinaryInput if its value is one of several.
 
-    * beliefs and surprise are single numbers: a kind is written for one node;
+    * beliefs have the shape of the node's value, and the surprise is a number: a kind is written for one
+      node;
     * it filters in float32 and float64, with finite beliefs;
     * a missing observation leaves every belief at its prediction, with no surprise;
     * two chunks with the state carried over are one run;
@@ -63,9 +67,10 @@ def check_node(
         with jax.enable_x64(bits == 64):
             predicts_for_one(completed(node, Settings()))
             network = alone(node)
-            values = checked(observations(network, seed) if series is None else series)
+            event = node.event_shape if node.observable else ()
+            values = checked(observations(network, seed) if series is None else series, event)
             if node.observable:
-                observes_one(completed(node, Settings()), float(values[0]))
+                observes_one(completed(node, Settings()), values[0])
             tolerance = 1e-4 if bits == 32 else 1e-9
             run(network, values, f"float{bits}: beliefs are finite")
             gaps_leave_predictions(network, values, tolerance)
@@ -80,7 +85,16 @@ def alone(node: AbstractNode) -> Network:
     """The smallest network with this node and an input ``u``."""
     if node.observable:
         return Graph().add(u=node).compile()
-    return Graph().add(node=node, u=ContinuousInput()).couple("node", "u").compile()
+    return watched(Graph().add(node=node), "node").compile()
+
+
+def watched(graph: Graph, name: str) -> Graph:
+    """A graph in which a hidden node has an input ``u`` below it that suits its value."""
+    shape = graph.nodes[name].value_shape
+    if shape:
+        emission = Emission(probabilities=np.linspace(0.1, 0.9, *shape))
+        return graph.add(u=BinaryInput()).couple(name, "u", emission)
+    return graph.add(u=ContinuousInput()).couple(name, "u")
 
 
 def known(network: Network, steps: int) -> dict[str, np.ndarray]:
@@ -104,12 +118,13 @@ def observations(network: Network, seed: int) -> np.ndarray:
         return np.random.default_rng(seed).integers(0, 2, STEPS).astype(float)
 
 
-def checked(series: Any) -> np.ndarray:
+def checked(series: Any, event: tuple[int, ...] = ()) -> np.ndarray:
     """A series long enough to have gaps and chunks."""
     values = np.asarray(series, float)
-    if values.shape != (len(values),) or len(values) < FEWEST:
+    if values.shape != (len(values), *event) or len(values) < FEWEST:
+        each = f"observations of shape {event}" if event else "numbers"
         raise InputError(
-            f"series must be at least {FEWEST} numbers, not an array of shape {values.shape}."
+            f"series must be at least {FEWEST} {each}, not an array of shape {values.shape}."
         )
     return values
 
@@ -130,26 +145,26 @@ def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float) ->
     """A missing observation leaves every belief at its prediction, with no surprise."""
     seen = np.ones(len(values), bool)
     seen[::3] = False
-    gappy = np.where(seen, values, np.nan)
+    gappy = np.where(seen.reshape(-1, *(1,) * (values.ndim - 1)), values, np.nan)
     what = "a missing observation leaves the prediction"
     through = "beliefs are finite through gaps"
     for beliefs in (run(network, gappy, through), run(network, values, through, observed=seen)):
         for name in beliefs:
-            same(
-                f"{what}: {name}.mean",
-                beliefs[name].mean[~seen],
-                beliefs[name].predicted_mean[~seen],
-                rtol,
-            )
-        same(
-            "a missing observation has no surprise",
-            beliefs.surprise[~seen],
-            0.0 * values[~seen],
-            rtol,
-        )
+            node = beliefs[name]
+            for field in foretold(node):
+                expected = getattr(node, f"predicted_{field}")[~seen]
+                same(f"{what}: {name}.{field}", getattr(node, field)[~seen], expected, rtol)
+        silence = np.zeros(np.sum(~seen))
+        same("a missing observation has no surprise", beliefs.surprise[~seen], silence, rtol)
     for total in (summed_surprise, summed_trajectory):
         gradient = jax.grad(total, allow_int=True)(network, gappy)
         finite("the gradient through gaps", gradient.parameters())
+
+
+def foretold(node: NodeBeliefs) -> list[str]:
+    """The fields that a node both predicts and then knows; an input's precision is that of its noise."""
+    fields = [field for field in node.fields if f"predicted_{field}" in node.fields]
+    return [field for field in fields if field != "precision" or "surprise" not in node.fields]
 
 
 def summed_surprise(network: Network, values: np.ndarray) -> Any:
@@ -169,8 +184,10 @@ def chunks_make_one_run(network: Network, values: np.ndarray, rtol: float) -> No
     first = network.filter(inputs(network, values[:half]))
     second = network.filter(inputs(network, values[half:]), start=first.final)
     for name in whole:
-        parts = np.concatenate([first[name].mean, second[name].mean])
-        same(f"two chunks are one run: {name}.mean", parts, whole[name].mean, rtol)
+        for field in foretold(whole[name]):
+            parts = [getattr(part[name], field) for part in (first, second)]
+            what = f"two chunks are one run: {name}.{field}"
+            same(what, np.concatenate(parts), getattr(whole[name], field), rtol)
 
 
 def gradients_are_slopes(network: Network, values: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Kinds are written for one: what they are given and what they return are single numbers."""
+"""Kinds are written for one: what they are given and what they return belong to one node or edge."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def check_instance(value: object, base: type) -> None:
         raise TypeError(f"{value!r} is no {base.__name__}; subclass it.")
 
 
-def single(what: str, value: Any) -> None:
-    """Fail unless a value is one number of the present precision."""
+def single(what: str, value: Any, shape: tuple[int, ...] = ()) -> None:
+    """Fail unless a value is one number of the present precision, or an array of the node's own shape."""
     expected = jnp.result_type(float)
     try:
         array = jnp.asarray(value)
     except TypeError:
         raise AssertionError(f"{what} is {value!r}, not a number.") from None
-    if array.shape != ():
+    if array.shape != shape:
         raise AssertionError(
             f"{what} has shape {array.shape}. A kind is written for one node or edge: every number "
-            "has shape ()."
+            f"has shape {shape}."
         )
     if array.dtype != expected:
         raise AssertionError(f"{what} is {array.dtype}, where {expected} is computed with.")
 
 
-def a_belief(what: str, belief: Any, fields: tuple[str, ...]) -> None:
+def a_belief(what: str, belief: Any, fields: tuple[str, ...], shape: tuple[int, ...] = ()) -> None:
     """Fail unless something is a belief about one node, with a finite mean and a variance."""
     if isinstance(belief, Learning):
         a_memory(what, belief)
@@ -52,8 +52,8 @@ def a_belief(what: str, belief: Any, fields: tuple[str, ...]) -> None:
         )
     for field in fields:
         value = getattr(belief, field)
-        single(f"{field} of {what}", value)
-        if not np.isfinite(value) or ("variance" in field and value < 0):
+        single(f"{field} of {what}", value, shape)
+        if not np.all(np.isfinite(value)) or ("variance" in field and np.any(value < 0)):
             raise AssertionError(f"{field} of {what} is {value}.")
 
 
@@ -74,25 +74,28 @@ def predicts_for_one(node: AbstractNode) -> Gaussian:
     """The first prediction of a node without parents, found to be about one node."""
     kind, nothing = type(node).__name__, dict.fromkeys(node.inlets, jnp.asarray(0.0))
     start: Any = node.init()
-    a_belief(f"{kind}.init()", start, ("mean", "variance"))
+    a_belief(f"{kind}.init()", start, ("mean", "variance"), node.value_shape)
     belief: Any = node.predict(start, nothing, jnp.asarray(1.0))
     fields = ("mean", "variance", "predicted_mean", "predicted_variance")
-    a_belief(f"{kind}.predict()", belief, fields)
+    a_belief(f"{kind}.predict()", belief, fields, node.value_shape)
     return belief
 
 
-def observes_one(node: AbstractNode, value: float) -> None:
-    """What a node makes of an observation, and of none, is one finite number each."""
+def observes_one(node: AbstractNode, value: Any) -> None:
+    """What a node makes of an observation, and of none, is finite, and a surprise one number."""
     kind, belief = type(node).__name__, predicts_for_one(node)
     for seen, case in ((True, "a value"), (False, "a missing value")):
-        number = jnp.asarray(value if seen else 0.0)
+        number = jnp.asarray(value) if seen else jnp.zeros(node.event_shape)
         after = node.observe(belief, number, jnp.asarray(seen))
-        a_belief(f"{kind}.observe() of {case}", after, ("mean", "variance"))
+        a_belief(f"{kind}.observe() of {case}", after, ("mean", "variance"), node.value_shape)
     single(f"{kind}.surprise()", node.surprise(node.observe(belief, jnp.asarray(value), True)))
 
 
 def feeds_one(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> None:
-    """What a coupling predicts is one number for each of some inlets that the child has."""
+    """What a coupling predicts suits each of some inlets that the child has.
+
+    One number, or an array in the shape of the child's value.
+    """
     kind = type(coupling).__name__
     sent: Any = coupling.predict(predicts_for_one(parent), jnp.asarray(1.0))
     if not isinstance(sent, Mapping):
@@ -105,7 +108,8 @@ def feeds_one(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractN
             raise AssertionError(
                 f"{kind} predicts {inlet!r}, which {type(child).__name__} does not list in inlets."
             )
-        single(f"{inlet!r} of {kind}.predict()", value)
+        shape = child.value_shape if np.ndim(value) else ()
+        single(f"{inlet!r} of {kind}.predict()", value, shape)
 
 
 def says_one(coupling: AbstractCoupling, parent: Gaussian, child: Gaussian, dt: Any) -> Evidence:

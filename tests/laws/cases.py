@@ -18,6 +18,11 @@ KINDS = [
     pn.ContinuousInput(precision=2.0),
     pn.BinaryInput(),
     pn.BinaryState(),
+    pn.CategoricalInput(outcomes=3),
+    pn.CategoricalInput(outcomes=4, normalised=True),
+    pn.CategoricalState(outcomes=3),
+    pn.CategoricalState(outcomes=2, normalised=True),
+    pn.VolatileState(tonic_volatility=-1.0, inner_tonic_volatility=-2.0, inner_autoconnection=0.9),
     pn.NoisyBinaryInput(low=-0.2, high=1.3, variance=0.3),
     pn.RescorlaWagner(learning_rate=0.3),
     pn.DualRescorlaWagner(learning_rate=0.3, choice=0),
@@ -39,6 +44,13 @@ BINARY = (
 """Kinds whose outcomes are 0 and 1."""
 
 
+def outcomes_of(node: pn.AbstractNode) -> range | None:
+    """All values of a kind whose predictive probabilities sum to one over few of them."""
+    if isinstance(node, pn.CategoricalInput):
+        return range(node.outcomes) if node.normalised else None
+    return range(2) if isinstance(node, BINARY) else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Coupled:
     """A coupling with a child it suits."""
@@ -49,6 +61,8 @@ class Coupled:
     def __repr__(self) -> str:
         return f"{self.coupling!r} into {self.child!r}"
 
+
+NORMALISED = pn.CategoricalInput(outcomes=2, normalised=True)
 
 COUPLED = [
     Coupled(pn.Drift(strength=0.6), pn.ContinuousState(tonic_volatility=-1.0)),
@@ -62,6 +76,11 @@ COUPLED = [
     Coupled(pn.Probability(strength=1.5, function="tanh"), pn.BinaryInput()),
     Coupled(pn.Probability(strength=0.8), pn.BinaryState()),
     Coupled(pn.Probability(strength=-0.8), pn.NoisyBinaryInput(low=-0.2, variance=0.3)),
+    Coupled(pn.Category(outcome=1, strength=0.8), pn.CategoricalInput(outcomes=3)),
+    Coupled(pn.Category(outcome=0, strength=1.2, function="tanh"), NORMALISED),
+    Coupled(pn.Category(outcome=2, strength=0.8), pn.CategoricalState(outcomes=3, normalised=True)),
+    Coupled(pn.Drift(strength=0.6), pn.VolatileState(tonic_volatility=-1.0)),
+    Coupled(pn.Volatility(strength=0.7), pn.VolatileState(marginalise=False)),
     Coupled(pn.Volatility(strength=0.7), pn.ContinuousState(tonic_volatility=-1.0)),
     Coupled(pn.Volatility(strength=-0.5), pn.ContinuousState(marginalise=False)),
     Coupled(pn.Noise(strength=0.6), pn.ContinuousInput(precision=3.0)),
@@ -85,10 +104,18 @@ def graph_of(case: Coupled, expansion: pn.AbstractExpansion, **settings: object)
     }
     graph = pn.Graph(expansion=expansion, **settings).extend(nodes)
     if not observed:
-        graph = graph.add(u=pn.ContinuousInput(precision=2.0)).couple("child", "u")
+        entry = pn.BinaryInput() if case.child.value_shape else pn.ContinuousInput(precision=2.0)
+        graph = graph.add(u=entry).couple("child", "u", emission(case.child))
     if isinstance(case.coupling, pn.Noise):
         graph = graph.add(location=pn.ContinuousState()).couple("location", "u")
     return graph.couple("parent", target, case.coupling).couple("above", "parent", "volatility")
+
+
+def emission(child: pn.AbstractNode) -> pn.AbstractCoupling | str:
+    """How a child is coupled into its input."""
+    if not child.value_shape:
+        return "value"
+    return pn.Emission(probabilities=np.linspace(0.2, 0.7, *child.value_shape))
 
 
 def target_of(case: Coupled) -> str:
@@ -101,7 +128,7 @@ def series_for(graph: pn.Graph, steps: int = 40, seed: int = 0) -> dict[str, np.
     rng = np.random.default_rng(seed)
     return {
         name: rng.integers(0, 2, steps).astype(float)
-        if isinstance(graph.nodes[name], pn.BinaryInput)
+        if isinstance(graph.nodes[name], pn.BinaryInput | pn.CategoricalInput)
         else np.cumsum(rng.normal(size=steps) * 0.3)
         for name in graph.inputs
     }

@@ -8,12 +8,27 @@ from tests.laws import cases
 
 @pytest.mark.parametrize("node", cases.KINDS, ids=repr)
 def test_a_kind_keeps_the_laws(node):
-    pn.testing.check_node(node, outcomes=(0, 1) if isinstance(node, cases.BINARY) else None)
+    pn.testing.check_node(node, outcomes=cases.outcomes_of(node))
 
 
 @pytest.mark.parametrize("case", cases.COUPLED, ids=repr)
 def test_a_coupling_keeps_the_laws(case):
     pn.testing.check_coupling(case.coupling, child=case.child)
+
+
+@pytest.mark.parametrize(
+    ("parent", "probabilities"),
+    [
+        (pn.CategoricalState(outcomes=3), [0.2, 0.5, 0.9]),
+        (pn.CategoricalState(outcomes=2, normalised=True), [0.85, 0.15]),
+        (pn.BinaryState(), [0.3, 0.6]),
+    ],
+    ids=repr,
+)
+def test_an_emission_is_the_likelihood_of_every_alternative(parent, probabilities):
+    coupling = pn.Emission(probabilities=probabilities)
+
+    pn.testing.check_coupling(coupling, parent=parent, child=pn.BinaryInput())
 
 
 class Wrong(pn.Probability):
