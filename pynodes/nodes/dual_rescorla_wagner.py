@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -41,7 +41,7 @@ class DualRescorlaWagner(AbstractErrorLearner):
     learning_rate: Scalar = parameter(0.1, symbol="α", bounds=(0.0, 1.0))
     counterfactual: Scalar = parameter(0.5, symbol="κ", bounds=(0.0, 1.0))
     choice: Scalar = parameter(0.0, bounds=(0.0, 1.0), whole=True)
-    initial_mean: Array = parameter((0.5, 0.5), symbol="v₀", rank=1, bounds=(0.0, 1.0))
+    initial_mean: Any = parameter((0.5, 0.5), symbol="v₀", rank=1, bounds=(0.0, 1.0))
 
     def flaw(self, fed: Collection[str]) -> str | None:
         if np.shape(self.initial_mean) != (2,):

@@ -43,9 +43,9 @@ class HiddenMarkov(AbstractLearner):
 
     expects: ClassVar = "whole numbers from 0, one for each column of the emission"
 
-    initial: Array = parameter((0.5, 0.5), rank=1, bounds=(0.0, 1.0))
-    transition: Array = parameter(((0.9, 0.1), (0.1, 0.9)), rank=2, bounds=(0.0, 1.0))
-    emission: Array = parameter(((0.85, 0.15), (0.15, 0.85)), rank=2, bounds=(0.0, 1.0))
+    initial: Any = parameter((0.5, 0.5), rank=1, bounds=(0.0, 1.0))
+    transition: Any = parameter(((0.9, 0.1), (0.1, 0.9)), rank=2, bounds=(0.0, 1.0))
+    emission: Any = parameter(((0.85, 0.15), (0.15, 0.85)), rank=2, bounds=(0.0, 1.0))
 
     def flaw(self, fed: Collection[str]) -> str | None:
         count = len(self.initial)
