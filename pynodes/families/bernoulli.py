@@ -35,8 +35,9 @@ class Bernoulli(AbstractFamily):
         return jnp.stack([value])
 
     def log_normaliser(self, expected: Array, count: Scalar) -> Array:
-        one = expected[0]
-        return jax.scipy.special.betaln(count * one, count * (1 - one))
+        ones, total = count * expected[0], jnp.asarray(count, expected.dtype)
+        gammaln = jax.scipy.special.gammaln
+        return gammaln(ones) + gammaln(total - ones) - gammaln(total)
 
     def log_density(self, value: Array, expected: Array, count: Scalar) -> Array:
         del count

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._typing import Array, Scalar
-from pynodes.families._base import AbstractFamily
+from pynodes.families._base import AbstractFamily, least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Exponential(AbstractFamily):
 
     def scale(self, expected: Array, count: Scalar) -> Array:
         """The rate of the gamma belief, no less than a number can be."""
-        return count * jnp.maximum(expected[0], jnp.finfo(expected.dtype).tiny)
+        return count * jnp.maximum(expected[0], least(expected))
 
     def log_normaliser(self, expected: Array, count: Scalar) -> Array:
         shape = jnp.asarray(count + 1, expected.dtype)

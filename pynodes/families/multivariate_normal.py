@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.families._base import AbstractFamily
+from pynodes.families._base import AbstractFamily, least
 from pynodes.families._gamma_ratio import log_gamma_ratio
 from pynodes.families.normal import check_freedom
 
@@ -81,9 +81,9 @@ class MultivariateNormal(AbstractFamily):
     def root(self, expected: Array) -> Array:
         """Cholesky factor of the covariance, which is raised by no more than rounding may have taken."""
         spread, mean = self.covariance(expected), expected[: self.dimension]
-        least = 8 * self.dimension * jnp.finfo(expected.dtype).eps
-        taken = least * (jnp.diagonal(spread) + 2 * mean**2) + jnp.finfo(expected.dtype).tiny
-        return jnp.linalg.cholesky(spread + jnp.diag(taken))
+        rounding = 8 * self.dimension * jnp.finfo(expected.dtype).eps
+        taken = rounding * (jnp.abs(jnp.diagonal(spread)) + 2 * mean**2)
+        return jnp.linalg.cholesky(spread + jnp.diag(taken + least(expected)))
 
     def log_base(self, value: Array) -> float:
         return -0.5 * self.dimension * math.log(2 * math.pi)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.families._base import AbstractFamily
+from pynodes.families._base import AbstractFamily, least
 from pynodes.families._gamma_ratio import log_gamma_ratio
 
 
@@ -55,8 +55,8 @@ class Normal(AbstractFamily):
 
     def spread(self, expected: Array) -> Array:
         """The variance that is expected, no less than what rounding leaves of it."""
-        least = 4 * jnp.finfo(expected.dtype).eps * expected[1] + jnp.finfo(expected.dtype).tiny
-        return jnp.maximum(expected[1] - expected[0] ** 2, least)
+        rounding = 4 * jnp.finfo(expected.dtype).eps * expected[1]
+        return jnp.maximum(expected[1] - expected[0] ** 2, rounding + least(expected))
 
     def log_base(self, value: Array) -> float:
         return -0.5 * math.log(2 * math.pi)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._typing import Array, Scalar
-from pynodes.families._base import AbstractFamily
+from pynodes.families._base import AbstractFamily, least
 from pynodes.families._gamma_ratio import log_gamma_ratio
 
 
@@ -42,7 +42,7 @@ class Poisson(AbstractFamily):
         return jax.scipy.special.gammaln(shape) - shape * jnp.log(count)
 
     def log_density(self, value: Array, expected: Array, count: Scalar) -> Array:
-        shape = count * jnp.maximum(expected[0], jnp.finfo(expected.dtype).tiny)
+        shape = count * jnp.maximum(expected[0], least(expected))
         log_ways = log_gamma_ratio(shape, value) + self.log_base(value)
         return log_ways - shape * jnp.log1p(1 / count) - value * jnp.log1p(count)
 

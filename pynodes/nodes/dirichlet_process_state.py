@@ -63,9 +63,11 @@ class DirichletProcessState(AbstractLearner):
     probable partition, whose probability among those kept is ``certainty``. All also as predicted.
 
     The surprise is averaged over the partitions. It is exact as long as all of them are kept, which is
-    while there are no more than ``hypotheses``. Source: Wang and Dunson (2011), doi 10.1198/jcgs.2010.07081 (one hypothesis); Fearnhead (2004), doi
-    10.1023/B:STCO.0000009418.04621.cd (many); docs/theory/clusters.md, which compares the candidates
-    of pyhgf 0.3.2.
+    while there are no more than ``hypotheses``.
+
+    Source: Wang and Dunson (2011), doi 10.1198/jcgs.2010.07081 (one hypothesis); Fearnhead (2004), doi
+    10.1023/B:STCO.0000009418.04621.cd (many); docs/theory/clusters.md, which says how the candidates
+    of pyhgf 0.3.2 differ.
     """
 
     components: int = choice(10)
