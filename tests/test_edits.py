@@ -198,3 +198,22 @@ def test_large_graphs_are_edited_in_linear_time():
     assert len(rest) == len(graph) - len(names[::3])
     assert len(both.edges) == 2 * len(edges)
     assert len(graph.revise(dict.fromkeys(names, pn.ContinuousState()))) == len(graph)
+
+
+@pytest.mark.parametrize(
+    ("child", "coupling", "field"),
+    [
+        (pn.CategoricalInput(outcomes=3), pn.Category, "outcome"),
+        (pn.ExponentialFamilyState(), pn.Statistic, "component"),
+    ],
+)
+def test_a_place_that_was_given_up_is_taken_by_who_comes_next(child, coupling, field):
+    """Parents take the outcomes of a child one after another; what is free again is taken first."""
+    graph = pn.Graph().add(u=child, a=pn.ContinuousState(), b=pn.ContinuousState())
+    graph = graph.couple(["a", "b"], "u", coupling)
+
+    again = graph.remove("a").add(c=pn.ContinuousState()).couple("c", "u", coupling)
+
+    meant = {parent: getattr(c, field) for parent, _, c in again.edges}
+    assert meant == {"b": 1, "c": 0}
+    assert {p: getattr(c, field) for p, _, c in again.revise(u=child).edges} == meant

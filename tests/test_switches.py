@@ -222,6 +222,45 @@ def test_in_float32_as_well():
         assert beliefs.status.ok
 
 
+STATE = pn.ContinuousState
+CHOSEN = (
+    pn.Graph()
+    .add(u=pn.CategoricalInput(outcomes=3), x=STATE(), y=STATE(), z=STATE(), top=STATE())
+    .couple(["x", "y", "z"], "u", pn.Category)
+    .couple("top", ["x", "y"], "volatility")
+)
+EMITTED = (
+    pn.Graph()
+    .add(u=pn.BinaryInput(), s=pn.BinaryState(), x=STATE(), y=STATE())
+    .couple("s", "u", pn.Emission)
+    .couple(["x", "y"], "s")
+)
+COUNTED = (
+    pn.Graph()
+    .add(u=pn.ExponentialFamilyState(), x=STATE(), y=STATE())
+    .add(v=pn.ExponentialFamilyState(), n=STATE(initial_mean=1.0))
+    .couple(["x", "y"], "u", pn.Statistic)
+    .couple("n", "v", pn.PseudoCount)
+)
+
+
+@pytest.mark.parametrize("graph", [CHOSEN, EMITTED, COUNTED], ids=["chosen", "emitted", "counted"])
+def test_edges_that_mean_one_of_several_may_be_off(graph):
+    """What is left still means the outcome, the statistic or the alternative that it meant."""
+    rng, made = np.random.default_rng(0), graph.compile()
+    series = {
+        name: rng.normal(size=20) if graph is COUNTED else rng.integers(0, 2, 20).astype(float)
+        for name in graph.inputs
+    }
+
+    for edge in made.switches:
+        less = without(graph, [edge]).compile()
+        switched = made.switch({edge: False})
+        assert_alike(switched.filter(series), less.filter(series))
+        if graph is not COUNTED:
+            assert_alike(switched.smooth(series), less.smooth(series))
+
+
 def test_a_discrete_state_does_not_hear_what_is_off():
     graph = (
         pn.Graph()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
+from pynodes._core.modules import indices_of
 from pynodes._graph import check
 from pynodes._graph.resolve import resolved
 from pynodes.couplings import AbstractCoupling
@@ -81,12 +82,19 @@ class Structure:
         self._children[parent] = [*self._children.get(parent, ()), child]
 
     def _suited(self, coupling: AbstractCoupling, child: str) -> AbstractCoupling:
-        """A coupling that knows its child, and how many parents feed the same inlet already."""
+        """A coupling that knows its child, and the first place at its inlet that nobody has taken.
+
+        Edges that say which of several things they mean have taken that one, so that what is free
+        after an edge has gone is free again; otherwise one place each, in their order.
+        """
         if type(coupling).suited is AbstractCoupling.suited:
             return coupling
-        inlet, parents = coupling.inlet, self._parents.get(child, ())
-        feeding = sum((parent, child, inlet) in self._edges for parent in parents)
-        return coupling.suited(self._nodes[child], feeding)
+        keys = [(parent, child, coupling.inlet) for parent in self._parents.get(child, ())]
+        there = [self._edges[key] for key in dict.fromkeys(keys) if key in self._edges]
+        means = next(iter(indices_of(coupling)), None)
+        taken = [getattr(c, means, None) if means else place for place, c in enumerate(there)]
+        first = next(place for place in range(len(there) + 1) if place not in taken)
+        return coupling.suited(self._nodes[child], first)
 
     def _copied(self) -> Self:
         twin = copy.copy(self)
