@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from pynodes import data as data
-from pynodes import environments as environments
 from pynodes import families as families
 from pynodes import models as models
-from pynodes import responses as responses
 from pynodes._core.beliefs import AbstractBelief as AbstractBelief
 from pynodes._core.beliefs import Gaussian as Gaussian
 from pynodes._core.beliefs import Spread as Spread
@@ -90,13 +88,15 @@ from pynodes.nodes import SuttonK1 as SuttonK1
 from pynodes.nodes import VolatileState as VolatileState
 
 if _TYPE_CHECKING:
+    from pynodes import environments as environments
     from pynodes import plotting as plotting
+    from pynodes import responses as responses
     from pynodes import testing as testing
 
 __version__ = "0.1.0"
 
-_LATE = ("plotting", "testing")
-"""Subpackages that are imported when they are first used: the one needs matplotlib, the other time."""
+_LATE = ("environments", "plotting", "responses", "testing")
+"""Subpackages that are imported when they are first used: they need matplotlib, or time."""
 
 
 def __getattr__(name: str) -> _Any:
