@@ -41,6 +41,12 @@ HIERARCHIES = {
 }
 """Random walks below walks of their log volatility: the models of docs/theory/calibration.md."""
 
+RUNAWAY = 100.0
+"""Exact deviations from the exact mean beyond which a series is lost."""
+
+COLLAPSED = 1e-3
+"""Share of the filter's variance below which the smoothed one is that of particles with one ancestor."""
+
 COLUMNS = (
     *("model", "beliefs", "error of the mean", "log score", "coverage of 90 % band"),
     *("gap to exact", "log variance ratio"),
@@ -62,13 +68,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--particles", type=int, default=2_000)
     parser.add_argument("--histories", type=int, default=400)
+    parser.add_argument("--only", default="", help="models whose names hold this")
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     print(f"{options.series} series of {options.steps} steps.\n\n{HEAD}")
-    for name in LINEAR:
+    for name in filter(lambda name: options.only in name, LINEAR):
         table(name, *linear(MODELS[name], options))
     print(f"\n{HEAD}")
     for name, hierarchy in HIERARCHIES.items():
+        if options.only not in name:
+            continue
         states, observations, exact, filtered = particles(hierarchy, options)
         table(name, states, exact, {"particle filter": filtered})
         for expansion in ("standard", "enhanced", "unbounded"):
@@ -84,8 +93,9 @@ def main() -> None:
 def table(name, states, exact, rows, *, itself=True) -> None:
     """Print the rows of a model, and of exact smoothing itself."""
     for kind, found in (rows | ({"exact smoother": exact} if itself else {})).items():
-        well = np.all(np.isfinite(found.mean) & (np.abs(found.mean) < 1e3), axis=(1, 2))
-        lost = f" ({len(well) - well.sum()} lost)" if not well.all() else ""
+        distance = np.abs(found.mean - exact.mean) / np.sqrt(exact.variance)
+        well = np.all(distance < RUNAWAY, axis=(1, 2))
+        lost = "" if well.all() else f" ({len(well) - well.sum()} lost)"
         mean, variance = found.mean[well], found.variance[well]
         error, gap = mean - states[well], (mean - exact.mean[well]) / np.sqrt(exact.variance[well])
         score = -0.5 * (np.log(2 * np.pi * variance) + error**2 / variance)
@@ -132,6 +142,10 @@ def particles(hierarchy, options):
         for seed, series in enumerate(observations)
     ]
     columns = [np.stack(column) for column in zip(*runs, strict=True)]
+    apart = np.all(columns[1] > COLLAPSED * columns[3], axis=(1, 2))
+    if not apart.all():
+        print(f"{len(apart) - apart.sum()} series left out: their particles collapsed.")
+    states, observations, *columns = (part[apart] for part in (states, observations, *columns))
     return states, observations, Moments(*columns[:2]), Moments(*columns[2:])
 
 
