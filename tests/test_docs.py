@@ -57,7 +57,7 @@ def equations(page: str) -> list[str]:
 
 def test_there_are_pages():
     """So that the tests below speak of something."""
-    assert len(THEORY) == 10
+    assert len(THEORY) >= 10
     assert all(equations(page) for page in THEORY if not page.endswith("README.md"))
     assert any("#" in target for page in THEORY for target in targets(page))
 

@@ -119,7 +119,7 @@ def test_the_page_lists_every_name_that_a_file_may_use():
         ("Couplings", library.couplings),
         ("Functions", library.functions),
     ):
-        (line,) = re.findall(rf"^{label}: (.*)\.$", text, flags=re.MULTILINE)
+        (line,) = re.findall(rf"^{label}: (.*?)\.$", text, flags=re.MULTILINE | re.DOTALL)
         assert set(re.findall(r"`(\w+)`", line)) == set(known)
 
 
