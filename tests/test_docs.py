@@ -107,8 +107,9 @@ def test_equations_survive_markdown(page):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page) and page not in TRIED])
-def test_the_code_of_a_page_runs(page):
-    """Block after block, as a reader would."""
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    """Block after block, as a reader would, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
     assert executed(page)
 
 
