@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from pynodes._core.beliefs import PREDICTED, Gaussian
 from pynodes._typing import Array
@@ -23,7 +24,8 @@ class Volatile(Gaussian):
     def around(cls, value: Gaussian, inner: Gaussian) -> Volatile:
         """Two beliefs as one."""
         names = [field.name for field in dataclasses.fields(value) if field.name != "_class"]
-        return cls(**{name: getattr(value, name) for name in names} | {"inner": inner})
+        own: dict[str, Any] = {name: getattr(value, name) for name in names}
+        return cls(**own | {"inner": inner})
 
     def held(self, informed: Array) -> Volatile:
         return Volatile.around(super().held(informed), self.inner.held(informed))

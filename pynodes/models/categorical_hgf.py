@@ -40,8 +40,8 @@ def categorical_hgf(
         One value for all levels of states, or one per level, lowest first. The defaults are the prior
         means of ``hgf_categorical`` in the TAPAS toolbox: tonic volatilities -4, -6, -6, ...; initial means
         minus log(outcomes - 1), then 1; initial precisions 1, then 10. (The toolbox has -3, a variance
-        of 0.05, in the place of -6, with which a parent of many logits runs away under any expansion
-        but the standard one: docs/theory/categories.md.)
+        of 0.05, in the place of -6, with which a parent of several logits runs away under the default
+        expansion: docs/theory/categories.md.)
     volatility_strength
         Strength of every volatility coupling, or one per level, lowest first (κ).
     settings

@@ -149,7 +149,7 @@ def density_is_likelihood(
             sent = coupling.predict(parent.become(above, jnp.asarray(x)), dt)
             known = child.observe(child.predict(before, inlet | sent, dt), value, True)
             expected.append(-child.surprise(known))
-            found.append(coupling.log_density(x, above, below, dt))
+            found.append(coupling.log_density(jnp.asarray(x), above, below, dt))
         same(
             "the density differs between alternatives as the child's surprise does",
             np.asarray(found) - found[0],

@@ -90,9 +90,9 @@ def alone(node: AbstractNode) -> Network:
 
 def watched(graph: Graph, name: str) -> Graph:
     """A graph in which a hidden node has an input ``u`` below it that suits its value."""
-    shape = graph.nodes[name].value_shape
-    if shape:
-        emission = Emission(probabilities=np.linspace(0.1, 0.9, *shape))
+    support = graph.nodes[name].support
+    if graph.nodes[name].value_shape and support:
+        emission = Emission(probabilities=np.linspace(0.1, 0.9, len(support)))
         return graph.add(u=BinaryInput()).couple(name, "u", emission)
     return graph.add(u=ContinuousInput()).couple(name, "u")
 
