@@ -8,7 +8,16 @@ import matplotlib.pyplot as plt
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-DRAWING = ["bandit", "binary_learning", "count_input", "planning", "plates", "regressor", "usd_chf"]
+DRAWING = [
+    "bandit",
+    "binary_learning",
+    "count_input",
+    "planning",
+    "plates",
+    "regressor",
+    "smoothing",
+    "usd_chf",
+]
 
 
 def called(name, *arguments, folder):

@@ -299,3 +299,23 @@ def test_a_filter_that_fails_is_an_error_here_too():
     assert beliefs.status.step <= step
     np.testing.assert_array_equal(beliefs.surprise[step:], np.inf)
     assert np.all(np.isfinite(beliefs["x2"].mean))
+
+
+def test_a_step_that_breaks_down_given_its_future_keeps_the_belief_of_the_filter():
+    """The standard expansion may fail on the way back where it did not on the way there."""
+    graph = pn.models.binary_hgf(tonic_volatility=(0.0, -1.0), expansion="standard")
+    network = graph.compile()
+    series = {"u": np.array([0.0, 1, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0])}
+    filtered = network.filter(series)
+
+    with pytest.raises(pn.FilterError, match="The precision of 'x3' fell to zero or below at step"):
+        network.smooth(series)
+    beliefs = network.smooth(series, throw=False)
+
+    step = beliefs.status.step
+    assert not beliefs.status.ok
+    for name in ("x2", "x3"):
+        np.testing.assert_allclose(beliefs[name].mean[step], filtered[name].mean[step], **SAME)
+        assert np.all(np.asarray(beliefs[name].precision) > 0)
+        assert np.all(np.isfinite(beliefs[name].mean))
+    np.testing.assert_allclose(beliefs.surprise, filtered.surprise, **SAME)

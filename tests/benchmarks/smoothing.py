@@ -45,7 +45,7 @@ RUNAWAY = 100.0
 """Exact deviations from the exact mean beyond which a series is lost."""
 
 COLLAPSED = 1e-3
-"""Share of the filter's variance below which the smoothed one is that of particles with one ancestor."""
+"""Variance below which a belief is that of a few particles far out, which all descend from one."""
 
 COLUMNS = (
     *("model", "beliefs", "error of the mean", "log score", "coverage of 90 % band"),
@@ -142,7 +142,7 @@ def particles(hierarchy, options):
         for seed, series in enumerate(observations)
     ]
     columns = [np.stack(column) for column in zip(*runs, strict=True)]
-    apart = np.all(columns[1] > COLLAPSED * columns[3], axis=(1, 2))
+    apart = np.all(np.minimum(columns[1], columns[3]) > COLLAPSED, axis=(1, 2))
     if not apart.all():
         print(f"{len(apart) - apart.sum()} series left out: their particles collapsed.")
     states, observations, *columns = (part[apart] for part in (states, observations, *columns))
