@@ -257,6 +257,26 @@ def test_known_noise_and_times_enter_step_by_step():
     assert_same(known, repeated, ["x"])
 
 
+@pytest.mark.parametrize("memory", ["discrete", "exact"])
+@pytest.mark.parametrize("kept", [0.4, 1.0])
+def test_what_a_state_keeps_is_the_slope_of_its_prediction(memory, kept):
+    """And with the past known, all that is left of the predicted variance is what moved it."""
+    node = pn.ContinuousState(memory=memory, autoconnection=kept, tonic_volatility=-1.0)
+    inlet, dt = dict.fromkeys(node.inlets, 0.2), 1.7
+    before = pn.Gaussian.start(0.6, 2.0)
+
+    def predicted(mean, variance):
+        belief = pn.Gaussian(mean=mean, variance=variance)
+        return node.predict(belief, inlet, dt)
+
+    slope, surplus = node.keeps(dt)
+    found = jax.grad(lambda mean: predicted(mean, before.variance).predicted_mean)(before.mean)
+    np.testing.assert_allclose(slope, found, rtol=1e-12)
+    whole = predicted(before.mean, before.variance).predicted_variance
+    rest = predicted(before.mean, surplus * before.variance).predicted_variance
+    np.testing.assert_allclose(whole, slope**2 * before.variance + rest, rtol=1e-12)
+
+
 class Forgetful(pn.AbstractNode):
     """Remembers a belief, but does not say what it keeps of it."""
 
@@ -273,7 +293,12 @@ class Forgetful(pn.AbstractNode):
 
 
 @pytest.mark.parametrize(
-    ("node", "kind"), [(Forgetful(), "Forgetful"), (pn.RescorlaWagner(), "RescorlaWagner")]
+    ("node", "kind"),
+    [
+        (Forgetful(), "Forgetful"),
+        (pn.RescorlaWagner(), "RescorlaWagner"),
+        (pn.VolatileState(), "VolatileState"),
+    ],
 )
 def test_a_kind_that_does_not_say_what_it_keeps_is_refused(node, kind):
     graph = small.tracked().add(other=node)
