@@ -27,6 +27,7 @@ from pynodes._core.modules import index as index
 from pynodes._core.modules import parameter as parameter
 from pynodes._errors import CouplingError as CouplingError
 from pynodes._errors import CycleError as CycleError
+from pynodes._errors import DataError as DataError
 from pynodes._errors import DuplicateNodeError as DuplicateNodeError
 from pynodes._errors import FieldError as FieldError
 from pynodes._errors import FilterError as FilterError
@@ -88,6 +89,7 @@ from pynodes.nodes import SuttonK1 as SuttonK1
 from pynodes.nodes import VolatileState as VolatileState
 
 if _TYPE_CHECKING:
+    from pynodes import fit as fit
     from pynodes import environments as environments
     from pynodes import plotting as plotting
     from pynodes import responses as responses

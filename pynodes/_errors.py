@@ -50,6 +50,10 @@ class InputError(PynodesError, ValueError):
     """Observations, time steps or masks that do not fit the network."""
 
 
+class DataError(InputError):
+    """A table of trials that does not hold what it is said to hold."""
+
+
 class StateError(PynodesError, ValueError):
     """A state that belongs to another network."""
 

@@ -42,7 +42,7 @@ NAMES = [
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
     *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
     *("CategoricalInput", "CategoricalState", "Category", "Emission", "VolatileState"),
-    *("ContinuousState", "CouplingError", "CycleError", "Drift", "DuplicateNodeError"),
+    *("ContinuousState", "CouplingError", "CycleError", "DataError", "Drift", "DuplicateNodeError"),
     *("Enhanced", "Evidence", "FieldError", "FilterError", "FormatError", "Gaussian", "Graph"),
     *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),
     *("NodeBeliefs", "Noise", "Observation", "ParameterError", "Probability", "PynodesError"),
@@ -56,7 +56,7 @@ NAMES = [
 ]
 """Every public name. Adding one is a decision, so it is added here too."""
 
-PACKAGES = ["couplings", "data", "environments", "families", "models", "nodes", "plotting", "responses", "testing"]
+PACKAGES = ["couplings", "data", "environments", "families", "fit", "models", "nodes", "plotting", "responses", "testing"]
 """Public subpackages."""
 
 

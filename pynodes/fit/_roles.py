@@ -1,0 +1,73 @@
+"""Roles: which column of the data is what."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pynodes._errors import DataError
+
+ONLY = ""
+"""The name of an input or of a response that needs none, being the only one."""
+
+Named = dict[str, tuple[str, ...]]
+"""Columns by what they are for: several for what is observed as an array."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which column is what; see :class:`~pynodes.fit.Trials`."""
+
+    inputs: Named
+    actions: Named | None
+    by: tuple[str, ...]
+    trial: str | None
+    covariates: Named
+    dt: str | float
+    reset: str | None
+    ignored: str | None
+    carry_over: bool
+    unseen: str
+
+
+def listed_columns(role: str, given: Any) -> Named:
+    """Columns by name, from one, several that are called like what they are for, or a mapping.
+
+    Raises
+    ------
+    DataError
+        Something else.
+    """
+    if isinstance(given, str):
+        return {ONLY: (given,)}
+    if isinstance(given, Mapping):
+        return {str(name): several(role, columns) for name, columns in given.items()}
+    if isinstance(given, Sequence) and all(isinstance(name, str) for name in given):
+        return {name: (name,) for name in given}
+    raise DataError(
+        f"{role} must name a column, several, or be a mapping from names to columns, not {given!r}."
+    )
+
+
+def several(role: str, columns: Any) -> tuple[str, ...]:
+    """One column, or one per component of what is observed as an array."""
+    if isinstance(columns, str):
+        return (columns,)
+    if isinstance(columns, Sequence) and columns and all(isinstance(c, str) for c in columns):
+        return tuple(columns)
+    raise DataError(f"{role} must name columns, not {columns!r}.")
+
+
+def key_columns(by: Any) -> tuple[str, ...]:
+    """The columns that say whose trial it is, and in which session.
+
+    Raises
+    ------
+    DataError
+        Something else than names, or one twice.
+    """
+    names = (by,) if isinstance(by, str) else tuple(by)
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise DataError(f"by must name columns, the subject's first, each once, not {by!r}.")
+    return names
