@@ -25,7 +25,8 @@ class Volatile(Gaussian):
         """Two beliefs as one."""
         names = [field.name for field in dataclasses.fields(value) if field.name != "_class"]
         own: dict[str, Any] = {name: getattr(value, name) for name in names}
-        return cls(**own | {"inner": inner})
+        own["inner"] = inner
+        return cls(**own)
 
     def held(self, informed: Array) -> Volatile:
         return Volatile.around(super().held(informed), self.inner.held(informed))
