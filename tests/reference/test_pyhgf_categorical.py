@@ -36,7 +36,7 @@ def recorded(name):
 
 
 def graph_of(name, others=pn.Volatility):
-    """pyhgf's categorical state with its own defaults; ``others`` couples all logits but the first."""
+    """The categorical state of pyhgf with its own defaults; ``others`` couples all logits but the first."""
     count = recorded(name)["mean"].shape[1]
     graph = pn.models.categorical_hgf(
         count,
