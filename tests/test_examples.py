@@ -16,6 +16,7 @@ DRAWING = [
     "plates",
     "regressor",
     "smoothing",
+    "transitions",
     "usd_chf",
 ]
 
