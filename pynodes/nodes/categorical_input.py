@@ -62,6 +62,7 @@ class CategoricalInput(AbstractNode):
 
     @property
     def expects(self) -> str:
+        """The codes that it takes, in words."""
         return f"a whole number from 0 to {self.outcomes - 1}"
 
     @property

@@ -55,6 +55,7 @@ class CategoricalState(AbstractNode):
 
     @property
     def support(self) -> tuple[float, ...]:
+        """The codes of its outcomes."""
         return tuple(float(code) for code in range(self.outcomes))
 
     @property
