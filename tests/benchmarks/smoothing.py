@@ -44,8 +44,9 @@ HIERARCHIES = {
 RUNAWAY = 100.0
 """Exact deviations from the exact mean beyond which a series is lost."""
 
-COLLAPSED = 1e-3
-"""Variance below which a belief is that of a few particles far out, which all descend from one."""
+FEW, ONE_ANCESTOR = 1e-3, 0.02
+"""A series is left out where particles collapsed: where the filter's variance is below the first, that of a
+few particles far out, or the smoothed one is below this share of it, as if all had one ancestor."""
 
 COLUMNS = (
     *("model", "beliefs", "error of the mean", "log score", "coverage of 90 % band"),
@@ -142,7 +143,8 @@ def particles(hierarchy, options):
         for seed, series in enumerate(observations)
     ]
     columns = [np.stack(column) for column in zip(*runs, strict=True)]
-    apart = np.all(np.minimum(columns[1], columns[3]) > COLLAPSED, axis=(1, 2))
+    apart = (columns[3] > FEW) & (columns[1] > ONE_ANCESTOR * columns[3])
+    apart = np.all(apart, axis=(1, 2))
     if not apart.all():
         print(f"{len(apart) - apart.sum()} series left out: their particles collapsed.")
     states, observations, *columns = (part[apart] for part in (states, observations, *columns))
