@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import jax
 import jax.numpy as jnp
 
+from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
@@ -23,8 +25,10 @@ class PseudoCount(AbstractCoupling):
     how well the observation agrees with so much certainty; it hears nothing from a family whose
     predictions do not depend on the count (Bernoulli, Categorical).
 
-    The prediction takes the parent's mean. The density is not concave in the parent, but its curvature
-    hardly ever falls below zero: docs/theory/families.md says by how little.
+    The prediction takes the parent's mean. The log density is not concave in the parent: far outliers
+    bend it the other way. The curvature of the evidence is therefore no less than that of a density
+    that is linear in the count, so that no observation lowers the log count by more than one, and no
+    precision falls.
 
     Parameters
     ----------
@@ -56,6 +60,18 @@ class PseudoCount(AbstractCoupling):
 
     def log_density(self, x: Array, parent: Any, child: Any, dt: Scalar) -> Array:
         del dt
-        shift = self.strength * (x - parent.predicted_mean)
+        return self.shifted(self.strength * (x - parent.predicted_mean), child)
+
+    def evidence(self, parent: Any, child: Any, dt: Scalar) -> Evidence:
+        del dt
+        slope = jax.grad(self.shifted)
+        at = jnp.zeros_like(parent.predicted_mean)
+        gradient = slope(at, child)
+        # The second derivative in the log count is that in the count, times its square, plus the gradient.
+        curvature = jnp.maximum(-jax.grad(slope)(at, child), jnp.maximum(-gradient, 0.0))
+        return Evidence(gradient=self.strength * gradient, curvature=self.strength**2 * curvature)
+
+    def shifted(self, shift: Array, child: Any) -> Array:
+        """Log density of the observation, had the log count been higher by a shift."""
         count = child.expected["pseudo_count"] * jnp.exp(shift)
         return self.family.log_density(child.outcome, child.expected["statistics"], count)
