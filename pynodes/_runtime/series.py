@@ -30,16 +30,13 @@ def numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
         array = array.astype(jnp.result_type(float))
     else:
         array = plain_numbers(name, values)
-    expected = f"({', '.join(map(str, ('time', *event)))}{'' if event else ','})"
-    if array.ndim == len(event):
-        raise InputError(
-            f"{name!r} must have shape {expected}, not {array.shape}. For a single step give [value], or use "
-            "network.step."
-        )
     if array.ndim != 1 + len(event) or array.shape[1:] != event:
+        expected = f"({', '.join(map(str, ('time', *event)))}{'' if event else ','})"
+        single = array.ndim == len(event)
+        advice = "For a single step give [value], or use network.step."
         raise InputError(
-            f"{name!r} must have shape {expected}, not {array.shape}. To run several series, use jax.vmap "
-            "over network.filter."
+            f"{name!r} must have shape {expected}, not {array.shape}. "
+            + (advice if single else "To run several series, use jax.vmap over network.filter.")
         )
     if array.shape[0] == 0:
         raise InputError(f"{name!r} is empty: there is no step to filter. Give one value at least.")
