@@ -17,6 +17,9 @@ from pynodes.nodes._learner import AbstractLearner
 from pynodes.nodes._partitions import Partitions
 from pynodes.nodes._statistics import check_family, fill_in, flaw_of_statistics
 
+MANY = 32
+"""Partitions kept by default: with half as many, five clusters are found less often (docs/theory/clusters.md)."""
+
 
 class DirichletProcessState(AbstractLearner):
     """An observed quantity from a mixture of unknown size: online clustering in one pass.
@@ -42,7 +45,8 @@ class DirichletProcessState(AbstractLearner):
         :class:`ExponentialFamilyState`. For normal components: mean and mean square of all data to be
         expected, and the ratio of the variance within components to that of their means.
     hypotheses
-        How many partitions are kept. One alone cannot take a decision back.
+        How many partitions are kept: 32 unless given, and 1 with soft assignment. One alone cannot
+        take a decision back.
     assignment
         ``"hard"``: an observation belongs to one component, which one being kept as hypotheses. ``"soft"``:
         it is either new, or shared out among the open components as they explain it.
@@ -59,8 +63,8 @@ class DirichletProcessState(AbstractLearner):
     Fields: by component ``weights``, ``counts``, ``statistics``, ``means``, ``variances``,
     ``responsibilities``; ``new_weight``; ``assigned``, the component that took most of the
     observation, -1 if there was none; ``active``, how many are open; ``overflowed``, how many
-    observations up to here; ``mean`` and ``variance`` of the mixture. They are those of the most
-    probable partition, whose probability among those kept is ``certainty``. All also as predicted.
+    observations found no room up to here; ``mean`` and ``variance`` of the mixture. They are those of
+    the most probable partition, whose probability among those kept is ``certainty``. All also as predicted.
 
     The surprise is averaged over the partitions. It is exact as long as all of them are kept, which is
     while there are no more than ``hypotheses``.
@@ -74,13 +78,15 @@ class DirichletProcessState(AbstractLearner):
     family: AbstractFamily = choice(Normal())
     assignment: str = choice("hard")
     overflow: str = choice("absorb")
-    hypotheses: int = choice(16)
+    hypotheses: int | None = choice(None)
     concentration: Scalar = parameter(1.0, symbol="α", positive=True)
     pseudo_count: Scalar = parameter(0.1, symbol="ν₀", positive=True)
     initial_statistics: Any = parameter(None, symbol="ξ₀", rank=1)
 
     def __post_init__(self) -> None:
         check_family(self)
+        if self.hypotheses is None:
+            object.__setattr__(self, "hypotheses", 1 if self.assignment == "soft" else MANY)
         for name in ("components", "hypotheses"):
             number = getattr(self, name)
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
@@ -98,6 +104,11 @@ class DirichletProcessState(AbstractLearner):
             raise ParameterError(
                 "DirichletProcessState: a single component cannot be merged. Give more components, or "
                 "overflow='absorb'."
+            )
+        if self.assignment == "soft" and self.hypotheses != 1:
+            raise ParameterError(
+                "DirichletProcessState: with assignment='soft' there is one hypothesis, not "
+                f"{self.hypotheses}: what is shared out has no alternatives to be weighed against."
             )
         fill_in(self, "initial_statistics", self.family.default_statistics)
 
@@ -118,7 +129,7 @@ class DirichletProcessState(AbstractLearner):
         return flaw_of_statistics(self.family, self.initial_statistics)
 
     def begin(self) -> dict[str, Array]:
-        return self.partitions().begin(self.hypotheses)
+        return self.partitions().begin(self.hypotheses or MANY)
 
     def expect(self, memory: Any, inlet: Inlets, dt: Scalar) -> dict[str, Array]:
         del inlet, dt
