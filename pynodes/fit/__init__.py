@@ -2,6 +2,8 @@
 
 from pynodes.fit._prior import AbstractPrior as AbstractPrior
 from pynodes.fit.agent import Agent as Agent
+from pynodes.fit.map import fit_map as fit_map
+from pynodes.fit.map_fit import MapFit as MapFit
 from pynodes.fit.priors import AbstractGaussianPrior as AbstractGaussianPrior
 from pynodes.fit.priors import Beta as Beta
 from pynodes.fit.priors import Fixed as Fixed

@@ -135,15 +135,15 @@ def responded(model: Model, trials: Trials) -> dict[str, np.ndarray]:
             raise DataError(f"actions: one column per stream, not {listed((column, *others))}.")
         rows = trials.numbers(column, "actions")
         response = streams[stream]
-        reader: Any = Reader(blank_beliefs(model), None)
+        reader: Any = Reader(blank_beliefs(model, model.reads), None)
         fit = np.isnan(rows) | np.asarray(response.accepts(rows, reader)) | trials.ignored
         refuse(trials, (column,), rows, fit, f"{type(response).__name__} takes {response.expects}")
         found[stream] = np.where(trials.ignored, np.nan, rows)
     return found
 
 
-def blank_beliefs(model: Model) -> Any:
-    """Beliefs of the right shapes, for responses that look at what they read to know how many options."""
+def blank_beliefs(model: Model, record: Any) -> Any:
+    """Beliefs of one step with all their fields, for those who ask which there are, and of what shape."""
     network = model.network
     series = {
         name: np.full((1, *shape_of(network.labels, name)), np.nan)
@@ -154,9 +154,7 @@ def blank_beliefs(model: Model) -> Any:
         series.setdefault(name, np.zeros(1))
     for name in network.labels.required:
         series[name] = np.ones(1)
-    shapes = jax.eval_shape(
-        lambda given: network.filter(given, record=model.reads, throw=False), series
-    )
+    shapes = jax.eval_shape(lambda given: network.filter(given, record=record, throw=False), series)
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
 
@@ -207,3 +205,14 @@ def refuse(
     raise DataError(
         f"{whose} has {np.asarray(rows[row]).tolist()} in {where}, row {row}, but {expected}."
     )
+
+
+def counted(model: Model, trials: Trials) -> np.ndarray:
+    """Whether a trial bears on the likelihood, by row: something was done, or else seen, in it."""
+    counts = ~trials.ignored
+    if model.response is None:
+        columns = [c for names in trials.roles.inputs.values() for c in names]
+        return counts & ~np.isnan([trials.numbers(c, "inputs") for c in columns]).all(axis=0)
+    given = trials.roles.actions or {}
+    done = [trials.numbers(column, "actions") for names in given.values() for column in names]
+    return counts & ~np.isnan(done).all(axis=0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pynodes._errors import DataError
 
-SHORTEST = 8
+SHORTEST = 32
 """Fewest steps that a block is given, so that short ones share one compiled program."""
 
 

@@ -44,9 +44,12 @@ class Model(Module):
         return tuple(name for name, _ in self.places)
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """Names of the nodes whose beliefs the responses read."""
-        return () if self.response is None else self.response.reads
+    def reads(self) -> tuple[str, ...] | None:
+        """Names of the nodes whose beliefs the responses read; None for all, where one does not say."""
+        if self.response is None:
+            return ()
+        every = [part.reads for part in streams_of(self.response).values()]
+        return tuple(n for names in every for n in names) if all(every) else None
 
     def constrained(self, positions: Array) -> Values:
         """Values at positions, which are the last axis."""
@@ -99,12 +102,17 @@ class Model(Module):
 
     def log_likelihood(self, values: Values, blocks: Sequences) -> Array:
         """Log likelihood of one subject's blocks."""
-        return jnp.sum(jax.vmap(lambda block: self.trialwise(values, block))(blocks))
+        return still(jnp.sum(jax.vmap(lambda block: self.trialwise(values, block))(blocks)))
 
     def log_joint(self, positions: Array, blocks: Sequences) -> tuple[Array, Array]:
         """Log joint density of one subject's data and positions, and the likelihood's part of it."""
         likelihood = self.log_likelihood(self.constrained(positions), blocks)
         return likelihood + self.log_prior(positions), likelihood
+
+
+def still(total: Array) -> Array:
+    """A total that does not change with anything where it is infinite."""
+    return jnp.where(total > -jnp.inf, total, -jnp.inf)
 
 
 def streams_of(response: AbstractResponse | JointResponse) -> dict[str, AbstractResponse]:

@@ -16,7 +16,7 @@ from pynodes._runtime.network import Network
 from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
 from pynodes.fit._binding import bound
-from pynodes.fit._model import Values, each_stream
+from pynodes.fit._model import Values, each_stream, still
 from pynodes.fit._naming import modelled
 from pynodes.fit._prior import AbstractPrior
 from pynodes.fit.priors import Fixed
@@ -149,7 +149,7 @@ class Agent:
             Trials that do not fit the agent.
         """
         parts = self._each(values, trials).values()
-        return sum((jnp.sum(part) for part in parts), start=jnp.zeros(()))
+        return still(sum((jnp.sum(part) for part in parts), start=jnp.zeros(())))
 
     def pointwise_log_likelihood(self, values: Mapping[str, Any], trials: Trials) -> Array:
         """Log likelihood of every trial, in the order of the data; zero where there is none.

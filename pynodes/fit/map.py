@@ -1,0 +1,111 @@
+"""fit_map: the most probable parameters of every subject, and the evidence for their model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, overload
+
+import jax
+import numpy as np
+
+from pynodes._errors import InputError, ParameterError
+from pynodes._runtime.series import positive
+from pynodes.fit._binding import bound
+from pynodes.fit._laplace import posteriors
+from pynodes.fit.agent import Agent
+from pynodes.fit.map_fit import MapFit
+from pynodes.fit.trials import Trials
+
+
+@overload
+def fit_map(
+    agent: Agent, trials: Trials, *, starts: int = ..., polished: int = ..., seed: int = ...
+) -> MapFit: ...
+
+
+@overload
+def fit_map(
+    agent: Mapping[str, Agent],
+    trials: Trials,
+    *,
+    starts: int = ...,
+    polished: int = ...,
+    seed: int = ...,
+) -> dict[str, MapFit]: ...
+
+
+def fit_map(
+    agent: Agent | Mapping[str, Agent],
+    trials: Trials,
+    *,
+    starts: int = 16,
+    polished: int = 2,
+    seed: int = 0,
+) -> MapFit | dict[str, MapFit]:
+    """The most probable free values of every subject, by itself, and Laplace's evidence for the agent.
+
+    Starts are drawn from the priors and looked at; from the best, Newton's method with exact second
+    derivatives goes down on the lines of the priors, for all subjects at once. Other subjects, seeds or
+    data of the same size compile nothing. What is a mode, and of which density, is in
+    docs/theory/evidence.md.
+
+    Parameters
+    ----------
+    agent
+        An agent, or several by name.
+    trials
+        What was seen and done.
+    starts
+        How many starts are looked at: the centre of the priors, and draws from them.
+    polished
+        How many of these, the best, are followed down.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    The fit, or one by each agent's name. It says itself whether it went well: ``fit.problems()``.
+
+    Raises
+    ------
+    DataError
+        Trials that do not fit the agent.
+    ParameterError
+        An agent without free values.
+    InputError
+        Numbers of starts that make no search.
+    """
+    if isinstance(agent, Mapping):
+        return {
+            name: fit_map(one, trials, starts=starts, polished=polished, seed=seed)
+            for name, one in agent.items()
+        }
+    if not isinstance(agent, Agent):
+        raise ParameterError(f"Give an agent, or several by name, not {agent!r}.")
+    if not agent.names:
+        raise ParameterError(
+            "The agent has no free values: there is nothing to fit. Name some in free=."
+        )
+    starts, polished = positive("starts", starts), positive("polished", polished)
+    sequences = bound(agent.model, trials)
+    found: Any = posteriors(
+        agent.model,
+        sequences,
+        jax.random.key(seeded(seed)),
+        starts=starts,
+        polished=min(polished, starts),
+    )
+    return MapFit(agent=agent, trials=trials, posterior=jax.tree.map(np.asarray, found))
+
+
+def seeded(seed: Any) -> int:
+    """A seed: a whole number.
+
+    Raises
+    ------
+    InputError
+        Something else.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed must be a whole number, zero or above, not {seed!r}.")
+    return int(seed)
