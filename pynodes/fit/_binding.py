@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -12,6 +13,7 @@ from pynodes._core.modules import parameters_of
 from pynodes._errors import DataError, InputError, listed, nearest
 from pynodes._runtime.inputs import check_given, names, shape_of
 from pynodes._runtime.replacement import check_replaced
+from pynodes._typing import AnyArray
 from pynodes.fit._layout import described
 from pynodes.fit._model import Model, streams_of
 from pynodes.fit._roles import ONLY
@@ -31,22 +33,32 @@ def bound(model: Model, trials: Trials) -> Sequences:
         Inputs, responses or covariates that the agent lacks or needs; a value that cannot be, with its
         column, subject and row.
     """
-    layout = trials.layout
-    frozen = layout.spread(trials.ignored, True)
-    inputs = {name: layout.spread(rows, blank) for name, rows, blank in observed(model, trials)}
-    actions: Any = {
-        stream: layout.spread(rows, np.nan) for stream, rows in responded(model, trials).items()
+    known = situated(model, trials)
+    if model.response is None:
+        return known
+    actions = {
+        stream: trials.layout.spread(rows, np.nan)
+        for stream, rows in responded(model, trials).items()
     }
-    if ONLY in actions:
-        actions = actions[ONLY]
-    known = {name: layout.spread(rows, np.nan) for name, rows in covered(model, trials).items()}
+    return dataclasses.replace(known, actions=actions.get(ONLY, actions))
+
+
+def situated(model: Model, trials: Trials) -> Sequences:
+    """The same without responses: what some that are to be simulated need."""
+    layout = trials.layout
+    inputs: dict[str, AnyArray] = {
+        name: layout.spread(rows, blank) for name, rows, blank in observed(model, trials)
+    }
+    covariates: dict[str, AnyArray] = {
+        name: layout.spread(rows, np.nan) for name, rows in covered(model, trials).items()
+    }
     dt = trials.roles.dt
     rows = trials.numbers(dt, "dt") if isinstance(dt, str) else np.full(len(trials), float(dt))
     return Sequences(
         inputs=inputs,
-        actions=actions if model.response is not None else None,
-        covariates=known,
-        frozen=frozen,
+        actions=None,
+        covariates=covariates,
+        frozen=layout.spread(trials.ignored, True),
         dt=None if dt == 1.0 else layout.spread(rows, 1.0),
     )
 
@@ -87,10 +99,9 @@ def one_input(
     rows = rows.reshape(-1, *event)
     parts = tuple(range(1, rows.ndim))
     fit = (np.isfinite(rows) & node.accepts(rows)) | trials.ignored.reshape(-1, *(1,) * len(parts))
-    refuse(
-        trials, columns, rows, fit.all(parts) | np.isnan(rows).all(parts),
-        f"a {type(node).__name__} takes {node.expects}, and NaN where nothing was seen",
-    )  # fmt: skip
+    fine = np.asarray(fit.all(parts) | np.isnan(rows).all(parts))
+    expected = f"a {type(node).__name__} takes {node.expects}, and NaN where nothing was seen"
+    refuse(trials, columns, rows, fine, expected)
     blank = trials.ignored.reshape(-1, *(1,) * len(parts))
     return name, np.where(blank, np.nan, rows), np.nan
 
