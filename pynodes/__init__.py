@@ -89,23 +89,61 @@ from pynodes.nodes import SuttonK1 as SuttonK1
 from pynodes.nodes import VolatileState as VolatileState
 
 if _TYPE_CHECKING:
-    from pynodes import fit as fit
     from pynodes import environments as environments
+    from pynodes import fit as fit
     from pynodes import plotting as plotting
     from pynodes import responses as responses
     from pynodes import testing as testing
+    from pynodes.fit import Agent as Agent
+    from pynodes.fit import Beta as Beta
+    from pynodes.fit import Fixed as Fixed
+    from pynodes.fit import Gamma as Gamma
+    from pynodes.fit import HalfNormal as HalfNormal
+    from pynodes.fit import LogitNormal as LogitNormal
+    from pynodes.fit import LogNormal as LogNormal
+    from pynodes.fit import Normal as Normal
+    from pynodes.fit import Trials as Trials
+    from pynodes.fit import compare as compare
+    from pynodes.fit import fit_map as fit_map
+    from pynodes.fit import model_recovery as model_recovery
+    from pynodes.fit import parameter_average as parameter_average
+    from pynodes.fit import parameter_recovery as parameter_recovery
+    from pynodes.fit import random_effects_bms as random_effects_bms
+    from pynodes.fit import simulate as simulate
 
 __version__ = "0.1.0"
 
-_LATE = ("environments", "plotting", "responses", "testing")
+_LATE = ("environments", "fit", "plotting", "responses", "testing")
 """Subpackages that are imported when they are first used: they need matplotlib, or time."""
+
+_FITTING = (
+    "Agent",
+    "Beta",
+    "Fixed",
+    "Gamma",
+    "HalfNormal",
+    "LogNormal",
+    "LogitNormal",
+    "Normal",
+    "Trials",
+    "compare",
+    "fit_map",
+    "model_recovery",
+    "parameter_average",
+    "parameter_recovery",
+    "random_effects_bms",
+    "simulate",
+)
+"""Names of ``pynodes.fit``, which is imported when the first of them is used."""
 
 
 def __getattr__(name: str) -> _Any:
     if name in _LATE:
         return _import_module(f"pynodes.{name}")
+    if name in _FITTING:
+        return getattr(_import_module("pynodes.fit"), name)
     raise AttributeError(f"module 'pynodes' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*(name for name in globals() if not name.startswith("_")), *_LATE])
+    return sorted([*(name for name in globals() if not name.startswith("_")), *_LATE, *_FITTING])

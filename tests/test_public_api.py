@@ -53,10 +53,16 @@ NAMES = [
     *("PearceHall", "RescorlaWagner", "SuttonK1"),
     *("AbstractFamily", "DirichletProcessState", "ExponentialFamilyState", "PseudoCount", "Statistic"),
     *("choice", "load", "parameter", "save"),
+    *("Agent", "Beta", "Fixed", "Gamma", "HalfNormal", "LogNormal", "LogitNormal", "Normal", "Trials"),
+    *("compare", "fit_map", "model_recovery", "parameter_average", "parameter_recovery"),
+    *("random_effects_bms", "simulate"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""
 
-PACKAGES = ["couplings", "data", "environments", "families", "fit", "models", "nodes", "plotting", "responses", "testing"]
+PACKAGES = [
+    *("couplings", "data", "environments", "families", "fit", "models", "nodes", "plotting"),
+    *("responses", "testing"),
+]
 """Public subpackages."""
 
 
