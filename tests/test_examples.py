@@ -11,6 +11,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 DRAWING = [
     "bandit",
     "binary_learning",
+    "clusters",
     "count_input",
     "planning",
     "plates",

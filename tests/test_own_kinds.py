@@ -314,3 +314,21 @@ def test_gaps_gradients_and_files_are_no_matter(page):
     np.testing.assert_array_equal(beliefs["x"].mean[1::2], beliefs["x"].predicted_mean[1::2])
     assert all(np.isfinite(value) for value in gradient.parameters().values())
     np.testing.assert_array_equal(again.compile().filter(series)["x"].mean, beliefs["x"].mean)
+
+
+def test_a_family_of_ones_own_is_conjugate(page):
+    """Parameters count failures and successes; predictions are scipy's beta negative binomial."""
+    family = page["Geometric"]()
+    node = pn.ExponentialFamilyState(family=family, growing=True, pseudo_count=2.0)
+    network = pn.Graph().add(u=node).compile()
+    values = np.array([3.0, 0.0, 1.0, 4.0, 0.0, 7.0])
+    beliefs = network.filter({"u": values})
+
+    failures, successes = 2.0 * 1.0, 3.0
+    for step, value in enumerate(values):
+        exact = stats.betanbinom(1, successes, failures).logpmf(value)
+        np.testing.assert_allclose(beliefs.surprise[step], -exact, rtol=1e-10)
+        failures, successes = failures + value, successes + 1
+        np.testing.assert_allclose(beliefs["u"].statistics[step, 0], failures / (successes - 1))
+    assert page["known"].nodes["u"].family == family
+    pn.testing.check_node(pn.ExponentialFamilyState(family=family, pseudo_count=8.0))

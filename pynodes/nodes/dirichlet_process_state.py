@@ -18,7 +18,7 @@ from pynodes.nodes._partitions import Partitions
 from pynodes.nodes._statistics import check_family, fill_in, flaw_of_statistics
 
 MANY = 32
-"""Partitions kept by default: with half as many, five clusters are found less often (docs/theory/clusters.md)."""
+"""Partitions kept by default: half as many find five clusters less often (docs/theory/clusters.md)."""
 
 
 class DirichletProcessState(AbstractLearner):
