@@ -54,6 +54,7 @@ def situated(model: Model, trials: Trials) -> Sequences:
     }
     dt = trials.roles.dt
     rows = trials.numbers(dt, "dt") if isinstance(dt, str) else np.full(len(trials), float(dt))
+    rows = np.where(trials.ignored, 1.0, rows)
     return Sequences(
         inputs=inputs,
         actions=None,

@@ -16,7 +16,7 @@ SHOWN = 20
 
 def trials_to_html(trials: Trials) -> str:
     """A row per subject: how many trials and blocks, and how much is missing."""
-    head = ("subject", "trials", "blocks", "without response", "without an input", "ignored")
+    head = ("subject", "trials", "blocks", "without response", "unseen", "ignored")
     cells = "".join(f"<th>{title}</th>" for title in head)
     owner, block, _ = trials.layout.place
     body = ""

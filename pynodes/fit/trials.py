@@ -143,9 +143,9 @@ class Trials:
 
     @cached_property
     def unseen(self) -> np.ndarray:
-        """Whether an input is missing from a trial that counts, by row."""
+        """Whether none of the inputs of a trial that counts was seen, by row."""
         every = [self.numbers(c, "inputs") for names in self.roles.inputs.values() for c in names]
-        return np.isnan(every).any(axis=0) & ~self.ignored
+        return np.isnan(every).all(axis=0) & ~self.ignored
 
     @cached_property
     def unanswered(self) -> np.ndarray:
@@ -208,7 +208,7 @@ class Trials:
         dt = self.roles.dt
         if isinstance(dt, str):
             times = self.numbers(dt, "dt")
-            wrong = ~(np.isfinite(times) & (times > 0))
+            wrong = ~(np.isfinite(times) & (times > 0)) & ~self.ignored
             if wrong.any():
                 row = int(np.argmax(wrong))
                 raise DataError(
@@ -231,7 +231,7 @@ class Trials:
         """How many trials lack what."""
         counts = {
             "without response": int(self.unanswered.sum()),
-            "without an input": int(self.unseen.sum()),
+            "unseen": int(self.unseen.sum()),
             "ignored": int(self.ignored.sum()),
         }
         return {what: count for what, count in counts.items() if count}

@@ -275,7 +275,7 @@ def test_trials_say_what_they_hold():
     read = trials(data, ignored="skip")
 
     assert repr(read) == (
-        "Trials(41 trials, 3 subjects, 6 blocks, 1 without response, 1 without an input, 1 ignored)"
+        "Trials(41 trials, 3 subjects, 6 blocks, 1 without response, 1 unseen, 1 ignored)"
     )
     assert "s2" in read._repr_html_()
     assert len(read) == 41
