@@ -50,6 +50,7 @@ def by_subject(fit: MapFit) -> pandas.DataFrame:
         "aic",
         "bic",
         "observations",
+        "agreeing",
         "converged",
         "definite",
     )

@@ -99,8 +99,10 @@ class MapFit:
 
     @property
     def complexity(self) -> Any:
-        """What the evidence takes off the accuracy."""
-        return self._own(self.posterior.log_likelihood - self.posterior.log_evidence)
+        """What the evidence takes off the accuracy; infinite where filtering failed at every start."""
+        known = np.isfinite(self.posterior.log_evidence)
+        evidence = np.where(known, self.posterior.log_evidence, -np.inf)
+        return self._own(np.where(known, self.posterior.log_likelihood, 0.0) - evidence)
 
     @property
     def aic(self) -> Any:
@@ -127,6 +129,11 @@ class MapFit:
     def definite(self) -> Any:
         """Whether the Hessian is positive definite, as it is at a mode that the data or priors fix."""
         return self._own(self.posterior.definite)
+
+    @property
+    def agreeing(self) -> Any:
+        """How many of the polished searches ended at this mode; the others ended at less probable ones."""
+        return self._own(self.posterior.agreeing)
 
     @property
     def at_edge(self) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def test_several_modes_are_told_apart():
     fit = fit_map(agent, data, polished=8)
 
     assert fit.estimates["shift"] == pytest.approx(np.sqrt(2), abs=0.01)
-    assert 0 < fit.posterior.agreeing[0] < 8
+    assert 0 < fit.agreeing < 8
 
 
 def test_many_minima_are_found_at_once_in_hard_valleys():
@@ -230,6 +230,8 @@ def test_a_model_that_fails_everywhere_says_so():
     fit = fit_map(agent, trials(table(((40,),))))
 
     assert fit.lme == -np.inf
+    assert fit.complexity == np.inf
+    assert not fit.summary().select_dtypes("number").isna().to_numpy().any()
     assert not fit.converged
     assert "filtering failed at every start" in fit.problems()[0]
 
