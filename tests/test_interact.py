@@ -282,6 +282,21 @@ WRONG = {
 }
 
 
+HINDSIGHT = {
+    "a posterior mean": pn.responses.GaussianResponse(belief="x.mean"),
+    "a stream of several": pn.responses.JointResponse.of(
+        before=pn.responses.GaussianResponse(belief="x.predicted_mean"),
+        after=pn.responses.GaussianResponse(belief="x.mean"),
+    ),
+}
+
+
+@pytest.mark.parametrize("reading", HINDSIGHT)
+def test_a_response_that_reads_what_comes_after_its_action_is_refused(reading):
+    with pytest.raises(pn.FieldError, match="'mean' of 'x'.*after the observation.*afterwards"):
+        tracked().interact(Wordless(), HINDSIGHT[reading], jax.random.key(0), steps=5)
+
+
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_use_is_named(wrong):
     environment, response, options, words = WRONG[wrong]

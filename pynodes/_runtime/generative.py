@@ -212,6 +212,8 @@ class Generative(Compiled):
         ------
         InputError
             An environment or response that cannot be used, or answers that do not fit the network.
+        FieldError
+            A response that reads what is known only after the step's observation.
         FilterError
             As for :meth:`filter`.
         """

@@ -28,7 +28,7 @@ from pynodes._runtime.filter import (
 from pynodes._runtime.gates import Seen
 from pynodes._runtime.inputs import given, names, shape_of
 from pynodes._runtime.observations import observations
-from pynodes._runtime.prospect import prospect
+from pynodes._runtime.prospect import Foreseen, prospect
 from pynodes._runtime.sweeps import State
 from pynodes._typing import AnyArray, Array
 
@@ -90,7 +90,8 @@ def interacted(
         sight = prospect(labels, now, predicted, before)
         known = covariates | extra
         options = {"covariates": known} if known else {}
-        action = parties.response.sample(acting, sight, **options)
+        own = isinstance(parties.response, Rule)
+        action = parties.response.sample(acting, sight if own else Foreseen(sight), **options)
         world, answer = parties.environment.answer(answering, world, action)
         heard = dict(answer)
         seen = observed(labels, heard, shown)
