@@ -293,7 +293,7 @@ HINDSIGHT = {
 
 @pytest.mark.parametrize("reading", HINDSIGHT)
 def test_a_response_that_reads_what_comes_after_its_action_is_refused(reading):
-    with pytest.raises(pn.FieldError, match="'mean' of 'x'.*after the observation.*afterwards"):
+    with pytest.raises(pn.FieldError, match=r"'mean' of 'x'.*after the observation.*afterwards"):
         tracked().interact(Wordless(), HINDSIGHT[reading], jax.random.key(0), steps=5)
 
 

@@ -146,7 +146,9 @@ def observed(labels: Labels, answer: Mapping[str, Array], shown: Mapping[str, Ar
         An answer for no input, none for some input, or one of another shape.
     """
     series: dict[str, Any] = {}
-    names(labels, {name: 0.0 for name in (*answer, *shown) if name in answer or name in labels.nodes})
+    names(
+        labels, {name: 0.0 for name in (*answer, *shown) if name in answer or name in labels.nodes}
+    )
     for name in answer:
         if name in shown or labels.graph.nodes[name].given:
             raise InputError(
