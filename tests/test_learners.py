@@ -370,3 +370,10 @@ def test_learners_are_written_down_and_read_again(node):
     both = inputs | {f"v{name[1:]}": values for name, values in inputs.items()}
     assert float(pair.surprise(both)) == pytest.approx(2 * float(expected))
     assert pair.filter(both)["v"].mean.shape == graph.compile().filter(inputs)["u"].mean.shape
+
+
+def test_a_learner_that_runs_away_is_told_to_learn_slower():
+    """Each step multiplies a Pearce-Hall error by 1 - 50 times the size of the last one."""
+    network = pn.Graph().add(u=pn.PearceHall(salience=50.0)).compile()
+    with pytest.raises(pn.FilterError, match=r"of 'u'.*learner.*lower its rate"):
+        network.filter({"u": np.tile([1.0, 0.0], 10)})

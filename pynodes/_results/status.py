@@ -75,7 +75,8 @@ class Status(Module):
             f"The precision {who}fell to zero or below at step {step}. The expansion of the evidence around "
             "the prediction does not hold there. With the 'standard' expansion, use 'enhanced' or "
             "'unbounded'; with a nonlinear value coupling, lower its strength or the tonic_volatility of "
-            "the parent; with many value parents of one child, whose steps add up, their strengths."
+            "the parent; with many value parents of one child, whose steps add up, their strengths. "
+            "A learner has no precision that falls: its beliefs grew beyond all bounds; lower its rate."
         )
 
     def check(self) -> None:
