@@ -207,6 +207,7 @@ NODES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("node", NODES.values(), ids=NODES)
 def test_the_kind_keeps_the_laws(node):
     pn.testing.check_node(node)

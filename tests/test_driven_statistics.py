@@ -203,7 +203,9 @@ def counted(family, **state):
 
 
 @pytest.mark.parametrize("graph", [counted, tracked])
-@ALL
+@pytest.mark.parametrize(
+    "family", [families.Normal(), families.Poisson()], ids=["normal", "poisson"]
+)
 def test_gradients_are_slopes(graph, family):
     network = graph(family, tonic_volatility=-2.0).compile()
     values = drawn(family, steps=30)

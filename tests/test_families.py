@@ -64,7 +64,9 @@ def test_a_growing_count_is_exact_conjugate_updating(case, count):
     """Parameters of the belief, and predictive densities, after every observation."""
     family, expected, oracle = CASES[case]
     values = series_of(family)
-    beliefs = state(family, expected, growing=True, pseudo_count=count).compile().filter({"u": values})
+    beliefs = (
+        state(family, expected, growing=True, pseudo_count=count).compile().filter({"u": values})
+    )
     exact = oracle(expected, count)
 
     for step, value in enumerate(values):
@@ -73,7 +75,9 @@ def test_a_growing_count_is_exact_conjugate_updating(case, count):
         )
         exact.learn(value)
         statistics, worth = exact.back()
-        np.testing.assert_allclose(beliefs["u"].statistics[step], statistics, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(
+            beliefs["u"].statistics[step], statistics, rtol=1e-10, atol=1e-10
+        )
         np.testing.assert_allclose(beliefs["u"].pseudo_count[step], worth, rtol=1e-12)
 
 
@@ -174,7 +178,9 @@ def test_data_without_any_spread_are_survived():
                 network = pn.Graph().add(u=pn.ExponentialFamilyState(family=family)).compile()
                 values = np.broadcast_to(np.asarray(value), (3000, *np.shape(value)))
                 assert network.filter({"u": values}).status.ok
-                gradient = jax.grad(lambda n, v=values: n.surprise({"u": v}), allow_int=True)(network)
+                gradient = jax.grad(lambda n, v=values: n.surprise({"u": v}), allow_int=True)(
+                    network
+                )
                 assert all(np.isfinite(part).all() for part in gradient.parameters().values())
 
 
@@ -279,3 +285,41 @@ def test_values_that_a_family_cannot_take_are_named():
         network = pn.Graph().add(u=pn.ExponentialFamilyState(family=family)).compile()
         with pytest.raises(pn.InputError, match=says):
             network.filter({"u": [1.0, value]})
+
+
+LAWFUL = [
+    pytest.param(case, marks=pytest.mark.slow)
+    if CASES[case][0].event_shape or case == "normal of 3"
+    else case
+    for case in CASES
+]
+
+
+@pytest.mark.parametrize("case", LAWFUL)
+def test_a_state_of_the_family_keeps_the_laws(case):
+    """Both precisions, gaps, chunks, gradients against central differences."""
+    family, expected, _ = CASES[case]
+    pn.testing.check_node(pn.ExponentialFamilyState(family=family, initial_statistics=expected))
+
+
+def test_own_simulations_are_calibrated():
+    """Law 13: every draw falls into its own predictive distribution uniformly, by scipy's."""
+    network = pn.Graph().add(u=pn.ExponentialFamilyState(pseudo_count=6.0)).compile()
+    values = np.asarray(network.sample(jax.random.key(8), 2000)["u"])
+    mean, square = np.asarray(network.filter({"u": values})["u"].predicted_statistics).T
+
+    below = stats.t(7.0, mean, np.sqrt(square - mean**2)).cdf(values)
+
+    assert stats.kstest(below, "uniform").pvalue > 1e-3
+
+
+def test_shares_are_calibrated():
+    """Law 13 for outcomes: what is predicted with a probability happens as often."""
+    family = families.Categorical(outcomes=3)
+    network = pn.Graph().add(u=pn.ExponentialFamilyState(family=family, pseudo_count=9.0)).compile()
+    values = np.asarray(network.sample(jax.random.key(8), 3000)["u"])
+    predicted = np.asarray(network.filter({"u": values})["u"].predicted_mean)
+
+    excess = (np.eye(3)[values.astype(int)] - predicted).sum(0)
+    deviation = np.sqrt((predicted * (1 - predicted)).sum(0))
+    assert (np.abs(excess) < 3.5 * deviation).all()
