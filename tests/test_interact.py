@@ -194,7 +194,7 @@ def test_a_restless_bandit_wanders_as_its_volatility_says():
     world = RestlessBandit(arms=ARMS, logits=[0.0, 1.0, -1.0], tonic_volatility=-2.0)
     keys = jax.random.split(jax.random.key(1), 600)
     ends = jax.vmap(
-        lambda key: learner().interact(world, chooser(), key, steps=25, record=[]).world
+        lambda key: learner().interact(world, chooser(), key, steps=25, record=[]).world["logits"]
     )(keys)
 
     moved = np.asarray(ends) - np.array([0.0, 1.0, -1.0])
@@ -355,3 +355,40 @@ def test_a_wrong_replay_is_named(make, words):
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_bandit_shows_what_was_last_chosen_and_paid():
+    """So that a response that stays or shifts acts in the loop as it is scored afterwards."""
+    habit = pn.responses.StayShiftSoftmax(
+        options=chooser().options, inverse_temperature=2.0, win_bias=3.0, loss_bias=-3.0
+    )
+    run = learner().interact(bandit(), habit, jax.random.key(4), steps=200)
+    rewards = np.nansum(np.stack([run.inputs[arm] for arm in ARMS]), axis=0)
+    past = {
+        "previous_choice": pn.responses.previous(run.actions.astype(float)),
+        "previous_reward": pn.responses.previous(rewards),
+    }
+    for name, series in past.items():
+        np.testing.assert_array_equal(run.shown[name], series)
+    chances = np.asarray(habit.predict(run.beliefs, covariates=past))
+    found = np.log(chances[np.arange(200), np.asarray(run.actions).astype(int)])
+    expected = np.sum(chances * np.log(chances), axis=1)
+    variance = np.sum(chances * np.log(chances) ** 2, axis=1) - expected**2
+
+    assert abs(np.sum(found - expected) / np.sqrt(np.sum(variance))) < 4
+
+
+def test_a_function_is_shown_what_it_asks_for():
+    def again(key, beliefs, covariates):
+        last = covariates["previous_choice"]
+        return jnp.where(jnp.isnan(last), 1, (last + 1) % 3).astype(int)
+
+    run = learner().interact(bandit(), again, jax.random.key(0), steps=5)
+    np.testing.assert_array_equal(run.actions, [1, 2, 0, 1, 2])
+
+
+def test_an_arm_that_is_not_there_shows_nothing():
+    run = learner().interact(bandit(), lambda *_: jnp.array(7), jax.random.key(0), steps=3)
+
+    assert all(np.isnan(run.inputs[arm]).all() for arm in ARMS)
+    assert np.isnan(run.shown["previous_choice"]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -52,13 +53,35 @@ class Parties(Module):
 
 
 class Rule(Module):
-    """A response that is a plain function of a key and the predictions of a step."""
+    """A response that is a plain function of a key and the predictions of a step.
+
+    What an environment shows reaches it if it has an argument ``covariates``.
+    """
 
     function: Any = choice()
+
+    @property
+    def covariates(self) -> Any:
+        """What it takes of what is shown: everything, or nothing."""
+        arguments = inspect.signature(self.function).parameters
+        return Everything() if "covariates" in arguments else ()
 
     def sample(self, key: Array, beliefs: Any, *, covariates: Any = None) -> Any:
         """What the function returns."""
         return self.function(key, beliefs, **({"covariates": covariates} if covariates else {}))
+
+
+class Everything:
+    """A collection that has every name in it."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def taken(response: Any, shown: Mapping[str, Array]) -> dict[str, Array]:
+    """What a response takes of what it is shown."""
+    wanted = getattr(response, "covariates", Everything())
+    return {name: value for name, value in shown.items() if name in wanted}
 
 
 @partial(jax.jit, static_argnames=("labels", "kept", "steps"))
@@ -88,7 +111,7 @@ def interacted(
         now, extra = equipped(labels, program, shown)
         predicted = sweeps.predict(now, before, dt)
         sight = prospect(labels, now, predicted, before)
-        known = covariates | extra
+        known = covariates | taken(parties.response, extra)
         options = {"covariates": known} if known else {}
         own = isinstance(parties.response, Rule)
         action = parties.response.sample(acting, sight if own else Foreseen(sight), **options)

@@ -25,7 +25,7 @@ class AbstractEnvironment(Module, abc.ABC):
         """What the agent is shown before it acts, by name.
 
         Series of the network's regressors, parameters that are known per step, and covariates of its
-        response.
+        response; a response that does not take some of them is not given those.
         """
         del state
         return {}

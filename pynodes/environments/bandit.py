@@ -18,7 +18,9 @@ from pynodes.environments._base import AbstractEnvironment
 class Bandit(AbstractEnvironment):
     """Arms of which each pays 1 with its own probability, and 0 otherwise.
 
-    The agent's action is the number of an arm, from 0. Only that arm's input observes something.
+    The agent's action is the number of an arm, from 0; another number is an arm that is not there, and
+    nothing is observed. Only the chosen arm's input observes something. Before each action the last one
+    and what it paid are shown, as ``previous_choice`` and ``previous_reward``; NaN before the first.
 
     Parameters
     ----------
@@ -40,24 +42,39 @@ class Bandit(AbstractEnvironment):
         check_arms(self, "probabilities")
         object.__setattr__(self, "arms", tuple(self.arms))
 
-    def begin(self, key: Array) -> tuple[()]:
+    def begin(self, key: Array) -> dict[str, Array]:
         del key
-        return ()
+        return no_past()
+
+    def show(self, state: dict[str, Array]) -> Mapping[str, Array]:
+        return state
 
     def answer(
-        self, key: Array, state: tuple[()], action: Array
-    ) -> tuple[tuple[()], Mapping[str, Array]]:
-        return state, paid(key, self.arms, jnp.asarray(self.probabilities), action)
+        self, key: Array, state: dict[str, Array], action: Array
+    ) -> tuple[dict[str, Array], Mapping[str, Array]]:
+        del state
+        return paid(key, self.arms, jnp.asarray(self.probabilities), action)
+
+
+def no_past() -> dict[str, Array]:
+    """What is shown before the first action."""
+    missing = jnp.asarray(jnp.nan, float)
+    return {"previous_choice": missing, "previous_reward": missing}
 
 
 def paid(
     key: Array, arms: tuple[str, ...], probabilities: Array, action: Array
-) -> dict[str, Array]:
-    """What every arm's input observes once one arm was chosen."""
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What is shown after one arm was chosen, and what every arm's input observes."""
     won = jax.random.bernoulli(key, probabilities).astype(float)
-    numbers = jnp.arange(len(arms))
-    seen = jnp.where(numbers == jnp.asarray(action, numbers.dtype), won, jnp.nan)
-    return {arm: seen[number] for number, arm in enumerate(arms)}
+    chosen = jnp.arange(len(arms)) == jnp.asarray(action, int)
+    seen = jnp.where(chosen, won, jnp.nan)
+    there = jnp.any(chosen)
+    past = {
+        "previous_choice": jnp.where(there, jnp.asarray(action, float), jnp.nan),
+        "previous_reward": jnp.where(there, jnp.sum(jnp.where(chosen, won, 0.0)), jnp.nan),
+    }
+    return past, {arm: seen[number] for number, arm in enumerate(arms)}
 
 
 def check_arms(environment: Any, field: str) -> None:

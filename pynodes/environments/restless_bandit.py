@@ -10,14 +10,14 @@ import jax.numpy as jnp
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.environments._base import AbstractEnvironment
-from pynodes.environments.bandit import check_arms, paid
+from pynodes.environments.bandit import check_arms, no_past, paid
 
 
 class RestlessBandit(AbstractEnvironment):
     """Arms that pay 1 or 0, with probabilities whose logits are Gaussian random walks.
 
-    The agent's action is the number of an arm, from 0. Only that arm's input observes something. Its
-    state is the logits, of shape (arms,).
+    Actions, observations and what is shown are those of a :class:`Bandit`. Its state holds the
+    ``logits``, of shape (arms,).
 
     Parameters
     ----------
@@ -45,12 +45,19 @@ class RestlessBandit(AbstractEnvironment):
         check_arms(self, "logits")
         object.__setattr__(self, "arms", tuple(self.arms))
 
-    def begin(self, key: Array) -> Array:
+    def begin(self, key: Array) -> dict[str, Array]:
         del key
-        return jnp.asarray(self.logits, float)
+        return {"logits": jnp.asarray(self.logits, float), **no_past()}
 
-    def answer(self, key: Array, state: Array, action: Array) -> tuple[Array, Mapping[str, Array]]:
+    def show(self, state: dict[str, Array]) -> Mapping[str, Array]:
+        return {name: value for name, value in state.items() if name != "logits"}
+
+    def answer(
+        self, key: Array, state: dict[str, Array], action: Array
+    ) -> tuple[dict[str, Array], Mapping[str, Array]]:
         walk, pay = jax.random.split(key)
-        step = jnp.exp(0.5 * jnp.asarray(self.tonic_volatility, state.dtype))
-        moved = state + step * jax.random.normal(walk, state.shape, state.dtype)
-        return moved, paid(pay, self.arms, jax.nn.sigmoid(moved), action)
+        before = state["logits"]
+        step = jnp.exp(0.5 * jnp.asarray(self.tonic_volatility, before.dtype))
+        moved = before + step * jax.random.normal(walk, before.shape, before.dtype)
+        past, seen = paid(pay, self.arms, jax.nn.sigmoid(moved), action)
+        return {"logits": moved, **past}, seen

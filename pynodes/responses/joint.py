@@ -115,6 +115,11 @@ class JointResponse(Module):
         each = self.log_likelihood(beliefs, responses, **options)
         return jnp.sum(each, axis=-1) if each.ndim else each
 
+    @property
+    def covariates(self) -> set[str]:
+        """Names of the covariates that some stream takes."""
+        return {name for part in self.streams.values() for name in part.covariates}
+
     def predict(
         self, beliefs: Beliefs, *, covariates: Covariates | None = None
     ) -> dict[str, Array]:
@@ -140,7 +145,7 @@ class JointResponse(Module):
     ) -> list[tuple[str, AbstractResponse, dict[str, Any]]]:
         """Every stream with the covariates that it takes; each covariate is taken by one at least."""
         values = {} if covariates is None else covariates
-        taken = {name for part in self.streams.values() for name in part.covariates}
+        taken = self.covariates
         for name in values:
             if name not in taken:
                 hint = nearest(name, taken) if taken else "They take none."
