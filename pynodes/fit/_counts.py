@@ -5,6 +5,8 @@ Arrays are NumPy's in double precision, whatever JAX is set to: probabilities ne
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import digamma, gammainc, gammaln, logsumexp
 
@@ -61,7 +63,8 @@ def log_beta(counts: np.ndarray) -> float:
 
 def chance_energy(evidence: np.ndarray, prior: np.ndarray) -> float:
     """Log evidence that all models are as frequent as expected, differences being chance."""
-    return float(np.sum(logsumexp(evidence + np.log(prior / prior.sum()), axis=1)))
+    each: Any = logsumexp(evidence + np.log(prior / prior.sum()), axis=1)
+    return float(np.sum(each))
 
 
 def exceeding(counts: np.ndarray) -> np.ndarray:

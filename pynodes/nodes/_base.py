@@ -111,9 +111,7 @@ class AbstractNode(Module, abc.ABC):
         variance that is in the predicted one although, by that slope, it should not be.
         """
         del dt
-        raise PynodesError(
-            f"{type(self).__name__} cannot be smoothed: it defines no keeps(dt)."
-        )
+        raise PynodesError(f"{type(self).__name__} cannot be smoothed: it defines no keeps(dt).")
 
     def surprise(self, belief: Any) -> Array:
         """Minus the log predictive density of the value that was observed, in nats."""

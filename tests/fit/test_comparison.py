@@ -118,6 +118,7 @@ def trials():
     return Trials(table(((14, 11), (9, 13))), inputs="u", actions="y", by=["subject", "session"])
 
 
+@pytest.mark.slow
 def test_fits_are_compared_by_subject_and_together():
     agents = {
         "learner": chooser(),
@@ -140,6 +141,7 @@ def test_fits_are_compared_by_subject_and_together():
     assert random_effects_bms(found).table["frequency"].sum() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_an_average_of_posteriors_is_that_of_all_data_at_once():
     """Exactly so where all is Gaussian: the prior counts once."""
     prior = Normal(-0.3, 1.7)
@@ -160,6 +162,7 @@ def test_an_average_of_posteriors_is_that_of_all_data_at_once():
     np.testing.assert_allclose(found.covariance, [[1 / precision]], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_of_one_subject_the_average_is_its_own():
     fit = fit_map(chooser(), trials().only(subject="s0"))
     found = parameter_average(fit)

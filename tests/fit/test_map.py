@@ -61,6 +61,7 @@ def test_evidence_posterior_and_mode_are_exact_where_all_is_gaussian():
     assert fit.accuracy - fit.complexity == pytest.approx(evidence, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_evidence_is_near_the_integral_on_real_data():
     """By a grid over both values, on choices of a person."""
     outcomes, choices = pn.data.association()
@@ -78,6 +79,7 @@ def test_evidence_is_near_the_integral_on_real_data():
     assert fit.lme == pytest.approx(float(integral), abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_mode_is_one():
     """The gradient is zero there, and the Hessian that of the log joint density."""
     fit = fitted()
@@ -99,6 +101,7 @@ def test_who_is_fitted_beside_a_subject_does_not_matter():
     np.testing.assert_allclose(alone.positions, among.positions, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_order_of_free_values_does_not_matter():
     turned = Agent(
         pn.models.binary_hgf(2),
@@ -144,6 +147,7 @@ def test_without_responses_it_finds_what_is_least_surprising():
     assert fit.observations == 160
 
 
+@pytest.mark.slow
 def test_several_modes_are_told_apart():
     """An even function of the unknown has two modes of one height; starts end in both."""
 
@@ -214,6 +218,7 @@ def test_data_that_say_little_leave_the_prior(change, what):
         np.testing.assert_allclose(fit.covariance, np.diag([4.0, 1.0]), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_subject_with_one_trial():
     data = {"u": [1.0], "y": [1.0]}
     fit = fit_map(chooser(), Trials(data, inputs="u", actions="y"))
@@ -222,6 +227,7 @@ def test_a_subject_with_one_trial():
     assert fit.lme == pytest.approx(np.log(0.5), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_everywhere_says_so():
     graph = pn.models.binary_hgf(3, expansion="standard", tonic_volatility=[0.0, 0.0])
     agent = Agent(
@@ -236,6 +242,7 @@ def test_a_model_that_fails_everywhere_says_so():
     assert "filtering failed at every start" in fit.problems()[0]
 
 
+@pytest.mark.slow
 def test_an_estimate_at_the_edge_of_what_can_be_is_named():
     """Who always follows the last outcome has a learning rate of one."""
     outcomes = np.tile([1.0, 0, 0, 1, 1, 0], 60)
@@ -301,6 +308,7 @@ def test_trajectories_merge_with_the_data_on_their_keys():
     ]
 
 
+@pytest.mark.slow
 def test_several_agents_are_fitted_by_name():
     fits = fit_map({"two": chooser(2), "watcher": watcher()}, trials(table(SUBJECTS)))
 
@@ -308,6 +316,7 @@ def test_several_agents_are_fitted_by_name():
     assert fits["watcher"].names == ("x2.tonic_volatility",)
 
 
+@pytest.mark.slow
 def test_single_precision_agrees_as_far_as_it_goes():
     with jax.enable_x64(False):
         agent = Agent(pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=FREE)
