@@ -360,3 +360,10 @@ STATE = {"x": pn.ContinuousState()}
 def test_what_is_wrong_is_named(wrong, error, sentence):
     with pytest.raises(error, match=sentence):
         wrong()
+
+
+def test_a_summary_says_which_outcome_an_edge_means():
+    text = pn.models.categorical_hgf(outcomes=3).summary()
+
+    for number in range(3):
+        assert f"Category[{number}] 1" in text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pynodes._core.modules import parameters_of
+from pynodes._core.modules import indices_of, parameters_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import name_of
+from pynodes.couplings import AbstractCoupling
 
 SHOWN = 40
 """Larger graphs show this many nodes, then say how many more there are."""
@@ -41,11 +42,17 @@ def row(graph: Graph, name: str) -> tuple[str, str, str, str]:
     node = graph.nodes[name]
     values = ", ".join(f"{field} {short(getattr(node, field))}" for field in parameters_of(node))
     parents = ", ".join(
-        f"{parent} ({type(coupling).__name__} {short(getattr(coupling, 'strength', 1.0))})"
+        f"{parent} ({titled(coupling)} {short(getattr(coupling, 'strength', 1.0))})"
         for parent, child, coupling in graph.edges
         if child == name
     )
     return name, type(node).__name__, values, f"<- {parents}" if parents else ""
+
+
+def titled(coupling: AbstractCoupling) -> str:
+    """The kind of a coupling, and which one of several it means: ``Category[1]``."""
+    which = [str(int(getattr(coupling, field))) for field in indices_of(coupling)]
+    return type(coupling).__name__ + "".join(f"[{number}]" for number in which)
 
 
 def short(value: object) -> str:
