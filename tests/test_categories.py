@@ -162,6 +162,7 @@ def test_a_clip_keeps_probabilities_off_the_ends_and_parents_learning(normalised
         np.testing.assert_allclose(predicted.sum(), 1.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expansion", ["standard", "enhanced", "unbounded"])
 def test_the_softmax_is_calibrated_on_its_own_simulations(expansion):
     """Bands of nine tenths hold about as often, and probabilities are right on average."""

@@ -106,6 +106,7 @@ def test_equations_survive_markdown(page):
         assert "\n" not in equation, f"{page}: {equation}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page) and page not in TRIED])
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     """Block after block, as a reader would, in a folder of its own."""

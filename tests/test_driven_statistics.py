@@ -202,6 +202,7 @@ def counted(family, **state):
     return graph.couple("x", "u", pn.PseudoCount(strength=0.8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [counted, tracked])
 @pytest.mark.parametrize(
     "family", [families.Normal(), families.Poisson()], ids=["normal", "poisson"]
@@ -320,6 +321,7 @@ def test_an_unknown_family_is_named():
         pn.Graph.from_dict(data)
 
 
+@pytest.mark.slow
 @ALL
 def test_single_precision_agrees(family):
     values = drawn(family)

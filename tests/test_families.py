@@ -162,6 +162,7 @@ def test_statistics_stay_possible(case):
         assert (jax.vmap(family.margin)(found) > 0).all()
 
 
+@pytest.mark.slow
 def test_data_without_any_spread_are_survived():
     """The variance falls to what rounding leaves of it, not below; surprise and gradient stay finite."""
     for bits in (32, 64):
@@ -295,6 +296,7 @@ LAWFUL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LAWFUL)
 def test_a_state_of_the_family_keeps_the_laws(case):
     """Both precisions, gaps, chunks, gradients against central differences."""

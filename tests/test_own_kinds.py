@@ -316,6 +316,7 @@ def test_gaps_gradients_and_files_are_no_matter(page):
     np.testing.assert_array_equal(again.compile().filter(series)["x"].mean, beliefs["x"].mean)
 
 
+@pytest.mark.slow
 def test_a_family_of_ones_own_is_conjugate(page):
     """Parameters count failures and successes; predictions are scipy's beta negative binomial."""
     family = page["Geometric"]()

@@ -56,6 +56,7 @@ def assert_same(one, other, names=STATES, fields=("mean", "precision"), here=sli
             np.testing.assert_allclose(getattr(one[name], field), expected, **SAME, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_what_came_before_is_as_the_filter_found_it(settings):
     """Predictions, surprise, and where to continue; and at the last step everything."""

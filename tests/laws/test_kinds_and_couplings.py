@@ -6,11 +6,13 @@ import pynodes as pn
 from tests.laws import cases
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("node", cases.KINDS, ids=repr)
 def test_a_kind_keeps_the_laws(node):
     pn.testing.check_node(node, outcomes=cases.outcomes_of(node))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases.COUPLED, ids=repr)
 def test_a_coupling_keeps_the_laws(case):
     pn.testing.check_coupling(case.coupling, child=case.child)

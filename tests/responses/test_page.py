@@ -1,9 +1,12 @@
 """The page about responses runs, and names every response."""
 
+import pytest
+
 from pynodes import responses as pr
 from tests.pages import ROOT, executed
 
 
+@pytest.mark.slow
 def test_the_page_runs():
     """Block after block, as a reader would."""
     names = executed("docs/responses.md")

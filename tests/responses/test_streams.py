@@ -236,6 +236,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_float32_is_near_and_stays_float32():
     """In a process of its own, without x64."""
     from tests.pages import ROOT
