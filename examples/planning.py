@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         return jax.tree.map(np.asarray, jax.jit(jax.vmap(life))(keys))
 
-    figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.6), layout="constrained")
     for label, act, colour in (
         ("greedy", greedy, "#e69f00"),
         ("planning", planner(network), "#0072b2"),

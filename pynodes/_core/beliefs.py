@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import Any
 
@@ -34,24 +35,24 @@ class Spread(Module):
     bounded: Array
 
 
-class AbstractBelief(Module):
+class AbstractBelief(Module, abc.ABC):
     """What the engine asks of any belief, of one node or of a group of them stacked.
 
     A subclass says what the next step starts from; the other methods have answers that suit a belief
     without children.
     """
 
+    @abc.abstractmethod
     def remembered(self) -> Any:
         """What the next step starts from."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def resting(self, state: Any) -> Any:
         """A remembered belief as if it had just been predicted so."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def held(self, informed: Array) -> Any:
         """The posterior where evidence arrived, the prediction elsewhere."""
-        raise NotImplementedError
 
     def facing_down(self) -> Any:
         """What its children's couplings may see of it."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._compiler.labels import Kept, Labels
-from pynodes._core.modules import Module, choice
 from pynodes._core.tracing import traced
 from pynodes._errors import FieldError, InputError, listed
+from pynodes._results.kept import KeptByName
 from pynodes._typing import Array, Scalar
 
 
-class Forecast(Module):
+class Forecast(KeptByName):
     """Many draws of what may come; ``forecast["x"]`` has shape (draws, time).
 
     Attributes
@@ -24,15 +22,8 @@ class Forecast(Module):
         What was drawn of the parameters' priors, by name, of shape (draws,); empty without priors.
     """
 
-    labels: Labels = choice()
-    kept: Kept = choice()
     records: dict[int, Array]
     parameters: dict[str, Array] = dataclasses.field(default_factory=dict)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the nodes that were kept, in the graph's order."""
-        return [name for name in self.labels.nodes if self._column(name) is not None]
 
     def __getitem__(self, name: str) -> Array:
         """Draws of a node, of shape (draws, time, ...)."""
@@ -71,19 +62,6 @@ class Forecast(Module):
         if not traced(mass) and not np.all((mass >= 0) & (mass <= 1)):
             raise InputError(f"mass must lie in [0, 1], not {mass!r}.")
         return self.quantile(name, 0.5 - 0.5 * mass), self.quantile(name, 0.5 + 0.5 * mass)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-    def _column(self, name: str) -> tuple[int, int | None] | None:
-        """Group of a node, and its column in the group's draws; None if it was not kept."""
-        return self.labels.column(name, self.kept)
 
     def __repr__(self) -> str:
         shape = next(iter(self.records.values())).shape[:2] if self.records else ()

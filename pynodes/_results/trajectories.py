@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
-from pynodes._compiler.labels import Kept, Labels
-from pynodes._core.modules import Module, choice
 from pynodes._errors import FieldError, listed
 from pynodes._graph.edge_names import edge_named
 from pynodes._results.edge_beliefs import EdgeBeliefs
+from pynodes._results.kept import KeptByName
 from pynodes._results.node_beliefs import NodeBeliefs
 from pynodes._results.state import State
 from pynodes._results.status import Status
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from pynodes._runtime.network import Network
 
 
-class Trajectories(Module):
+class Trajectories(KeptByName):
     """Beliefs by node name and field: ``beliefs["x2"].mean`` has shape (time,).
 
     A pytree: under ``jax.vmap`` the batch comes first. Only the beliefs that were recorded are there.
@@ -42,19 +41,12 @@ class Trajectories(Module):
         What the edges were, for learning rates; None where the beliefs are no run of a filter.
     """
 
-    labels: Labels = choice()
-    kept: Kept = choice()
     records: dict[int, dict[str, Array]]
     surprises: dict[int, Array]
     observed: dict[int, Any]
     final: State
     status: Status
     couplings: tuple[Any, ...] | None = None
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the nodes whose beliefs were kept, in the graph's order."""
-        return [name for name in self.labels.nodes if self._column(name) is not None]
 
     @property
     def surprise(self) -> Array:
@@ -90,19 +82,6 @@ class Trajectories(Module):
         """
         parent, child, inlet = edge_named(self.labels.graph, name)
         return EdgeBeliefs(self, parent, child, inlet)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-    def _column(self, name: str) -> tuple[int, int | None] | None:
-        """Group of a node, and its column in the group's records; None if it was not kept."""
-        return self.labels.column(name, self.kept)
 
     def squeezed(self) -> Trajectories:
         """A run of a single step with fields of shape ()."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import numpy as np
 
+from pynodes._compiler.labels import Kept
 from pynodes._results.state import State, check_state
+from pynodes._results.status import Status
+from pynodes._results.trajectories import Trajectories
 from pynodes._runtime import sweeps
 from pynodes._runtime.addressed import Addressed
 from pynodes._runtime.calls import Calls
+from pynodes._runtime.filter import Run
 
 
 class Compiled(Addressed):
@@ -22,6 +28,21 @@ class Compiled(Addressed):
         if precision not in made:
             made[precision] = Calls.of(self.program)
         return made[precision]
+
+    def _told(
+        self, run: Run, status: Status, kept: Kept, observed: dict[int, Any], couplings: Any = None
+    ) -> Trajectories:
+        """A run by name."""
+        return Trajectories(
+            labels=self.labels,
+            kept=kept,
+            records=run.records,
+            surprises=run.surprise,
+            observed=observed,
+            final=State(labels=self.labels, groups=run.final),
+            status=status,
+            couplings=couplings,
+        )
 
     def _groups(self, start: State | None) -> sweeps.State | None:
         """The groups of a state of this network; None for the initial beliefs."""

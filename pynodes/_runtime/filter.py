@@ -10,6 +10,7 @@ from jax import lax
 
 from pynodes._compiler.labels import Kept
 from pynodes._compiler.program import Program
+from pynodes._core.beliefs import alongside
 from pynodes._core.modules import Module
 from pynodes._runtime import sweeps
 from pynodes._runtime.edges import Beliefs
@@ -172,12 +173,14 @@ def held(program: Program, feed: Feed, state: State | None, kept: Kept, run: Run
 
     def repeated(series: Array, start: Array) -> Array:
         return jnp.where(
-            along(last < 0, series), start, jnp.take(series, jnp.maximum(last, 0), axis=0)
+            alongside(last < 0, series), start, jnp.take(series, jnp.maximum(last, 0), axis=0)
         )
 
     def masked(surprise: Array) -> Array:
         return jnp.where(
-            along(run.alive, surprise), jnp.where(along(moves, surprise), surprise, 0.0), jnp.inf
+            alongside(run.alive, surprise),
+            jnp.where(alongside(moves, surprise), surprise, 0.0),
+            jnp.inf,
         )
 
     return Run(
@@ -187,11 +190,6 @@ def held(program: Program, feed: Feed, state: State | None, kept: Kept, run: Run
         alive=run.alive,
         bounded=run.bounded & moves,
     )
-
-
-def along(flags: Array, series: Array) -> Array:
-    """Flags over time, shaped to stand beside a series."""
-    return jnp.reshape(flags, (-1, *(1,) * (series.ndim - 1)))
 
 
 def resting(program: Program, state: State) -> Beliefs:

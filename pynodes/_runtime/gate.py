@@ -14,6 +14,7 @@ from pynodes._errors import InputError, nearest
 from pynodes._results.trajectories import Trajectories
 from pynodes._runtime.edges import Beliefs
 from pynodes._runtime.feed import Moment
+from pynodes._runtime.fixed import in_structure
 from pynodes._runtime.gates import Gates
 from pynodes._runtime.prospect import prospect
 from pynodes._runtime.series import Series, flags
@@ -63,15 +64,6 @@ class Gated(Module):
         return by_group(self.labels, found)
 
 
-class Fixed(Module):
-    """A function of the user's, part of the structure: another function is another program."""
-
-    function: Callable[..., Any] = choice()
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self.function(*arguments)
-
-
 def gated(
     labels: Labels, gate: Gate | None, steps: int
 ) -> tuple[Gated | None, dict[str, AnyArray]]:
@@ -94,8 +86,7 @@ def gated(
             "gate must be a mapping from node names to truth values, one per step, or a function of the "
             f"step's predictions and observations that returns such a mapping, not {gate!r}."
         )
-    rule = gate if isinstance(gate, Module) else Fixed(function=gate)
-    return Gated(labels=labels, rule=rule), {}
+    return Gated(labels=labels, rule=in_structure(gate)), {}
 
 
 def check_gated(labels: Labels, name: object) -> None:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 
-from pynodes._core.modules import Module
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError
 from pynodes._results.forecast import Forecast
 from pynodes._results.interaction import Interaction
 from pynodes._results.state import State
 from pynodes._results.status import Explain, Status
-from pynodes._results.trajectories import Trajectories
 from pynodes._runtime.compiled import Compiled
 from pynodes._runtime.explanation import Explanation
+from pynodes._runtime.fixed import in_structure
 from pynodes._runtime.forecast import foretold
 from pynodes._runtime.inputs import Inputs, read, read_given
-from pynodes._runtime.interact import Lived, Parties, Rule, interacted
+from pynodes._runtime.interact import Lived, Parties, Rule, interacted, own
 from pynodes._runtime.priors import Prior, drawn_from
 from pynodes._runtime.record import recorded
 from pynodes._runtime.replacement import replaced
@@ -238,23 +236,13 @@ class Generative(Compiled):
             kept=kept,
             steps=steps,
         )
-        status = Status(alive=run.alive, bounded=run.bounded)
-        if not traced(run.alive):
-            status = dataclasses.replace(status, explain=self._explaining(lived, dt, start))
-        if throw and not traced(run.alive):
+        plain = not traced(run.alive)
+        explain = self._explaining(lived, dt, start) if plain else None
+        status = Status(alive=run.alive, bounded=run.bounded, explain=explain)
+        if throw and plain:
             status.check()
-        beliefs = Trajectories(
-            labels=self.labels,
-            kept=kept,
-            records=run.records,
-            surprises=run.surprise,
-            observed=lived.observed,
-            final=State(labels=self.labels, groups=run.final),
-            status=status,
-            couplings=self.program.couplings,
-        )
         return Interaction(
-            beliefs=beliefs,
+            beliefs=self._told(run, status, kept, lived.observed, self.program.couplings),
             actions=lived.actions,
             inputs=lived.inputs,
             shown=lived.shown,
@@ -265,13 +253,8 @@ class Generative(Compiled):
         """Names what broke down in a life, by filtering what was observed in it."""
 
         def explain(what: str, step: int) -> list[str]:
-            known = {**lived.inputs, **lived.shown}
-            mine = {
-                n: v
-                for n, v in known.items()
-                if n in self.labels.nodes or n in self.labels.parameters
-            }
-            feed = read(self.labels, mine, dt)
+            seen = lived.inputs | own(self.labels, lived.shown)
+            feed = read(self.labels, seen, dt)
             return Explanation(self.labels, self._calls, feed, self._groups(start))(what, step)
 
         return explain
@@ -286,7 +269,7 @@ def acting(response: Any) -> Any:
             "response must be a response, such as pynodes.responses.Softmax(...), or a function of a key and "
             f"the step's predictions that returns an action, not {response!r}."
         )
-    return response if isinstance(response, Module) else Rule(function=response)
+    return Rule(function=in_structure(response))
 
 
 def answering(environment: Any) -> Any:

@@ -13,7 +13,7 @@ from jax import lax
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import Module, choice
+from pynodes._core.modules import Module
 from pynodes._errors import InputError
 from pynodes._runtime import sweeps
 from pynodes._runtime.feed import Feed, Moment
@@ -26,6 +26,7 @@ from pynodes._runtime.filter import (
     reported,
     surprises,
 )
+from pynodes._runtime.fixed import plain
 from pynodes._runtime.gates import Seen
 from pynodes._runtime.inputs import given, names, shape_of
 from pynodes._runtime.observations import observations
@@ -53,17 +54,17 @@ class Parties(Module):
 
 
 class Rule(Module):
-    """A response that is a plain function of a key and the predictions of a step.
+    """A response that is a function of a key and the predictions of a step.
 
     What an environment shows reaches it if it has an argument ``covariates``.
     """
 
-    function: Any = choice()
+    function: Any
 
     @property
     def covariates(self) -> Any:
         """What it takes of what is shown: everything, or nothing."""
-        arguments = inspect.signature(self.function).parameters
+        arguments = inspect.signature(plain(self.function)).parameters
         return Everything() if "covariates" in arguments else ()
 
     def sample(self, key: Array, beliefs: Any, *, covariates: Any = None) -> Any:
@@ -113,8 +114,8 @@ def interacted(
         sight = prospect(labels, now, predicted, before)
         known = covariates | taken(parties.response, extra)
         options = {"covariates": known} if known else {}
-        own = isinstance(parties.response, Rule)
-        action = parties.response.sample(acting, sight if own else Foreseen(sight), **options)
+        seeing = sight if isinstance(parties.response, Rule) else Foreseen(sight)
+        action = parties.response.sample(acting, seeing, **options)
         world, answer = parties.environment.answer(answering, world, action)
         heard = dict(answer)
         seen = observed(labels, heard, shown)
@@ -139,15 +140,20 @@ def interacted(
     return held(program, blank, begin[0], kept, run), lived
 
 
+def own(labels: Labels, shown: Mapping[str, Array]) -> dict[str, Array]:
+    """What of things shown is the network's: regressors, and parameters that are known per step."""
+    return {
+        name: value
+        for name, value in shown.items()
+        if name in labels.nodes or name in labels.parameters
+    }
+
+
 def equipped(
     labels: Labels, program: Program, shown: Mapping[str, Array]
 ) -> tuple[Program, dict[str, Array]]:
     """The program with what was shown in place, and what was shown to the response only."""
-    mine = {
-        name: jnp.asarray(value, float)[None]
-        for name, value in shown.items()
-        if name in labels.nodes or name in labels.parameters
-    }
+    mine = {name: jnp.asarray(value, float)[None] for name, value in own(labels, shown).items()}
     rest = {name: jnp.asarray(value) for name, value in shown.items() if name not in mine}
     moment = Moment(values={}, observed={}, given=given(labels, mine))
     return jax.tree.map(lambda leaf: leaf[0], moment).program(program), rest

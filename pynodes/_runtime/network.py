@@ -93,16 +93,7 @@ class Network(Generative, Retrospective):
         status = Status(alive=run.alive, bounded=run.bounded, explain=explain)
         if throw and plain:
             status.check()
-        return Trajectories(
-            labels=self.labels,
-            kept=kept,
-            records=run.records,
-            surprises=run.surprise,
-            observed=feed.series.observed,
-            final=State(labels=self.labels, groups=run.final),
-            status=status,
-            couplings=self.program.couplings,
-        )
+        return self._told(run, status, kept, feed.series.observed, self.program.couplings)
 
     def surprise(
         self,

@@ -86,15 +86,7 @@ class Retrospective(Compiled):
         status = Status(alive=alive, bounded=run.bounded, explain=explain)
         if throw and explain is not None:
             status.check()
-        return Trajectories(
-            labels=self.labels,
-            kept=kept,
-            records=run.records,
-            surprises=run.surprise,
-            observed=feed.series.observed,
-            final=State(labels=self.labels, groups=run.final),
-            status=status,
-        )
+        return self._told(run, status, kept, feed.series.observed)
 
 
 def check_smoothable(labels: Labels) -> None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pynodes._compiler.program import Program
-from pynodes._core.beliefs import Gaussian
+from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.modules import Module
 from pynodes._runtime import filter as loops
 from pynodes._runtime import sweeps
@@ -130,7 +130,7 @@ def led(records: loops.Records, first: loops.Records, moves: Array) -> loops.Rec
     still = lax.cummax(moves.astype(jnp.int32)) == 0
 
     def begun(series: Array, start: Array) -> Array:
-        return jnp.where(loops.along(still, series), start, series)
+        return jnp.where(alongside(still, series), start, series)
 
     return jax.tree.map(begun, records, first)
 

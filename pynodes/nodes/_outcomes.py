@@ -1,11 +1,54 @@
-"""What nodes of several outcomes share: how many there may be."""
+"""What nodes of several outcomes share: a vector of probabilities, from logits that parents sum to."""
 
 from __future__ import annotations
 
 import numbers
-from typing import Any
+from typing import Any, ClassVar
 
+import jax.numpy as jnp
+
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.logits import categorical_probabilities
+from pynodes._core.modules import choice
 from pynodes._errors import ParameterError
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._base import AbstractNode, Inlets
+
+
+class AbstractCategorical(AbstractNode):
+    """One of several outcomes, known by the vector of their probabilities.
+
+    Its variances are those of as many coins.
+    """
+
+    inlets: ClassVar = ("logits",)
+    remembers: ClassVar = False
+
+    outcomes: int = choice(2)
+    normalised: bool = choice(False)
+    probability_clip: Any = choice(None)
+
+    def __post_init__(self) -> None:
+        check_outcomes(self)
+
+    @property
+    def value_shape(self) -> tuple[int, ...]:
+        return (self.outcomes,)
+
+    def init(self) -> Gaussian:
+        even = jnp.full(self.outcomes, 1 / self.outcomes)
+        return Gaussian(mean=even, variance=even * (1 - even))
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
+        logits = jnp.zeros(self.outcomes) + inlet["logits"]
+        clip = self.probability_clip
+        probability = categorical_probabilities(logits, clip, normalised=self.normalised)
+        return belief.predicted(probability, variance=probability * (1 - probability))
+
+    def indicators(self, code: Array, like: Array) -> Array:
+        """1 for the outcome of a code and 0 for the others, in the type of an array."""
+        happened = jnp.arange(self.outcomes) == jnp.asarray(code, int)
+        return happened.astype(like.dtype)
 
 
 def check_outcomes(node: Any) -> None:

@@ -1,4 +1,4 @@
-"""What nodes that hold a family's statistics check when they are made."""
+"""What nodes that hold a family's statistics share, and check when they are made."""
 
 from __future__ import annotations
 
@@ -8,10 +8,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import Module
+from pynodes._core.modules import Module, choice
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError
-from pynodes.families import AbstractFamily
+from pynodes.families import AbstractFamily, Normal
+from pynodes.nodes._learner import AbstractLearner
+
+
+class AbstractFamilyLearner(AbstractLearner):
+    """A learner of observations that a family describes."""
+
+    family: AbstractFamily = choice(Normal())
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        return self.family.event_shape
+
+    @property
+    def expects(self) -> str:  # type: ignore[override]
+        """Which observations the family can take, in words."""
+        return self.family.expects
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        return self.family.accepts(values)
 
 
 def check_family(node: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,12 @@ import numpy as np
 
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.logits import categorical_probabilities, log_odds
-from pynodes._core.modules import choice
-from pynodes._typing import Array, Scalar
-from pynodes.nodes._base import AbstractNode, Inlets
-from pynodes.nodes._outcomes import check_outcomes
+from pynodes._core.logits import log_odds
+from pynodes._typing import Array
+from pynodes.nodes._outcomes import AbstractCategorical
 
 
-class CategoricalInput(AbstractNode):
+class CategoricalInput(AbstractCategorical):
     """One of several outcomes, each with a logit that its parents sum to; observed as a code from 0.
 
     Its belief is a vector: the probability of every outcome, and once one was observed, 1 for that
@@ -49,39 +47,15 @@ class CategoricalInput(AbstractNode):
     outcome's own indicator alone; docs/theory/categories.md.
     """
 
-    inlets: ClassVar = ("logits",)
     observable: ClassVar = True
-    remembers: ClassVar = False
-
-    outcomes: int = choice(2)
-    normalised: bool = choice(False)
-    probability_clip: Any = choice(None)
-
-    def __post_init__(self) -> None:
-        check_outcomes(self)
 
     @property
     def expects(self) -> str:
         """The codes that it takes, in words."""
         return f"a whole number from 0 to {self.outcomes - 1}"
 
-    @property
-    def value_shape(self) -> tuple[int, ...]:
-        return (self.outcomes,)
-
-    def init(self) -> Gaussian:
-        even = jnp.full(self.outcomes, 1 / self.outcomes)
-        return Gaussian(mean=even, variance=even * (1 - even))
-
-    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
-        logits = jnp.zeros(self.outcomes) + inlet["logits"]
-        clip = self.probability_clip
-        probability = categorical_probabilities(logits, clip, normalised=self.normalised)
-        return belief.predicted(probability, variance=probability * (1 - probability))
-
     def observe(self, belief: Gaussian, value: Array, observed: Array | bool) -> Gaussian:
-        happened = jnp.arange(self.outcomes) == jnp.asarray(value, int)
-        return belief.clamped(happened.astype(belief.mean.dtype), observed)
+        return belief.clamped(self.indicators(value, belief.mean), observed)
 
     def surprise(self, belief: Gaussian) -> Array:
         probability, happened = belief.predicted_mean, belief.mean > 0.5

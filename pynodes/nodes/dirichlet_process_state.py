@@ -6,22 +6,24 @@ from collections.abc import Collection
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.families import AbstractFamily, Normal
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner
 from pynodes.nodes._partitions import Partitions
-from pynodes.nodes._statistics import check_family, fill_in, flaw_of_statistics
+from pynodes.nodes._statistics import (
+    AbstractFamilyLearner,
+    check_family,
+    fill_in,
+    flaw_of_statistics,
+)
 
 MANY = 32
 """Partitions kept by default: half as many find five clusters less often (docs/theory/clusters.md)."""
 
 
-class DirichletProcessState(AbstractLearner):
+class DirichletProcessState(AbstractFamilyLearner):
     """An observed quantity from a mixture of unknown size: online clustering in one pass.
 
     An observation comes from a known component with probability proportional to what that component has
@@ -75,7 +77,6 @@ class DirichletProcessState(AbstractLearner):
     """
 
     components: int = choice(10)
-    family: AbstractFamily = choice(Normal())
     assignment: str = choice("hard")
     overflow: str = choice("absorb")
     hypotheses: int | None = choice(None)
@@ -111,18 +112,6 @@ class DirichletProcessState(AbstractLearner):
                 f"{self.hypotheses}: what is shared out has no alternatives to be weighed against."
             )
         fill_in(self, "initial_statistics", self.family.default_statistics)
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        return self.family.event_shape
-
-    @property
-    def expects(self) -> str:  # type: ignore[override]
-        """Which observations the family can take, in words."""
-        return self.family.expects
-
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        return self.family.accepts(values)
 
     def flaw(self, fed: Collection[str]) -> str | None:
         del fed

@@ -13,10 +13,13 @@ from pynodes._core.modules import choice, parameter
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.families import AbstractFamily, Normal
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner
-from pynodes.nodes._statistics import check_family, fill_in, flaw_of_statistics
+from pynodes.nodes._statistics import (
+    AbstractFamilyLearner,
+    check_family,
+    fill_in,
+    flaw_of_statistics,
+)
 
 KEPT = 0.1
 """A prediction that leaves the possible statistics is drawn back to where a tenth of the margin is left.
@@ -25,7 +28,7 @@ Any share below one will do; a smaller one would let a predictive density become
 single observation costs hundreds of nats."""
 
 
-class ExponentialFamilyState(AbstractLearner):
+class ExponentialFamilyState(AbstractFamilyLearner):
     """An observed quantity of some exponential family: generalised Bayesian filtering.
 
     It holds the sufficient statistics expected of an observation, and how many observations they are
@@ -74,7 +77,6 @@ class ExponentialFamilyState(AbstractLearner):
         "log_pseudo_count",
     )
 
-    family: AbstractFamily = choice(Normal())
     growing: bool = choice(False)
     pseudo_count: Scalar = parameter(3.0, symbol="ν", positive=True)
     initial_statistics: Any = parameter(None, symbol="ξ₀", rank=1)
@@ -88,18 +90,6 @@ class ExponentialFamilyState(AbstractLearner):
             )
         fill_in(self, "initial_statistics", self.family.default_statistics)
         fill_in(self, "precision", (1.0,) * len(self.family.default_statistics))
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        return self.family.event_shape
-
-    @property
-    def expects(self) -> str:  # type: ignore[override]
-        """Which observations the family can take, in words."""
-        return self.family.expects
-
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        return self.family.accepts(values)
 
     def flaw(self, fed: Collection[str]) -> str | None:
         driven = [inlet for inlet in ("statistics", "log_pseudo_count") if inlet in fed]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from pynodes._core.beliefs import alongside
 from pynodes._core.modules import Module, checked_value, parameter, parameters_of
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError, ParameterError, PynodesError, nearest
@@ -293,5 +294,4 @@ def missing_where_unknown(found: Array, known: Any) -> Array:
     """What was found, and NaN in trials of which not all was known."""
     if known is True:
         return found
-    wide = jnp.reshape(known, (*jnp.shape(known), *(1,) * (found.ndim - jnp.ndim(known))))
-    return jnp.where(wide, found, jnp.nan)
+    return jnp.where(alongside(known, found), found, jnp.nan)
