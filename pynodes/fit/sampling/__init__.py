@@ -1,0 +1,1 @@
+"""Sampling: draws from posteriors, of one subject or of a whole study."""
