@@ -66,6 +66,10 @@ class FilterError(PynodesError, ArithmeticError):
     """A belief broke down while filtering: a precision fell to zero or below."""
 
 
+class CheckpointError(PynodesError, ValueError):
+    """A folder of checkpoints that is damaged, or of another run."""
+
+
 class SmoothingError(PynodesError, TypeError):
     """A graph with nodes of a kind that cannot be smoothed."""
 

@@ -42,6 +42,7 @@ NAMES = [
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
     *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
     *("CategoricalInput", "CategoricalState", "Category", "Emission", "VolatileState"),
+    "CheckpointError",
     *("ContinuousState", "CouplingError", "CycleError", "DataError", "Drift", "DuplicateNodeError"),
     *("Enhanced", "Evidence", "FieldError", "FilterError", "FormatError", "Gaussian", "Graph"),
     *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),

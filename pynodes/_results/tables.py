@@ -93,6 +93,7 @@ def extra(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
+        name = "tables" if package in ("pandas", "xarray") else "fit"
         raise MissingExtraError(
-            f"This needs {package}, which is not installed. Install it with: pip install 'pynodes[tables]'"
+            f"This needs {package}, which is not installed. Install it with: pip install 'pynodes[{name}]'"
         ) from error
