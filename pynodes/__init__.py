@@ -38,6 +38,8 @@ from pynodes._errors import InputError as InputError
 from pynodes._errors import MissingExtraError as MissingExtraError
 from pynodes._errors import ParameterError as ParameterError
 from pynodes._errors import PynodesError as PynodesError
+from pynodes._errors import SamplingError as SamplingError
+from pynodes._errors import SamplingWarning as SamplingWarning
 from pynodes._errors import SmoothingError as SmoothingError
 from pynodes._errors import StateError as StateError
 from pynodes._errors import UnknownEdgeError as UnknownEdgeError
@@ -90,6 +92,7 @@ from pynodes.nodes import SuttonK1 as SuttonK1
 from pynodes.nodes import VolatileState as VolatileState
 
 if _TYPE_CHECKING:
+    from pynodes import agents as agents
     from pynodes import environments as environments
     from pynodes import fit as fit
     from pynodes import plotting as plotting
@@ -114,7 +117,7 @@ if _TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LATE = ("environments", "fit", "plotting", "responses", "testing")
+_LATE = ("agents", "environments", "fit", "plotting", "responses", "testing")
 """Subpackages that are imported when they are first used: they need matplotlib, or time."""
 
 _FITTING = (

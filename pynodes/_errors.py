@@ -70,6 +70,14 @@ class CheckpointError(PynodesError, ValueError):
     """A folder of checkpoints that is damaged, or of another run."""
 
 
+class SamplingError(PynodesError, RuntimeError):
+    """A sampler that got nowhere: a chain that is stuck."""
+
+
+class SamplingWarning(UserWarning):
+    """Draws that are not yet, or may never be, from the posterior that was asked for."""
+
+
 class SmoothingError(PynodesError, TypeError):
     """A graph with nodes of a kind that cannot be smoothed."""
 

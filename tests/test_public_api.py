@@ -49,7 +49,7 @@ NAMES = [
     *("NodeBeliefs", "Noise", "Observation", "ParameterError", "Probability", "PynodesError"),
     *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
     *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError"),
-    *("SmoothingError", "Volatility", "VolatilityMessage"),
+    *("SamplingError", "SamplingWarning", "SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("PearceHall", "RescorlaWagner", "SuttonK1"),
     *(
