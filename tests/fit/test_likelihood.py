@@ -1,0 +1,125 @@
+"""The likelihood that samplers and hierarchies differentiate: the sum that it stands for, by another way."""
+
+import dataclasses
+import operator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes.fit import Agent, Normal, Trials
+from pynodes.fit._binding import bound
+from pynodes.fit._likelihood import log_likelihoods
+from tests.fit.cases import chooser, table
+
+POSITIONS = jnp.array([[-3.0, 1.0], [-2.0, 0.5], [-4.0, 1.2]])
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    return bound(
+        chooser().model,
+        Trials(table(), inputs="u", actions="y", by=["subject", "session"]),
+    )
+
+
+def total(positions, sequences):
+    return jnp.sum(log_likelihoods(chooser().model, positions, sequences))
+
+
+def one_by_one(positions, sequences):
+    """The same, subject by subject, without a rule for derivatives."""
+    model, found = chooser().model, 0.0
+    for place, position in enumerate(positions):
+        blocks = jax.tree.map(operator.itemgetter(place), sequences)
+        found += model.log_likelihood(model.constrained(position), blocks)
+    return found
+
+
+def test_gradients_are_those_of_the_sum_over_subjects(sequences):
+    expected, slopes = jax.value_and_grad(one_by_one)(POSITIONS, sequences)
+
+    value, found = jax.value_and_grad(total)(POSITIONS, sequences)
+
+    assert value == pytest.approx(float(expected), rel=1e-12)
+    np.testing.assert_allclose(found, slopes, rtol=1e-10, atol=1e-12)
+
+
+def test_gradients_are_finite_differences(sequences):
+    found = jax.grad(total)(POSITIONS, sequences)
+    value, step = jax.jit(total), 1e-5
+
+    for place in np.ndindex(POSITIONS.shape):
+        up, down = (value(POSITIONS.at[place].add(s), sequences) for s in (step, -step))
+        assert found[place] == pytest.approx(float(up - down) / (2 * step), abs=1e-7)
+
+
+def test_batches_of_positions_and_of_data_are_each_by_itself(sequences):
+    """As chains and as simulated studies are."""
+    chains = jnp.stack([POSITIONS, POSITIONS + 0.3, 1.1 * POSITIONS, POSITIONS - 0.1])
+    alone = [jax.grad(total)(positions, sequences) for positions in chains]
+    gradient = jax.grad(total)
+
+    over_chains = jax.vmap(gradient, in_axes=(0, None))(chains, sequences)
+    pairs = jax.vmap(jax.vmap(gradient, in_axes=(0, None)), in_axes=(0, None))
+    twice = pairs(chains.reshape(2, 2, *POSITIONS.shape), sequences)
+
+    np.testing.assert_allclose(over_chains, jnp.stack(alone), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(twice.reshape(over_chains.shape), over_chains, rtol=1e-12)
+
+    turned = jax.tree.map(lambda leaf: np.stack([leaf, leaf[::-1]]), sequences)
+    over_data = jax.vmap(gradient, in_axes=(None, 0))(POSITIONS, turned)
+    np.testing.assert_allclose(over_data[0], alone[0], rtol=1e-10, atol=1e-12)
+    backwards = gradient(POSITIONS[::-1], sequences)[::-1]
+    np.testing.assert_allclose(over_data[1], backwards, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_second_derivatives_are_those_of_the_sum(sequences):
+    expected = jax.hessian(one_by_one)(POSITIONS, sequences)
+
+    np.testing.assert_allclose(
+        jax.hessian(total)(POSITIONS, sequences), expected, rtol=1e-9, atol=1e-11
+    )
+    batch = jax.vmap(jax.hessian(total), in_axes=(0, None))(POSITIONS[None], sequences)
+    np.testing.assert_allclose(batch[0], expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.slow
+def test_what_is_fixed_can_be_differentiated_too(sequences):
+    model = chooser().model
+
+    def at(mean):
+        network = model.network.replace({"x2.initial_mean": mean})
+        return jnp.sum(
+            log_likelihoods(dataclasses.replace(model, network=network), POSITIONS, sequences)
+        )
+
+    step = 1e-5
+    expected = (at(0.3 + step) - at(0.3 - step)) / (2 * step)
+    assert jax.grad(at)(0.3) == pytest.approx(float(expected), abs=1e-7)
+
+
+def test_where_filtering_fails_it_is_impossible_and_flat():
+    """Other subjects go on."""
+    graph = pn.models.binary_hgf(3, expansion="standard", tonic_volatility=[0.0, 0.0])
+    agent = Agent(
+        graph, pn.responses.UnitSquareSigmoid(), free={"x2.tonic_volatility": Normal(-4, 4)}
+    )
+    data = Trials(table(((40,), (40,))), inputs="u", actions="y", by=["subject", "session"])
+    known = bound(agent.model, data)
+
+    def summed(positions):
+        return jnp.sum(log_likelihoods(agent.model, positions, known))
+
+    positions = jnp.array([[0.0], [-6.0]])
+    values = log_likelihoods(agent.model, positions, known)
+    slopes = jax.grad(summed)(positions)
+
+    assert values[0] == -jnp.inf
+    assert np.isfinite(values[1])
+    assert slopes[0, 0] == 0.0
+    assert np.isfinite(slopes[1, 0])
+    assert slopes[1, 0] != 0.0
