@@ -77,7 +77,17 @@ NAMES = [
 """Every public name. Adding one is a decision, so it is added here too."""
 
 PACKAGES = [
-    *("couplings", "data", "environments", "families", "fit", "models", "nodes", "plotting"),
+    *(
+        "agents",
+        "couplings",
+        "data",
+        "environments",
+        "families",
+        "fit",
+        "models",
+        "nodes",
+        "plotting",
+    ),
     *("responses", "testing"),
 ]
 """Public subpackages."""

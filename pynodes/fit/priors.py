@@ -24,10 +24,6 @@ class AbstractGaussianPrior(AbstractPrior):
     mean: Scalar
     standard_deviation: Scalar
 
-    if TYPE_CHECKING:
-
-        def __init__(self, mean: Scalar, standard_deviation: Scalar, **bounds: Scalar) -> None: ...
-
     def density_at(self, position: Scalar) -> Array:
         """The normal density."""
         score = (jnp.asarray(position, float) - self.mean) / self.standard_deviation
@@ -61,6 +57,10 @@ class Normal(AbstractGaussianPrior):
     mean: Scalar = parameter(NEEDED)
     standard_deviation: Scalar = parameter(NEEDED, positive=True)
 
+    if TYPE_CHECKING:
+
+        def __init__(self, mean: Scalar, standard_deviation: Scalar) -> None: ...
+
     @property
     def scale(self) -> AbstractScale:
         """The line of the values."""
@@ -78,6 +78,10 @@ class LogNormal(AbstractGaussianPrior):
 
     mean: Scalar = parameter(NEEDED)
     standard_deviation: Scalar = parameter(NEEDED, positive=True)
+
+    if TYPE_CHECKING:
+
+        def __init__(self, mean: Scalar, standard_deviation: Scalar) -> None: ...
 
     @property
     def scale(self) -> AbstractScale:
@@ -100,6 +104,17 @@ class LogitNormal(AbstractGaussianPrior):
     standard_deviation: Scalar = parameter(NEEDED, positive=True)
     lower: Scalar = parameter(0.0)
     upper: Scalar = parameter(1.0)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            mean: Scalar,
+            standard_deviation: Scalar,
+            *,
+            lower: Scalar = 0.0,
+            upper: Scalar = 1.0,
+        ) -> None: ...
 
     @property
     def scale(self) -> AbstractScale:

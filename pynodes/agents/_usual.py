@@ -1,0 +1,95 @@
+"""Usual priors: what is supposed of a parameter unless a user says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pynodes._errors import ParameterError, listed
+from pynodes._graph.graph import Graph
+from pynodes.fit import Agent, Fixed, LogNormal, Normal
+from pynodes.fit._prior import AbstractPrior
+from pynodes.responses import (
+    AbstractResponse,
+    JointResponse,
+    LogReactionTime,
+    MinimalLogReactionTime,
+    TransitionLogReactionTime,
+)
+from pynodes.responses.log_reaction_time import USUAL_TIME
+
+Priors = Mapping[str, AbstractPrior | Fixed]
+"""A prior, or a fixed value, by the name of its parameter."""
+
+Response = AbstractResponse | JointResponse | Mapping[str, AbstractResponse] | None
+"""What an agent does: one response, several by stream, or nothing."""
+
+TEMPERATURE = LogNormal(1.0, 1.0)
+"""Inverse temperatures: nine tenths between 0.5 and 14."""
+
+TEMPERATURES: dict[str, AbstractPrior] = {
+    "inverse_temperature": TEMPERATURE,
+    "inverse_temperature_zero": TEMPERATURE,
+    "inverse_temperature_one": TEMPERATURE,
+    "prior_weight": LogNormal(0.0, 1.0),
+    "win_bias": Normal(0.0, 0.5),
+    "loss_bias": Normal(0.0, 0.5),
+}
+"""Of responses that are choices, by the names of their parameters."""
+
+LOG_TIMES: dict[str, AbstractPrior] = {
+    "intercept": Normal(USUAL_TIME, 1.0),
+    "surprise": Normal(0.0, 1.0),
+    "outcome_uncertainty": Normal(0.0, 1.0),
+    "informational_uncertainty": Normal(0.0, 1.0),
+    "environmental_uncertainty": Normal(0.0, 1.0),
+    "variance": LogNormal(-2.0, 1.0),
+}
+"""Of log reaction times, of milliseconds; TAPAS has standard deviations of 2."""
+
+TIMED = (LogReactionTime, MinimalLogReactionTime, TransitionLogReactionTime)
+
+
+def usual_agent(
+    graph: Graph,
+    response: Response,
+    usual: Priors,
+    free: Priors | None,
+    tied: Mapping[str, Sequence[str]] | None = None,
+) -> Agent:
+    """An agent with the usual priors of its network and its responses, and a user's own instead of them.
+
+    Raises
+    ------
+    ParameterError
+        As of :class:`~pynodes.fit.Agent`; or a response of which nothing usual is known and nothing was said.
+    """
+    given = dict(free or {})
+    priors = {**usual, **of_responses(response, {**usual, **given}), **given}
+    kept = {name: targets for name, targets in (tied or {}).items() if name in priors}
+    return Agent(graph, response, free=priors, tied=kept)
+
+
+def of_responses(response: Response, given: Priors) -> dict[str, AbstractPrior]:
+    """Usual priors of the parameters of all streams of a response.
+
+    Raises
+    ------
+    ParameterError
+        A stream with parameters of which none has a usual prior, nor one that was given.
+    """
+    if response is None:
+        return {}
+    joint = JointResponse.of(**response) if isinstance(response, Mapping) else response
+    streams = joint.streams if isinstance(joint, JointResponse) else {"": joint}
+    found: dict[str, AbstractPrior] = {}
+    for stream, part in streams.items():
+        known = LOG_TIMES if isinstance(part, TIMED) else TEMPERATURES
+        names = {own: f"{stream}.{own}" if stream else own for own in part.parameters()}
+        own = {names[name]: prior for name, prior in known.items() if name in names}
+        if names and not own and not set(names.values()) & set(given):
+            raise ParameterError(
+                f"Nothing usual is known of the parameters of {part!r}, which are in units of the data. Give "
+                f"a prior, or Fixed(value), of one at least in free=: {listed(names.values())}."
+            )
+        found |= own
+    return found

@@ -1,0 +1,88 @@
+"""Agents who learn which of several outcomes comes, or what follows what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynodes.agents._usual import Priors, Response, usual_agent
+from pynodes.fit import Agent, Normal
+from pynodes.models import categorical_hgf as categories
+from pynodes.models import transition_hgf as transitions
+from pynodes.responses import Softmax
+
+BETTING = Softmax(options="u.predicted_mean")
+"""Betting on an outcome by the probabilities that were predicted."""
+
+LOGITS = "logits.tonic_volatility"
+"""The free value that the tonic volatilities of all logits share."""
+
+
+def categorical_hgf(
+    outcomes: int = 3,
+    levels: int = 3,
+    *,
+    response: Response = BETTING,
+    free: Priors | None = None,
+    **settings: Any,
+) -> Agent:
+    """A categorical hierarchical Gaussian filter, which bets on the outcomes it predicts.
+
+    Free are the tonic volatility that all logits share, ``"logits.tonic_volatility"``, ``Normal(-5, 1.5)``;
+    those of the states above, ``Normal(-8, 1.5)``; and the inverse temperature, ``LogNormal(1, 1)``.
+
+    Parameters
+    ----------
+    outcomes, levels
+        Numbers of outcomes and of levels.
+    response, free
+        As for :func:`binary_hgf`.
+    settings
+        Further arguments of :func:`pynodes.models.categorical_hgf`.
+
+    Raises
+    ------
+    ParameterError, GraphError
+        As of the agent and the graph.
+    """
+    tied = {LOGITS: [f"x2_{code}.tonic_volatility" for code in range(outcomes)]}
+    graph = categories(outcomes, levels, **settings)
+    return usual_agent(graph, response, shared(-5.0, levels), free, tied)
+
+
+def transition_hgf(
+    states: int = 4, levels: int = 3, *, free: Priors | None = None, **settings: Any
+) -> Agent:
+    """An agent who watches a world go from state to state, and learns how. It does nothing.
+
+    It is fitted to what is seen alone. Free are the tonic volatility that all logits share,
+    ``"logits.tonic_volatility"``, ``Normal(-6, 1.5)``, and those of the states above, ``Normal(-9, 1.5)``
+    and so on. For what is done meanwhile, such as reaction times, make an :class:`~pynodes.fit.Agent` of
+    the same graph.
+
+    Parameters
+    ----------
+    states, levels
+        Numbers of states of the world and of levels.
+    free
+        As for :func:`binary_hgf`.
+    settings
+        Further arguments of :func:`pynodes.models.transition_hgf`.
+
+    Raises
+    ------
+    ParameterError, GraphError
+        As of the agent and the graph.
+    """
+    pairs = [(one, other) for one in range(states) for other in range(states)]
+    tied = {LOGITS: [f"x2_{one}_{other}.tonic_volatility" for one, other in pairs]}
+    graph = transitions(states, levels, **settings)
+    return usual_agent(graph, None, shared(-6.0, levels), free, tied)
+
+
+def shared(mean: float, levels: int) -> dict[str, Normal]:
+    """Priors of the tonic volatility of all logits, and of those of the states above."""
+    above = {
+        f"x{level}.tonic_volatility": Normal(mean - 3.0 * (level - 2), 1.5)
+        for level in range(3, levels + 1)
+    }
+    return {LOGITS: Normal(mean, 1.5), **above}

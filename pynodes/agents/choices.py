@@ -1,0 +1,117 @@
+"""Agents who choose between two outcomes: what they expect, and how strictly they go by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynodes._graph.graph import Graph
+from pynodes.agents._usual import Priors, Response, usual_agent
+from pynodes.fit import Agent, LogitNormal, LogNormal, Normal
+from pynodes.models import binary_hgf as graph_of
+from pynodes.nodes import PearceHall, RescorlaWagner, SuttonK1
+from pynodes.responses import UnitSquareSigmoid
+
+USUAL = UnitSquareSigmoid()
+"""Betting on an outcome by the odds that were predicted of it."""
+
+
+def binary_hgf(
+    levels: int = 3, *, response: Response = USUAL, free: Priors | None = None, **settings: Any
+) -> Agent:
+    """A binary hierarchical Gaussian filter, which bets on the outcomes it predicts.
+
+    Free are the tonic volatilities of all states, ``Normal(-4, 1.5)`` of ``x2``, ``Normal(-7, 1.5)`` of
+    ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``.
+
+    Parameters
+    ----------
+    levels
+        Number of levels, the input included.
+    response
+        What it does; None for one that only watches.
+    free
+        Priors before the usual ones, by name, or :class:`~pynodes.fit.Fixed` values.
+    settings
+        Further arguments of :func:`pynodes.models.binary_hgf`.
+
+    Raises
+    ------
+    ParameterError, GraphError
+        As of the agent and the graph.
+
+    TAPAS has means of -3 and -6 with standard deviations of 4 for ``hgf_binary``, of -3 and 2 with 2 for
+    ``ehgf_binary``. Then every fourth subject or more has beliefs that run away (docs/agents.md). Its inverse
+    temperature is LogNormal(3.87, 1): hardly an error in a hundred trials.
+    """
+    usual = {
+        f"x{level}.tonic_volatility": Normal(-4.0 - 3.0 * (level - 2), 1.5)
+        for level in range(2, levels + 1)
+    }
+    return usual_agent(graph_of(levels, **settings), response, usual, free)
+
+
+def rescorla_wagner(*, response: Response = USUAL, free: Priors | None = None) -> Agent:
+    """A Rescorla-Wagner learner that bets on outcomes.
+
+    Free are the learning rate, ``LogitNormal(0, 1)`` as in TAPAS, and the inverse temperature.
+
+    Parameters
+    ----------
+    response, free
+        As for :func:`binary_hgf`.
+
+    Raises
+    ------
+    ParameterError
+        As of the agent.
+    """
+    usual = {"u.learning_rate": LogitNormal(0.0, 1.0)}
+    return usual_agent(Graph().add(u=RescorlaWagner(initial_mean=0.5)), response, usual, free)
+
+
+def pearce_hall(*, response: Response = USUAL, free: Priors | None = None) -> Agent:
+    """A Pearce-Hall learner that bets on outcomes.
+
+    Free are the salience, ``LogitNormal(0, 1)``, the initial associability, ``LogitNormal(0, 1)`` as in
+    TAPAS, and the inverse temperature. A salience above one, which TAPAS allows, can take an expectation
+    beyond zero and one and let it run away.
+
+    Parameters
+    ----------
+    response, free
+        As for :func:`binary_hgf`.
+
+    Raises
+    ------
+    ParameterError
+        As of the agent.
+    """
+    usual = {
+        "u.salience": LogitNormal(0.0, 1.0),
+        "u.initial_associability": LogitNormal(0.0, 1.0),
+    }
+    return usual_agent(Graph().add(u=PearceHall()), response, usual, free)
+
+
+def sutton_k1(*, response: Response = USUAL, free: Priors | None = None) -> Agent:
+    """A learner that adapts its learning rate by Sutton's K1, and bets on outcomes.
+
+    Free are the meta-rate, ``LogNormal(0, 1)`` (a standard deviation of 10 in TAPAS), the initial learning
+    rate, ``LogitNormal(-1, 1)``, and the inverse temperature.
+
+    Parameters
+    ----------
+    response, free
+        As for :func:`binary_hgf`.
+
+    Raises
+    ------
+    ParameterError
+        As of the agent.
+    """
+    usual = {
+        "u.meta_rate": LogNormal(0.0, 1.0),
+        "u.initial_learning_rate": LogitNormal(-1.0, 1.0),
+    }
+    graph = Graph().add(u=SuttonK1(initial_learning_rate=0.25))
+    return usual_agent(graph, response, usual, free)
