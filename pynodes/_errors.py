@@ -54,6 +54,10 @@ class DataError(InputError):
     """A table of trials that does not hold what it is said to hold."""
 
 
+class FormulaError(InputError):
+    """A formula that cannot be read, or that the columns of the data do not go with."""
+
+
 class StateError(PynodesError, ValueError):
     """A state that belongs to another network."""
 

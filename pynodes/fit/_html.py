@@ -15,8 +15,9 @@ SHOWN = 20
 
 
 def trials_to_html(trials: Trials) -> str:
-    """A row per subject: how many trials and blocks, and how much is missing."""
-    head = ("subject", "trials", "blocks", "without response", "unseen", "ignored")
+    """A row per unit: how many trials and blocks, and how much is missing."""
+    names = trials.roles.unit_keys or ("subject",)
+    head = (*names, "trials", "blocks", "without response", "unseen", "ignored")
     cells = "".join(f"<th>{title}</th>" for title in head)
     owner, block, _ = trials.layout.place
     body = ""
@@ -27,7 +28,8 @@ def trials_to_html(trials: Trials) -> str:
             int(np.unique(block[mine]).size),
             *(int(f[mine].sum()) for f in (trials.unanswered, trials.unseen, trials.ignored)),
         ]
-        row = "".join(f"<td>{escape(str(cell))}</td>" for cell in (subject, *counts))
+        own = trials.key_of(subject).values() or (subject,)
+        row = "".join(f"<td>{escape(str(cell))}</td>" for cell in (*own, *counts))
         body += f"<tr>{row}</tr>"
     rest = len(trials.subjects) - SHOWN
     more = f"<p>... and {rest} more</p>" if rest > 0 else ""

@@ -21,7 +21,7 @@ class Layout:
     Attributes
     ----------
     subjects
-        Key of every subject, in the order of the data.
+        Name of every unit, in the order of the data: the subject's, or the tuple of a session's keys.
     place
         For every row its subject, block and step; of shape (3, rows).
     shape
@@ -43,20 +43,22 @@ class Layout:
         return whole[tuple(self.place)]
 
 
-def laid_out(keys: list[tuple[Any, ...]], resets: np.ndarray | None, *, carry_over: bool) -> Layout:
-    """The layout of rows with some keys, the subject's first.
+def laid_out(
+    keys: list[tuple[Any, ...]], resets: np.ndarray | None, *, carry_over: bool, keyed: int = 1
+) -> Layout:
+    """The layout of rows with some keys, of which the first few say whose parameters a row is of.
 
-    A block begins with every subject, with every session unless beliefs are carried over, and with
+    A block begins with every unit, with every session unless beliefs are carried over, and with
     every row at which they are reset.
     """
-    subjects = {key[:1]: None for key in keys}
+    subjects = {key[:keyed]: None for key in keys}
     number = {key: index for index, key in enumerate(subjects)}
     blocks: dict[tuple[Any, ...], int] = {}
     counts: dict[tuple[Any, ...], int] = {}
     latest: dict[tuple[Any, ...], tuple[int, int]] = {}
     place = np.empty((3, len(keys)), dtype=int)
     for row, key in enumerate(keys):
-        subject, session = key[:1], key[:1] if carry_over else key
+        subject, session = key[:keyed], key[:keyed] if carry_over else key
         fresh = session not in latest or (resets is not None and bool(resets[row]))
         if fresh:
             block = blocks.get(subject, 0)
@@ -68,7 +70,7 @@ def laid_out(keys: list[tuple[Any, ...]], resets: np.ndarray | None, *, carry_ov
         counts[(*subject, block)] = step + 1
         place[:, row] = number[subject], block, step
     steps = padded(max(counts.values()))
-    names = tuple(key[0] if key else 0 for key in subjects)
+    names = tuple(key if len(key) > 1 else key[0] if key else 0 for key in subjects)
     return Layout(subjects=names, place=place, shape=(len(names), max(blocks.values()), steps))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pynodes._errors import DataError
+from pynodes._errors import DataError, listed
 
 ONLY = ""
 """The name of an input or of a response that needs none, being the only one."""
@@ -29,6 +29,17 @@ class Roles:
     ignored: str | None
     carry_over: bool
     unseen: str
+    unit: str | None = None
+
+    @property
+    def keyed(self) -> int:
+        """How many of the key columns say whose parameters a trial is of."""
+        return min(1, len(self.by)) if self.unit is None else self.by.index(self.unit) + 1
+
+    @property
+    def unit_keys(self) -> tuple[str, ...]:
+        """The key columns that say whose parameters a trial is of."""
+        return self.by[: self.keyed]
 
 
 def listed_columns(role: str, given: Any) -> Named:
@@ -71,3 +82,26 @@ def key_columns(by: Any) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise DataError(f"by must name columns, the subject's first, each once, not {by!r}.")
     return names
+
+
+def check_unit(unit: Any, by: tuple[str, ...], carry_over: bool) -> None:
+    """What has parameters of its own is named by a key column, and beliefs stay within it.
+
+    Raises
+    ------
+    DataError
+        Another column, or beliefs that would be carried from one to the next.
+    """
+    if unit is None:
+        return
+    if unit not in by:
+        raise DataError(
+            f"unit={unit!r} is to name one of the key columns in by=, which are {listed(by)}: what that "
+            "column and those before it tell apart has parameters of its own."
+        )
+    if carry_over and unit != by[0]:
+        raise DataError(
+            f"carry_over=True takes a subject's beliefs from one {unit} to the next, but with unit={unit!r} "
+            f"every {unit} has parameters of its own, and beliefs under one set of parameters are no "
+            "beginning for another. Leave out one of both."
+        )

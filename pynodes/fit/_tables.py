@@ -62,9 +62,8 @@ def by_subject(fit: MapFit) -> pandas.DataFrame:
 
 
 def key_of(fit: MapFit, subject: Any) -> dict[str, Any]:
-    """The subject's cell, if the trials have subjects."""
-    by = fit.trials.roles.by
-    return {by[0]: subject} if by else {}
+    """The cells that say whose a row is, if the trials have subjects."""
+    return fit.trials.key_of(subject)
 
 
 def long_frame(trials: Trials, columns: dict[str, np.ndarray]) -> pandas.DataFrame:

@@ -232,7 +232,7 @@ class MapFit:
         one = jax.tree.map(lambda leaf: leaf[place : place + 1], self.posterior)
         trials = self.trials
         if trials.roles.by:
-            trials = trials.only(**{trials.roles.by[0]: subject})
+            trials = trials.only(**trials.key_of(subject))
         return dataclasses.replace(self, trials=trials, posterior=one)
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from pynodes._errors import DataError, listed, nearest
 from pynodes.fit import _columns
 from pynodes.fit._columns import Columns, columns_of, keys_of, truths_of
 from pynodes.fit._layout import Layout, check_order, laid_out
-from pynodes.fit._roles import Roles, key_columns, listed_columns
+from pynodes.fit._roles import Roles, check_unit, key_columns, listed_columns
 
 UNSEEN = ("drift", "ignored")
 
@@ -54,6 +54,10 @@ class Trials:
         Whether a subject's beliefs go on from one session to the next.
     unseen
         ``"drift"`` or ``"ignored"``: what a missing input means.
+    unit
+        The key column that says, with those before it, whose parameters a trial is of: by default the
+        first, so that every subject has parameters of its own. With ``unit="session"`` every session of
+        every subject has.
 
     Raises
     ------
@@ -75,16 +79,18 @@ class Trials:
         ignored: str | None = None,
         carry_over: bool = False,
         unseen: str = "drift",
+        unit: str | None = None,
     ) -> None:
         if unseen not in UNSEEN:
             raise DataError(f"unseen must be 'drift' or 'ignored', not {unseen!r}.")
-        columns = columns_of(data)
+        columns, keys = columns_of(data), key_columns(by)
+        check_unit(unit, keys, carry_over)
         if isinstance(covariates, str):
             covariates = (covariates,)
         roles = Roles(
             inputs=listed_columns("inputs", inputs),
             actions=None if actions is None else listed_columns("actions", actions),
-            by=key_columns(by),
+            by=keys,
             trial="trial" if trial is None and "trial" in columns else trial,
             covariates=listed_columns("covariates", covariates),
             dt=dt,
@@ -92,6 +98,7 @@ class Trials:
             ignored=ignored,
             carry_over=carry_over,
             unseen=unseen,
+            unit=unit,
         )
         self._begin(columns, roles)
 
@@ -120,15 +127,26 @@ class Trials:
 
     @property
     def subjects(self) -> tuple[Any, ...]:
-        """The subjects, in the order of the data."""
+        """The units, in the order of the data: subjects, or tuples such as of a subject and a session."""
         return self.layout.subjects
+
+    def key_of(self, subject: Any) -> dict[str, Any]:
+        """The key columns of one of :attr:`subjects`, and their values; none where all is one series."""
+        names = self.roles.unit_keys
+        return dict(zip(names, subject if len(names) > 1 else (subject,), strict=bool(names)))
+
+    def described(self, subject: Any) -> str:
+        """One of :attr:`subjects` in words, as in ``"subject 's01', session 2"``."""
+        keys = self.key_of(subject)
+        return ", ".join(f"{name} {value!r}" for name, value in keys.items()) or "the series"
 
     @cached_property
     def layout(self) -> Layout:
         """Where every row goes in arrays over subjects, blocks and steps."""
         reset = self.roles.reset
         resets = None if reset is None else truths_of(self.columns, reset, "reset")
-        return laid_out(self.keys, resets, carry_over=self.roles.carry_over)
+        roles = self.roles
+        return laid_out(self.keys, resets, carry_over=roles.carry_over, keyed=roles.keyed)
 
     @cached_property
     def ignored(self) -> np.ndarray:
@@ -219,8 +237,14 @@ class Trials:
             raise DataError(f"dt must be a positive number or a column, not {dt!r}.")
 
     def __repr__(self) -> str:
-        subjects, blocks, _ = self.layout.shape
-        said = [f"{len(self)} trials", f"{subjects} subject{'s' * (subjects > 1)}"]
+        units, blocks, _ = self.layout.shape
+        said = [f"{len(self)} trials"]
+        if self.roles.keyed > 1:
+            owners = len({key[:1] for key in self.keys})
+            said.append(f"{owners} subject{'s' * (owners > 1)}")
+            said.append(f"{units} {self.roles.unit}s with parameters of their own")
+        else:
+            said.append(f"{units} subject{'s' * (units > 1)}")
         if blocks > 1:
             counts = {tuple(place) for place in self.layout.place[:2].T.tolist()}
             said.append(f"{len(counts)} blocks")
