@@ -1,0 +1,165 @@
+"""fit_nuts: draws from the posterior by the no-U-turn sampler."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from pynodes._errors import InputError
+from pynodes._runtime.series import positive
+from pynodes.fit.agent import Agent
+from pynodes.fit.map import seeded
+from pynodes.fit.samples import Samples
+from pynodes.fit.sampling._checkpoint import Checkpoint
+from pynodes.fit.sampling._drawn import Drawn
+from pynodes.fit.sampling._identity import identity
+from pynodes.fit.sampling._problem import Problem, posed
+from pynodes.fit.sampling._running import Notes, Run, drawn, under
+from pynodes.fit.sampling._stages import staged
+from pynodes.fit.sampling._start import started, whitened
+from pynodes.fit.trials import Trials
+
+DEEPEST = 10
+"""A trajectory is doubled at most so often."""
+
+
+def fit_nuts(
+    agent: Agent,
+    trials: Trials,
+    *,
+    formulas: Mapping[str, str] | None = None,
+    covariance: str = "diagonal",
+    parameterisation: str | Mapping[str, str] = "auto",
+    chains: int = 4,
+    draws: int = 1000,
+    tune: int = 1000,
+    target_acceptance: float = 0.8,
+    seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> Samples:
+    """Draws from the posterior by the no-U-turn sampler; of a single unit, or of a whole study at once.
+
+    The parameters of a single unit have the agent's priors. Those of several are normally distributed in
+    a population that is unknown too (docs/groups.md). Chains begin around the mode, farther out than the
+    posterior reaches, and measure in units of its curvature. The same seed makes the same draws. Other
+    subjects, seeds or data of the same size compile nothing.
+
+    Parameters
+    ----------
+    agent
+        The agent.
+    trials
+        What was seen and done.
+    formulas
+        What the parameters of units depend on, by name, as for :func:`fit_em`.
+    covariance
+        ``"diagonal"`` or ``"full"``, as for :func:`fit_em`.
+    parameterisation
+        ``"centred"``: a unit's parameters are sampled as they are; ``"noncentred"``: by how far they are
+        from what is expected of the unit; or one of both by parameter. ``"auto"`` has those centred of
+        which the data of a unit say more than the population does.
+    chains, draws
+        Number of chains, and of draws from each.
+    tune
+        Transitions of a chain before that, which adapt step size and metric and are not kept.
+    target_acceptance
+        Acceptance rate for which the step size is adapted; more makes smaller steps.
+    seed
+        Of everything random.
+    checkpoint
+        A folder. Every fifty transitions are written to it, and the same call goes on from there after an
+        interruption of whatever kind, with the same draws as if there had been none.
+    progress
+        Whether to show progress; by default in a terminal.
+
+    Returns
+    -------
+    The draws. If sampling is interrupted from the keyboard, those that there are, with a warning.
+
+    Raises
+    ------
+    DataError
+        Trials that do not fit the agent, or formulas that do not fit the trials.
+    ParameterError
+        An agent without free values; a parameterisation of something else.
+    InputError
+        Numbers with which there is nothing to do.
+    CheckpointError
+        A folder that is damaged, or of another run.
+    FilterError
+        Filtering fails wherever one looks.
+    SamplingError
+        A chain that did not move.
+    MissingExtraError
+        blackjax is not installed.
+    """
+    settings = {
+        "seed": seeded(seed),
+        "chains": positive("chains", chains),
+        "draws": positive("draws", draws),
+        "tune": positive("tune", tune),
+        "target_acceptance": rate("target_acceptance", target_acceptance),
+    }
+    problem = posed(agent, trials, formulas, covariance, parameterisation)
+    folder, known = opened(checkpoint, problem, settings)
+    centred, frame = known[0] if known else started(problem)
+    if folder is not None and not known:
+        folder.write(centred, frame)
+    run = Run(
+        target=whitened(problem.target(centred), frame),
+        keys=jax.random.split(jax.random.key(settings["seed"]), chains),
+        stages=staged(tune, draws),
+        acceptance=settings["target_acceptance"],
+        deepest=DEEPEST,
+    )
+    notes = drawn(run, folder, known[1:], progress)
+    samples = Samples(
+        agent, trials, drawn_from(notes, settings | problem.settings | {"centred": centred})
+    )
+    samples.check()
+    return samples
+
+
+def opened(
+    folder: str | os.PathLike[str] | None, problem: Problem, settings: dict[str, Any]
+) -> tuple[Checkpoint | None, list[Any]]:
+    """The checkpoint in a folder, if one is named, and what is written there."""
+    if folder is None:
+        return None, []
+    group = None if problem.group is None else problem.group.population
+    parts = {"agent": problem.agent.model, "data": problem.sequences, "design": group}
+    checkpoint = Checkpoint(folder, identity(parts, settings | problem.settings))
+    return checkpoint, checkpoint.read()
+
+
+def drawn_from(notes: Notes, settings: dict[str, Any]) -> Drawn:
+    """What is kept of all draws, for those who do not know samplers."""
+    return Drawn(
+        positions=notes["positions"],
+        population=under(notes, "population"),
+        stats=under(notes, "stats"),
+        method="nuts",
+        settings=settings,
+    )
+
+
+def rate(name: str, value: Any) -> float:
+    """A number between zero and one.
+
+    Raises
+    ------
+    InputError
+        Something else.
+    """
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.floating)
+        or not 0 < value < 1
+    ):
+        raise InputError(f"{name} must be a number between 0 and 1, not {value!r}.")
+    return float(value)
