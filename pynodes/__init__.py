@@ -107,6 +107,7 @@ if _TYPE_CHECKING:
     from pynodes.fit import LogNormal as LogNormal
     from pynodes.fit import Normal as Normal
     from pynodes.fit import Trials as Trials
+    from pynodes.fit import check_priors as check_priors
     from pynodes.fit import compare as compare
     from pynodes.fit import fit_map as fit_map
     from pynodes.fit import model_recovery as model_recovery
@@ -130,6 +131,7 @@ _FITTING = (
     "LogitNormal",
     "Normal",
     "Trials",
+    "check_priors",
     "compare",
     "fit_map",
     "model_recovery",

@@ -71,7 +71,14 @@ NAMES = [
         "Normal",
         "Trials",
     ),
-    *("compare", "fit_map", "model_recovery", "parameter_average", "parameter_recovery"),
+    *(
+        "check_priors",
+        "compare",
+        "fit_map",
+        "model_recovery",
+        "parameter_average",
+        "parameter_recovery",
+    ),
     *("random_effects_bms", "simulate"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""

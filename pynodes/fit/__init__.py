@@ -10,6 +10,8 @@ from pynodes.fit.confusion import ModelRecovery as ModelRecovery
 from pynodes.fit.confusion import model_recovery as model_recovery
 from pynodes.fit.map import fit_map as fit_map
 from pynodes.fit.map_fit import MapFit as MapFit
+from pynodes.fit.prior_check import PriorCheck as PriorCheck
+from pynodes.fit.prior_check import check_priors as check_priors
 from pynodes.fit.priors import AbstractGaussianPrior as AbstractGaussianPrior
 from pynodes.fit.priors import Beta as Beta
 from pynodes.fit.priors import Fixed as Fixed

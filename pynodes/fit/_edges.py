@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
 
+from pynodes.fit._binding import situated
+from pynodes.fit._failures import told
 from pynodes.fit._scales import Logit
 
 if TYPE_CHECKING:
@@ -45,13 +48,15 @@ def problems(fit: MapFit) -> list[str]:
 def of_one(fit: MapFit, index: int) -> Iterator[str]:
     """The problems of one subject."""
     found = fit.posterior
-    who = f"Subject {fit.subjects[index]!r}: " if fit.trials.roles.by else ""
+    said = fit.trials.described(fit.subjects[index])
+    who = f"{said[0].upper()}{said[1:]}: " if fit.trials.roles.by else ""
     if fit._counts[index] == 0:
         yield f"{who}no trial bears on the likelihood, so that estimates are the prior's modes."
     if not np.isfinite(found.log_joint[index]):
+        centre = np.array([float(prior.centre) for prior in fit.agent.priors.values()])
         yield (
-            f"{who}filtering failed at every start. Choose priors of smaller volatilities, more starts, or "
-            "another expansion than 'standard'."
+            f"{who}filtering failed at every start{failing_at(fit, index, centre)}. Choose priors of smaller "
+            "volatilities, more starts, or another expansion than 'standard'; check_priors() counts failures."
         )
         return
     if not found.converged[index]:
@@ -71,10 +76,29 @@ def of_one(fit: MapFit, index: int) -> Iterator[str]:
             )
         if found.fragile[index, place]:
             yield (
-                f"{who}one posterior standard deviation from the estimate of {name!r} filtering fails: the "
-                "evidence counts a region that is not there."
+                f"{who}one posterior standard deviation from the estimate of {name!r} filtering fails"
+                f"{beside(fit, index, place)}: the evidence counts a region that is not there."
             )
     yield from confounded(fit, index, who)
+
+
+def beside(fit: MapFit, index: int, place: int) -> str:
+    """Where filtering fails one posterior standard deviation from an estimate, in words."""
+    for sign in (1.0, -1.0):
+        position = np.array(fit.posterior.position[index])
+        position[place] += sign * np.sqrt(fit.posterior.covariance[index, place, place])
+        said = failing_at(fit, index, position)
+        if said:
+            return said
+    return ""
+
+
+def failing_at(fit: MapFit, index: int, position: Any) -> str:
+    """In which trial of a subject filtering fails at a position, in words; empty if in none."""
+    model = fit.agent.model
+    values = model.constrained(jnp.asarray(position))
+    where = told(model, values, fit.trials, situated(model, fit.trials), index)
+    return "" if where is None else f" ({where})"
 
 
 def confounded(fit: MapFit, index: int, who: str) -> Iterator[str]:

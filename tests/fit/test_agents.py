@@ -1,0 +1,247 @@
+"""Premade agents: nothing their priors allow makes filtering fail, and most of it makes sense."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes import agents, responses
+from pynodes.fit import Agent, Fixed, LogNormal, Normal, Trials, check_priors, fit_map, simulate
+from pynodes.fit._binding import situated
+
+OUTCOMES = pn.data.association().outcomes
+RATES = pn.data.usd_chf()
+CODES = np.random.default_rng(1).integers(0, 3, 320).astype(float)
+STATES = np.where(np.random.default_rng(2).random(320) < 0.2, CODES, np.arange(320) % 4)
+ARMS = pn.models.bandit_inputs(CODES, OUTCOMES, arms=3)
+
+CASES = {
+    "binary_hgf, 2 levels": (lambda: agents.binary_hgf(2), {"u": OUTCOMES}),
+    "binary_hgf": (agents.binary_hgf, {"u": OUTCOMES}),
+    "binary_hgf, 4 levels": (lambda: agents.binary_hgf(4), {"u": OUTCOMES}),
+    "rescorla_wagner": (agents.rescorla_wagner, {"u": OUTCOMES}),
+    "pearce_hall": (agents.pearce_hall, {"u": OUTCOMES}),
+    "sutton_k1": (agents.sutton_k1, {"u": OUTCOMES}),
+    "dual_rescorla_wagner": (agents.dual_rescorla_wagner, {"u": OUTCOMES, "u.choice": CODES % 2}),
+    "continuous_hgf": (lambda: agents.continuous_hgf(series=RATES), {"u": RATES}),
+    "continuous_hgf, 3 levels": (lambda: agents.continuous_hgf(3, series=RATES), {"u": RATES}),
+    "kalman_filter": (lambda: agents.kalman_filter(series=RATES), {"u": RATES}),
+    "jget": (lambda: agents.jget(series=RATES), {"u": RATES}),
+    "categorical_hgf": (agents.categorical_hgf, {"u": CODES}),
+    "categorical_hgf, normalised": (lambda: agents.categorical_hgf(normalised=True), {"u": CODES}),
+    "transition_hgf": (agents.transition_hgf, pn.models.transition_inputs(STATES, states=4)),
+    "bandit_hgf": (agents.bandit_hgf, ARMS),
+    "bandit_hgf, continuous": (lambda: agents.bandit_hgf(rewards="continuous"), ARMS),
+}
+"""Every premade agent, and something for it to see."""
+
+LARGE = ["transition_hgf", "bandit_hgf, continuous", "categorical_hgf", "binary_hgf, 4 levels"]
+"""Agents that take long to compile, or are much like others."""
+
+
+def design(series, **options):
+    return Trials(series, inputs={name: name for name in series}, **options)
+
+
+def test_there_is_a_case_for_every_agent():
+    public = {name for name, found in vars(agents).items() if callable(found)}
+
+    assert {case.partition(",")[0] for case in CASES} == public
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in LARGE])
+def test_no_draw_from_the_priors_fails(case):
+    """None of a thousand; and hardly any has beliefs that run away."""
+    make, series = CASES[case]
+    found = check_priors(make(), design(series), n=1000, seed=5)
+
+    assert found.failing.shape == (1, 1000)
+    assert (found.failures, found.problems()) == (0, [])
+    assert found.runaways <= 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LARGE)
+def test_no_draw_from_the_priors_of_a_large_agent_fails(case):
+    test_no_draw_from_the_priors_fails(case)
+
+
+@pytest.mark.slow
+def test_no_draw_fails_in_single_precision():
+    """The same, in a process without the suite's double precision."""
+    code = (
+        "from tests.fit.test_agents import CASES, check_priors, design\n"
+        "import jax; jax.config.update('jax_enable_x64', False)\n"
+        "for case, (make, series) in CASES.items():\n"
+        "    found = check_priors(make(), design(series), n=1000, seed=6)\n"
+        "    assert next(iter(found.values.values())).dtype == 'float32'\n"
+        "    assert found.failures == 0, (case, found.problems())\n"
+        "print('fine')\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True
+    )
+
+    assert said.stdout == "fine\n"
+
+
+@pytest.mark.parametrize("case", ["binary_hgf", "bandit_hgf", "categorical_hgf, normalised"])
+def test_most_draws_predict_no_worse_than_chance(case):
+    """A filter is supposed to learn: nine tenths of draws are hardly surprised more than by dice."""
+    make, series = CASES[case]
+    agent = make()
+    blocks = jax.tree.map(lambda leaf: leaf[0, 0], situated(agent.model, design(series)))
+
+    def surprise(key):
+        network, _ = agent.placed(agent.draw(key))
+        return jnp.sum(network.filter(blocks.inputs, frozen=blocks.frozen, throw=False).surprise)
+
+    surprises = jax.jit(jax.vmap(surprise))(jax.random.split(jax.random.key(2), 400))
+
+    chance = 320 * np.log(3.0 if case.startswith("categorical") else 2.0)
+    assert np.quantile(surprises, 0.9) < 1.1 * chance
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if not case.startswith("transition")],
+)
+def test_an_agent_simulates_and_is_fitted(case):
+    make, series = CASES[case]
+    agent = make()
+
+    found = simulate(agent, design(series), seed=1)
+    fit = fit_map(agent, found.trials, starts=4)
+
+    assert fit.converged
+    assert np.isfinite(fit.lme)
+
+
+def test_one_that_watches_is_fitted_to_what_it_sees():
+    fit = fit_map(agents.binary_hgf(2, response=None), design({"u": OUTCOMES}))
+
+    assert fit.names == ("x2.tonic_volatility",)
+    assert fit.converged
+
+
+def test_priors_of_ones_own_come_before_the_usual_ones():
+    own = {
+        "x3.tonic_volatility": Fixed(-6.0),
+        "x2.tonic_volatility": Normal(-2.0, 1.0),
+        "x2.initial_mean": Normal(0.0, 1.0),
+    }
+    agent = agents.binary_hgf(free=own)
+
+    assert set(agent.names) == {"x2.tonic_volatility", "inverse_temperature", "x2.initial_mean"}
+    assert float(agent.priors["x2.tonic_volatility"].centre) == -2
+    assert float(agent.network.parameters()["x3.tonic_volatility"]) == -6
+
+
+def test_shared_volatilities_are_one_number():
+    network, _ = agents.bandit_hgf(2).placed(
+        {"arms.tonic_volatility": -1.5, "x3.tonic_volatility": -6.0, "inverse_temperature": 1.0}
+    )
+
+    found = network.parameters()
+    assert [float(found[f"x2_{arm}.tonic_volatility"]) for arm in (0, 1)] == [-1.5, -1.5]
+
+
+def test_joint_responses_have_priors_by_stream():
+    streams = {
+        "choice": responses.UnitSquareSigmoid(),
+        "time": responses.MinimalLogReactionTime(),
+    }
+    agent = agents.binary_hgf(2, response=streams)
+
+    assert "choice.inverse_temperature" in agent.names
+    assert {"time.intercept", "time.surprise", "time.variance"} < set(agent.names)
+
+
+def test_a_response_in_units_of_the_data_needs_priors():
+    rating = responses.BetaResponse(belief="u.predicted_mean")
+    with pytest.raises(pn.ParameterError, match=r"Nothing usual is known .* free=: 'precision'"):
+        agents.binary_hgf(response=rating)
+
+    agent = agents.binary_hgf(response=rating, free={"precision": LogNormal(3.0, 1.0)})
+    assert "precision" in agent.names
+
+
+def test_priors_of_quantities_move_with_the_units_of_the_series():
+    """A series that is ten times as large has priors that are as much wider: the same draws, in its units."""
+    one, ten = (agents.continuous_hgf(series=scale * RATES) for scale in (1.0, 10.0))
+
+    for name, shift in {
+        "x1.tonic_volatility": 2 * np.log(10),
+        "u.precision": -2 * np.log(10),
+        "variance": 2 * np.log(10),
+        "x2.tonic_volatility": 0.0,
+    }.items():
+        moved = float(ten.priors[name].centre - one.priors[name].centre)
+        assert moved == pytest.approx(shift, abs=1e-9), name
+    key = jax.random.key(0)
+    runs = [
+        agent.placed(agent.draw(key))[0].filter({"u": scale * RATES})["x2"].mean
+        for agent, scale in ((one, 1.0), (ten, 10.0))
+    ]
+    np.testing.assert_allclose(runs[0], runs[1], rtol=1e-6)
+
+
+def failing():
+    graph = pn.models.binary_hgf(3, expansion="standard")
+    free = {"x2.tonic_volatility": Normal(-3.0, 4.0), "x3.tonic_volatility": Normal(-6.0, 4.0)}
+    return Agent(graph, responses.UnitSquareSigmoid(), free=free)
+
+
+@pytest.fixture(scope="module")
+def checked():
+    who = np.repeat(["anna", "bert"], 160)
+    trials = Trials({"u": OUTCOMES, "who": who}, inputs="u", by="who")
+    return check_priors(failing(), trials, n=200, seed=1)
+
+
+def test_failures_are_counted_as_filtering_fails(checked):
+    """Draw by draw beside single runs, whose status says it."""
+    assert 0 < checked.failures < 200
+    for draw in (*np.flatnonzero(checked.failing[0])[:3], *np.flatnonzero(~checked.failing[0])[:3]):
+        values = {name: float(found[draw]) for name, found in checked.values.items()}
+        network, _ = checked.agent.placed(values)
+        status = network.filter({"u": OUTCOMES[:160]}, throw=False).status
+        assert bool(status.ok) != checked.failing[0, draw]
+
+
+def test_a_failure_names_subject_trial_and_parameter(checked):
+    first, second = checked.problems()
+    draw = int(np.argmax(checked.failing[1]))
+    network, _ = checked.agent.placed({n: float(v[draw]) for n, v in checked.values.items()})
+    step = network.filter({"u": OUTCOMES[160:]}, throw=False).status.step
+
+    assert "'anna'" in first
+    assert "'bert'" in second
+    assert f"in trial {step} (row {160 + step})" in second
+    assert "'x2.tonic_volatility' is" in first
+    assert "see .problems()" in repr(checked)
+    assert checked.table["failing"].to_numpy().sum() == checked.failing.sum()
+
+
+@pytest.mark.slow
+def test_a_fit_beside_a_failing_region_says_where(checked):
+    trials = Trials({"u": OUTCOMES, "y": pn.data.association().choices}, inputs="u", actions="y")
+    agent = failing()
+    fit = fit_map(agent, trials, starts=4)
+
+    said = [sentence for sentence in fit.problems() if "filtering fails (in trial" in sentence]
+    assert said
+    assert any("where the belief of 'x3' breaks down" in sentence for sentence in said)
+
+
+def test_priors_can_be_checked_only_where_there_are_some():
+    agent = Agent(pn.models.binary_hgf(2), responses.UnitSquareSigmoid())
+    with pytest.raises(pn.ParameterError, match="needs an agent with free values"):
+        check_priors(agent, design({"u": OUTCOMES}))
