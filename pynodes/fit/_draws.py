@@ -1,0 +1,94 @@
+"""Draws: what follows from thousands of them, a few at a time, so that it fits in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._errors import DataError, listed
+from pynodes._typing import Array
+from pynodes.fit._binding import bound
+from pynodes.fit._layout import Layout
+from pynodes.fit._model import Model
+from pynodes.fit._sequences import Sequences
+from pynodes.fit.trials import Trials
+
+AT_ONCE = 2**19
+"""Trials that are filtered at once; what is believed of them is held in memory for a moment."""
+
+
+def in_chunks(
+    compute: Callable[[Any], Any], positions: np.ndarray, layout: Layout
+) -> Iterator[tuple[slice, Any]]:
+    """What is computed of some draws at a time, and which ones these are.
+
+    Parameters
+    ----------
+    compute
+        From positions of shape (draws, units, free values) to arrays that begin with the draws. It is
+        always given as many draws, so that one program does: the last are repeated where it takes.
+    positions
+        Of all draws.
+    layout
+        Of the trials, which says how many are filtered per draw.
+    """
+    count = len(positions)
+    size = min(count, max(1, AT_ONCE // int(np.prod(layout.shape))))
+    for start in range(0, count, size):
+        chosen = np.minimum(np.arange(start, start + size), count - 1)
+        kept = min(size, count - start)
+        found = compute(jnp.asarray(positions[chosen]))
+        yield slice(start, start + kept), jax.tree.map(lambda a, k=kept: np.asarray(a[:k]), found)
+
+
+def by_row(whole: np.ndarray, layout: Layout) -> np.ndarray:
+    """Values of shape (draws, units, blocks, steps, ...) as (draws, rows, ...)."""
+    return whole[(slice(None), *layout.place)]
+
+
+def pointwise(model: Model, positions: np.ndarray, trials: Trials) -> dict[str, np.ndarray]:
+    """Log likelihood of every trial under every draw, by stream, each of shape (draws, rows)."""
+    sequences = bound(model, trials)
+    found: dict[str, list[np.ndarray]] = {}
+    compute = partial(streams_of_draws, model, sequences)
+    for _, chunk in in_chunks(compute, positions, trials.layout):
+        for stream, whole in chunk.items():
+            found.setdefault(stream, []).append(by_row(whole, trials.layout))
+    return {stream: np.concatenate(parts) for stream, parts in found.items()}
+
+
+@jax.jit
+def streams_of_draws(model: Model, sequences: Sequences, positions: Array) -> dict[str, Array]:
+    """Log likelihood of every trial of every subject under every draw, by stream."""
+
+    def of_subject(position: Array, blocks: Sequences) -> dict[str, Array]:
+        values = model.constrained(position)
+        return jax.vmap(lambda block: model.by_stream(values, block))(blocks)
+
+    return jax.vmap(lambda draw: jax.vmap(of_subject)(draw, sequences))(positions)
+
+
+def placed_for(positions: np.ndarray, fitted: Trials, trials: Trials) -> np.ndarray:
+    """Positions of the units of other trials, found among those that were fitted.
+
+    Raises
+    ------
+    DataError
+        A unit that was not fitted.
+    """
+    if trials is fitted or trials.subjects == fitted.subjects:
+        return positions
+    places = [place_of(subject, fitted) for subject in trials.subjects]
+    return positions[..., places, :]
+
+
+def place_of(subject: Any, fitted: Trials) -> int:
+    """Where a unit is among those that were fitted."""
+    if subject not in fitted.subjects:
+        raise DataError(f"No subject {subject!r} was fitted. There are {listed(fitted.subjects)}.")
+    return fitted.subjects.index(subject)

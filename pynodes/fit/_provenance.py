@@ -1,0 +1,23 @@
+"""Provenance: with what something was fitted."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import metadata
+
+import jax
+
+PACKAGES = ("jax", "jaxlib", "numpy", "blackjax")
+"""Whose versions are noted, where they are installed."""
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes here, and in which precision."""
+    found = {"pynodes": sys.modules["pynodes"].__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found | {"precision": "float64" if jax.config.jax_enable_x64 else "float32"}  # type: ignore[attr-defined]

@@ -1,0 +1,56 @@
+"""Tables of draws, as frames of pandas, which is imported when one is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pynodes._results.tables import extra
+from pynodes.fit._diagnostics import measured
+from pynodes.fit._units import keys_of
+
+if TYPE_CHECKING:
+    import pandas
+
+    from pynodes.fit.samples import Samples
+
+
+def summary(samples: Samples, mass: float) -> pandas.DataFrame:
+    """A row per quantity, of the population and of every unit."""
+    pd = extra("pandas")
+    keys, names, draws = labelled(samples)
+    tails = np.quantile(draws, [0.5 - mass / 2, 0.5 + mass / 2], axis=(1, 2))
+    columns: dict[str, Any] = {
+        name: pd.Series([key.get(name) for key in keys], dtype=kind_of(keys, name))
+        for name in dict.fromkeys(name for key in keys for name in key)
+    }
+    return pd.DataFrame(
+        columns
+        | {
+            "parameter": names,
+            "mean": draws.mean(axis=(1, 2)),
+            "deviation": draws.std(axis=(1, 2), ddof=1),
+            "lower": tails[0],
+            "upper": tails[1],
+        }
+        | measured(draws)
+    )
+
+
+def kind_of(keys: list[dict[str, Any]], name: str) -> Any:
+    """The type of a column of keys: that of its values, but one that can be empty where some have none."""
+    return None if all(name in key for key in keys) else object
+
+
+def labelled(samples: Samples) -> tuple[list[dict[str, Any]], list[str], np.ndarray]:
+    """Whose every quantity is, its name, and its draws, of shape (quantities, chains, draws)."""
+    keys: list[dict[str, Any]] = [{} for _ in samples.population]
+    names = list(samples.population)
+    parts: list[np.ndarray] = list(samples.population.values())
+    for index, key in enumerate(keys_of(samples.trials)):
+        for name in samples.names:
+            keys.append(key)
+            names.append(name)
+            parts.append(samples.values[name][:, :, index])
+    return keys, names, np.stack([np.asarray(part, float) for part in parts])
