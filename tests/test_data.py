@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.fit import study
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -50,6 +51,32 @@ def test_a_series_may_be_changed_without_changing_the_next(series):
     first[:] = np.nan
 
     assert np.isfinite(series()).all()
+
+
+def test_the_study_is_in_long_form():
+    """A row per trial, in order, each once; covariates are constant in a subject."""
+    frame = pn.data.study()
+    trials = pn.Trials(
+        frame, inputs="u", actions={"choice": "y", "time": "rt"}, by=["subject", "session"]
+    )
+
+    assert frame.shape == (24 * 160, 9)
+    assert len(trials.subjects) == 24
+    assert trials.unanswered.sum() == frame["y"].isna().sum() == frame["rt"].isna().sum() > 30
+    assert frame.groupby("subject")[["group", "site", "age"]].nunique().to_numpy().max() == 1
+    assert frame.groupby("subject")["group"].first().value_counts().tolist() == [12, 12]
+
+
+@pytest.mark.slow
+def test_the_study_is_as_it_was_simulated():
+    """By the script that the docstring names."""
+    simulated = study.made()
+
+    frame = pn.data.study()
+    assert list(simulated) == list(frame.columns)
+    for name in ("subject", "session", "group", "site", "age", "trial", "u", "y"):
+        np.testing.assert_array_equal(simulated[name], frame[name].to_numpy(), err_msg=name)
+    np.testing.assert_allclose(simulated["rt"], frame["rt"], atol=0.0011)
 
 
 @pytest.mark.parametrize("series", [pn.data.usd_chf, pn.data.association])

@@ -1,11 +1,16 @@
-"""Two classic series, with their sources."""
+"""Two classic series, with their sources, and a simulated study."""
 
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from pynodes._results.tables import extra
+
+if TYPE_CHECKING:
+    import pandas
 
 
 class Association(NamedTuple):
@@ -39,6 +44,28 @@ def association() -> Association:
     10.1016/j.neuroimage.2020.117590; the copy distributed with pyhgf 0.3.2.
     """
     return Association(_series("binary_input.txt"), _series("binary_response.txt"))
+
+
+def study() -> pandas.DataFrame:
+    """A small study in long form, to try things on: a row per trial. It is simulated; nobody took part.
+
+    24 subjects in two sessions of 80 trials predict outcomes whose probability changes. Columns are
+    ``subject``, ``session``, ``group`` (control or patient), ``site``, ``age``, ``trial``, ``u`` (what
+    happened), ``y`` (what was predicted) and ``rt`` (seconds); one response in fifty is missing.
+
+    Raises
+    ------
+    MissingExtraError
+        pandas is not installed.
+
+    Source: simulated by ``tests/fit/study.py`` with a stored seed. Everybody is a binary HGF of three
+    levels with a tonic volatility of ``x3`` of -6.5; that of ``x2`` is -4.4, 1.2 more in patients, 0.3
+    less per standard deviation of age, and scatters by 0.5; log inverse temperatures are 1.1, by 0.3. Log
+    reaction times (of milliseconds) are 6.1, by 0.15, plus 0.1 per bit of surprise, by 0.03, plus
+    the outcome's uncertainty, with a variance of 0.04. Sites do not differ.
+    """
+    with files("pynodes.data").joinpath("study.csv").open(encoding="utf-8") as lines:
+        return extra("pandas").read_csv(lines)
 
 
 def _series(name: str) -> np.ndarray:
