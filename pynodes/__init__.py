@@ -110,6 +110,7 @@ if _TYPE_CHECKING:
     from pynodes.fit import check_priors as check_priors
     from pynodes.fit import compare as compare
     from pynodes.fit import fit_map as fit_map
+    from pynodes.fit import fit_nuts as fit_nuts
     from pynodes.fit import model_recovery as model_recovery
     from pynodes.fit import parameter_average as parameter_average
     from pynodes.fit import parameter_recovery as parameter_recovery
@@ -134,6 +135,7 @@ _FITTING = (
     "check_priors",
     "compare",
     "fit_map",
+    "fit_nuts",
     "model_recovery",
     "parameter_average",
     "parameter_recovery",

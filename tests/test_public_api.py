@@ -75,6 +75,7 @@ NAMES = [
         "check_priors",
         "compare",
         "fit_map",
+        "fit_nuts",
         "model_recovery",
         "parameter_average",
         "parameter_recovery",

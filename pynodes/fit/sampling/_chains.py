@@ -63,12 +63,20 @@ class Noted(Module):
 @jax.jit
 def begun(target: Whitened, key: Array) -> Chain:
     """A chain at a random place around the mode, farther out than the posterior reaches."""
-    size = target.centre.size
-    away = jax.random.normal(key, (size,))
-    tried = jnp.stack([spread * away for spread in SPREADS])
-    values = jax.vmap(target.log_density)(tried)
-    place = tried[jnp.argmax(jnp.isfinite(values))]
-    density, gradient = jax.value_and_grad(target.log_density)(place)
+    away = jax.random.normal(key, target.centre.shape, target.centre.dtype)
+    spreads = jnp.asarray(SPREADS, away.dtype)
+
+    def looks_on(carry: tuple[Array, Array, Array, Array]) -> Array:
+        number, _, density, _ = carry
+        return ~jnp.isfinite(density) & (number < len(SPREADS))
+
+    def look(carry: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        number = carry[0]
+        place = spreads[number] * away
+        return number + 1, place, *jax.value_and_grad(target.log_density)(place)
+
+    nothing = jnp.zeros((), jnp.int32), away, jnp.full((), -jnp.inf, away.dtype), away
+    _, place, density, gradient = lax.while_loop(looks_on, look, nothing)
     return Chain(
         place=place,
         density=density,
@@ -120,8 +128,8 @@ def advanced(
                 moved.place,
                 stats["acceptance_rate"],
                 acceptance,
-                stage.collects,
-                stage.closes,
+                jnp.asarray(stage.collects),
+                jnp.asarray(stage.closes),
             ),
             lambda: chain.tuning,
         )

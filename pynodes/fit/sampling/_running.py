@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -157,7 +157,7 @@ def chains_of(arrays: dict[str, np.ndarray], count: int) -> list[Chain]:
 
 
 @contextlib.contextmanager
-def crew(count: int) -> Iterator[Callable[..., list[Any]]]:
+def crew(count: int) -> Generator[Callable[..., list[Any]]]:
     """A function that does something for every chain at once, on as many cores as there are."""
     # Threads do not inherit these settings of JAX. That of promotion is for blackjax, which mixes types.
     double = bool(jax.config.read("jax_enable_x64"))

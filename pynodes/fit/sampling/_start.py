@@ -21,7 +21,8 @@ Frame = dict[str, np.ndarray]
 
 def whitened(target: AbstractTarget, frame: Frame) -> Whitened:
     """A target seen in a frame."""
-    return Whitened(target=target, **{name: jnp.asarray(array) for name, array in frame.items()})
+    centre, first, own = (jnp.asarray(frame[name]) for name in ("centre", "first", "own"))
+    return Whitened(target=target, centre=centre, first=first, own=own)
 
 
 def started(problem: Problem) -> tuple[dict[str, bool], Frame]:

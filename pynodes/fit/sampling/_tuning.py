@@ -53,20 +53,21 @@ def untuned(place: Array) -> Tuning:
     none = jnp.zeros_like(place)
     zero = jnp.zeros((), place.dtype)
     return Tuning(
-        **restarted(step), metric=jnp.ones_like(place), seen=zero, mean=none, squares=none
+        step=step,
+        average=step,
+        error=zero,
+        count=zero + 1,
+        attractor=attractor(step),
+        metric=jnp.ones_like(place),
+        seen=zero,
+        mean=none,
+        squares=none,
     )
 
 
-def restarted(step: Array) -> dict[str, Array]:
-    """The averages of a step size that begin afresh."""
-    zero = jnp.zeros_like(step)
-    return {
-        "step": step,
-        "average": step,
-        "error": zero,
-        "count": zero + 1,
-        "attractor": step + jnp.log(jnp.asarray(10.0, step.dtype)),
-    }
+def attractor(step: Array) -> Array:
+    """What the logarithm of a step size is drawn to that begins at some value: ten times it."""
+    return step + jnp.log(jnp.asarray(10.0, step.dtype))
 
 
 def stepped(tuning: Tuning, acceptance: Array, target: Array) -> Tuning:
@@ -102,7 +103,10 @@ def closed(tuning: Tuning) -> Tuning:
     none = jnp.zeros_like(metric)
     return dataclasses.replace(
         tuning,
-        **restarted(tuning.average),
+        step=tuning.average,
+        error=jnp.zeros_like(tuning.error),
+        count=jnp.ones_like(tuning.count),
+        attractor=attractor(tuning.average),
         metric=metric,
         seen=jnp.zeros_like(tuning.seen),
         mean=none,

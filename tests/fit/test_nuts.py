@@ -1,0 +1,286 @@
+"""NUTS: beside a grid and beside exact answers, the same again for the same seed, and stopped and resumed."""
+
+import functools
+
+import arviz_stats
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+import pynodes as pn
+from pynodes.fit import Agent, LogNormal, Normal, Trials
+from pynodes.fit.sampling._chains import CHUNK, advanced, begun
+from pynodes.fit.sampling._stages import staged, window_ends
+from pynodes.fit.sampling._tuning import closed, collected, stepped, untuned
+from pynodes.fit.sampling.nuts import fit_nuts
+from tests.fit.cases import chooser, table
+
+pytestmark = pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning")
+
+SHORT = {"chains": 2, "draws": 70, "tune": 60}
+
+
+def short_trials(seed=0):
+    return Trials(table(((14, 11),), seed=seed), inputs="u", actions="y", by=["subject", "session"])
+
+
+@functools.cache
+def short():
+    return fit_nuts(chooser(), short_trials(), seed=3, **SHORT)
+
+
+def assert_same(left, right):
+    np.testing.assert_array_equal(left.positions, right.positions)
+    for name, values in left.drawn.stats.items():
+        np.testing.assert_array_equal(values, right.drawn.stats[name])
+    for name, values in left.population.items():
+        np.testing.assert_array_equal(values, right.population[name])
+
+
+def error_of(draws):
+    """Monte-Carlo standard error of a mean, of draws of shape (chains, draws)."""
+    return draws.std() / np.sqrt(float(arviz_stats.ess(draws, method="mean")))
+
+
+def assert_near(draws, mean, deviation):
+    """Mean within four of its errors, and deviation within four of its own."""
+    assert abs(draws.mean() - mean) < 4 * error_of(draws)
+    squares = (draws - mean) ** 2
+    assert abs(squares.mean() - deviation**2) < 4 * error_of(squares)
+
+
+def gridded(density, centre, deviations, count=161, reach=7):
+    """Moments of a density over two numbers, by a grid: means, deviations, and the log of its integral."""
+    line = np.linspace(-reach, reach, count)
+    cells = np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
+    places = centre + cells * deviations
+    logs = np.asarray(
+        jax.jit(lambda at: jax.lax.map(density, at, batch_size=500))(jnp.asarray(places))
+    )
+    weights = np.exp(logs - logs.max())
+    total = weights.sum()
+    means = (weights[:, None] * places).sum(0) / total
+    squares = (weights[:, None] * (places - means) ** 2).sum(0) / total
+    area = np.prod(deviations) * (line[1] - line[0]) ** 2
+    return means, np.sqrt(squares), np.log(total * area) + logs.max()
+
+
+@pytest.mark.slow
+def test_draws_follow_the_posterior_of_a_person_on_a_grid():
+    outcomes, choices = pn.data.association()
+    data = Trials({"u": outcomes, "y": choices}, inputs="u", actions="y")
+    found = fit_nuts(chooser(), data, seed=1)
+    rough = found.positions.reshape(-1, 2)
+    means, deviations, _ = gridded(chooser().log_density(data), rough.mean(0), rough.std(0))
+
+    for index in range(2):
+        assert_near(found.positions[:, :, 0, index], means[index], deviations[index])
+    assert found.check() == []
+
+
+def rater():
+    """Ratings around known beliefs with an unknown offset: Gaussian in the offset."""
+    graph = pn.models.continuous_hgf(2)
+    rating = pn.responses.GaussianResponse(belief="x1.predicted_mean", variance=0.4)
+    return Agent(graph, rating, free={"offset": Normal(0.3, 1.2)})
+
+
+def rated(offsets, trials=6, seed=5):
+    """Ratings of subjects with some offsets, and how far they are from beliefs on average."""
+    random = np.random.default_rng(seed)
+    inputs = random.normal(size=trials)
+    beliefs = np.asarray(rater().network.filter({"u": inputs})["x1"].predicted_mean)
+    count = len(offsets)
+    errors = np.asarray(offsets)[:, None] + random.normal(0, np.sqrt(0.4), (count, trials))
+    data = {
+        "subject": np.repeat(np.arange(count), trials),
+        "u": np.tile(inputs, count),
+        "y": (beliefs + errors).ravel(),
+    }
+    return Trials(data, inputs="u", actions="y", by="subject"), errors.mean(axis=1)
+
+
+def exact_population(averages, variance):
+    """Posterior moments of mean, deviation and every offset, by integrating over the deviation alone.
+
+    Given the deviation, averages are normal around a normal mean, and offsets are normal.
+    """
+    deviations = np.linspace(1e-4, 8, 20001)
+    spread = deviations[:, None] ** 2 + variance
+    precision = (1 / spread).sum(1) * len(averages) + 1 / 1.2**2
+    mean = (averages.sum() / spread[:, 0] + 0.3 / 1.2**2) / precision
+    # log p(averages, mean) - log p(mean | averages) at the posterior mean of the population's mean
+    logs = stats.norm(mean[:, None], np.sqrt(spread)).logpdf(averages).sum(1)
+    logs += stats.norm(0.3, 1.2).logpdf(mean) + 0.5 * np.log(2 * np.pi / precision)
+    logs += stats.halfnorm(scale=1.2).logpdf(deviations)
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    pull = variance / spread
+    offsets = pull * mean[:, None] + (1 - pull) * averages
+    within = pull * deviations[:, None] ** 2 + pull**2 / precision[:, None]
+
+    def moments(values, inside=0.0):
+        centre = weights @ values
+        return centre, np.sqrt(weights @ ((values - centre) ** 2 + inside))
+
+    return {
+        "offset:Intercept": moments(mean, 1 / precision),
+        "offset:deviation": moments(deviations),
+        **{index: moments(offsets[:, index], within[:, index]) for index in range(len(averages))},
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["centred", "noncentred", "auto"])
+def test_a_population_is_as_it_can_be_integrated(way):
+    data, averages = rated([-0.8, 0.1, 0.4, 1.9, 2.4])
+    found = fit_nuts(rater(), data, parameterisation=way, draws=2000, target_acceptance=0.95)
+    exact = exact_population(averages, 0.4 / 6)
+
+    for name, draws in found.population.items():
+        assert_near(draws, *exact[name])
+    for index in range(5):
+        assert_near(found.positions[:, :, index, 0], *exact[index])
+
+
+@pytest.mark.slow
+def test_the_order_of_subjects_does_not_matter():
+    offsets = np.array([-0.8, 0.1, 0.4, 1.9, 2.4])
+    data, averages = rated(offsets)
+    turned = data.only(subject=[0, 1, 2, 3, 4])
+    order = np.argsort([3, 1, 4, 0, 2]).repeat(6) * 6 + np.tile(np.arange(6), 5)
+    columns = {name: column[order] for name, column in turned.columns.items()}
+    found = fit_nuts(rater(), Trials(columns, inputs="u", actions="y", by="subject"))
+    exact = exact_population(averages, 0.4 / 6)
+
+    assert list(found.subjects) != [0, 1, 2, 3, 4]
+    for place, subject in enumerate(found.subjects):
+        draws = found.positions[:, :, place, 0]
+        assert abs(draws.mean() - exact[subject][0]) < 4 * error_of(draws)
+
+
+def test_a_seed_makes_the_same_draws_and_another_others():
+    again, other = (fit_nuts(chooser(), short_trials(), seed=seed, **SHORT) for seed in (3, 4))
+
+    assert_same(short(), again)
+    assert not np.any(other.positions == short().positions)
+
+
+def test_chains_go_their_own_ways_and_a_chain_does_not_hear_of_others():
+    first, second = short().positions
+    alone = fit_nuts(chooser(), short_trials(), seed=3, **SHORT | {"chains": 3})
+
+    assert not np.any(first == second)
+    np.testing.assert_array_equal(alone.positions[0], first)
+
+
+def test_another_seed_subject_or_number_of_draws_compiles_nothing():
+    short()
+    before = advanced._cache_size(), begun._cache_size()
+
+    found = fit_nuts(chooser(), short_trials(seed=9), seed=8, chains=1, draws=CHUNK + 3, tune=20)
+
+    assert found.positions.shape == (1, CHUNK + 3, 1, 2)
+    assert (advanced._cache_size(), begun._cache_size()) == before
+
+
+def test_every_draw_is_noted():
+    found = short()
+
+    assert found.positions.shape == (2, 70, 1, 2)
+    assert {name: values.shape for name, values in found.drawn.stats.items()} == dict.fromkeys(
+        (
+            *("lp", "acceptance_rate", "diverging", "energy", "tree_depth", "n_steps"),
+            "step_size",
+        ),
+        (2, 70),
+    )
+    density = chooser().log_density(short_trials())
+    np.testing.assert_allclose(
+        found.drawn.stats["lp"][1, 5], density(jnp.asarray(found.positions[1, 5, 0])), rtol=1e-12
+    )
+    assert np.ptp(found.drawn.stats["step_size"], axis=1).max() == 0
+
+
+def test_windows_fill_a_stretch_and_double():
+    assert window_ends(75, 950) == [99, 149, 249, 449, 949]
+    assert window_ends(9, 40) == [39]
+    assert window_ends(0, 0) == []
+    stages = staged(1000, 300)
+    assert (stages.tunes.sum(), len(stages.counts)) == (1000, 1300)
+    assert (np.flatnonzero(stages.collects)[[0, -1]] == [75, 949]).all()
+
+
+def test_dual_averaging_finds_the_step_size_of_an_acceptance():
+    """Acceptance that falls with the step size as exp(-step) is 0.8 at -log(0.8)."""
+    tuning = untuned(jnp.zeros(3))
+    for _ in range(2000):
+        tuning = stepped(tuning, jnp.exp(-jnp.exp(tuning.step)), jnp.asarray(0.8))
+
+    assert float(jnp.exp(tuning.average)) == pytest.approx(-np.log(0.8), rel=0.02)
+
+
+def test_a_window_knows_the_variance_of_its_places():
+    places = np.random.default_rng(0).normal(3.0, [1.0, 5.0], (400, 2))
+    tuning = untuned(jnp.zeros(2))
+    for place in places:
+        tuning = collected(tuning, jnp.asarray(place))
+
+    np.testing.assert_allclose(tuning.mean, places.mean(0), rtol=1e-10)
+    np.testing.assert_allclose(
+        closed(tuning).metric, (399 * places.var(0, ddof=1) + 5) / (399 + 5), rtol=1e-10
+    )
+    assert float(closed(tuning).seen) == 0
+
+
+@pytest.mark.slow
+def test_single_precision_samples_too():
+    outcomes, choices = pn.data.association()
+    data = Trials({"u": outcomes, "y": choices}, inputs="u", actions="y")
+    exact = fit_nuts(chooser(), data, seed=1, draws=500).positions
+    with jax.enable_x64(False):
+        agent = Agent(
+            pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=chooser().priors
+        )
+        found = fit_nuts(agent, data, seed=1, draws=500).positions
+
+    assert found.dtype == np.float32
+    for index in range(2):
+        mine, other = found[:, :, 0, index], exact[:, :, 0, index]
+        error = np.hypot(error_of(mine), error_of(other))
+        assert abs(mine.mean() - other.mean()) < 4 * error
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"chains": 0}, "chains must be a positive"),
+        ({"draws": 1.5}, "draws must be a positive"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"target_acceptance": 1}, "target_acceptance must be a number between 0 and 1"),
+        ({"parameterisation": "middle"}, "'centred', 'noncentred' and 'auto', not 'middle'"),
+        ({"parameterisation": {"rate": "centred"}}, "'rate', which is no free value"),
+        ({"formulas": {"inverse_temperature": "age"}}, "of one subject"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(options, said):
+    with pytest.raises(pn.PynodesError, match=said):
+        fit_nuts(chooser(), short_trials(), **options)
+
+
+def test_an_agent_without_free_values_has_nothing_to_sample():
+    with pytest.raises(pn.ParameterError, match="nothing to sample"):
+        fit_nuts(Agent(pn.models.binary_hgf(2)), short_trials())
+
+
+@pytest.mark.slow
+def test_filtering_that_fails_everywhere_is_said_before_sampling():
+    graph = pn.models.binary_hgf(3, expansion="standard", tonic_volatility=[0.0, 0.0])
+    agent = Agent(
+        graph, pn.responses.UnitSquareSigmoid(), free={"inverse_temperature": LogNormal(0, 1)}
+    )
+    data = Trials(table(((40,),)), inputs="u", actions="y", by=["subject", "session"])
+    with pytest.raises(pn.FilterError, match="nothing to sample from"):
+        fit_nuts(agent, data)
