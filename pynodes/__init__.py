@@ -33,6 +33,7 @@ from pynodes._errors import DuplicateNodeError as DuplicateNodeError
 from pynodes._errors import FieldError as FieldError
 from pynodes._errors import FilterError as FilterError
 from pynodes._errors import FormatError as FormatError
+from pynodes._errors import FormulaError as FormulaError
 from pynodes._errors import GraphError as GraphError
 from pynodes._errors import InputError as InputError
 from pynodes._errors import MissingExtraError as MissingExtraError
@@ -109,6 +110,7 @@ if _TYPE_CHECKING:
     from pynodes.fit import Trials as Trials
     from pynodes.fit import check_priors as check_priors
     from pynodes.fit import compare as compare
+    from pynodes.fit import fit_em as fit_em
     from pynodes.fit import fit_map as fit_map
     from pynodes.fit import fit_nuts as fit_nuts
     from pynodes.fit import model_recovery as model_recovery
@@ -134,6 +136,7 @@ _FITTING = (
     "Trials",
     "check_priors",
     "compare",
+    "fit_em",
     "fit_map",
     "fit_nuts",
     "model_recovery",

@@ -8,6 +8,8 @@ from pynodes.fit.comparison import Comparison as Comparison
 from pynodes.fit.comparison import compare as compare
 from pynodes.fit.confusion import ModelRecovery as ModelRecovery
 from pynodes.fit.confusion import model_recovery as model_recovery
+from pynodes.fit.em import fit_em as fit_em
+from pynodes.fit.group_fit import GroupFit as GroupFit
 from pynodes.fit.map import fit_map as fit_map
 from pynodes.fit.map_fit import MapFit as MapFit
 from pynodes.fit.prior_check import PriorCheck as PriorCheck

@@ -158,7 +158,7 @@ def looked(
 
 @jax.jit
 def viewed(population: Population, likeness: Likeness, weights: Array, scatter: Array) -> View:
-    """What units say of a population around some scatter. Second derivatives are differences of first ones."""
+    """What units say of a population around some scatter; second derivatives by differences of first."""
     columns = columns_of(population)
     _, unravel = scatter_of(population)
 
@@ -185,7 +185,7 @@ def viewed(population: Population, likeness: Likeness, weights: Array, scatter: 
 
 
 def climbed(view: Callable[[Array], View], start: np.ndarray) -> tuple[np.ndarray, View, bool]:
-    """The scatter that Newton steps from some start lead up to, the view there, and whether it is a summit."""
+    """The scatter to which Newton steps lead from a start, the view there, and whether it is a summit."""
     at, here = start, view(jnp.asarray(start))
     for _ in range(STEPS):
         move, promised = uphill(np.asarray(here.gradient, float), np.asarray(here.hessian, float))

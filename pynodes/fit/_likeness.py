@@ -1,4 +1,4 @@
-"""Likeness: each unit's likelihood as the Gaussian function that touches it where its posterior has its mode."""
+"""Likeness: the Gaussian function that touches a unit's likelihood at the mode of its posterior."""
 
 from __future__ import annotations
 
