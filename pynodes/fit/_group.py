@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -101,27 +102,26 @@ def scatter_named(population: Population, scatter: Array) -> tuple[Array, Array]
 def unit_posterior(model: Model, sequences: Sequences, found: Found) -> Posterior:
     """Posteriors of the units, the population being as it was found."""
     likeness, mean, scale = found.likeness, found.view.mean, found.view.scale
-    constants, _, _ = (
-        np.asarray(part) for part in integrated(jax.tree.map(jnp.asarray, likeness), mean, scale)
-    )
+    constants, _, _ = integrated(jax.tree.map(jnp.asarray, likeness), mean, scale)
     inverse = np.linalg.inv(scale)
     scores = (likeness.position - mean) @ inverse.T
     hessian = likeness.curvature + (inverse.T @ inverse)[None]
     covariance = np.linalg.inv(hessian)
     log_sizes = np.sum(np.log(np.diagonal(scale))) + 0.5 * scale.shape[0] * np.log(2 * np.pi)
     deviations = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    return Posterior(
-        position=likeness.position,
-        log_joint=likeness.log_likelihood - 0.5 * np.sum(scores**2, axis=1) - log_sizes,
-        log_likelihood=likeness.log_likelihood,
-        hessian=hessian,
-        covariance=covariance,
-        log_evidence=likeness.log_likelihood + constants,
-        converged=likeness.converged,
-        definite=likeness.definite,
-        fragile=np.asarray(fragile(model, sequences, likeness.position, deviations)),
-        agreeing=np.ones(len(mean), int),
-    )
+    arrays: dict[str, Any] = {
+        "position": likeness.position,
+        "log_joint": likeness.log_likelihood - 0.5 * np.sum(scores**2, axis=1) - log_sizes,
+        "log_likelihood": likeness.log_likelihood,
+        "hessian": hessian,
+        "covariance": covariance,
+        "log_evidence": likeness.log_likelihood + np.asarray(constants),
+        "converged": likeness.converged,
+        "definite": likeness.definite,
+        "fragile": np.asarray(fragile(model, sequences, likeness.position, deviations)),
+        "agreeing": np.ones(len(mean), int),
+    }
+    return Posterior(**arrays)
 
 
 @jax.jit

@@ -29,8 +29,9 @@ def of_search(fit: GroupFit) -> Iterator[str]:
     """What of the search did not end well."""
     if not fit.found.converged:
         yield (
-            f"The fit did not converge: turn {fit.found.turns} still moved something by {fit.found.moved:.2g} "
-            "deviations. Allow for more iterations=, or leave a term or a parameter out."
+            f"The fit did not converge: turn {fit.found.turns} still moved something by "
+            f"{fit.found.moved:.2g} deviations. Allow for more iterations=, or leave a term or a parameter "
+            "out."
         )
     if not scatter_covariance(fit.found)[1]:
         yield (
@@ -43,8 +44,8 @@ def of_scatter(fit: GroupFit) -> Iterator[str]:
     """What is hardly known of how units and levels differ."""
     if len(fit) < FEW:
         yield (
-            f"There are {len(fit)} units: how much they differ is what the priors suppose, more than what the "
-            "data say."
+            f"There are {len(fit)} units: how much they differ is what the priors suppose, more than what "
+            "the data say."
         )
     few = [name for name, part in fit.populated.population.grouped.items() if part.levels < FEW]
     if few:

@@ -45,8 +45,9 @@ def fit_em(
     trials
         What units saw and did. Further columns may be used in formulas if each is constant within a unit.
     formulas
-        What a parameter depends on, by its name: ``{"x2.tonic_volatility": "group + scale(age) + (1|site)"}``;
-        by default ``"1"``, one expectation for all. Units scatter around it in any case.
+        What a parameter depends on, by its name, as in
+        ``{"x2.tonic_volatility": "group + scale(age) + (1|site)"}``; by default ``"1"``, one expectation for
+        all. Units scatter around it in any case.
     covariance
         ``"diagonal"``, or ``"full"`` for scatter that is correlated between parameters.
     iterations

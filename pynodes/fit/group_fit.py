@@ -206,7 +206,7 @@ class GroupFit:
 
     @property
     def hyper_covariance(self) -> np.ndarray:
-        """Posterior covariance of all coordinates but the units', in the order in which trees are flattened."""
+        """Posterior covariance of all coordinates but the units', in the order of a flattened tree."""
         arrays = (jnp.asarray(a) for a in (self.found.view.weights, self.found.scatter))
         slopes = np.asarray(_group.hyper_slopes(self._population, *arrays), float)
         return slopes @ _group.joint_covariance(self.found) @ slopes.T
