@@ -123,7 +123,8 @@ def integrated(likeness: Likeness, mean: Array, scale: Array) -> tuple[Array, Ar
     curved = jnp.einsum("uij,uj->ui", likeness.curvature, away)
     slope = likeness.slope - curved
     spread = jnp.einsum("uij,jk->uik", likeness.curvature, scale)
-    inner = jnp.eye(scale.shape[0], dtype=scale.dtype) + jnp.einsum("ji,ujk->uik", scale, spread)
+    unit = jnp.eye(scale.shape[0], dtype=scale.dtype)
+    inner = unit[None] + jnp.einsum("ji,ujk->uik", scale, spread)
     factor = jnp.linalg.cholesky(inner)
     scaled = jax.scipy.linalg.solve_triangular(factor, (slope @ scale)[..., None], lower=True)
     crossed = jax.scipy.linalg.solve_triangular(factor, jnp.swapaxes(spread, 1, 2), lower=True)
