@@ -113,6 +113,8 @@ if _TYPE_CHECKING:
     from pynodes.fit import fit_em as fit_em
     from pynodes.fit import fit_map as fit_map
     from pynodes.fit import fit_nuts as fit_nuts
+    from pynodes.fit import fit_pathfinder as fit_pathfinder
+    from pynodes.fit import fit_smc as fit_smc
     from pynodes.fit import model_recovery as model_recovery
     from pynodes.fit import parameter_average as parameter_average
     from pynodes.fit import parameter_recovery as parameter_recovery
@@ -139,6 +141,8 @@ _FITTING = (
     "fit_em",
     "fit_map",
     "fit_nuts",
+    "fit_pathfinder",
+    "fit_smc",
     "model_recovery",
     "parameter_average",
     "parameter_recovery",

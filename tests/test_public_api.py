@@ -86,6 +86,8 @@ NAMES = [
         "fit_em",
         "fit_map",
         "fit_nuts",
+        "fit_pathfinder",
+        "fit_smc",
         "model_recovery",
         "parameter_average",
         "parameter_recovery",

@@ -27,6 +27,8 @@ from pynodes.fit.random_effects import random_effects_bms as random_effects_bms
 from pynodes.fit.recovery import ParameterRecovery as ParameterRecovery
 from pynodes.fit.recovery import parameter_recovery as parameter_recovery
 from pynodes.fit.sampling.nuts import fit_nuts as fit_nuts
+from pynodes.fit.sampling.pathfinder import fit_pathfinder as fit_pathfinder
+from pynodes.fit.sampling.smc import fit_smc as fit_smc
 from pynodes.fit.simulation import Simulation as Simulation
 from pynodes.fit.simulation import simulate as simulate
 from pynodes.fit.trials import Trials as Trials

@@ -128,7 +128,7 @@ def exact_population(averages, variance):
     return {
         "offset:Intercept": moments(mean, 1 / precision),
         "offset:deviation": moments(deviations),
-        **{index: moments(offsets[:, index], within[:, index]) for index in range(len(averages))},
+        **{index: moments(offsets[:, index], within[:, 0]) for index in range(len(averages))},
     }
 
 

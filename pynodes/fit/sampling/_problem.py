@@ -14,7 +14,7 @@ from pynodes.fit._binding import bound
 from pynodes.fit._populated import Populated, populated
 from pynodes.fit._sequences import Sequences
 from pynodes.fit.agent import Agent
-from pynodes.fit.sampling._target import AbstractTarget, Hierarchy, OneUnit
+from pynodes.fit.sampling._target import AbstractPosterior, Hierarchy, OneUnit
 from pynodes.fit.trials import Trials
 
 WAYS = {"centred": True, "noncentred": False}
@@ -46,7 +46,7 @@ class Problem:
     centred: dict[str, bool]
     settings: dict[str, Any]
 
-    def target(self, centred: Mapping[str, bool]) -> AbstractTarget:
+    def target(self, centred: Mapping[str, bool]) -> AbstractPosterior:
         """The density, given which parameters are centred."""
         model = self.agent.model
         if self.group is None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import warnings
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -18,6 +15,7 @@ from pynodes._errors import SamplingWarning
 from pynodes._typing import Array
 from pynodes.fit.sampling._chains import CHUNK, Chain, Noted, advanced, begun
 from pynodes.fit.sampling._checkpoint import Checkpoint
+from pynodes.fit.sampling._crew import Each, crew
 from pynodes.fit.sampling._progress import Progress
 from pynodes.fit.sampling._stages import Stages
 from pynodes.fit.sampling._target import Whitened
@@ -89,15 +87,13 @@ def drawn(run: Run, checkpoint: Checkpoint | None, known: list[Any], shown: bool
     return {name: np.concatenate([notes[name] for notes in kept], axis=1) for name in names}
 
 
-def starts(run: Run, each: Callable[..., list[Any]]) -> list[Chain]:
+def starts(run: Run, each: Each) -> list[Chain]:
     """Where the chains begin."""
     # No chain has a transition of this number, so that its chance is used once.
     return each(lambda key: begun(run.target, jax.random.fold_in(key, 2**31 - 1)), list(run.keys))
 
 
-def chunk(
-    run: Run, chains: list[Chain], stages: Stages, each: Callable[..., list[Any]]
-) -> tuple[list[Chain], Notes]:
+def chunk(run: Run, chains: list[Chain], stages: Stages, each: Each) -> tuple[list[Chain], Notes]:
     """All chains after some more transitions, and what is kept of the draws among these."""
     acceptance = jnp.asarray(run.acceptance, run.target.centre.dtype)
 
@@ -154,35 +150,6 @@ def chains_of(arrays: dict[str, np.ndarray], count: int) -> list[Chain]:
         jax.tree.unflatten(structure, [jnp.asarray(leaf[chain]) for leaf in ordered])
         for chain in range(count)
     ]
-
-
-@contextlib.contextmanager
-def crew(count: int) -> Generator[Callable[..., list[Any]]]:
-    """A function that does something for every chain at once, on as many cores as there are."""
-    # Threads do not inherit these settings of JAX. That of promotion is for blackjax, which mixes types.
-    double = bool(jax.config.read("jax_enable_x64"))
-    device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
-    compiled: set[Any] = set()
-
-    def settled(task: Callable[[Any], Any], item: Any) -> Any:
-        with (
-            jax.enable_x64(double),
-            jax.default_device(device),
-            jax.numpy_dtype_promotion("standard"),
-            jax.numpy_rank_promotion("allow"),
-        ):
-            return task(item)
-
-    with ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as pool:
-
-        def each(task: Callable[[Any], Any], items: list[Any]) -> list[Any]:
-            # The first compiles, and the others must not do so at the same time.
-            alone = 0 if task.__qualname__ in compiled else 1
-            compiled.add(task.__qualname__)
-            done = [settled(task, item) for item in items[:alone]]
-            return done + list(pool.map(lambda item: settled(task, item), items[alone:]))
-
-        yield each
 
 
 def said(notes: Notes) -> str:

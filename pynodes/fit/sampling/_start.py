@@ -40,6 +40,15 @@ def started(problem: Problem) -> tuple[dict[str, bool], Frame]:
     return frame_of_many(fit, problem.group.population, problem.centred)
 
 
+def centred_where_known(problem: Problem) -> dict[str, bool]:
+    """Which parameters are centred, looked for only where it was not said."""
+    if problem.group is None:
+        return {}
+    if len(problem.centred) == len(problem.agent.names):
+        return problem.centred
+    return started(problem)[0]
+
+
 def check_found(fit: MapFit) -> None:
     """Every unit has a mode.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 
+import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
@@ -39,7 +40,15 @@ class AbstractTarget(Module, abc.ABC):
         return self.log_prior(place) + self.log_likelihood(place)
 
 
-class OneUnit(AbstractTarget):
+class AbstractPosterior(AbstractTarget):
+    """A target with a prior that can be drawn from."""
+
+    @abc.abstractmethod
+    def drawn(self, key: Array) -> Array:
+        """A place from the prior."""
+
+
+class OneUnit(AbstractPosterior):
     """A single unit under the agent's own priors: a place is its positions.
 
     Attributes
@@ -67,8 +76,14 @@ class OneUnit(AbstractTarget):
         """Nothing."""
         return {}
 
+    def drawn(self, key: Array) -> Array:
+        """Positions from the agent's priors."""
+        keys = jax.random.split(key, len(self.model.priors))
+        drawn = [p.draw_position(k) for p, k in zip(self.model.priors, keys, strict=True)]
+        return jnp.stack(drawn)
 
-class Hierarchy(AbstractTarget):
+
+class Hierarchy(AbstractPosterior):
     """Units in a population: a place is the population's coordinates in a row, the units' last.
 
     Attributes
@@ -104,6 +119,10 @@ class Hierarchy(AbstractTarget):
         """Coefficients, deviations and correlations."""
         return self.population.named(self.coordinates(place))
 
+    def drawn(self, key: Array) -> Array:
+        """Coordinates from the priors of the population, with units from it."""
+        return ravel_pytree(self.population.drawn(key))[0]
+
 
 class Whitened(AbstractTarget):
     """A target seen from its mode, in units of its curvature: near it, places are standard normal.
@@ -134,6 +153,11 @@ class Whitened(AbstractTarget):
         units, values = self.own.shape[:2]
         own = jnp.einsum("uij,uj->ui", self.own, place[count:].reshape(units, values))
         return self.centre + jnp.concatenate([self.first @ place[:count], own.reshape(-1)])
+
+    def log_volume(self) -> Array:
+        """Log of how large a unit of places is among the target's own."""
+        own = jnp.diagonal(self.own, axis1=1, axis2=2)
+        return jnp.sum(jnp.log(jnp.diagonal(self.first))) + jnp.sum(jnp.log(own))
 
     def log_prior(self, place: Array) -> Array:
         """That of the target, per unit of its own places."""
