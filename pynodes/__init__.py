@@ -115,9 +115,11 @@ if _TYPE_CHECKING:
     from pynodes.fit import fit_nuts as fit_nuts
     from pynodes.fit import fit_pathfinder as fit_pathfinder
     from pynodes.fit import fit_smc as fit_smc
+    from pynodes.fit import load_fit as load_fit
     from pynodes.fit import model_recovery as model_recovery
     from pynodes.fit import parameter_average as parameter_average
     from pynodes.fit import parameter_recovery as parameter_recovery
+    from pynodes.fit import prior_predictive as prior_predictive
     from pynodes.fit import random_effects_bms as random_effects_bms
     from pynodes.fit import simulate as simulate
 
@@ -143,9 +145,11 @@ _FITTING = (
     "fit_nuts",
     "fit_pathfinder",
     "fit_smc",
+    "load_fit",
     "model_recovery",
     "parameter_average",
     "parameter_recovery",
+    "prior_predictive",
     "random_effects_bms",
     "simulate",
 )

@@ -86,13 +86,14 @@ NAMES = [
         "fit_em",
         "fit_map",
         "fit_nuts",
+        "load_fit",
         "fit_pathfinder",
         "fit_smc",
         "model_recovery",
         "parameter_average",
         "parameter_recovery",
     ),
-    *("random_effects_bms", "simulate"),
+    *("prior_predictive", "random_effects_bms", "simulate"),
 ]
 """Every public name. Adding one is a decision, so it is added here too."""
 

@@ -5,13 +5,18 @@ from pynodes.fit.agent import Agent as Agent
 from pynodes.fit.average import ParameterAverage as ParameterAverage
 from pynodes.fit.average import parameter_average as parameter_average
 from pynodes.fit.comparison import Comparison as Comparison
+from pynodes.fit.comparison import PredictiveComparison as PredictiveComparison
 from pynodes.fit.comparison import compare as compare
 from pynodes.fit.confusion import ModelRecovery as ModelRecovery
 from pynodes.fit.confusion import model_recovery as model_recovery
 from pynodes.fit.em import fit_em as fit_em
+from pynodes.fit.files import load_fit as load_fit
 from pynodes.fit.group_fit import GroupFit as GroupFit
+from pynodes.fit.leave_one_out import LeaveOneOut as LeaveOneOut
 from pynodes.fit.map import fit_map as fit_map
 from pynodes.fit.map_fit import MapFit as MapFit
+from pynodes.fit.predictive import Predictive as Predictive
+from pynodes.fit.predictive import prior_predictive as prior_predictive
 from pynodes.fit.prior_check import PriorCheck as PriorCheck
 from pynodes.fit.prior_check import check_priors as check_priors
 from pynodes.fit.priors import AbstractGaussianPrior as AbstractGaussianPrior
@@ -26,6 +31,7 @@ from pynodes.fit.random_effects import RandomEffects as RandomEffects
 from pynodes.fit.random_effects import random_effects_bms as random_effects_bms
 from pynodes.fit.recovery import ParameterRecovery as ParameterRecovery
 from pynodes.fit.recovery import parameter_recovery as parameter_recovery
+from pynodes.fit.samples import Samples as Samples
 from pynodes.fit.sampling.nuts import fit_nuts as fit_nuts
 from pynodes.fit.sampling.pathfinder import fit_pathfinder as fit_pathfinder
 from pynodes.fit.sampling.smc import fit_smc as fit_smc

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import DataError, listed
+from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit._binding import bound
 from pynodes.fit._layout import Layout
@@ -22,28 +22,37 @@ AT_ONCE = 2**19
 """Trials that are filtered at once; what is believed of them is held in memory for a moment."""
 
 
-def in_chunks(
-    compute: Callable[[Any], Any], positions: np.ndarray, layout: Layout
-) -> Iterator[tuple[slice, Any]]:
-    """What is computed of some draws at a time, and which ones these are.
+def in_chunks(compute: Callable[..., Any], layout: Layout, *draws: Any) -> Iterator[Any]:
+    """What is computed of some draws at a time.
 
     Parameters
     ----------
     compute
-        From positions of shape (draws, units, free values) to arrays that begin with the draws. It is
-        always given as many draws, so that one program does: the last are repeated where it takes.
-    positions
-        Of all draws.
+        From arrays that begin with the draws to others that do. It is always given as many draws, so that
+        one program does: the last are repeated where it takes.
     layout
         Of the trials, which says how many are filtered per draw.
+    draws
+        Positions of all draws, and whatever else is theirs.
     """
-    count = len(positions)
+    count = len(draws[0])
     size = min(count, max(1, AT_ONCE // int(np.prod(layout.shape))))
     for start in range(0, count, size):
         chosen = np.minimum(np.arange(start, start + size), count - 1)
+        found = compute(*(array[chosen] for array in draws))
         kept = min(size, count - start)
-        found = compute(jnp.asarray(positions[chosen]))
-        yield slice(start, start + kept), jax.tree.map(lambda a, k=kept: np.asarray(a[:k]), found)
+        yield jax.tree.map(lambda leaf, kept=kept: np.asarray(leaf)[:kept], found)
+
+
+def rows_of_draws(
+    compute: Callable[..., dict[str, Array]], trials: Trials, *draws: Any
+) -> dict[str, np.ndarray]:
+    """What is computed of all draws, by name, each of shape (draws, rows, ...)."""
+    found: dict[str, list[np.ndarray]] = {}
+    for chunk in in_chunks(compute, trials.layout, *draws):
+        for name, whole in chunk.items():
+            found.setdefault(name, []).append(by_row(whole, trials.layout))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def by_row(whole: np.ndarray, layout: Layout) -> np.ndarray:
@@ -53,13 +62,8 @@ def by_row(whole: np.ndarray, layout: Layout) -> np.ndarray:
 
 def pointwise(model: Model, positions: np.ndarray, trials: Trials) -> dict[str, np.ndarray]:
     """Log likelihood of every trial under every draw, by stream, each of shape (draws, rows)."""
-    sequences = bound(model, trials)
-    found: dict[str, list[np.ndarray]] = {}
-    compute = partial(streams_of_draws, model, sequences)
-    for _, chunk in in_chunks(compute, positions, trials.layout):
-        for stream, whole in chunk.items():
-            found.setdefault(stream, []).append(by_row(whole, trials.layout))
-    return {stream: np.concatenate(parts) for stream, parts in found.items()}
+    compute = partial(streams_of_draws, model, bound(model, trials))
+    return rows_of_draws(compute, trials, positions)
 
 
 @jax.jit
@@ -92,3 +96,15 @@ def place_of(subject: Any, fitted: Trials) -> int:
     if subject not in fitted.subjects:
         raise DataError(f"No subject {subject!r} was fitted. There are {listed(fitted.subjects)}.")
     return fitted.subjects.index(subject)
+
+
+def spread_evenly(count: int, draws: int) -> np.ndarray:
+    """The places of so many draws among all, as far apart as can be.
+
+    Raises
+    ------
+    InputError
+        No number of draws.
+    """
+    wanted = min(positive("draws", draws), count)
+    return np.linspace(0, count - 1, wanted).round().astype(int)

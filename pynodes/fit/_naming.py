@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pynodes._errors import ParameterError, nearest
@@ -51,6 +52,26 @@ def modelled(
     network, response = set_now.placed(fixed)
     priors = tuple(free[name] for name, _ in kept)
     return Model(places=kept, network=network, response=response, priors=priors)
+
+
+def set_in(model: Model, values: Mapping[str, Any]) -> Model:
+    """A model with other values of parameters that are not free.
+
+    Raises
+    ------
+    ParameterError
+        A name that is unknown, or of a parameter that is free; a value that cannot be.
+    """
+    taken = {place: name for name, targets in model.places for place in targets}
+    places: list[tuple[str, tuple[Place, ...]]] = []
+    for name in values:
+        place = placed_at(model.network, model.response, name)
+        if place in taken:
+            raise ParameterError(f"{name!r} is free: it is set by {taken[place]!r}.")
+        places.append((name, (place,)))
+    setter = dataclasses.replace(model, places=tuple(places), priors=())
+    network, response = setter.placed(dict(values))
+    return dataclasses.replace(model, network=network, response=response)
 
 
 def placed_at(network: Network, response: Any, name: Any) -> Place:

@@ -11,6 +11,7 @@ import numpy as np
 from pynodes._errors import FieldError
 from pynodes._typing import Array
 from pynodes.fit._binding import blank_beliefs, bound
+from pynodes.fit._draws import in_chunks, rows_of_draws
 from pynodes.fit._model import Model, Values
 from pynodes.fit._sequences import Sequences
 from pynodes.fit.trials import Trials
@@ -26,23 +27,52 @@ def regressors(
     model: Model, values: Values, trials: Trials, fields: list[str] | None
 ) -> dict[str, np.ndarray]:
     """Fields by row; the components of an array have a column each."""
-    sequences = bound(model, trials)
+    asked = asked_for(model, fields)
+    whole = believed(model, values, bound(model, trials), asked)
+    rows = {name: trials.layout.gathered(np.asarray(array)) for name, array in whole.items()}
+    return in_columns(rows, asked, before=1)
+
+
+def under_draws(
+    model: Model, positions: np.ndarray, trials: Trials, fields: list[str] | None
+) -> dict[str, np.ndarray]:
+    """The same under every draw, each of shape (draws, rows), for positions (draws, units, values)."""
+    asked = asked_for(model, fields)
+    compute = partial(believed_under_draws, model, bound(model, trials), asked)
+    return in_columns(rows_of_draws(compute, trials, positions), asked, before=2)
+
+
+def on_average(
+    model: Model, positions: np.ndarray, trials: Trials, fields: list[str] | None
+) -> dict[str, np.ndarray]:
+    """The mean of the same over all draws, by row."""
+    asked = asked_for(model, fields)
+    compute = partial(believed_under_draws, model, bound(model, trials), asked)
+    totals: dict[str, np.ndarray] = {}
+    for chunk in in_chunks(compute, trials.layout, positions):
+        for name, whole in chunk.items():
+            totals[name] = totals.get(name, 0.0) + np.sum(whole, axis=0, dtype=float)
+    rows = {n: trials.layout.gathered(total) / len(positions) for n, total in totals.items()}
+    return in_columns(rows, asked, before=1)
+
+
+def asked_for(model: Model, fields: list[str] | None) -> tuple[str, ...]:
+    """The fields that are asked for; without, the usual ones."""
     if isinstance(fields, str):
         raise FieldError(f"fields must be a list, as in [{fields!r}].")
-    asked = usual(model) if fields is None else tuple(fields)
-    whole = believed(model, values, sequences, asked)
+    return usual(model) if fields is None else tuple(fields)
+
+
+def in_columns(
+    rows: dict[str, np.ndarray], asked: tuple[str, ...], before: int
+) -> dict[str, np.ndarray]:
+    """Fields in the order in which they were asked for, every component of an array by itself."""
     found: dict[str, np.ndarray] = {}
-    for name, array in whole.items():
-        rows = trials.layout.gathered(np.asarray(array))
-        for place in np.ndindex(rows.shape[1:]):
+    for name in asked:
+        for place in np.ndindex(rows[name].shape[before:]):
             where = f"[{','.join(map(str, place))}]" if place else ""
-            found[f"{name}{where}"] = rows[(slice(None), *place)]
-    return {name: found[name] for name in sorted(found, key=lambda n: order(asked, n))}
-
-
-def order(asked: tuple[str, ...], name: str) -> int:
-    """Where a column comes: as it was asked for."""
-    return asked.index(name.partition("[")[0])
+            found[f"{name}{where}"] = rows[name][(..., *place)]
+    return found
 
 
 def usual(model: Model) -> tuple[str, ...]:
@@ -67,6 +97,18 @@ def believed(
         return jax.vmap(lambda block: of_block(values, block))(blocks)
 
     return jax.vmap(of_subject)(values, sequences)
+
+
+@partial(jax.jit, static_argnums=2)
+def believed_under_draws(
+    model: Model, sequences: Sequences, fields: tuple[str, ...], positions: Array
+) -> dict[str, Array]:
+    """Fields under every draw, of shape (draws, subjects, blocks, steps, ...)."""
+
+    def under(position: Array) -> dict[str, Array]:
+        return believed(model, model.constrained(position), sequences, fields)
+
+    return jax.vmap(under)(positions)
 
 
 def read(model: Model, values: Values, block: Sequences, beliefs: Any, field: str) -> Array:

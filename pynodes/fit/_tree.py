@@ -70,6 +70,7 @@ def attributes(samples: Samples) -> dict[str, str]:
         "method": samples.drawn.method,
         "settings": json.dumps(samples.drawn.settings, default=number),
         "versions": json.dumps(samples.versions),
+        "population": json.dumps(list(samples.population)),
         "agent": json.dumps(agent_document(samples.agent)),
         "roles": json.dumps(roles_document(samples.trials)),
     }
@@ -82,8 +83,13 @@ def number(value: Any) -> Any:
 
 def dataset(variables: dict[str, Any], coordinates: dict[str, Any] | None = None) -> Any:
     """A dataset, whose names are as files can have them."""
-    found = {name.replace("/", SLASH): value for name, value in variables.items()}
+    found = {safe(name): value for name, value in variables.items()}
     return extra("xarray").Dataset(found, coords=coordinates)
+
+
+def safe(name: str) -> str:
+    """A name as a tree and a file can have it."""
+    return name.replace("/", SLASH)
 
 
 def numbered(group: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
 from pynodes.fit._binding import bound
 from pynodes.fit._model import Values, each_stream, still
-from pynodes.fit._naming import modelled
+from pynodes.fit._naming import modelled, set_in
 from pynodes.fit._prior import AbstractPrior
 from pynodes.fit.priors import Fixed
 from pynodes.fit.trials import Trials
@@ -100,6 +101,23 @@ class Agent:
             A name that is unknown or absent, or a value that its parameter cannot take.
         """
         return self.model.placed(self._checked(values))
+
+    def replace(self, values: Mapping[str, Scalar]) -> Agent:
+        """The same agent with other values of some parameters that are not free.
+
+        Parameters
+        ----------
+        values
+            By the name of the parameter, of network or response.
+
+        Raises
+        ------
+        ParameterError
+            A name that is unknown, or of a parameter that is free; a value that cannot be.
+        """
+        found = copy.copy(self)
+        found.model = set_in(self.model, values)
+        return found
 
     def draw(self, key: Array) -> Values:
         """Values drawn from the priors, by name.

@@ -15,14 +15,15 @@ from pynodes._typing import Array
 from pynodes.fit._binding import situated
 from pynodes.fit._laplace import posteriors
 from pynodes.fit._model import Values
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent import Agent
-from pynodes.fit.map import seeded
 from pynodes.fit.recovery import check_acting, taken_in_turn
 from pynodes.fit.simulation import answered, answers, drawn
 from pynodes.fit.trials import Trials
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -70,6 +71,12 @@ class ModelRecovery:
         """
         totals = self.counts.sum(axis=0)
         return self._frame(self.counts / np.where(totals > 0, totals, 1))
+
+    def plot(self) -> Figure:
+        """Draw both matrices; see :func:`pynodes.plotting.plot_confusion`."""
+        from pynodes.plotting import plot_confusion
+
+        return plot_confusion(self)
 
     def _frame(self, values: np.ndarray) -> pandas.DataFrame:
         pd = extra("pandas")

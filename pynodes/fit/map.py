@@ -8,10 +8,11 @@ from typing import Any, overload
 import jax
 import numpy as np
 
-from pynodes._errors import InputError, ParameterError
+from pynodes._errors import ParameterError
 from pynodes._runtime.series import positive
 from pynodes.fit._binding import bound
 from pynodes.fit._laplace import posteriors
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent import Agent
 from pynodes.fit.map_fit import MapFit
 from pynodes.fit.trials import Trials
@@ -95,17 +96,9 @@ def fit_map(
         starts=starts,
         polished=min(polished, starts),
     )
-    return MapFit(agent=agent, trials=trials, posterior=jax.tree.map(np.asarray, found))
-
-
-def seeded(seed: Any) -> int:
-    """A seed: a whole number.
-
-    Raises
-    ------
-    InputError
-        Something else.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed must be a whole number, zero or above, not {seed!r}.")
-    return int(seed)
+    return MapFit(
+        agent=agent,
+        trials=trials,
+        posterior=jax.tree.map(np.asarray, found),
+        settings={"seed": seeded(seed), "starts": starts, "polished": min(polished, starts)},
+    )

@@ -11,19 +11,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import DataError, listed
+from pynodes._runtime.series import positive
 from pynodes.fit import _edges
 from pynodes.fit._binding import counted
+from pynodes.fit._fitted import Fitted
 from pynodes.fit._laplace import Posterior
+from pynodes.fit._provenance import versions
 from pynodes.fit._regressors import regressors
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent import Agent
 from pynodes.fit.trials import Trials
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class MapFit:
+class MapFit(Fitted):
     """The most probable parameters of every subject. Made by :func:`~pynodes.fit.fit_map`.
 
     Numbers have shape (subjects,), those of a single subject's trials (). What is called a *position* is on
@@ -35,21 +40,20 @@ class MapFit:
         What was fitted to what.
     posterior
         All numbers, by subject.
+    settings, versions
+        What the search was asked for, and what computed it.
     """
 
     agent: Agent
     trials: Trials
     posterior: Posterior
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     @property
-    def subjects(self) -> tuple[Any, ...]:
-        """The subjects, in the order of the data."""
-        return self.trials.subjects
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the free values."""
-        return self.agent.names
+    def provenance(self) -> dict[str, Any]:
+        """How the fit came about: the method, what it was asked for, and versions."""
+        return {"method": "map"} | self.settings | self.versions
 
     @property
     def estimates(self) -> dict[str, Any]:
@@ -218,6 +222,18 @@ class MapFit:
             self.trials, regressors(self.agent.model, self._values, self.trials, fields)
         )
 
+    def plot(self, *, credible: float = 0.9) -> Figure:
+        """Draw posteriors against priors; see :func:`pynodes.plotting.plot_posteriors`."""
+        from pynodes.plotting import plot_posteriors
+
+        return plot_posteriors(self, credible=credible)
+
+    def plot_trajectories(self, *, block: int = 0, **options: Any) -> Figure:
+        """Draw what one subject believed; see :func:`pynodes.plotting.plot_subject`."""
+        from pynodes.plotting import plot_subject
+
+        return plot_subject(self, block=block, **options)
+
     def pointwise_log_likelihood(self) -> np.ndarray:
         """Log likelihood of every trial at the estimates, in the order of the data."""
         return np.asarray(self.agent.pointwise_log_likelihood(self._values, self.trials))
@@ -235,8 +251,16 @@ class MapFit:
             trials = trials.only(**trials.key_of(subject))
         return dataclasses.replace(self, trials=trials, posterior=one)
 
-    def __len__(self) -> int:
-        return len(self.subjects)
+    def _places(self, draws: int, seed: int) -> np.ndarray:
+        """Draws from the Gaussians at the modes."""
+        normal = np.random.default_rng(seeded(seed)).normal
+        noise = normal(size=(positive("draws", draws), *self.posterior.position.shape))
+        factor = np.linalg.cholesky(self.posterior.covariance)
+        return self.posterior.position + np.einsum("uij,duj->dui", factor, noise)
+
+    def _scoring(self) -> np.ndarray:
+        """The modes."""
+        return np.asarray(self.posterior.position)[None]
 
     @cached_property
     def _values(self) -> dict[str, np.ndarray]:

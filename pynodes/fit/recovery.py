@@ -13,14 +13,15 @@ from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes.fit._binding import situated
 from pynodes.fit._laplace import Posterior, posteriors
+from pynodes.fit._seeds import seeded
 from pynodes.fit._sequences import Sequences
 from pynodes.fit.agent import Agent
-from pynodes.fit.map import seeded
 from pynodes.fit.simulation import answered, answers, drawn
 from pynodes.fit.trials import Trials
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -97,6 +98,12 @@ class ParameterRecovery:
             for place, name in enumerate(self.agent.names)
         ]
         return extra("pandas").DataFrame(rows)
+
+    def plot(self, *, credible: float = 0.9) -> Figure:
+        """Draw estimates over the values that were simulated with; see :func:`pynodes.plotting.plot_recovery`."""
+        from pynodes.plotting import plot_recovery
+
+        return plot_recovery(self, credible=credible)
 
     @property
     def _deviations(self) -> np.ndarray:

@@ -13,7 +13,8 @@ import numpy as np
 
 from pynodes._errors import SamplingWarning
 from pynodes.fit import _diagnostics
-from pynodes.fit._draws import place_of
+from pynodes.fit._draws import place_of, spread_evenly
+from pynodes.fit._fitted import Fitted
 from pynodes.fit._provenance import versions
 from pynodes.fit._units import trials_of
 from pynodes.fit.agent import Agent
@@ -23,11 +24,12 @@ from pynodes.fit.trials import Trials
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
     import xarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Samples:
+class Samples(Fitted):
     """Draws from the posterior of the parameters of some subjects, and of their population if there is one.
 
     Made by :func:`~pynodes.fit.fit_nuts` and its like. What is called a *position* is on the line of the
@@ -47,16 +49,6 @@ class Samples:
     trials: Trials
     drawn: Drawn
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
-
-    @property
-    def subjects(self) -> tuple[Any, ...]:
-        """The subjects, in the order of the data."""
-        return self.trials.subjects
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the free values."""
-        return self.agent.names
 
     @property
     def chains(self) -> int:
@@ -125,6 +117,12 @@ class Samples:
 
         return tree_of(self, prior=prior, predictive=predictive, fields=fields)
 
+    def plot(self) -> Figure:
+        """Draw the draws against priors; see :func:`pynodes.plotting.plot_draws`."""
+        from pynodes.plotting import plot_draws
+
+        return plot_draws(self)
+
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
         """A row per quantity: first of the population, if there is one, then of every subject.
 
@@ -189,6 +187,54 @@ class Samples:
         """
         return leave_one_out(self, unit)
 
+    def trajectories(
+        self, fields: list[str] | None = None, *, at: str = "mean", draws: int | None = None
+    ) -> pandas.DataFrame:
+        """What was believed in every trial: a row per row of the data, in its order.
+
+        It has the columns that key the trials, so that it merges with the data, and a column per field.
+        Which fields are predictions and which posteriors their names say.
+
+        Parameters
+        ----------
+        fields
+            ``"node.field"``, ``"parent->child.field"``, ``"surprise"`` or ``"log_likelihood"``; by default
+            predicted mean and mean of every node that has them.
+        at
+            ``"mean"``: the mean of what was believed, over all draws. ``"map"``: what was believed under the
+            most probable parameters, of one subject those of :func:`fit_map`, of several those that
+            :func:`fit_em` finds given their population. ``"draws"``: what was believed under every draw, with
+            columns ``chain`` and ``draw``.
+        draws
+            Of how many draws, spread evenly, for ``"mean"`` and ``"draws"``; by default all.
+
+        Raises
+        ------
+        DataError
+            Another word for ``at``.
+        FieldError, UnknownNodeError
+            A field that is not there.
+        MissingExtraError
+            pandas is not installed.
+        """
+        from pynodes.fit._sample_tables import trajectories
+
+        return trajectories(self, fields, at, draws)
+
+    @property
+    def _flat(self) -> np.ndarray:
+        """Positions of all chains, one after the other."""
+        return self.positions.reshape(-1, *self.positions.shape[2:])
+
+    def _places(self, draws: int, seed: int) -> np.ndarray:
+        """Draws that are spread evenly over all."""
+        del seed
+        return self._flat[spread_evenly(len(self._flat), draws)]
+
+    def _scoring(self) -> np.ndarray:
+        """All draws."""
+        return self._flat
+
     def __getitem__(self, subject: Any) -> Samples:
         """The draws of one subject."""
         place = place_of(subject, self.trials)
@@ -200,9 +246,6 @@ class Samples:
             trials=trials_of(self.trials, subject),
             drawn=dataclasses.replace(self.drawn, positions=positions),
         )
-
-    def __len__(self) -> int:
-        return len(self.subjects)
 
     def __repr__(self) -> str:
         who = f"{len(self)} subject{'s' * (len(self) > 1)}"

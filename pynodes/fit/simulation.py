@@ -15,9 +15,9 @@ from pynodes._typing import Array
 from pynodes.fit._binding import situated
 from pynodes.fit._model import Model, Values, streams_of
 from pynodes.fit._roles import ONLY
+from pynodes.fit._seeds import seeded
 from pynodes.fit._sequences import Sequences
 from pynodes.fit.agent import Agent
-from pynodes.fit.map import seeded
 from pynodes.fit.trials import Trials
 
 ACTION = "action"

@@ -179,7 +179,7 @@ def fits(**changes):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: compare(fits(), by="waic"), "compared by 'lme', 'aic' and 'bic'"),
+        (lambda: compare(fits(), by="waic"), "compared by 'lme', 'aic', 'bic' and 'loo'"),
         (lambda: compare({"a": fits()["a"]}), "two fits at least"),
         (lambda: compare(fits(subject="s0")), "other subjects or trials"),
         (lambda: compare(fits(session=0)), "other subjects or trials"),

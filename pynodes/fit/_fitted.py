@@ -1,0 +1,129 @@
+"""Fitted: what every fit of an agent to trials can be asked for."""
+
+from __future__ import annotations
+
+import abc
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pynodes.fit._drawing import Drawing
+from pynodes.fit._draws import placed_for, pointwise
+from pynodes.fit._psis import log_sum
+from pynodes.fit.agent import Agent
+from pynodes.fit.predictive import Predictive, predictive
+from pynodes.fit.trials import Trials
+
+
+class Fitted(Drawing, abc.ABC):
+    """An agent that was fitted to the trials of some subjects: it predicts, and goes into files."""
+
+    agent: Agent
+    trials: Trials
+    versions: dict[str, str]
+
+    @property
+    def subjects(self) -> tuple[Any, ...]:
+        """The subjects, in the order of the data; tuples where several columns name a unit."""
+        return self.trials.subjects
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the free values."""
+        return self.agent.names
+
+    @property
+    @abc.abstractmethod
+    def provenance(self) -> dict[str, Any]:
+        """How the fit came about: the method, what it was asked for, and versions."""
+
+    @abc.abstractmethod
+    def _places(self, draws: int, seed: int) -> np.ndarray:
+        """Positions from the posterior, of shape (draws, subjects, free values)."""
+
+    @abc.abstractmethod
+    def _scoring(self) -> np.ndarray:
+        """Positions over which a score averages, of the same shape."""
+
+    def predict(
+        self,
+        trials: Trials | None = None,
+        *,
+        draws: int = 400,
+        seed: int = 0,
+        do: Mapping[str, Any] | None = None,
+    ) -> Predictive:
+        """What the subjects would do: responses under draws from the posterior, and what is expected of them.
+
+        Parameters
+        ----------
+        trials
+            Other trials of subjects that were fitted; by default those that were fitted.
+        draws
+            Under how many draws: of samples spread evenly over all, of a MAP fit from the Gaussians at the
+            modes.
+        seed
+            Of everything random.
+        do
+            Parameters that are set, by name, whatever was found of them: an intervention. Any parameter of
+            the agent will do; free values may differ by subject.
+
+        Raises
+        ------
+        DataError
+            Trials that do not fit the agent, or of subjects that were not fitted.
+        ParameterError
+            An agent without responses, or values that cannot be set.
+        """
+        trials = self.trials if trials is None else trials
+        places = placed_for(self._places(draws, seed), self.trials, trials)
+        return predictive(self.agent, trials, places, seed, do)
+
+    def score(self, trials: Trials | None = None) -> float:
+        """Log predictive density of other trials of the same subjects, in nats; of all trials together.
+
+        Samples average the probability of every trial over the draws; a MAP fit takes that at the estimates.
+
+        Parameters
+        ----------
+        trials
+            Of subjects that were fitted; by default those that were fitted, which flatters the model.
+
+        Raises
+        ------
+        DataError
+            Trials that do not fit the agent, or of subjects that were not fitted.
+        """
+        trials = self.trials if trials is None else trials
+        places = placed_for(self._scoring(), self.trials, trials)
+        parts = list(pointwise(self.agent.model, places, trials).values())
+        rows = np.asarray(sum(parts[1:], start=parts[0]).T, float)
+        return float(np.sum(log_sum(rows) - np.log(rows.shape[1])))
+
+    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit to a file, with agent and trials: :func:`load_fit` reads it.
+
+        A file of this name is replaced, at once and only when the new one is whole.
+
+        Parameters
+        ----------
+        path
+            Name of the file; no ending is added, ``.nc`` is usual.
+
+        Raises
+        ------
+        FormatError
+            Something in the agent or the data that cannot be written down.
+        MissingExtraError
+            xarray or h5netcdf is not installed.
+        OSError
+            The file cannot be written.
+        """
+        from pynodes.fit.files import written
+
+        written(self, path)
+
+    def __len__(self) -> int:
+        return len(self.subjects)
