@@ -11,11 +11,14 @@ from jax import lax
 from pynodes._core.modules import Module
 from pynodes._typing import Array
 from pynodes.fit._model import Model
-from pynodes.fit._newton import minimised
+from pynodes.fit._newton import Objective, minimised_in_turn
 from pynodes.fit._sequences import Sequences
 
 STEPS = 100
 """Newton steps after which a search is given up; most take fewer than twenty."""
+
+REGISTER = 32
+"""Bytes that a processor computes with at once; loops over more are no longer one kernel."""
 
 SAME = 1e-3
 """Searches that end so close, in nats, have found the same mode."""
@@ -68,23 +71,26 @@ def posteriors(
     centre = jnp.stack([prior.centre for prior in model.priors])
     spread = jnp.stack([prior.spread for prior in model.priors])
 
-    def objective(places: Array) -> Array:
-        """Minus the log joint density of positions in units of the prior, (..., subjects, lanes, values)."""
+    def objective(places: Array, subjects: Array) -> Array:
+        """Minus the log joint density of places in units of the prior, (..., workers, values)."""
         positions = beside(centre, places) + beside(spread, places) * places
-
-        def lanes(positions: Array, blocks: Sequences) -> Array:
-            return jax.vmap(lambda one: model.log_joint(one, blocks)[0])(positions)
-
-        over = jax.vmap(lanes)
-        for _ in range(places.ndim - 3):
+        blocks = jax.tree.map(lambda leaf: jnp.asarray(leaf)[subjects], sequences)
+        over = jax.vmap(lambda one, blocks: model.log_joint(one, blocks)[0])
+        for _ in range(places.ndim - 2):
             over = jax.vmap(over, in_axes=(0, None))
-        return -over(positions, sequences)
+        return -over(positions, blocks)
 
+    subjects = jnp.arange(sequences.frozen.shape[0])
     drawn = drawn_places(model, key, starts, centre, spread)
-    every = jnp.broadcast_to(drawn, (sequences.frozen.shape[0], *drawn.shape))
-    _, best = lax.top_k(-objective(every), polished)
-    begin = jnp.take_along_axis(every, best[..., None], axis=1)
-    found = minimised(objective, begin, STEPS)
+    every = jnp.broadcast_to(drawn[:, None], (starts, len(subjects), drawn.shape[-1]))
+    _, best = lax.top_k(-objective(every, subjects).T, polished)
+    found = minimised_in_turn(
+        lambda places, lanes: objective(places, lanes // polished),
+        drawn[best].reshape(-1, drawn.shape[-1]),
+        STEPS,
+        workers=side_by_side(drawn),
+    )
+    found = jax.tree.map(lambda part: part.reshape(-1, polished, *part.shape[1:]), found)
 
     values = jnp.where(jnp.isfinite(found.value), found.value, jnp.inf)
     lowest = jnp.argmin(values, axis=1)
@@ -108,7 +114,7 @@ def posteriors(
         log_evidence=-value + 0.5 * len(model.priors) * jnp.log(2 * jnp.pi) - half_log,
         converged=chosen(found.converged),
         definite=definite,
-        fragile=fragile(objective, place, deviations),
+        fragile=fragile(lambda places: objective(places, subjects), place, deviations),
         agreeing=jnp.sum(values < value[:, None] + SAME, axis=1),
     )
 
@@ -144,10 +150,13 @@ def firm(hessian: Array, known: Array) -> tuple[Array, Array]:
     return jnp.where(definite[:, None, None], safe, mended), definite
 
 
-def fragile(objective: object, place: Array, deviations: Array) -> Array:
+def fragile(objective: Objective, place: Array, deviations: Array) -> Array:
     """Whether the objective has no value a standard deviation away, by subject and value."""
-    count = place.shape[-1]
-    away = jnp.eye(count, dtype=place.dtype)[None] * deviations[:, None, :]
-    around = jnp.concatenate([place[:, None] + away, place[:, None] - away], axis=1)
-    failing = ~jnp.isfinite(objective(around))  # type: ignore[operator]
-    return failing[:, :count] | failing[:, count:]
+    away = jnp.eye(place.shape[-1], dtype=place.dtype)[:, None] * deviations[None]
+    around = jnp.stack([away, -away])
+    return jnp.any(~jnp.isfinite(objective(beside(place, around) + around)), axis=0).T
+
+
+def side_by_side(places: Array) -> int:
+    """How many searches go on at once: as many as fill a vector register, or on a GPU all."""
+    return REGISTER // places.dtype.itemsize if jax.default_backend() == "cpu" else 10**9
