@@ -1,0 +1,217 @@
+"""Formulas: designs beside arrays by hand, and what cannot be read or computed said in a sentence."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pynodes as pn
+from pynodes.fit import Agent, LogNormal, Normal, Trials
+from pynodes.fit._populated import populated
+from tests.fit.cases import chooser
+
+AGES = [20.0, 31.0, 24.0, 45.0, 36.0, 28.0]
+
+
+@functools.cache
+def study(unit=None):
+    """Six subjects of two groups and three sites, each with two sessions of three trials."""
+    rows = [
+        {
+            "subject": f"s{subject}",
+            "session": session,
+            "u": 1.0,
+            "y": 0.0,
+            "age": AGES[subject],
+            "group": "ab"[subject % 2],
+            "site": "xyz"[subject // 2],
+            "drug": ["placebo", "drug"][session],
+            "trial": trial,
+            "gap": np.nan if subject == 3 else 1.0,
+            "same": "k",
+        }
+        for subject in range(6)
+        for session in range(2)
+        for trial in range(3)
+    ]
+    data = pd.DataFrame(rows)
+    return Trials(data, inputs="u", actions="y", by=["subject", "session"], unit=unit)
+
+
+def design(formula, unit=None, parameter="x2.tonic_volatility"):
+    found = populated(chooser(), study(unit), {parameter: formula})
+    place = chooser().names.index(parameter)
+    return found.population.designs[place], found
+
+
+def test_columns_are_those_of_the_formula():
+    """Groups differ from the first one by steps; scaled covariates have mean zero and deviation one."""
+    found, _ = design("group + scale(age)")
+    ages = (np.array(AGES) - np.mean(AGES)) / np.std(AGES)
+
+    assert found.terms == ("Intercept", "group[T.b]", "scale(age)")
+    np.testing.assert_allclose(
+        found.fixed, np.stack([np.ones(6), np.arange(6) % 2, ages], axis=1), atol=1e-12
+    )
+    assert found.grouped == ()
+
+
+def test_priors_are_per_step_and_per_deviation():
+    """The intercept has the agent's prior; what a spread is a slope of depends on the column's unit."""
+    found, _ = design("group + age")
+    _, spread = -3.0, 2.0
+
+    np.testing.assert_allclose(found.centres, [-3, 0, 0])
+    np.testing.assert_allclose(found.spreads, [spread, spread, spread / np.std(AGES)])
+
+
+def test_without_intercept_every_group_has_the_prior_of_one():
+    found, _ = design("0 + group")
+
+    assert found.terms == ("group[a]", "group[b]")
+    np.testing.assert_allclose(found.centres, [-3, -3])
+    np.testing.assert_allclose(found.spreads, [2, 2])
+    np.testing.assert_allclose(found.fixed.sum(axis=1), 1)
+
+
+def test_interactions_are_products():
+    found, _ = design("group * scale(age)")
+
+    assert found.terms == ("Intercept", "group[T.b]", "scale(age)", "group[T.b]:scale(age)")
+    np.testing.assert_allclose(found.fixed[:, 3], found.fixed[:, 1] * found.fixed[:, 2])
+
+
+@pytest.mark.parametrize("formula", ["I(age ** 2)", "{age ** 2}", "sqrt(age)", "log(age)"])
+def test_functions_of_columns_are_computed(formula):
+    expected = {"I": np.square, "{": np.square, "s": np.sqrt, "l": np.log}[formula[0]]
+    found, _ = design(formula)
+
+    np.testing.assert_allclose(found.fixed[:, 1], expected(AGES))
+
+
+def test_levels_of_a_factor_have_effects_of_their_own():
+    found, whole = design("(1|site)")
+    (part,) = found.grouped
+
+    assert (part.names, part.levels) == (("1|site",), 3)
+    assert part.level.tolist() == [0, 0, 1, 1, 2, 2]
+    np.testing.assert_allclose(part.values, 1)
+    np.testing.assert_allclose(part.spreads, 2)
+    assert whole.levels == {"x2.tonic_volatility:site": ("x", "y", "z")}
+    spread_out = np.asarray(part.spread_out())
+    np.testing.assert_allclose(spread_out, np.repeat(np.eye(3), 2, axis=0))
+
+
+def test_effects_of_columns_go_with_their_intercept():
+    """``(1 + x|subject)``: both belong to the factor, with a deviation each."""
+    found, _ = design("drug + (1 + drug|subject)", unit="session")
+    (part,) = found.grouped
+
+    assert part.names == ("1|subject", "drug[T.placebo]|subject")
+    assert part.level.tolist() == np.repeat(np.arange(6), 2).tolist()
+    np.testing.assert_allclose(part.values, np.stack([np.ones(12), np.arange(12) % 2 == 0], axis=1))
+
+
+def test_effects_of_units_are_their_scatter():
+    """It is there anyway, and not twice."""
+    assert design("(1|subject)")[0].grouped == ()
+    assert design("(1|subject:session)", unit="session")[0].grouped == ()
+    assert len(design("(1|subject)", unit="session")[0].grouped) == 1
+
+
+def test_parameters_without_formula_have_an_intercept():
+    _, whole = design("group")
+
+    assert whole.formulas == {"x2.tonic_volatility": "group", "inverse_temperature": "1"}
+    assert whole.population.designs[1].terms == ("Intercept",)
+    np.testing.assert_allclose(whole.population.designs[1].centres, [1.0])
+    assert whole.population.coefficient_names == (
+        "x2.tonic_volatility:Intercept",
+        "x2.tonic_volatility:group[T.b]",
+        "inverse_temperature:Intercept",
+    )
+
+
+def test_priors_that_are_not_normal_lend_centre_and_spread():
+    """The expected logarithm of a gamma variable, and its standard deviation."""
+    free = {"inverse_temperature": pn.Gamma(2.0, 1.0)}
+    agent = Agent(pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=free)
+    found = populated(agent, study()).population
+    draws = np.log(np.random.default_rng(0).gamma(2.0, size=400_000))
+
+    np.testing.assert_allclose(found.designs[0].centres, draws.mean(), atol=0.01)
+    np.testing.assert_allclose(found.designs[0].spreads, draws.std(), atol=0.01)
+    np.testing.assert_allclose(found.spreads, draws.std(), atol=0.01)
+
+
+WRONG = {
+    "unknown column": ("agee", "Did you mean 'age'"),
+    "changes within a subject": ("drug", "subject 's0' has 'placebo' and 'drug'"),
+    "changes between sessions": ("drug", "unit='session'"),
+    "missing value": ("gap", "missing from row 18, of subject 's3'"),
+    "left side": ("y ~ age", "right of '~'"),
+    "bare left side": ("~ age", "right of '~'"),
+    "unfinished": ("age +", "cannot be read"),
+    "no operator": ("age group", "Write '\\+' between"),
+    "number and name": ("group \\+ 3age".replace("\\", ""), "Write '\\+' between"),
+    "power": ("age**2", "I\\(column"),
+    "bar outside": ("1|site", "in parentheses"),
+    "two bars": ("(1|site|group)", "one bar"),
+    "unclosed": ("(1|site", "cannot be read"),
+    "empty": ("", "must be a text"),
+    "no text": (3, "must be a text"),
+    "unknown function": ("foo(age)", "knows no 'foo'"),
+    "text scaled": ("scale(site)", "cannot be computed"),
+    "no number": ("log(age - 20)", "no number for some units"),
+    "one group": ("same", "same for all units"),
+    "one level": ("(1|same)", "same for all units"),
+    "same twice": ("group + C(group)", "made up of those before it"),
+    "slope of units": ("(1 + age|subject)", "one of its own"),
+    "offset": ("offset(age)", "no coefficient"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_with_a_formula_is_said(name):
+    formula, said = WRONG[name]
+
+    with pytest.raises(pn.FormulaError, match=said):
+        design(formula)
+
+
+def test_the_group_that_others_are_compared_with_may_be_named():
+    found, _ = design("C(group, Treatment('b')) + I(age ** 2)")
+
+    np.testing.assert_allclose(found.fixed[:, 1], np.arange(6) % 2 == 0)
+    assert found.terms[1].endswith("[T.a]")
+
+
+def test_what_lies_between_quotes_is_left_alone():
+    """A space or a sign in a name is no mistake."""
+    data = study().columns | {"body mass": study().columns["age"]}
+    named = Trials(data, inputs="u", actions="y", by=["subject", "session"])
+    found = populated(chooser(), named, {"x2.tonic_volatility": "scale(`body mass`)"}).population
+
+    np.testing.assert_allclose(found.designs[0].fixed[:, 1], design("scale(age)")[0].fixed[:, 1])
+
+
+def test_a_formula_without_formulae_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "formulae", None)
+
+    with pytest.raises(pn.MissingExtraError, match=r"pynodes\[fit\]"):
+        design("group")
+
+
+def test_intercepts_alone_need_no_formulae(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "formulae", None)
+
+    assert design("1")[0].terms == ("Intercept",)
+
+
+def test_free_values_are_those_of_the_agent():
+    free = {"inverse_temperature": LogNormal(0, 1), "x2.tonic_volatility": Normal(-3, 1)}
+    agent = Agent(pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=free)
+
+    with pytest.raises(pn.ParameterError, match="Did you mean 'inverse_temperature'"):
+        populated(agent, study(), {"inverse_temperatur": "group"})
