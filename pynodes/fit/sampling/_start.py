@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,7 +10,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from pynodes._errors import FilterError
-from pynodes.fit._population import Population
+from pynodes.fit.em import fit_em
+from pynodes.fit.group_fit import GroupFit
 from pynodes.fit.map import fit_map
 from pynodes.fit.map_fit import MapFit
 from pynodes.fit.sampling._problem import Problem
@@ -17,6 +19,9 @@ from pynodes.fit.sampling._target import AbstractTarget, Whitened
 
 Frame = dict[str, np.ndarray]
 """Centre and scales of a :class:`Whitened` target, by name."""
+
+LEAST = 1e-4
+"""Smallest deviation, and smallest variance in a direction beside those of single numbers, that is used."""
 
 
 def whitened(target: AbstractTarget, frame: Frame) -> Whitened:
@@ -33,11 +38,18 @@ def started(problem: Problem) -> tuple[dict[str, bool], Frame]:
     FilterError
         Filtering fails wherever one looks.
     """
-    fit = fit_map(problem.agent, problem.trials)
-    check_found(fit)
     if problem.group is None:
+        fit = fit_map(problem.agent, problem.trials)
+        check_found(fit.subjects, fit.posterior.log_joint)
         return {}, frame_of_one(fit)
-    return frame_of_many(fit, problem.group.population, problem.centred)
+    group = fit_em(
+        problem.agent,
+        problem.trials,
+        formulas=problem.group.formulas,
+        covariance=problem.settings["covariance"],
+    )
+    check_found(group.subjects, group.found.likeness.log_likelihood)
+    return frame_of_many(group, problem.centred)
 
 
 def centred_where_known(problem: Problem) -> dict[str, bool]:
@@ -49,21 +61,17 @@ def centred_where_known(problem: Problem) -> dict[str, bool]:
     return started(problem)[0]
 
 
-def check_found(fit: MapFit) -> None:
-    """Every unit has a mode.
+def check_found(subjects: Sequence[object], densities: Any) -> None:
+    """Every subject has a density somewhere.
 
     Raises
     ------
     FilterError
-        Filtering failed at every start of a unit.
+        Filtering failed wherever one looked.
     """
-    lost = [
-        subject
-        for subject, density in zip(fit.subjects, fit.posterior.log_joint, strict=True)
-        if not np.isfinite(density)
-    ]
+    lost = [who for who, known in zip(subjects, np.isfinite(densities), strict=True) if not known]
     if lost:
-        who = f" of {lost[0]!r}" if len(fit) > 1 else ""
+        who = f" of {lost[0]!r}" if len(subjects) > 1 else ""
         raise FilterError(
             f"Filtering failed at every start{who}, so there is nothing to sample from. Choose priors of "
             "smaller volatilities, or another expansion than 'standard'."
@@ -77,49 +85,25 @@ def frame_of_one(fit: MapFit) -> Frame:
     return {"centre": centre, "first": np.zeros((0, 0), centre.dtype), "own": own}
 
 
-def frame_of_many(
-    fit: MapFit, population: Population, wanted: dict[str, bool]
-) -> tuple[dict[str, bool], Frame]:
-    """The same of units and their population, by moments."""
-    modes, covariances = np.asarray(fit.posterior.position), np.asarray(fit.posterior.covariance)
-    designs = [np.asarray(design.fixed, float) for design in population.designs]
-    coefficients, deviations, errors = [], [], []
-    for index, design in enumerate(designs):
-        weights = np.linalg.lstsq(design, modes[:, index], rcond=None)[0]
-        rest = modes[:, index] - design @ weights
-        deviation = max(rest.std(), 0.1 * float(population.spreads[index]))
-        coefficients.append(weights)
-        deviations.append(deviation)
-        inverse = np.linalg.pinv(design.T @ design)
-        errors.append(np.sqrt(np.diag(inverse)) * deviation)
-    variances = np.diagonal(covariances, axis1=1, axis2=2)
-    auto = {
-        name: bool(np.sqrt(np.median(variances[:, index])) < deviations[index])
-        for index, name in enumerate(population.parameters)
-    }
-    centred = auto | wanted
-    apart = population.recentred(centred)
-    values: dict[str, Any] = apart.initial()
-    dtype = values["log_deviations"].dtype
-    values["coefficients"] = jnp.asarray(np.concatenate(coefficients), dtype)
-    values["log_deviations"] = jnp.log(jnp.asarray(deviations, dtype))
-    values["units"] = apart.unplaced(values, jnp.asarray(modes, dtype))
-    scales: dict[str, Any] = {k: jax_like(v, 0.5) for k, v in values.items() if k != "units"}
-    scales["coefficients"] = jnp.asarray(np.concatenate(errors), dtype)
-    scales["log_deviations"] = jnp.full(len(deviations), 1 / np.sqrt(2 * fit.__len__()), dtype)
-    units = np.array(
-        [
-            1.0 if centred[n] else 1 / d
-            for n, d in zip(population.parameters, deviations, strict=True)
-        ]
-    )
-    own = np.linalg.cholesky(covariances) * units[None, :, None]
-    first = np.diag(np.asarray(ravel_pytree(scales)[0]))
-    return centred, {"centre": np.asarray(ravel_pytree(values)[0]), "first": first, "own": own}
+def frame_of_many(fit: GroupFit, wanted: dict[str, bool]) -> tuple[dict[str, bool], Frame]:
+    """The same of units and their population, as Laplace-EM finds them."""
+    centred = fit.centred | wanted
+    coordinates = fit.coordinates(centred)
+    centre = np.asarray(ravel_pytree(coordinates)[0])
+    # Scores are positions in units of the population's deviation.
+    units = [1.0 if centred[name] else 1 / fit.deviations[name] for name in fit.names]
+    inverse = np.linalg.inv(np.asarray(fit.found.view.scale, float))
+    hessians = np.asarray(fit.found.likeness.curvature, float) + inverse.T @ inverse
+    own = factors(np.linalg.inv(hessians)) * np.array(units)[None, :, None]
+    frame = {"centre": centre, "first": factors(fit.hyper_covariance), "own": own}
+    return centred, {name: array.astype(centre.dtype) for name, array in frame.items()}
 
 
-def jax_like(tree: Any, value: float) -> Any:
-    """A tree of one value."""
-    import jax
-
-    return jax.tree.map(lambda leaf: jnp.full_like(leaf, value), tree)
+def factors(covariances: np.ndarray) -> np.ndarray:
+    """Triangular factors of some covariances, each made positive definite where it is not."""
+    covariances = np.asarray(covariances, float)
+    deviations = np.sqrt(np.maximum(np.diagonal(covariances, axis1=-2, axis2=-1), LEAST**2))
+    outer = deviations[..., :, None] * deviations[..., None, :]
+    sizes, axes = np.linalg.eigh(covariances / outer)
+    mended = np.einsum("...ik,...k,...jk->...ij", axes, np.maximum(sizes, LEAST), axes)
+    return np.linalg.cholesky(mended * outer)
