@@ -24,8 +24,8 @@ from pynodes.fit.trials import Trials
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
     import xarray
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -1,4 +1,4 @@
-"""Draws that the tests of samples share: from the Gaussian posteriors of a fit of small data."""
+"""Draws that the tests of samples share: from Gaussians, as if these were the posteriors of small data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from pynodes.fit import Trials, fit_map
+from pynodes.fit import Trials
 from pynodes.fit.samples import Samples
 from pynodes.fit.sampling._drawn import Drawn
 from tests.fit import cases
@@ -14,26 +14,27 @@ from tests.fit import cases
 CHAINS, DRAWS = 4, 250
 
 
-def gaussian_draws(fit, seed=0, chains=CHAINS, draws=DRAWS, population=False):
-    """Samples as a perfect sampler of the Gaussians at the modes would have drawn them."""
+def gaussian_draws(agent, trials, seed=0, chains=CHAINS, draws=DRAWS, population=False):
+    """Samples as if posteriors were Gaussians around the priors' centres, and the sampler perfect."""
     random = np.random.default_rng(seed)
-    place, factor = fit.posterior.position, np.linalg.cholesky(fit.posterior.covariance)
-    noise = random.normal(size=(chains, draws, *place.shape))
-    positions = place + np.einsum("uij,cduj->cdui", factor, noise)
+    centre = np.array([float(prior.centre) for prior in agent.priors.values()])
+    spread = np.array([float(prior.spread) for prior in agent.priors.values()])
+    shape = chains, draws, len(trials.subjects), len(centre)
+    positions = centre + 0.4 * spread * random.normal(size=shape)
     common = {}
     if population:
-        for index, name in enumerate(fit.names):
+        for index, name in enumerate(agent.names):
             common[f"{name}:Intercept"] = positions[..., index].mean(axis=-1)
             common[f"{name}:scale(age / 10)"] = random.normal(size=(chains, draws))
             common[f"{name}:deviation"] = np.exp(0.1 * random.normal(size=(chains, draws)))
     drawn = Drawn(
-        positions=positions.astype(place.dtype),
+        positions=positions,
         population=common,
         stats=statistics(random, chains, draws),
         method="nuts",
         settings={"seed": seed, "chains": chains, "draws": draws, "tune": 100},
     )
-    return Samples(agent=fit.agent, trials=fit.trials, drawn=drawn)
+    return Samples(agent=agent, trials=trials, drawn=drawn)
 
 
 def statistics(random, chains, draws):
@@ -60,18 +61,16 @@ def study(**roles):
 @cache
 def samples_of_study():
     """Draws for three subjects."""
-    return gaussian_draws(fit_map(cases.chooser(), study(), starts=4, polished=1))
+    return gaussian_draws(cases.chooser(), study())
 
 
 @cache
 def samples_of_population():
     """Draws for three subjects and what they have in common."""
-    fit = fit_map(cases.chooser(), study(), starts=4, polished=1)
-    return gaussian_draws(fit, population=True)
+    return gaussian_draws(cases.chooser(), study(), population=True)
 
 
 @cache
 def samples_of_one():
     """Draws for a single subject."""
-    trials = study().only(subject="s1")
-    return gaussian_draws(fit_map(cases.chooser(), trials, starts=4, polished=1))
+    return gaussian_draws(cases.chooser(), study().only(subject="s1"))

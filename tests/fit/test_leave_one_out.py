@@ -1,0 +1,186 @@
+"""Leaving out: against exact answers, and against ArviZ's Pareto smoothing."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import pynodes as pn
+from pynodes.fit import Normal, compare, random_effects_bms
+from pynodes.fit._psis import left_out, smoothed
+from pynodes.fit.samples import Samples
+from pynodes.fit.sampling._drawn import Drawn
+from tests.fit.drawn import samples_of_one, samples_of_population, samples_of_study, statistics
+from tests.fit.test_map import linear_agent, linear_trials
+
+VARIANCE, MEAN, DEVIATION = 0.4, -0.3, 1.7
+"""Of the responses, and of the prior of their offset."""
+
+
+def errors_of(agent, trials):
+    """Responses less what they are without offset."""
+    beliefs = agent.network.filter({"u": trials.columns["u"]})
+    return trials.columns["y"] - np.asarray(beliefs["x1"].predicted_mean)
+
+
+def posterior(errors):
+    """Mean and variance of the offset given some errors."""
+    precision = len(errors) / VARIANCE + 1 / DEVIATION**2
+    return (errors.sum() / VARIANCE + MEAN / DEVIATION**2) / precision, 1 / precision
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """Draws from a posterior that is known, the errors, and the agent."""
+    agent, trials = linear_agent(Normal(MEAN, DEVIATION)), linear_trials(count=30)
+    mean, variance = posterior(errors_of(agent, trials))
+    random = np.random.default_rng(3)
+    positions = random.normal(mean, np.sqrt(variance), size=(4, 2000, 1, 1))
+    drawn = Drawn(
+        positions=positions,
+        population={},
+        stats=statistics(random, 4, 2000),
+        method="nuts",
+        settings={"seed": 3},
+    )
+    return Samples(agent, trials, drawn), errors_of(agent, trials)
+
+
+def test_trials_are_predicted_as_if_left_out(exact):
+    """Against the predictive density of every response given the others, in closed form."""
+    samples, errors = exact
+    expected = []
+    for left in range(len(errors)):
+        mean, variance = posterior(np.delete(errors, left))
+        expected.append(stats.norm(mean, np.sqrt(variance + VARIANCE)).logpdf(errors[left]))
+    found = samples.loo()
+
+    np.testing.assert_allclose(found.pointwise, expected, atol=0.02)
+    assert found.elpd == pytest.approx(sum(expected), abs=0.05)
+    assert found.standard_error == pytest.approx(np.std(expected, ddof=1) * np.sqrt(30), rel=0.01)
+    mean, variance = posterior(errors)
+    seen = stats.norm(mean, np.sqrt(variance + VARIANCE)).logpdf(errors)
+    assert found.effective_parameters == pytest.approx(seen.sum() - sum(expected), abs=0.05)
+    assert found.reliable.all()
+    assert found.problems() == []
+
+
+def test_the_score_is_the_predictive_density(exact):
+    """Of responses that were not fitted, one by one, given those that were."""
+    samples, errors = exact
+    other = linear_trials(count=30, seed=8)
+    mean, variance = posterior(errors)
+    density = stats.norm(mean, np.sqrt(variance + VARIANCE)).logpdf(errors_of(samples.agent, other))
+
+    assert samples.score(other) == pytest.approx(density.sum(), abs=0.02)
+
+
+@pytest.mark.parametrize("heaviness", [0.1, 1.0, 3.0])
+def test_smoothing_is_that_of_arviz(heaviness):
+    array_stats = pytest.importorskip("arviz_stats.base").array_stats
+    random = np.random.default_rng(0)
+    shifts = heaviness * random.normal(size=(1000, 1)) + 2 * random.normal(size=25)
+    likelihoods = -0.5 * shifts**2
+    elpd, shape, effective = array_stats.loo(likelihoods.T[:, None])
+    found = left_out(likelihoods)
+
+    np.testing.assert_allclose(found.elpd, elpd, rtol=1e-10)
+    np.testing.assert_allclose(found.shape, shape, rtol=1e-9)
+    np.testing.assert_allclose(found.effective, effective, rtol=1e-8, atol=1e-10)
+
+
+def test_weights_that_are_the_same_stay_so():
+    """A first trial, whose prediction no parameter changes, but for rounding."""
+    jittered = np.log(0.5) + 1e-9 * np.random.default_rng(0).normal(size=(1000, 1))
+    for likelihoods in (np.full((1000, 1), np.log(0.5)), jittered):
+        found = left_out(likelihoods)
+
+        assert found.elpd[0] == pytest.approx(np.log(0.5), abs=1e-8)
+        assert found.shape[0] == -np.inf
+
+
+def test_smoothed_weights_keep_their_order():
+    weights = 3 * np.random.default_rng(1).standard_t(3, size=(4, 500))
+    found, _ = smoothed(weights.copy())
+
+    np.testing.assert_array_equal(np.argsort(found, axis=1), np.argsort(weights, axis=1))
+    assert (found <= 0).all()
+
+
+def test_a_parameter_free_trial_counts_and_does_no_harm():
+    found = samples_of_study().loo()
+    table = found.table
+    first = table[table["trial"] == 0]
+
+    np.testing.assert_allclose(first["elpd"], np.log(0.5), atol=1e-6)
+    assert first["reliable"].all()
+    assert len(table) == 40
+
+
+@pytest.mark.parametrize(("unit", "count"), [("session", 6), ("subject", 3)])
+def test_sessions_and_subjects_are_left_out_whole(unit, count):
+    """Their likelihoods are those of their trials together."""
+    samples = samples_of_study()
+    found = samples.loo(unit)
+    by_hand = []
+    for key in zip(*found.keys.values(), strict=True):
+        names = dict(zip(found.keys, key, strict=True))
+        rows = np.all([samples.trials.columns[n] == v for n, v in names.items()], axis=0)
+        kept = ~np.isnan(samples.trials.numbers("y"))
+        every = samples.tree["log_likelihood"]["y"].values.reshape(1000, -1)
+        by_hand.append(every[:, rows[kept]].sum(axis=1))
+
+    assert len(found.pointwise) == count
+    expected = left_out(np.stack(by_hand, axis=1))
+    np.testing.assert_allclose(found.pointwise, expected.elpd, rtol=1e-4)
+
+
+def test_the_only_one_cannot_be_left_out():
+    with pytest.raises(pn.DataError, match="but one subject"):
+        samples_of_one().loo("subject")
+    with pytest.raises(pn.DataError, match="must be one of"):
+        samples_of_one().loo("block")
+
+
+def test_influential_items_are_named():
+    """In words, by their keys."""
+    found = samples_of_study().loo()
+    shapes = np.where(np.arange(40) == 7, 1.3, 0.1)
+    (said,) = dataclasses.replace(found, pareto_k=shapes).problems()
+
+    assert said.startswith("1 of 40 trials")
+    assert "subject 's0', session 0, trial 8" in said
+
+
+def test_models_are_compared_by_leaving_out():
+    one, other = samples_of_study(), samples_of_population()
+    worse = dataclasses.replace(
+        other, drawn=dataclasses.replace(other.drawn, positions=other.positions + 1.0)
+    )
+    found = compare({"one": one, "worse": worse}, by="loo")
+    first, second = one.loo(), worse.loo()
+    rows = found.fixed_effects.set_index("model")
+    gap = second.pointwise - first.pointwise
+
+    assert found.evidence.shape == (3, 2)
+    assert found.group == pytest.approx([first.elpd, second.elpd])
+    assert rows.loc["worse", "difference"] == pytest.approx(gap.sum())
+    assert rows.loc["worse", "difference_error"] == pytest.approx(
+        np.std(gap, ddof=1) * np.sqrt(len(gap))
+    )
+    assert random_effects_bms(found).frequencies.sum() == pytest.approx(1)
+    mine = [owner == "s1" for owner in first.owners]
+    assert found.evidence[1, 0] == pytest.approx(first.pointwise[mine].sum())
+
+
+def test_fits_of_different_kinds_are_not_compared():
+    one = samples_of_study()
+    with pytest.raises(pn.DataError, match="'one' is a Samples"):
+        compare({"one": one, "other": one}, by="lme")
+    with pytest.raises(pn.DataError, match="other subjects or trials than 'all'"):
+        compare({"all": one, "one": samples_of_one()}, by="loo")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare({"all": one, "same": one}, by="loo", unit="session")
