@@ -68,7 +68,7 @@ def bandit_hgf(
 def dual_rescorla_wagner(*, response: Response = EITHER, free: Priors | None = None) -> Agent:
     """A learner of two options, of which the one that was not chosen is learned about too.
 
-    Free are the learning rate, ``LogitNormal(0, 1)``, the share of it for the other option, ``LogitNormal(0,
+    Free are the learning rate, ``LogitNormal(-1, 1)``, the share of it for the other option, ``LogitNormal(0,
     1)``, and the inverse temperature. What was chosen is an input too, ``"u.choice"``.
 
     Parameters
@@ -82,7 +82,7 @@ def dual_rescorla_wagner(*, response: Response = EITHER, free: Priors | None = N
         As of the agent.
     """
     usual = {
-        "u.learning_rate": LogitNormal(0.0, 1.0),
+        "u.learning_rate": LogitNormal(-1.0, 1.0),
         "u.counterfactual": LogitNormal(0.0, 1.0),
     }
     return usual_agent(Graph().add(u=DualRescorlaWagner()), response, usual, free)

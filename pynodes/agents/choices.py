@@ -53,7 +53,8 @@ def binary_hgf(
 def rescorla_wagner(*, response: Response = USUAL, free: Priors | None = None) -> Agent:
     """A Rescorla-Wagner learner that bets on outcomes.
 
-    Free are the learning rate, ``LogitNormal(0, 1)`` as in TAPAS, and the inverse temperature.
+    Free are the learning rate, ``LogitNormal(-1, 1)`` (in TAPAS around 0, a rate of one half), and the
+    inverse temperature.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def rescorla_wagner(*, response: Response = USUAL, free: Priors | None = None) -
     ParameterError
         As of the agent.
     """
-    usual = {"u.learning_rate": LogitNormal(0.0, 1.0)}
+    usual = {"u.learning_rate": LogitNormal(-1.0, 1.0)}
     return usual_agent(Graph().add(u=RescorlaWagner(initial_mean=0.5)), response, usual, free)
 
 

@@ -13,15 +13,23 @@ from pynodes._errors import DataError, listed, nearest
 Columns = dict[str, np.ndarray]
 """A frame's columns by name, all of one length; of any type."""
 
+CODED = "Code what it holds as numbers, as in (frame['choice'] == 'left').astype(float)."
+
 
 def columns_of(data: Any) -> Columns:
     """The columns of a frame: of pandas, of polars, or a mapping from names to sequences.
+
+    What a frame of pandas has in a named index counts as columns; a lazy one of polars is collected.
 
     Raises
     ------
     DataError
         Something else, columns of different lengths, two of one name, or no rows.
     """
+    if type(data).__name__ == "LazyFrame":
+        data = data.collect()
+    if hasattr(data, "columns") and hasattr(data, "reset_index") and any(indexed(data)):
+        data = data.reset_index([name for name in indexed(data) if name])
     if isinstance(data, Mapping):
         names = list(data)
     elif hasattr(data, "columns") and hasattr(data, "__getitem__"):
@@ -41,6 +49,11 @@ def columns_of(data: Any) -> Columns:
     if not found or not next(iter(lengths.values())):
         raise DataError("The data have no rows.")
     return found
+
+
+def indexed(data: Any) -> list[Any]:
+    """Names of the levels of a frame's index that are no columns; None of one without a name."""
+    return [name if name not in data.columns else None for name in data.index.names]
 
 
 def one_column(name: str, values: Any) -> np.ndarray:
@@ -80,13 +93,15 @@ def numbers_of(columns: Columns, name: Any, role: str) -> np.ndarray:
     if array.dtype.kind in "fiub":
         return array.astype(float)
     if array.dtype.kind not in "O":
-        raise DataError(f"{not_numbers(name, role)}: it begins with {array[:1].tolist()}.")
+        raise DataError(f"{not_numbers(name, role)}: it begins with {array[:1].tolist()}. {CODED}")
     found = np.empty(len(array))
     for row, value in enumerate(array.tolist()):
         try:
             found[row] = math.nan if is_missing(value) else plain(value)
         except (TypeError, ValueError) as error:
-            raise DataError(f"{not_numbers(name, role)}: row {row} is {value!r}.") from error
+            raise DataError(
+                f"{not_numbers(name, role)}: row {row} is {value!r}. {CODED}"
+            ) from error
     return found
 
 

@@ -22,6 +22,7 @@ from pynodes.fit.trials import Trials
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -194,6 +195,18 @@ class GroupFit:
     def trajectories(self, fields: list[str] | None = None) -> pandas.DataFrame:
         """What was believed in every trial under the units' estimates: see :meth:`MapFit.trajectories`."""
         return self.individuals.trajectories(fields)
+
+    def plot(self) -> Figure:
+        """Draw coefficients and scatter; see :func:`pynodes.plotting.plot_population`."""
+        from pynodes.plotting import plot_population
+
+        return plot_population(self)
+
+    def plot_shrinkage(self, alone: MapFit) -> Figure:
+        """Draw how estimates moved from a fit of each alone; see :func:`pynodes.plotting.plot_shrinkage`."""
+        from pynodes.plotting import plot_shrinkage
+
+        return plot_shrinkage(self, alone)
 
     def coordinates(self, centred: dict[str, bool] | None = None) -> Coordinates:
         """Where a sampler of population and units begins; which parameters are centred is as for it."""

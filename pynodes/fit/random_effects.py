@@ -15,6 +15,7 @@ from pynodes.fit.comparison import Comparison
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 Families = Mapping[str, Sequence[str]]
 
@@ -78,6 +79,12 @@ class RandomEffects:
                 "protected_exceedance": self.protected_exceedance,
             }
         )
+
+    def plot(self, *, credible: float = 0.9) -> Figure:
+        """Draw how frequent models are, and how surely; see :func:`pynodes.plotting.plot_frequencies`."""
+        from pynodes.plotting import plot_frequencies
+
+        return plot_frequencies(self, credible=credible)
 
     def __repr__(self) -> str:
         shares = zip(self.models, self.frequencies, strict=True)

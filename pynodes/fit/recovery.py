@@ -100,7 +100,7 @@ class ParameterRecovery:
         return extra("pandas").DataFrame(rows)
 
     def plot(self, *, credible: float = 0.9) -> Figure:
-        """Draw estimates over the values that were simulated with; see :func:`pynodes.plotting.plot_recovery`."""
+        """Draw estimates over true values; see :func:`pynodes.plotting.plot_recovery`."""
         from pynodes.plotting import plot_recovery
 
         return plot_recovery(self, credible=credible)

@@ -1,0 +1,87 @@
+"""Correlations of parameters in the posterior: what the data cannot tell apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pynodes._errors import InputError
+from pynodes.plotting import style
+
+if TYPE_CHECKING:
+    from pynodes.fit.map_fit import MapFit
+    from pynodes.fit.samples import Samples
+
+
+def plot_correlation(fit: MapFit | Samples) -> Figure:
+    """Draw the posterior correlation of every two parameters of a subject; its mean over several subjects.
+
+    Parameters
+    ----------
+    fit
+        A fit by MAP, or samples.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved.
+
+    Raises
+    ------
+    InputError
+        A fit with one parameter.
+    """
+    names = fit.names
+    if len(names) < 2:
+        raise InputError("There are no two parameters that could correlate.")
+    each = correlations(fit)
+    side = 0.6 + 0.55 * len(names) + 0.05 * max(len(name) for name in names)
+    with plt.rc_context(style.RULES):
+        figure, ax = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
+        draw_correlations(ax, each.mean(axis=0), names)
+        said = "posterior correlation" + (
+            f", mean of {len(each)} subjects" if len(each) > 1 else ""
+        )
+        figure.suptitle(said, fontsize=style.TEXT, color=style.GREY)
+    return figure
+
+
+def correlations(fit: MapFit | Samples) -> np.ndarray:
+    """Posterior correlations of positions, of shape (subjects, values, values)."""
+    from pynodes.fit.map_fit import MapFit
+
+    if isinstance(fit, MapFit):
+        covariance = np.asarray(fit.posterior.covariance)
+    else:
+        drawn = np.moveaxis(fit.positions, 2, 0)
+        drawn = drawn.reshape(len(drawn), -1, drawn.shape[-1])
+        centred = drawn - drawn.mean(axis=1, keepdims=True)
+        covariance = np.einsum("sdi,sdj->sij", centred, centred)
+    widths = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    return covariance / (widths[:, :, None] * widths[:, None, :])
+
+
+def draw_correlations(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> None:
+    """The lower triangle of a matrix of correlations, numbers in its cells."""
+    below = np.tri(len(names), k=-1, dtype=bool)[1:, :-1]
+    shown = np.where(below, values[1:, :-1], np.nan)
+    ax.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1)
+    for row, column in np.argwhere(below):
+        value = shown[row, column]
+        colour = "white" if abs(value) > 0.6 else style.INK
+        ax.text(
+            column,
+            row,
+            f"{round(float(value), 2) + 0.0:.2f}",
+            ha="center",
+            va="center",
+            color=colour,
+        )
+    places = range(len(names) - 1)
+    ax.set_xticks(places, names[:-1], rotation=30, ha="right", rotation_mode="anchor")
+    ax.set_yticks(places, names[1:])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)

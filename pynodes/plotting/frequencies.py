@@ -1,0 +1,75 @@
+"""Frequencies: how often every model is the right one among subjects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import beta
+
+from pynodes.plotting import style
+
+if TYPE_CHECKING:
+    from pynodes.fit.random_effects import RandomEffects
+
+
+def plot_frequencies(found: RandomEffects, *, credible: float = 0.9) -> Figure:
+    """Draw how frequent models are, how surely the most frequent one, and whose model is which.
+
+    Parameters
+    ----------
+    found
+        Of random effects.
+    credible
+        Probability of the intervals of the frequencies.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved.
+    """
+    count = len(found.attributions)
+    with plt.rc_context(style.RULES):
+        figure, axes = plt.subplots(
+            1,
+            3,
+            figsize=(style.WIDTH, 1.3 + 0.28 * len(found.models)),
+            width_ratios=[1, 1, 1.2],
+            layout="constrained",
+            sharey=True,
+        )
+        rows = np.arange(len(found.models))
+        draw_shares(axes[0], rows, found, credible)
+        for shift, values, colour, label in (
+            (-0.17, found.exceedance, style.PALE, "exceedance"),
+            (0.17, found.protected_exceedance, style.GREEN, "protected"),
+        ):
+            axes[1].barh(rows + shift, values, 0.32, color=colour, label=label)
+        axes[1].set(
+            xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="probability of being\nthe most frequent"
+        )
+        axes[1].legend(frameon=False, loc="best", handlelength=1.0)
+        order = np.lexsort((-found.attributions.max(axis=1), found.attributions.argmax(axis=1)))
+        axes[2].imshow(found.attributions[order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes[2].set(xlabel=f"{count} subjects, sorted\n(darker: more probable)", xticks=[])
+        axes[2].spines[:].set_visible(False)
+        axes[0].set_yticks(rows, found.models)
+        axes[2].tick_params(length=0)
+        axes[1].tick_params(axis="y", length=0)
+        said = f"omnibus risk {found.omnibus_risk:.2g}"
+        figure.suptitle(said, x=0.99, ha="right", color=style.GREY, fontsize=style.TEXT)
+    return figure
+
+
+def draw_shares(ax: Axes, rows: np.ndarray, found: RandomEffects, credible: float) -> None:
+    """Expected frequencies with intervals, and what chance would give."""
+    total = found.counts.sum()
+    tail = (1 - credible) / 2
+    ends = beta.ppf([[tail], [1 - tail]], found.counts, total - found.counts)
+    ends = np.where(np.isfinite(ends), ends, found.frequencies)
+    ax.barh(rows, found.frequencies, 0.6, color=style.BLUE, alpha=0.8)
+    ax.hlines(rows, ends[0], ends[1], color=style.INK, lw=1.0)
+    ax.axvline(1 / len(found.models), color=style.GREY, lw=0.8, ls=":")
+    ax.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel=f"frequency,\n{100 * credible:.4g}% interval")

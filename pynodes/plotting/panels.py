@@ -1,0 +1,91 @@
+"""Panels: small figures side by side, and axes along the line of a prior that are labelled with values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from pynodes.fit._prior import AbstractPrior
+from pynodes.fit._scales import Line
+from pynodes.plotting import style
+
+ACROSS = 3
+"""Panels in a row."""
+
+LABELS = 5
+"""Ticks of an axis at most, so that their labels do not touch."""
+
+POWERS = [m * 10.0**e for e in range(-8, 9) for m in (1.0, 2.0, 5.0)]
+SHARES = [0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999]
+
+
+def panels(count: int, *, height: float = 2.1, across: int = ACROSS) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, a few in a row; to be called within the style's rules."""
+    columns = min(count, across)
+    rows = math.ceil(count / columns)
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(style.WIDTH * min(1.0, (columns + 0.4) / across), 0.3 + height * rows),
+        squeeze=False,
+        layout="constrained",
+    )
+    axes = list(grid.flat)
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    return figure, axes[:count]
+
+
+def label_with_values(axis: Axis, prior: AbstractPrior, low: float, high: float) -> None:
+    """Ticks of an axis along the line of a prior, at round values, from one position to another."""
+    if isinstance(prior.scale, Line):
+        axis.set_major_locator(MaxNLocator(LABELS - 1))
+        return
+    values = np.array(round_values(prior))
+    places = np.asarray(prior.scale.position(jnp.asarray(values)))
+    inside = np.flatnonzero((places > low) & (places < high))
+    chosen = inside[:: max(1, math.ceil(len(inside) / LABELS))]
+    axis.set_ticks(places[chosen], [f"{value:g}" for value in values[chosen]])
+    axis.set_minor_locator(NullLocator())
+
+
+def round_values(prior: AbstractPrior) -> list[float]:
+    """Round values between the bounds of a prior."""
+    low, high = (float(bound) for bound in prior.bounds)
+    if math.isinf(high):
+        return [value for value in POWERS if value > low]
+    return [low + (high - low) * share for share in SHARES]
+
+
+def density(prior: AbstractPrior, places: np.ndarray) -> np.ndarray:
+    """The prior's density of some positions."""
+    return np.exp(np.asarray(prior.density_at(jnp.asarray(places))))
+
+
+def reach(prior: AbstractPrior, deviations: float = 3.0) -> tuple[float, float]:
+    """The stretch of its line on which a prior supposes a parameter."""
+    centre, spread = float(prior.centre), float(prior.spread)
+    return centre - deviations * spread, centre + deviations * spread
+
+
+def short(name: str) -> str:
+    """A parameter's name on two lines where it is long, so that it fits over a panel."""
+    return name if len(name) < 24 else name.replace(".", ".\n", 1)
+
+
+def write_in_cells(ax: Axes, values: np.ndarray, form: str = "{:.2f}") -> None:
+    """Numbers in the cells of a matrix that is drawn as an image, dark on light and light on dark."""
+    largest: Any = np.nanmax(np.abs(values)) if values.size else 1.0
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        dark = abs(value) > 0.6 * largest
+        colour = "white" if dark else style.INK
+        ax.text(column, row, form.format(value), ha="center", va="center", color=colour)

@@ -1,0 +1,166 @@
+"""Posteriors beside priors: what the data have added, for one subject or for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import gaussian_kde, norm
+
+from pynodes.fit._prior import AbstractPrior
+from pynodes.plotting import style
+from pynodes.plotting.panels import density, label_with_values, panels, reach, short
+
+if TYPE_CHECKING:
+    from pynodes.fit.map_fit import MapFit
+    from pynodes.fit.samples import Samples
+
+FINE = 400
+"""Points of a density."""
+
+
+def plot_posteriors(fit: MapFit, *, credible: float = 0.9) -> Figure:
+    """Draw posteriors against priors, a panel per parameter.
+
+    For one subject the densities of both, on the line of the prior, whose ticks are values. For several, each
+    subject's estimate and central interval, in the order of the estimates, over the interval of the prior.
+
+    Parameters
+    ----------
+    fit
+        A fit by MAP.
+    credible
+        Probability of the intervals.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved.
+    """
+    deviations = np.sqrt(np.diagonal(fit.posterior.covariance, axis1=-2, axis2=-1))
+    several = len(fit) > 1
+    with plt.rc_context(style.RULES):
+        height = min(2.1 + 0.03 * len(fit), 6.0) if several else 2.1
+        figure, axes = panels(len(fit.names), height=height)
+        for place, (ax, (name, prior)) in enumerate(
+            zip(axes, fit.agent.priors.items(), strict=True)
+        ):
+            means, widths = np.asarray(fit.posterior.position)[:, place], deviations[:, place]
+            if several:
+                draw_forest(
+                    ax, prior, means, float(norm.ppf(0.5 + credible / 2)) * widths, credible
+                )
+            else:
+                draw_gaussian(ax, prior, float(means[0]), float(widths[0]))
+            ax.set_title(short(name))
+        if several:
+            axes[0].set_ylabel("subject, by estimate")
+        else:
+            axes[0].legend(frameon=False, loc="upper left", handlelength=1.0)
+    return figure
+
+
+def plot_draws(samples: Samples) -> Figure:
+    """Draw the draws of a sampler against priors, a panel per parameter.
+
+    The density of all chains' draws on the line of the prior, a line per subject; of one subject, a line per
+    chain. Chains that do not lie on one another have not converged.
+
+    Parameters
+    ----------
+    samples
+        What a sampler drew.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved.
+    """
+    positions = samples.positions
+    several = positions.shape[2] > 1
+    with plt.rc_context(style.RULES):
+        figure, axes = panels(len(samples.names))
+        for place, (ax, (name, prior)) in enumerate(
+            zip(axes, samples.agent.priors.items(), strict=True)
+        ):
+            drawn = positions[..., place]
+            series = (
+                [drawn[:, :, unit].ravel() for unit in range(drawn.shape[2])]
+                if several
+                else [chain[:, 0] for chain in drawn]
+            )
+            draw_densities(ax, prior, series, several=several)
+            ax.set_title(short(name))
+        figure.legend(
+            *axes[0].get_legend_handles_labels(),
+            frameon=False,
+            loc="outside lower center",
+            ncols=2,
+            handlelength=1.0,
+        )
+    return figure
+
+
+def draw_prior(ax: Axes, prior: AbstractPrior, low: float, high: float) -> None:
+    """The density of a prior."""
+    places = np.linspace(low, high, FINE)
+    ax.fill_between(places, density(prior, places), color=style.PALE, lw=0, label="prior")
+
+
+def draw_gaussian(ax: Axes, prior: AbstractPrior, mean: float, deviation: float) -> None:
+    """The density of a prior, and a Gaussian posterior's."""
+    low, high = reach(prior)
+    low, high = min(low, mean - 4 * deviation), max(high, mean + 4 * deviation)
+    draw_prior(ax, prior, low, high)
+    places = np.union1d(np.linspace(low, high, FINE), mean + deviation * np.linspace(-4, 4, FINE))
+    shown = norm.pdf(places, mean, deviation)
+    ax.fill_between(places, shown, color=style.BLUE, alpha=0.25, lw=0)
+    ax.plot(places, shown, color=style.BLUE, lw=1.2, label="posterior")
+    finish(ax, prior, low, high)
+
+
+def draw_densities(
+    ax: Axes, prior: AbstractPrior, series: list[np.ndarray], *, several: bool
+) -> None:
+    """The density of a prior, and those of the draws of subjects or of chains."""
+    every = np.concatenate(series)
+    low, high = reach(prior)
+    low, high = min(low, every.min()), max(high, every.max())
+    draw_prior(ax, prior, low, high)
+    label = "posterior, by subject" if several else "posterior, by chain"
+    for number, drawn in enumerate(series):
+        colour = style.BLUE if several else style.MANY[number % len(style.MANY)]
+        said = label if number == 0 else None
+        room = 0.2 * np.ptp(drawn)
+        if room == 0:
+            ax.axvline(drawn[0], color=colour, lw=1.2, label=said)
+            continue
+        places = np.linspace(drawn.min() - room, drawn.max() + room, FINE)
+        alpha = 1.0 if len(series) < 8 else 0.4
+        ax.plot(places, gaussian_kde(drawn)(places), color=colour, lw=1.0, alpha=alpha, label=said)
+    finish(ax, prior, low, high)
+
+
+def draw_forest(
+    ax: Axes, prior: AbstractPrior, means: np.ndarray, halves: np.ndarray, credible: float
+) -> None:
+    """Estimates and intervals of all subjects in order, over the interval of the prior."""
+    order, rows = np.argsort(means, kind="stable"), np.arange(len(means))
+    half = float(norm.ppf(0.5 + credible / 2)) * float(prior.spread)
+    centre = float(prior.centre)
+    ax.axvspan(centre - half, centre + half, color=style.PALE, alpha=0.6, lw=0, zorder=0)
+    ax.axvline(centre, color=style.GREY, lw=0.8, zorder=1)
+    ax.hlines(rows, (means - halves)[order], (means + halves)[order], color=style.BLUE, lw=0.9)
+    ax.plot(means[order], rows, "o", color=style.BLUE, ms=max(2.0, 4.5 - 0.03 * len(rows)))
+    low = min(centre - 1.2 * half, float(np.min(means - halves)))
+    high = max(centre + 1.2 * half, float(np.max(means + halves)))
+    finish(ax, prior, low, high)
+
+
+def finish(ax: Axes, prior: AbstractPrior, low: float, high: float) -> None:
+    """Limits, and ticks at values."""
+    ax.set_xlim(low, high)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    label_with_values(ax.xaxis, prior, low, high)

@@ -1,0 +1,118 @@
+"""Recovery: what went in beside what came out, of parameters and of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from pynodes.fit._prior import AbstractPrior
+from pynodes.plotting import style
+from pynodes.plotting.panels import label_with_values, panels, short, write_in_cells
+
+if TYPE_CHECKING:
+    from pynodes.fit.confusion import ModelRecovery
+    from pynodes.fit.recovery import ParameterRecovery
+
+
+def plot_recovery(recovery: ParameterRecovery, *, credible: float = 0.9) -> Figure:
+    """Draw estimates over the values that were simulated with, with intervals; orange where they miss.
+
+    Parameters
+    ----------
+    recovery
+        Of parameters.
+    credible
+        Probability of the intervals.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved.
+    """
+    halves = float(norm.ppf(0.5 + credible / 2)) * np.sqrt(
+        np.diagonal(recovery.posterior.covariance, axis1=-2, axis2=-1)
+    )
+    with plt.rc_context(style.RULES):
+        figure, axes = panels(len(recovery.agent.names), height=2.5)
+        for place, (ax, (name, prior)) in enumerate(
+            zip(axes, recovery.agent.priors.items(), strict=True)
+        ):
+            true, found = recovery.true[:, place], recovery.posterior.position[:, place]
+            draw_scatter(ax, prior, true, np.asarray(found), halves[:, place])
+            ax.set_title(short(name))
+        axes[0].set_ylabel(f"estimate, {100 * credible:.4g}% interval")
+    return figure
+
+
+def draw_scatter(
+    ax: Axes, prior: AbstractPrior, true: np.ndarray, found: np.ndarray, half: np.ndarray
+) -> None:
+    """Estimates of one parameter over its true values, on the line of the prior."""
+    hit = np.abs(found - true) < half
+    for mask, colour in ((hit, style.BLUE), (~hit, style.ORANGE)):
+        ax.vlines(
+            true[mask], (found - half)[mask], (found + half)[mask], color=colour, lw=0.6, alpha=0.35
+        )
+        ax.plot(true[mask], found[mask], "o", color=colour, ms=2.8, mew=0)
+    low, high = float(min(true.min(), found.min())), float(max(true.max(), found.max()))
+    room = 0.08 * (high - low) or 1.0
+    low, high = low - room, high + room
+    ax.plot([low, high], [low, high], color=style.GREY, lw=0.8, zorder=0)
+    ax.set(xlim=(low, high), ylim=(low, high))
+    for axis in (ax.xaxis, ax.yaxis):
+        label_with_values(axis, prior, low, high)
+    together = float(np.corrcoef(true, found)[0, 1]) if np.ptp(true) * np.ptp(found) > 0 else 0.0
+    ax.set_xlabel(f"simulated\n(r = {together:.2f}, {100 * hit.mean():.0f}% covered)")
+
+
+def plot_confusion(recovery: ModelRecovery) -> Figure:
+    """Draw which model had the most evidence for data of which, and what that says of the true one.
+
+    Parameters
+    ----------
+    recovery
+        Of models.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved. Rows of the left matrix and columns of the right one sum to one.
+    """
+    counts, models = recovery.counts, recovery.models
+    totals = counts.sum(axis=0)
+    confusion = counts / counts.sum(axis=1, keepdims=True)
+    inversion = counts / np.where(totals > 0, totals, 1)
+    side = 0.7 + 0.55 * len(models)
+    names = 0.075 * max(len(name) for name in models)
+    with plt.rc_context(style.RULES):
+        figure, axes = plt.subplots(
+            1, 2, figsize=(2 * (side + names) + 0.4, side + 0.9), layout="constrained"
+        )
+        titles = ("P(best | simulated)", "P(simulated | best)")
+        for ax, values, title in zip(axes, (confusion, inversion), titles, strict=True):
+            draw_matrix(ax, values, models)
+            ax.set_title(title)
+        axes[0].set_ylabel("simulated model")
+        figure.supxlabel("model with the most evidence", fontsize=style.TEXT)
+    return figure
+
+
+def draw_matrix(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> None:
+    """A square matrix of probabilities, with numbers in its cells."""
+    ax.imshow(values, cmap="Blues", vmin=0, vmax=1)
+    write_in_cells(ax, values)
+    places = range(len(names))
+    slanted = sum(len(name) for name in names) > 20
+    ax.set_xticks(
+        places,
+        names,
+        rotation=30 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else None,
+    )
+    ax.set_yticks(places, names)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)

@@ -1,0 +1,75 @@
+"""Shrinkage: where subjects' estimates go once the population is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pynodes._errors import DataError
+from pynodes.fit._prior import AbstractPrior
+from pynodes.plotting import style
+from pynodes.plotting.panels import label_with_values, panels, short
+
+if TYPE_CHECKING:
+    from pynodes.fit.group_fit import GroupFit
+    from pynodes.fit.map_fit import MapFit
+
+
+def plot_shrinkage(group: GroupFit, alone: MapFit) -> Figure:
+    """Draw every subject's estimate by itself, and how it moves towards what the population expects of it.
+
+    Parameters
+    ----------
+    group
+        A fit of the population.
+    alone
+        A fit of the same agent to the same subjects, each by itself: that of :func:`~pynodes.fit.fit_map`.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved.
+
+    Raises
+    ------
+    DataError
+        Fits of other subjects or other parameters.
+    """
+    if group.subjects != alone.subjects or group.names != alone.names:
+        raise DataError("Both fits must be of the same agent and the same subjects.")
+    before = np.asarray(alone.posterior.position)
+    after = np.asarray(group.individuals.posterior.position)
+    expected = np.broadcast_to(group.expected, np.shape(after))
+    with plt.rc_context(style.RULES):
+        figure, axes = panels(len(group.names), height=min(2.1 + 0.025 * len(before), 5.5))
+        for place, (ax, (name, prior)) in enumerate(
+            zip(axes, group.agent.priors.items(), strict=True)
+        ):
+            draw_moves(ax, prior, before[:, place], after[:, place], expected[:, place])
+            ax.set_title(short(name))
+        axes[0].set_ylabel("subject, by estimate")
+        axes[0].legend(frameon=False, loc="upper left", handlelength=1.0, borderpad=0)
+    return figure
+
+
+def draw_moves(
+    ax: Axes, prior: AbstractPrior, before: np.ndarray, after: np.ndarray, expected: np.ndarray
+) -> None:
+    """One parameter: a row per subject, an arrow from the first estimate to the second."""
+    order = np.argsort(before, kind="stable")
+    rows = np.arange(len(order))
+    size = max(2.0, 4.5 - 0.03 * len(rows))
+    ax.plot(expected[order], rows, "|", color=style.GREY, ms=5, label="expected", zorder=1)
+    ax.hlines(rows, before[order], after[order], color=style.BLUE, lw=0.8, alpha=0.6)
+    ax.plot(before[order], rows, "o", color=style.BLUE, mfc="white", ms=size, label="alone")
+    ax.plot(after[order], rows, "o", color=style.BLUE, ms=size, label="in the group")
+    every = np.concatenate([before, after, expected])
+    room = 0.08 * np.ptp(every) or 1.0
+    low, high = float(every.min() - room), float(every.max() + room)
+    ax.set(xlim=(low, high), ylim=(-1, len(rows) * 1.25))
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    label_with_values(ax.xaxis, prior, low, high)

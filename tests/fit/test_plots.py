@@ -1,0 +1,315 @@
+"""Figures of fits: they hold the numbers of what they draw, and change nothing else."""
+
+import functools
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes.fit import (
+    Comparison,
+    ModelRecovery,
+    ParameterRecovery,
+    Trials,
+    fit_map,
+    random_effects_bms,
+)
+from pynodes.fit._laplace import Posterior
+from pynodes.fit.samples import Samples
+from pynodes.fit.sampling._drawn import Drawn
+from pynodes.plotting import plot_residuals, style
+from tests.fit.test_robustness import agent, frame, trials
+
+
+@functools.cache
+def fit():
+    return fit_map(agent(), trials(frame()), starts=4)
+
+
+def points(ax):
+    """The data of an axes' lines and points."""
+    return [np.asarray(line.get_xydata(), float) for line in ax.get_lines()]
+
+
+def coloured(ax, colour):
+    """Points of one colour, as an array."""
+    found = [
+        np.asarray(line.get_xydata(), float)
+        for line in ax.get_lines()
+        if line.get_color() == colour and line.get_marker() not in ("", "None", None)
+    ]
+    return np.concatenate(found) if found else np.empty((0, 2))
+
+
+def samples(subjects=1, chains=2, draws=60):
+    """Hand-made draws."""
+    random = np.random.default_rng(0)
+    positions = random.normal(size=(chains, draws, subjects, 2)) * 0.3 + [-4.0, 1.0]
+    drawn = Drawn(positions=positions, population={}, stats={}, method="nuts", settings={})
+    who = ["anna", "bert", "carl"][:subjects]
+    return Samples(agent=agent(), trials=trials(frame()).only(who=who), drawn=drawn)
+
+
+def test_a_subjects_densities_are_those_of_prior_and_posterior():
+    """The line has area one and its peak at the mode; the prior's density is beneath it."""
+    one = fit()["bert"]
+    axes = one.plot().axes
+
+    assert [ax.get_title() for ax in axes] == ["x2.tonic_volatility", "inverse_temperature"]
+    for place, ax in enumerate(axes):
+        line = points(ax)[0]
+        assert np.trapezoid(line[:, 1], line[:, 0]) == pytest.approx(1, abs=1e-3)
+        peak = line[np.argmax(line[:, 1])]
+        assert peak[0] == pytest.approx(one.positions[place], abs=0.02)
+        width = np.sqrt(one.covariance[place, place])
+        assert peak[1] == pytest.approx(1 / np.sqrt(2 * np.pi) / width, rel=1e-3)
+        prior = agent().priors[ax.get_title()]
+        (band, *_) = ax.collections
+        assert band.get_paths()[0].vertices[:, 1].max() == pytest.approx(
+            np.exp(float(prior.density_at(prior.centre))), rel=1e-3
+        )
+
+
+def test_ticks_are_values_where_they_lie_on_the_line():
+    """Of an inverse temperature, on the line of its logarithm."""
+    ax = fit()["bert"].plot().axes[1]
+
+    for place, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True):
+        assert np.exp(place) == pytest.approx(float(label.get_text()), rel=1e-6)
+    assert 2 <= len(ax.get_xticks()) <= 5
+
+
+def test_several_subjects_are_ordered_by_their_estimates():
+    axes = fit().plot(credible=0.5).axes
+
+    for place, ax in enumerate(axes):
+        shown = coloured(ax, style.BLUE)[:, 0]
+        np.testing.assert_allclose(shown, np.sort(fit().positions[:, place]))
+        (bars,) = (c for c in ax.collections if len(c.get_segments()) == 3)
+        widths = [segment[1, 0] - segment[0, 0] for segment in bars.get_segments()]
+        order = np.argsort(fit().positions[:, place])
+        deviations = np.sqrt(fit().covariance[order, place, place])
+        np.testing.assert_allclose(widths, 2 * 0.67449 * deviations, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("subjects", "lines"), [(1, 2), (3, 3)])
+def test_draws_are_a_line_per_chain_or_per_subject(subjects, lines):
+    drawn = samples(subjects)
+
+    ax = drawn.plot().axes[0]
+
+    found = points(ax)
+    assert len(found) == lines
+    for line in found:
+        assert np.trapezoid(line[:, 1], line[:, 0]) == pytest.approx(1, abs=0.02)
+    first = drawn.positions[0, :, 0, 0] if subjects == 1 else drawn.positions[:, :, 0, 0]
+    centre = np.trapezoid(found[0][:, 0] * found[0][:, 1], found[0][:, 0])
+    assert centre == pytest.approx(first.mean(), abs=0.02)
+
+
+def recovered(count=40):
+    """Truths, and estimates that miss every fourth of them by three deviations."""
+    true = np.random.default_rng(1).normal([-4, 1], 1, (count, 2))
+    miss = np.arange(count) % 4 == 0
+    found = true + np.where(miss, 3.0, 0.5)[:, None] * 0.2
+    blank = np.zeros(count)
+    posterior = Posterior(
+        position=found,
+        log_joint=blank,
+        log_likelihood=blank,
+        hessian=np.tile(np.eye(2) * 25, (count, 1, 1)),
+        covariance=np.tile(np.eye(2) * 0.04, (count, 1, 1)),
+        log_evidence=blank,
+        converged=blank == 0,
+        definite=blank == 0,
+        fragile=np.zeros((count, 2), bool),
+        agreeing=np.full(count, 2),
+    )
+    return ParameterRecovery(agent=agent(), true=true, posterior=posterior), miss
+
+
+def test_estimates_that_miss_are_in_another_colour():
+    recovery, miss = recovered()
+
+    axes = recovery.plot().axes
+
+    for place, ax in enumerate(axes):
+        missed = coloured(ax, style.ORANGE)
+        np.testing.assert_allclose(missed[:, 0], recovery.true[miss, place])
+        np.testing.assert_allclose(missed[:, 1], recovery.posterior.position[miss, place])
+        assert len(coloured(ax, style.BLUE)) == 30
+        assert "75% covered" in ax.get_xlabel()
+        r = np.corrcoef(recovery.true[:, place], recovery.posterior.position[:, place])[0, 1]
+        assert f"r = {r:.2f}" in ax.get_xlabel()
+
+
+def test_matrices_show_their_numbers():
+    """Nine of ten of a, and six of ten of b, come out as they are."""
+    evidence = np.zeros((2, 10, 2))
+    evidence[0, :9, 0] = evidence[0, 9, 1] = evidence[1, :6, 1] = evidence[1, 6:, 0] = 1.0
+    found = ModelRecovery(models=("a", "b"), evidence=evidence)
+
+    left, right = found.plot().axes
+
+    assert [text.get_text() for text in left.texts] == ["0.90", "0.10", "0.40", "0.60"]
+    np.testing.assert_allclose(right.images[0].get_array(), found.inversion)
+
+
+def test_frequencies_are_bars():
+    evidence = np.random.default_rng(0).normal([1.5, 0.0, 0.0], size=(12, 3))
+    comparison = Comparison(
+        models=("a", "b", "c"), subjects=tuple(range(12)), evidence=evidence, criterion="lme"
+    )
+    found = random_effects_bms(comparison)
+
+    shares, surely, whose = found.plot().axes
+
+    np.testing.assert_allclose([bar.get_width() for bar in shares.patches], found.frequencies)
+    exceedance, protected = np.split(np.array([bar.get_width() for bar in surely.patches]), 2)
+    np.testing.assert_allclose(exceedance, found.exceedance)
+    np.testing.assert_allclose(protected, found.protected_exceedance)
+    shown = np.asarray(whose.images[0].get_array())
+    assert shown.shape == (3, 12)
+    np.testing.assert_allclose(np.sort(shown, axis=1), np.sort(found.attributions.T, axis=1))
+    # The first model is on top, in all panels.
+    assert shares.get_ylim()[0] > shares.get_ylim()[1]
+
+
+def test_correlations_are_written_in_cells():
+    assert fit()["anna"].plot_correlation().axes[0].texts[0].get_text() == pytest.approx(
+        f"{fit()['anna'].correlation[1, 0]:.2f}"
+    )
+    drawn = samples(draws=4000)
+    cell = drawn.plot_correlation().axes[0].texts[0].get_text()
+    flat = drawn.positions.reshape(-1, 2)
+    assert float(cell) == pytest.approx(np.corrcoef(flat.T)[0, 1], abs=0.0051)
+
+    single = fit_map(
+        pn.agents.binary_hgf(2, free={"inverse_temperature": pn.Fixed(2.0)}),
+        trials(frame()),
+        starts=2,
+    )
+    with pytest.raises(pn.InputError, match="no two parameters"):
+        single.plot_correlation()
+
+
+def test_a_subject_is_drawn_with_its_beliefs_and_its_choices():
+    one = fit()["carl"]
+
+    axes = one.plot_trajectories(surprise=False).axes
+
+    assert [ax.get_ylabel() for ax in axes] == ["x2", "u"]
+    believed = one.trajectories(["x2.mean", "u.predicted_mean"])
+    np.testing.assert_allclose(points(axes[0])[0][:, 1], believed["x2.mean"], rtol=1e-6)
+    np.testing.assert_allclose(points(axes[1])[0][:, 1], believed["u.predicted_mean"], rtol=1e-6)
+    chosen = frame().query("who == 'carl'")["y"].to_numpy()
+    ticks = coloured(axes[1], style.ORANGE)
+    assert set(ticks[ticks[:, 1] > 1][:, 0]) == set(np.flatnonzero(chosen == 1))
+
+    with pytest.raises(pn.DataError, match=r"as in fit\['s01'\]"):
+        fit().plot_trajectories()
+    with pytest.raises(pn.DataError, match="no block 3: they are 0 to 0"):
+        one.plot_trajectories(block=3)
+
+
+class Told:
+    """A fit that expects what it is told to."""
+
+    def __init__(self, trials, expected):
+        self.trials, self._expected = trials, expected
+
+    def predict(self, **_):
+        return SimpleNamespace(expected={"y": self._expected[None]})
+
+
+def choices(chance, **more):
+    random = np.random.default_rng(5)
+    data = {"u": np.zeros(len(chance)), "y": (random.random(len(chance)) < chance).astype(float)}
+    return Trials(data | more, inputs="u", actions="y", **({"by": "who"} if more else {}))
+
+
+def test_residuals_of_the_truth_have_no_structure():
+    chance = np.random.default_rng(3).uniform(0.05, 0.95, 4000)
+    calibration, course, echo = plot_residuals(Told(choices(chance), chance)).axes
+
+    shares = coloured(calibration, style.BLUE)
+    assert len(shares) == 10
+    assert np.all(np.abs(shares[:, 1] - shares[:, 0]) < 4 * np.sqrt(0.25 / 400))
+    # Ten groups of four hundred, whose expectation is uniform.
+    np.testing.assert_allclose(shares[:, 0], np.linspace(0.095, 0.905, 10), atol=0.02)
+    assert np.all(np.abs(coloured(course, style.BLUE)[:, 1]) < 4 / np.sqrt(400))
+    assert np.all(np.abs(coloured(echo, style.BLUE)[:, 1]) < 4 / np.sqrt(4000))
+
+
+def test_residuals_show_what_a_model_leaves_out():
+    """A drift of the chance from 0.2 to 0.8 that the model takes for one half: a trend, and an echo of it."""
+    who = np.repeat(np.arange(20), 100)
+    chance = np.tile(np.linspace(0.2, 0.8, 100), 20)
+    told = Told(choices(chance, who=who), np.full(2000, 0.5))
+
+    _, course, echo = plot_residuals(told).axes
+
+    means = coloured(course, style.BLUE)[:, 1]
+    # In standard deviations of one half, and by tenths of the session.
+    expected = 2 * (chance[:100].reshape(10, 10).mean(axis=1) - 0.5)
+    assert np.all(np.abs(means - expected) < 4 / np.sqrt(200))
+    assert coloured(echo, style.BLUE)[:, 1].mean() > 0.05
+
+
+def test_residuals_of_real_fits_are_drawn_by_stream():
+    assert len(fit().plot_residuals(draws=5).axes) == 3
+    assert len(samples(3).plot_residuals(draws=5).axes) == 3
+
+
+def test_checks_colour_what_lies_outside():
+    """Constant responses switch less often than any that the fit predicts."""
+    odd = fit_map(agent(), trials(frame().assign(y=frame()["u"])), starts=4)
+    predicted = odd.predict(trials(frame().assign(y=1.0)), draws=40)
+    table = predicted.statistics()
+
+    axes = predicted.plot().axes
+
+    assert [ax.get_title() for ax in axes] == [f"y: {name}" for name in table["statistic"]]
+    for ax, (_, row) in zip(axes, table.iterrows(), strict=True):
+        outside = not row["lower"] <= row["observed"] <= row["upper"]
+        shown = coloured(ax, style.ORANGE if outside else style.INK)
+        assert shown[0, 0] == pytest.approx(row["observed"])
+    assert len(coloured(axes[1], style.ORANGE)) == 1
+    assert [label.get_text() for label in predicted.plot("who").axes[0].get_yticklabels()] == [
+        "anna",
+        "bert",
+        "carl",
+    ]
+
+
+@pytest.mark.slow
+def test_shrinkage_goes_from_one_fit_to_the_other():
+    data = pn.data.study().query("subject < 's05' and session == 1")
+    told = Trials(data, inputs="u", actions="y", by="subject")
+    group = pn.fit_em(agent(), told)
+    alone = fit_map(agent(), told, starts=4)
+
+    axes = group.plot_shrinkage(alone).axes
+
+    for place, ax in enumerate(axes):
+        order = np.argsort(alone.positions[:, place])
+        _, before, after = (line[:, 0] for line in points(ax))
+        np.testing.assert_allclose(before, alone.positions[order, place])
+        np.testing.assert_allclose(after, group.individuals.positions[order, place])
+    terms = [label.get_text() for label in group.plot().axes[0].get_yticklabels()]
+    assert terms == ["Intercept", "deviation"]
+    with pytest.raises(pn.DataError, match="same subjects"):
+        group.plot_shrinkage(alone["s01"])
+
+
+def test_drawing_changes_no_setting():
+    before = dict(mpl.rcParams)
+    recovery, _ = recovered()
+    recovery.plot()
+    fit().plot()
+
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums()
