@@ -177,4 +177,8 @@ def is_ours(kind: Any) -> bool:
 def known_in(module: Any, base: type) -> dict[str, Any]:
     """The classes of a kind in a module of ours."""
     found = {name: value for name, value in vars(module).items() if isinstance(value, type)}
-    return {name: cls for name, cls in found.items() if issubclass(cls, base)}
+    return {
+        name: cls
+        for name, cls in found.items()
+        if issubclass(cls, base) and not getattr(cls, "__abstractmethods__", None)
+    }
