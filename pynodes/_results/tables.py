@@ -82,6 +82,10 @@ def axes(rank: int) -> list[str]:
     return ["component"] if rank == 1 else ["row", "column", *(f"axis_{n}" for n in range(2, rank))]
 
 
+BRIDGED = ("numpyro", "pymc", "pytensor")
+"""Packages that users bring along, and no extra of ours installs."""
+
+
 def extra(package: str) -> Any:
     """An optional package.
 
@@ -93,7 +97,9 @@ def extra(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        name = "tables" if package in ("pandas", "xarray") else "fit"
+        whole = package.partition(".")[0]
+        name = "tables" if whole in ("pandas", "xarray") else "fit"
+        what = whole if whole in BRIDGED else f"'pynodes[{name}]'"
         raise MissingExtraError(
-            f"This needs {package}, which is not installed. Install it with: pip install 'pynodes[{name}]'"
+            f"This needs {whole}, which is not installed. Install it with: pip install {what}"
         ) from error

@@ -4,6 +4,8 @@ from pynodes.fit._prior import AbstractPrior as AbstractPrior
 from pynodes.fit.agent import Agent as Agent
 from pynodes.fit.average import ParameterAverage as ParameterAverage
 from pynodes.fit.average import parameter_average as parameter_average
+from pynodes.fit.bridges.numpyro import to_numpyro as to_numpyro
+from pynodes.fit.bridges.pymc import to_pymc as to_pymc
 from pynodes.fit.comparison import Comparison as Comparison
 from pynodes.fit.comparison import PredictiveComparison as PredictiveComparison
 from pynodes.fit.comparison import compare as compare

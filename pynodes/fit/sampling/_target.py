@@ -98,6 +98,11 @@ class Hierarchy(AbstractPosterior):
     sequences: Sequences
     population: Population
 
+    @property
+    def start(self) -> Array:
+        """A place at the centre of the priors."""
+        return ravel_pytree(self.population.initial())[0]
+
     def coordinates(self, place: Array) -> Coordinates:
         """The coordinates by name."""
         _, unravel = ravel_pytree(self.population.initial())
