@@ -51,7 +51,7 @@ class Comparison:
             pandas is not installed.
         """
         pd = extra("pandas")
-        index = pd.Index(self.subjects, name="subject")
+        index = pd.Index(self.subjects, tupleize_cols=False, name="subject")
         return pd.DataFrame(self.evidence, columns=list(self.models), index=index)
 
     @property
