@@ -1,0 +1,93 @@
+"""Calibration by simulation: where a truth from the prior lies among draws from its posterior is uniform.
+
+Source: S. Talts et al. (2018), arXiv 1804.06788. Every test draws its own seeds, which are fixed, and raises
+a false alarm with a probability of one in a thousand per quantity.
+"""
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+import pynodes as pn
+from pynodes.fit import Agent, LogNormal, Normal, Trials
+from pynodes.fit._populated import populated
+from pynodes.fit.sampling.nuts import fit_nuts
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning"),
+]
+
+FALSE_ALARM = 1e-3
+
+
+def learner():
+    return Agent(
+        pn.models.binary_hgf(2),
+        pn.responses.UnitSquareSigmoid(),
+        free={"x2.tonic_volatility": Normal(-2.0, 1.5), "inverse_temperature": LogNormal(1, 0.7)},
+    )
+
+
+def design(subjects, trials):
+    outcomes = np.random.default_rng(7).integers(0, 2, trials).astype(float)
+    data = {"subject": np.repeat(np.arange(subjects), trials), "u": np.tile(outcomes, subjects)}
+    return Trials(data, inputs="u", by="subject")
+
+
+def place_among(truth, draws, every):
+    """Where a truth lies among every so manieth draw, as a number between 0 and 1."""
+    kept = np.ravel(draws)[::every]
+    return (np.sum(kept < truth) + 0.5) / (len(kept) + 1)
+
+
+def assert_uniform(places):
+    """Of every quantity, by Kolmogorov and Smirnov; and in tenths, which sees too wide or too narrow."""
+    for name, values in places.items():
+        assert stats.kstest(values, "uniform").pvalue > FALSE_ALARM / 2, name
+        counts = np.histogram(values, np.linspace(0, 1, 11))[0]
+        assert stats.chisquare(counts).pvalue > FALSE_ALARM / 2, name
+
+
+def test_a_truth_of_one_subject_lies_anywhere_among_its_draws():
+    agent, empty = learner(), design(1, 60)
+    places = {name: [] for name in agent.names}
+    for seed in range(200):
+        truth = agent.draw(jax.random.key(seed))
+        data = pn.simulate(agent, empty, truth, seed=seed).trials
+        draws = fit_nuts(agent, data, chains=1, draws=500, tune=300, seed=seed).positions
+        for index, (name, prior) in enumerate(agent.priors.items()):
+            at = float(prior.unconstrain(truth[name]))
+            places[name].append(place_among(at, draws[..., 0, index], every=5))
+
+    assert_uniform(places)
+
+
+@pytest.mark.parametrize("way", ["centred", "noncentred"])
+def test_a_truth_of_a_population_lies_anywhere_among_its_draws(way):
+    agent, empty = learner(), design(6, 40)
+    population = populated(agent, empty).population
+    places = {name: [] for name in (*population.names, *agent.names)}
+    for seed in range(100):
+        coordinates = population.drawn(jax.random.key(seed))
+        positions = np.asarray(population.placed(coordinates)[0])
+        values = agent.model.constrained(positions)
+        data = pn.simulate(agent, empty, values, seed=seed).trials
+        found = fit_nuts(
+            agent,
+            data,
+            parameterisation=way,
+            chains=1,
+            draws=600,
+            tune=400,
+            target_acceptance=0.9,
+            seed=seed,
+        )
+        for name, truth in population.named(coordinates).items():
+            places[name].append(place_among(truth, found.population[name], every=6))
+        for index, name in enumerate(agent.names):
+            draws = found.positions[..., 0, index]
+            places[name].append(place_among(positions[0, index], draws, every=6))
+
+    assert_uniform(places)
