@@ -110,6 +110,7 @@ if _TYPE_CHECKING:
     from pynodes.fit import Trials as Trials
     from pynodes.fit import check_priors as check_priors
     from pynodes.fit import compare as compare
+    from pynodes.fit import design_analysis as design_analysis
     from pynodes.fit import fit_em as fit_em
     from pynodes.fit import fit_map as fit_map
     from pynodes.fit import fit_nuts as fit_nuts
@@ -140,6 +141,7 @@ _FITTING = (
     "Trials",
     "check_priors",
     "compare",
+    "design_analysis",
     "fit_em",
     "fit_map",
     "fit_nuts",

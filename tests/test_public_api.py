@@ -83,6 +83,7 @@ NAMES = [
     *(
         "check_priors",
         "compare",
+        "design_analysis",
         "fit_em",
         "fit_map",
         "fit_nuts",

@@ -11,6 +11,7 @@ from pynodes.fit.comparison import PredictiveComparison as PredictiveComparison
 from pynodes.fit.comparison import compare as compare
 from pynodes.fit.confusion import ModelRecovery as ModelRecovery
 from pynodes.fit.confusion import model_recovery as model_recovery
+from pynodes.fit.directions import Identifiability as Identifiability
 from pynodes.fit.em import fit_em as fit_em
 from pynodes.fit.files import load_fit as load_fit
 from pynodes.fit.group_fit import GroupFit as GroupFit
@@ -39,4 +40,6 @@ from pynodes.fit.sampling.pathfinder import fit_pathfinder as fit_pathfinder
 from pynodes.fit.sampling.smc import fit_smc as fit_smc
 from pynodes.fit.simulation import Simulation as Simulation
 from pynodes.fit.simulation import simulate as simulate
+from pynodes.fit.study_design import DesignAnalysis as DesignAnalysis
+from pynodes.fit.study_design import design_analysis as design_analysis
 from pynodes.fit.trials import Trials as Trials

@@ -20,6 +20,7 @@ from pynodes.fit._provenance import versions
 from pynodes.fit._regressors import regressors
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent import Agent
+from pynodes.fit.directions import Identifiability, identifiability
 from pynodes.fit.trials import Trials
 
 if TYPE_CHECKING:
@@ -152,6 +153,16 @@ class MapFit(Fitted):
     def problems(self) -> list[str]:
         """What went wrong or may mislead, a sentence each; empty if nothing did."""
         return _edges.problems(self)
+
+    def identifiability(self) -> Identifiability:
+        """Along which directions the data say something, and along which next to nothing.
+
+        Raises
+        ------
+        DataError
+            No search ended at a mode.
+        """
+        return identifiability(self)
 
     def interval(self, mass: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """Central posterior intervals by name, from the Gaussian on the line of the prior."""

@@ -1,0 +1,63 @@
+"""Designs: how precision grows with the number of trials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from pynodes.plotting import style
+from pynodes.plotting.panels import panels, short
+
+if TYPE_CHECKING:
+    from pynodes.fit.study_design import DesignAnalysis
+
+
+def plot_design(found: DesignAnalysis) -> Figure:
+    """Draw the posterior standard deviation to be expected over the number of trials, a panel per parameter.
+
+    The band holds four fifths of simulated subjects; the dotted line is the standard deviation of the prior,
+    the dashed one the root mean squared error of the estimates.
+
+    Parameters
+    ----------
+    found
+        Of a design.
+
+    Returns
+    -------
+    The figure; nothing is shown or saved.
+    """
+    trials = np.array(found.trials)
+    errors = np.stack([np.asarray(one.posterior.position) - one.true for one in found.recoveries])
+    with plt.rc_context(style.RULES):
+        figure, axes = panels(len(found.agent.names))
+        for place, (ax, (name, prior)) in enumerate(
+            zip(axes, found.agent.priors.items(), strict=True)
+        ):
+            low, high = np.quantile(found.deviations[:, :, place], (0.1, 0.9), axis=1)
+            ax.fill_between(trials, low, high, color=style.BLUE, alpha=0.2, lw=0)
+            ax.plot(
+                trials,
+                found.expected[name],
+                "o-",
+                color=style.BLUE,
+                ms=3.5,
+                lw=1.2,
+                label="posterior",
+            )
+            rmse = np.sqrt((errors[:, :, place] ** 2).mean(axis=1))
+            ax.plot(trials, rmse, "--", color=style.ORANGE, lw=1.0, label="error (RMSE)")
+            ax.axhline(float(prior.spread), color=style.GREY, lw=0.9, ls=":", label="prior")
+            ax.set_xscale("log")
+            ax.set_xticks(trials, [str(count) for count in found.trials])
+            ax.xaxis.set_minor_locator(NullLocator())
+            ax.set_ylim(0, None)
+            ax.set(title=short(name), xlabel="trials")
+        axes[0].set_ylabel("standard deviation")
+        handles = axes[0].get_legend_handles_labels()
+        figure.legend(*handles, frameon=False, loc="outside lower center", ncols=3)
+    return figure
