@@ -9,9 +9,12 @@ import numpy as np
 
 from pynodes._errors import FormulaError, listed
 from pynodes._results.tables import extra
+from pynodes.fit._columns import Columns
 from pynodes.fit._covariates import of_units
-from pynodes.fit._design import Design, Grouped
+from pynodes.fit._design import Design
+from pynodes.fit._formula_terms import labels_of, size_of
 from pynodes.fit._formula_text import check_text
+from pynodes.fit._grouped_terms import grouped_of
 from pynodes.fit.trials import Trials
 
 FUNCTIONS = {"np": np, "log": np.log, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
@@ -28,10 +31,37 @@ class Parsed:
         Its arrays.
     levels
         Names of the levels of every factor of grouped effects.
+    matrices
+        What formulae made of it, which knows how columns were scaled; None of an intercept alone.
     """
 
     design: Design
     levels: dict[str, tuple[str, ...]]
+    matrices: Any = None
+
+    def columns_for(self, columns: Columns) -> np.ndarray:
+        """The columns of the fixed effects for other units, scaled as those of the data were.
+
+        Raises
+        ------
+        FormulaError
+            A column that is not there, or a group that the data do not have.
+        """
+        count = len(next(iter(columns.values())))
+        if self.matrices is None:
+            return np.ones((count, 1))
+        if not self.design.terms:
+            return np.zeros((count, 0))
+        frame = extra("pandas").DataFrame(columns)
+        try:
+            found = self.matrices.common.evaluate_new_data(frame)
+        except KeyError as error:
+            raise FormulaError(
+                f"The formula needs a column {error}, which is not given."
+            ) from error
+        except ValueError as error:
+            raise FormulaError(f"The formula cannot be computed: {error}") from error
+        return np.asarray(found.design_matrix, float).reshape(count, -1)
 
 
 def parsed(trials: Trials, parameter: str, formula: str, centre: float, spread: float) -> Parsed:
@@ -57,7 +87,7 @@ def parsed(trials: Trials, parameter: str, formula: str, centre: float, spread: 
         spreads=spread * spreads,
         grouped=grouped,
     )
-    return Parsed(design=design, levels=levels)
+    return Parsed(design=design, levels=levels, matrices=matrices)
 
 
 def read(trials: Trials, parameter: str, formula: str) -> Any:
@@ -122,26 +152,6 @@ def fixed_of(
     return tuple(names), array, np.array(centres), np.array(spreads)
 
 
-def labels_of(term: Any) -> list[str]:
-    """Names of the columns of a term: ``group[T.b]`` for what a level differs by from the first one."""
-    labels: list[str] = list(term.labels)
-    for part in getattr(term, "components", ()):
-        if part.kind == "categoric" and not part.spans_intercept:
-            labels = [label.replace(f"{part.name}[", f"{part.name}[T.", 1) for label in labels]
-    return labels
-
-
-def size_of(column: np.ndarray, kind: str) -> float:
-    """By how much a column differs between units: a step between two groups, or a standard deviation."""
-    if kind == "intercept" or not np.isfinite(column).all():
-        return 1.0
-    if kind == "interaction" and np.any(column):
-        column = column[column != 0] if np.unique(column).size > 2 else column
-    distinct = np.unique(column)
-    size = np.ptp(column) if distinct.size <= 2 else np.std(column)
-    return float(size) if size > 0 else 1.0
-
-
 def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -> None:
     """Columns are numbers, and none is made up of others.
 
@@ -164,74 +174,3 @@ def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -
                 f"The term {terms[count - 1]!r} of the formula of {parameter!r} is made up of {before}: data "
                 "of these units cannot tell them apart. Leave one out."
             )
-
-
-def grouped_of(
-    group: Any, trials: Trials, parameter: str, spread: float
-) -> tuple[tuple[Grouped, ...], dict[str, tuple[str, ...]]]:
-    """The grouped effects, all of one factor together, and names of the factors' levels."""
-    factors: dict[str, list[Any]] = {}
-    for term in group.terms.values() if group is not None else ():
-        factors.setdefault(term.factor.name, []).append(term)
-    found: list[Grouped] = []
-    levels: dict[str, tuple[str, ...]] = {}
-    for factor, terms in factors.items():
-        one = one_grouped(factor, terms, len(trials.subjects), spread)
-        if is_scatter(one, factor, trials, parameter):
-            continue
-        found.append(one)
-        levels[factor] = tuple(str(level) for level in terms[0].groups)
-    return tuple(found), levels
-
-
-def one_grouped(factor: str, terms: list[Any], units: int, spread: float) -> Grouped:
-    """The effects of one factor's levels."""
-    count = len(terms[0].groups)
-    columns: list[str] = []
-    wholes: list[np.ndarray] = []
-    spreads: list[float] = []
-    for term in terms:
-        data = term.data.toarray() if hasattr(term.data, "toarray") else term.data
-        whole = np.asarray(data, float).reshape(units, count, -1)
-        names = ["1"] if term.kind == "intercept" else labels_of(term.expr)
-        columns += names
-        wholes.append(whole)
-        spreads += [spread / size_of(c, term.kind) for c in whole.sum(axis=1).T]
-    every = np.concatenate(wholes, axis=2)
-    return Grouped(
-        factor=factor,
-        columns=tuple(columns),
-        levels=count,
-        level=np.abs(every).sum(axis=2).argmax(axis=1),
-        values=every.sum(axis=1),
-        spreads=np.array(spreads),
-    )
-
-
-def is_scatter(part: Grouped, factor: str, trials: Trials, parameter: str) -> bool:
-    """Whether effects of a factor are those of single units, which scatter anyway.
-
-    Raises
-    ------
-    FormulaError
-        A factor that groups nothing, or columns whose effects cannot be told from the units' scatter.
-    """
-    said = f"The formula of {parameter!r} has effects of {factor!r}"
-    if part.levels == 1:
-        raise FormulaError(f"{said}, which is the same for all units. Leave them out.")
-    if part.levels < len(trials.subjects):
-        return False
-    if part.columns == ("1",) and set(factor.split(":")) <= set(trials.roles.by):
-        return True
-    raise FormulaError(
-        f"{said}, of which every unit has one of its own: they cannot be told from the scatter of the units, "
-        f"which is always there. {finer_units(trials)}"
-    )
-
-
-def finer_units(trials: Trials) -> str:
-    """What makes units of which a factor has several."""
-    finer = trials.roles.by[trials.roles.keyed :]
-    if finer:
-        return f"With Trials(..., unit={finer[0]!r}) a subject has several units."
-    return "Leave them out."

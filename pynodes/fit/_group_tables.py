@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from pynodes._results.tables import extra
 from pynodes.fit import _group
+from pynodes.fit._columns import Columns
 
 if TYPE_CHECKING:
     import pandas
@@ -68,6 +69,34 @@ def effect_table(fit: GroupFit) -> pandas.DataFrame:
                     place += 1
     columns = ["parameter", "term", "level", "estimate", "deviation", "lower", "upper"]
     return extra("pandas").DataFrame(rows, columns=columns)
+
+
+def expected_table(fit: GroupFit, columns: Columns) -> pandas.DataFrame:
+    """A row per row of some covariates and parameter."""
+    weights = np.asarray(fit.found.view.weights, float)
+    covariance = _group.joint_covariance(fit.found)
+    rows: list[dict[str, Any]] = []
+    start = 0
+    for (name, prior), design in zip(
+        fit.agent.priors.items(), fit.populated.population.designs, strict=True
+    ):
+        wide = fit.populated.parts[name].columns_for(columns)
+        own = slice(start, start + len(design.terms))
+        positions = wide @ weights[own]
+        errors = np.sqrt(np.einsum("ri,ij,rj->r", wide, covariance[own, own], wide))
+        ends = {"estimate": 0.0, "lower": -REACH, "upper": REACH}
+        numbers = {
+            key: np.asarray(prior.constrain(positions + away * errors))
+            for key, away in ends.items()
+        } | {"position": positions, "deviation": errors}
+        rows += [
+            {key: column[row] for key, column in columns.items()}
+            | {"parameter": name}
+            | {key: float(found[row]) for key, found in numbers.items()}
+            for row in range(len(positions))
+        ]
+        start += len(design.terms) + sum(g.levels * len(g.columns) for g in design.grouped)
+    return extra("pandas").DataFrame(rows)
 
 
 def unit_table(fit: GroupFit, mass: float) -> pandas.DataFrame:

@@ -30,11 +30,14 @@ class Populated:
         Names of the levels of every factor of grouped effects, by the effects' name.
     formulas
         The formula of every parameter.
+    parts
+        What every formula was made into.
     """
 
     population: Population
     levels: dict[str, tuple[str, ...]]
     formulas: dict[str, str]
+    parts: dict[str, Parsed]
 
 
 def populated(
@@ -86,4 +89,4 @@ def populated(
         for name, one in found.items()
         for factor, labels in one.levels.items()
     }
-    return Populated(population=population, levels=levels, formulas=whole)
+    return Populated(population=population, levels=levels, formulas=whole, parts=found)

@@ -12,6 +12,7 @@ import numpy as np
 
 from pynodes.fit import _group
 from pynodes.fit._binding import bound, counted
+from pynodes.fit._columns import columns_of
 from pynodes.fit._em import Found
 from pynodes.fit._group_words import problems
 from pynodes.fit._populated import Populated
@@ -112,6 +113,29 @@ class GroupFit:
         from pynodes.fit._group_tables import effect_table
 
         return effect_table(self)
+
+    def expect(self, data: Any) -> pandas.DataFrame:
+        """What is expected of others: a row per row of some covariates and parameter.
+
+        ``estimate`` is the value at the expected position, with the ends of a 90 % interval of the
+        expectation; ``position`` and its standard error ``deviation`` on the line of the prior. Effects of
+        levels are left out: it is what is expected at an average one.
+
+        Parameters
+        ----------
+        data
+            A frame with the columns of the formulas.
+
+        Raises
+        ------
+        FormulaError
+            A column that is not there, or a group that the data do not have.
+        MissingExtraError
+            pandas is not installed.
+        """
+        from pynodes.fit._group_tables import expected_table
+
+        return expected_table(self, columns_of(data))
 
     @cached_property
     def individuals(self) -> MapFit:

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -310,6 +311,53 @@ def test_a_fit_comes_as_tables_and_as_the_fits_of_its_units():
     assert "<table>" in fit._repr_html_()
     assert "offset:group[T.patient]" in fit._repr_html_()
     assert fit.problems() == []
+
+
+def test_others_are_expected_where_the_formula_puts_them():
+    """Covariates are scaled as those of the data, and errors are those of the sum of coefficients."""
+    fit, data = fitted(), groups.frame()
+    ages = np.array([data["age"][data["subject"] == unit][0] for unit in range(24)])
+    found = fit.expect({"group": ["patient", "control"], "age": [50.0, ages.mean()]})
+    weights = fit.population["estimate"][:3].to_numpy()
+    wide = np.array([[1, 1, (50 - ages.mean()) / ages.std()], [1, 0, 0]])
+
+    np.testing.assert_allclose(found["position"], wide @ weights, rtol=1e-10)
+    np.testing.assert_allclose(found["estimate"], found["position"])
+    assert found["deviation"][1] == pytest.approx(fit.population["deviation"][0])
+    assert found["group"].tolist() == ["patient", "control"]
+    with pytest.raises(pn.FormulaError, match="'age'"):
+        fit.expect({"group": ["patient"]})
+    with pytest.raises(pn.FormulaError, match="elder"):
+        fit.expect({"group": ["elder"], "age": [80.0]})
+
+
+def test_other_data_compile_nothing():
+    from pynodes.fit import _em
+
+    before = [function._cache_size() for function in (_em.looked, _em.viewed, _em.begun)]
+    if not before[0]:
+        fitted()
+        before = [function._cache_size() for function in (_em.looked, _em.viewed, _em.begun)]
+    data = groups.frame(seed=8)
+    again = fit_em(rater(), trials(data), formulas={"offset": FORMULA}, seed=4)
+
+    assert again.estimates != fitted().estimates
+    assert [f._cache_size() for f in (_em.looked, _em.viewed, _em.begun)] == before
+
+
+@pytest.mark.slow
+def test_single_precision_agrees_as_far_as_it_goes():
+    with jax.enable_x64(False):
+        fit = fit_em(rater(), trials(groups.frame()), formulas={"offset": FORMULA})
+        table, effects = fit.population, fit.effects
+        said = fit.problems()
+
+    assert fit.converged
+    assert not said
+    np.testing.assert_allclose(table["estimate"], fitted().population["estimate"], rtol=0.02)
+    np.testing.assert_allclose(table["deviation"], fitted().population["deviation"], rtol=0.05)
+    np.testing.assert_allclose(effects["estimate"], fitted().effects["estimate"], atol=0.02)
+    assert fit.log_evidence == pytest.approx(fitted().log_evidence, abs=0.02)
 
 
 def test_a_sampler_is_told_where_to_begin():

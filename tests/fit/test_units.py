@@ -68,6 +68,8 @@ def test_every_session_is_fitted_as_if_it_were_a_subject():
     assert len(own.trajectories()) == LENGTHS[1][1]
     with pytest.raises(pn.DataError, match="No subject 's1'"):
         fit["s1"]
+    compared = pn.compare({"one": fit, "other": fit}).table
+    assert compared.index.tolist() == list(fit.subjects)
 
 
 def test_a_part_keeps_its_units():
