@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -75,6 +76,27 @@ def test_what_is_interrupted_by_hand_returns_what_there_is(tmp_path, monkeypatch
     np.testing.assert_array_equal(found.positions, short().positions[:, :40])
     monkeypatch.undo()
     assert_same(sampled(tmp_path), short())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+def test_an_interruption_from_the_keyboard_ends_a_run(tmp_path):
+    """A real one, in the middle of some chunk."""
+    folder = tmp_path / "run"
+
+    def interrupt():
+        while not folder.exists() or len(os.listdir(folder)) < 6:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    watch = threading.Thread(target=interrupt)
+    watch.start()
+    with pytest.warns(pn.SamplingWarning, match="of 20000 draws per chain"):
+        found = sampled(folder, draws=20_000, tune=50)
+    watch.join()
+
+    assert 50 <= found.draws < 20_000
+    assert found.draws % 50 == 0
+    assert np.all(np.isfinite(found.positions))
 
 
 def test_an_interruption_before_the_first_draw_is_one(monkeypatch):
