@@ -5,10 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 
 import pynodes as pn
 
 EXPANSIONS = [pn.Standard(), pn.Enhanced(), pn.Unbounded()]
+
+DEFAULT_FIRST = [
+    pn.Unbounded(),
+    *(pytest.param(expansion, marks=pytest.mark.slow) for expansion in EXPANSIONS[:2]),
+]
+"""The same for what compiles many graphs: those that are not the default are slow."""
 
 KINDS = [
     pn.ContinuousState(tonic_volatility=-2.0),

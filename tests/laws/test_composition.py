@@ -74,7 +74,7 @@ def test_evidence_of_identical_volatility_children_adds(expansion):
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize("expansion", cases.EXPANSIONS, ids=repr)
+@pytest.mark.parametrize("expansion", cases.DEFAULT_FIRST, ids=repr)
 def test_two_chunks_are_one_run(expansion, settings):
     graph = cases.rich_graph(expansion, **settings)
     network, series, dt = graph.compile(), cases.series_for(graph), cases.times_for()
