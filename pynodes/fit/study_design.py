@@ -183,9 +183,10 @@ class DesignAnalysis:
 
     def _by_name(self, given: Any, what: str) -> dict[str, float]:
         """A positive number by parameter."""
-        found = (
-            dict(given) if isinstance(given, Mapping) else dict.fromkeys(self.agent.names, given)
-        )
+        names = self.agent.names
+        found: dict[str, Any] = dict.fromkeys(names, given)
+        if isinstance(given, Mapping):
+            found = {str(name): value for name, value in given.items()}
         unknown = [name for name in found if name not in self.agent.names]
         if unknown:
             raise ParameterError(
