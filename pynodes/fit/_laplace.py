@@ -13,6 +13,7 @@ from pynodes._typing import Array
 from pynodes.fit._model import Model
 from pynodes.fit._newton import Objective, minimised_in_turn
 from pynodes.fit._sequences import Sequences
+from pynodes.fit._sharding import over_devices
 
 STEPS = 100
 """Newton steps after which a search is given up; most take fewer than twenty."""
@@ -57,6 +58,20 @@ class Posterior(Module):
     definite: Array
     fragile: Array
     agreeing: Array
+
+
+def all_posteriors(
+    model: Model, sequences: Sequences, key: Array, *, starts: int, polished: int
+) -> Posterior:
+    """The posteriors of some subjects, over all devices, as NumPy arrays."""
+    polished = min(polished, starts)
+    return over_devices(of_share, (model, key), sequences, starts=starts, polished=polished)
+
+
+def of_share(common: tuple[Model, Array], sequences: Sequences, **settings: int) -> Posterior:
+    """The posteriors of the subjects whom one device has."""
+    model, key = common
+    return posteriors(model, sequences, key, **settings)
 
 
 @partial(jax.jit, static_argnames=("starts", "polished"))

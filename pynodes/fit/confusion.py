@@ -13,7 +13,7 @@ from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit._binding import situated
-from pynodes.fit._laplace import posteriors
+from pynodes.fit._laplace import all_posteriors
 from pynodes.fit._model import Values
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent import Agent
@@ -117,9 +117,7 @@ def model_recovery(
 
     def evidence(name: str, actions: dict[str, np.ndarray], key: Array) -> np.ndarray:
         told = answered(known[name], actions)
-        found = posteriors(
-            agents[name].model, told, key, starts=starts, polished=min(polished, starts)
-        )
+        found = all_posteriors(agents[name].model, told, key, starts=starts, polished=polished)
         return np.asarray(found.log_evidence)
 
     rows: list[np.ndarray] = []

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import overload
 
 import jax
-import numpy as np
 
 from pynodes._errors import ParameterError
 from pynodes._runtime.series import positive
 from pynodes.fit._binding import bound
-from pynodes.fit._laplace import posteriors
+from pynodes.fit._laplace import all_posteriors
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent import Agent
 from pynodes.fit.map_fit import MapFit
@@ -89,16 +88,11 @@ def fit_map(
         )
     starts, polished = positive("starts", starts), positive("polished", polished)
     sequences = bound(agent.model, trials)
-    found: Any = posteriors(
-        agent.model,
-        sequences,
-        jax.random.key(seeded(seed)),
-        starts=starts,
-        polished=min(polished, starts),
-    )
+    chance = jax.random.key(seeded(seed))
+    found = all_posteriors(agent.model, sequences, chance, starts=starts, polished=polished)
     return MapFit(
         agent=agent,
         trials=trials,
-        posterior=jax.tree.map(np.asarray, found),
+        posterior=found,
         settings={"seed": seeded(seed), "starts": starts, "polished": min(polished, starts)},
     )

@@ -12,7 +12,7 @@ from pynodes._errors import ParameterError
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes.fit._binding import situated
-from pynodes.fit._laplace import Posterior, posteriors
+from pynodes.fit._laplace import Posterior, all_posteriors
 from pynodes.fit._seeds import seeded
 from pynodes.fit._sequences import Sequences
 from pynodes.fit.agent import Agent
@@ -151,11 +151,9 @@ def parameter_recovery(
     values = drawn(agent, n, chance)
     sequences = taken_in_turn(situated(agent.model, design), n)
     told = answered(sequences, answers(agent.model, values, sequences, acting))
-    found = posteriors(agent.model, told, search, starts=starts, polished=min(polished, starts))
+    found = all_posteriors(agent.model, told, search, starts=starts, polished=polished)
     columns = [np.asarray(p.scale.position(values[name])) for name, p in agent.priors.items()]
-    return ParameterRecovery(
-        agent=agent, true=np.stack(columns, axis=-1), posterior=jax.tree.map(np.asarray, found)
-    )
+    return ParameterRecovery(agent=agent, true=np.stack(columns, axis=-1), posterior=found)
 
 
 def taken_in_turn(sequences: Sequences, count: int) -> Sequences:

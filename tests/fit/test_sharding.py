@@ -1,0 +1,81 @@
+"""Many devices, and many processes: the same call finds the same."""
+
+import functools
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pynodes.fit._sharding import filled
+
+ROOT = Path(__file__).parents[2]
+
+
+def begun(*arguments, devices=1):
+    """A process that fits, with so many devices."""
+    place = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": "1",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+    }
+    call = [sys.executable, "-m", "tests.fit.shared_fit", *map(str, arguments)]
+    return subprocess.Popen(
+        call, cwd=ROOT, env=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def told(process):
+    """What it found, once it has ended."""
+    output, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    return json.loads(output.splitlines()[-1])
+
+
+@functools.cache
+def alone():
+    return told(begun())
+
+
+def same(found, expected):
+    """The same modes and evidence, within rounding."""
+    np.testing.assert_allclose(found["positions"], expected["positions"], atol=1e-7)
+    np.testing.assert_allclose(found["lme"], expected["lme"], atol=1e-9)
+    assert found["agreeing"] == expected["agreeing"]
+    assert found["alone"] == pytest.approx(expected["alone"], abs=1e-9)
+
+
+@pytest.mark.slow
+def test_subjects_are_shared_out_over_devices():
+    """Three subjects on four devices: one has nothing of its own to do."""
+    found = told(begun(devices=4))
+
+    assert (alone()["devices"], found["devices"]) == (1, 4)
+    same(found, alone())
+
+
+@pytest.mark.slow
+def test_subjects_are_shared_out_over_processes():
+    """Two of them with a device each: both are told of all subjects."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+
+    processes = [begun(address, 2, number) for number in range(2)]
+
+    for found in map(told, processes):
+        assert found["devices"] == 2
+        same(found, alone())
+
+
+def test_what_is_missing_to_a_multiple_is_the_last_subject_again():
+    rows = np.arange(10).reshape(5, 2)
+
+    assert filled(rows, 4)[:, 0].tolist() == [0, 2, 4, 6, 8, 8, 8, 8]
+    assert filled(rows, 5) is rows
