@@ -11,6 +11,7 @@ from pynodes._errors import DataError, listed
 from pynodes._results.tables import extra
 from pynodes.fit._binding import counted
 from pynodes.fit._draws import pointwise
+from pynodes.fit._integrated import integrated
 from pynodes.fit._layout import described
 from pynodes.fit._psis import left_out
 from pynodes.fit.trials import Trials
@@ -121,10 +122,11 @@ def leave_one_out(samples: Samples, unit: str) -> LeaveOneOut:
     trials, model = samples.trials, samples.agent.model
     kept = counted(model, trials)
     keys, owners, groups = items(trials, kept, unit)
-    flat = samples.positions.reshape(-1, *samples.positions.shape[2:])
-    parts = list(pointwise(model, flat, trials).values())
-    rows = sum(parts[1:], start=parts[0])[:, kept]
-    likelihoods = rows if unit == "trial" else summed(rows, groups)
+    likelihoods = of_members(samples, groups, trials.layout.place[0][kept], unit)
+    if likelihoods is None:
+        parts = list(pointwise(model, samples._flat, trials).values())
+        rows = sum(parts[1:], start=parts[0])[:, kept]
+        likelihoods = rows if unit == "trial" else summed(rows, groups)
     found = left_out(likelihoods)
     return LeaveOneOut(
         unit=unit,
@@ -133,8 +135,25 @@ def leave_one_out(samples: Samples, unit: str) -> LeaveOneOut:
         pointwise=found.elpd,
         effective=found.effective,
         pareto_k=found.shape,
-        draws=len(rows),
+        draws=len(likelihoods),
     )
+
+
+def of_members(
+    samples: Samples, groups: np.ndarray, units: np.ndarray, unit: str
+) -> np.ndarray | None:
+    """Log likelihood of items that are members of a population, their parameters integrated.
+
+    None where an item shares its parameters with others, or where there is no population.
+    """
+    shared = dict(zip(units.tolist(), groups.tolist(), strict=True))
+    if unit == "trial" or any(shared[u] != g for u, g in zip(units, groups, strict=True)):
+        return None
+    found = integrated(samples)
+    if found is None:
+        return None
+    places = np.array(list(shared))
+    return summed(found[:, places], np.array(list(shared.values())))
 
 
 def items(

@@ -3,16 +3,27 @@
 import dataclasses
 import warnings
 
+import jax
 import numpy as np
 import pytest
 from scipy import stats
 
 import pynodes as pn
-from pynodes.fit import Normal, compare, random_effects_bms
+from pynodes.fit import Normal, Trials, compare, random_effects_bms
+from pynodes.fit._draws import pointwise
+from pynodes.fit._integrated import integrated, members
+from pynodes.fit._populated import populated
 from pynodes.fit._psis import left_out, smoothed
+from pynodes.fit.leave_one_out import summed
 from pynodes.fit.samples import Samples
 from pynodes.fit.sampling._drawn import Drawn
-from tests.fit.drawn import samples_of_one, samples_of_population, samples_of_study, statistics
+from tests.fit.drawn import (
+    samples_of_one,
+    samples_of_population,
+    samples_of_study,
+    statistics,
+    study,
+)
 from tests.fit.test_map import linear_agent, linear_trials
 
 VARIANCE, MEAN, DEVIATION = 0.4, -0.3, 1.7
@@ -184,3 +195,86 @@ def test_fits_of_different_kinds_are_not_compared():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         compare({"all": one, "same": one}, by="loo", unit="session")
+
+
+def several(subjects=5, count=6, seed=2):
+    """Ratings of some subjects, each with an offset of its own."""
+    random = np.random.default_rng(seed)
+    offsets = np.repeat(random.normal(0.5, 1.0, subjects), count)
+    data = {
+        "subject": np.repeat([f"s{n}" for n in range(subjects)], count),
+        "u": np.tile(random.normal(size=count), subjects),
+        "y": offsets + random.normal(0, np.sqrt(VARIANCE), subjects * count),
+    }
+    return Trials(data, inputs="u", actions="y", by="subject")
+
+
+@pytest.fixture(scope="module")
+def hierarchy():
+    """Draws of a population, and of its members given it."""
+    agent, trials = linear_agent(Normal(MEAN, DEVIATION)), several()
+    random = np.random.default_rng(0)
+    mean = random.normal(0.5, 0.3, size=(4, 500))
+    deviation = np.exp(random.normal(0.0, 0.2, size=(4, 500)))
+    totals = by_subject(agent, trials).sum(axis=1)
+    precision = 6 / VARIANCE + 1 / deviation[..., None] ** 2
+    centre = (totals / VARIANCE + mean[..., None] / deviation[..., None] ** 2) / precision
+    positions = centre + random.normal(size=(4, 500, 5)) / np.sqrt(precision)
+    drawn = Drawn(
+        positions=positions[..., None],
+        population={"offset:Intercept": mean, "offset:deviation": deviation},
+        stats=statistics(random, 4, 500),
+        method="nuts",
+        settings={"seed": 0, "formulas": {"offset": "1"}},
+    )
+    return Samples(agent, trials, drawn)
+
+
+def by_subject(agent, trials):
+    """Responses less what they are without offset, of shape (subjects, trials)."""
+    seen = trials.numbers("u")[:6]
+    means = np.asarray(agent.network.filter({"u": seen})["x1"].predicted_mean)
+    return trials.numbers("y").reshape(-1, 6) - means
+
+
+def test_parameters_of_members_are_integrated(hierarchy):
+    """Responses of a member are jointly normal given the population."""
+    found = integrated(hierarchy)
+    errors = by_subject(hierarchy.agent, hierarchy.trials)
+    chosen = np.linspace(0, 1999, 1000).round().astype(int)
+    for draw in (0, 311, 999):
+        mean, deviation = (
+            hierarchy.population[f"offset:{which}"].ravel()[chosen[draw]]
+            for which in ("Intercept", "deviation")
+        )
+        exact = stats.multivariate_normal(
+            np.full(6, mean), VARIANCE * np.eye(6) + deviation**2
+        ).logpdf(errors)
+        np.testing.assert_allclose(found[draw], exact, atol=0.01)
+
+
+def test_subjects_that_are_left_out_are_members_of_the_population(hierarchy):
+    """So that weights have shorter tails than if their own parameters were reweighted."""
+    found = hierarchy.loo("subject")
+    one_by_one = summed(
+        pointwise(hierarchy.agent.model, hierarchy._flat, hierarchy.trials)[""],
+        np.repeat(np.arange(5), 6),
+    )
+
+    assert np.median(found.pareto_k) < np.median(left_out(one_by_one).shape)
+    expected = left_out(integrated(hierarchy)).elpd
+    np.testing.assert_allclose(found.pointwise, expected)
+
+
+def test_correlated_parameters_are_integrated_together():
+    """Means and factors of a population, from draws by name."""
+    population = populated(
+        samples_of_study().agent, study(), {"x2.tonic_volatility": "scale(age)"}, covariance="full"
+    ).population
+    coordinates = population.drawn(jax.random.key(3))
+    common = {n: np.asarray(v)[None] for n, v in population.named(coordinates).items()}
+    means, factors = members(population, common)
+    scatter = np.exp(coordinates["log_deviations"])[:, None] * population.factor(coordinates)
+
+    np.testing.assert_allclose(means[0], population.mean(coordinates), rtol=1e-6)
+    np.testing.assert_allclose(factors[0], scatter, rtol=1e-6, atol=1e-9)
