@@ -284,3 +284,71 @@ def test_filtering_that_fails_everywhere_is_said_before_sampling():
     data = Trials(table(((40,),)), inputs="u", actions="y", by=["subject", "session"])
     with pytest.raises(pn.FilterError, match="nothing to sample from"):
         fit_nuts(agent, data)
+
+
+def exact_coefficients(averages, design, variance):
+    """Posterior moments of coefficients and deviation, the deviation being integrated on a grid.
+
+    Given the deviation, averages are normal around the design's mean, with normal coefficients of standard
+    deviation 1.2 around 0.3 (the intercept) and zero.
+    """
+    centres = np.array([0.3, *[0.0] * (design.shape[1] - 1)])
+    rows = []
+    for deviation in np.linspace(1e-3, 8, 2000):
+        spread = deviation**2 + variance
+        inverse = np.linalg.inv(design.T @ design / spread + np.eye(len(centres)) / 1.2**2)
+        mean = inverse @ (design.T @ averages / spread + centres / 1.2**2)
+        whole = design @ design.T * 1.2**2 + spread * np.eye(len(averages))
+        log = stats.multivariate_normal(design @ centres, whole).logpdf(averages)
+        log += stats.halfnorm(scale=1.2).logpdf(deviation)
+        rows.append((log, [*mean, deviation], [*np.diag(inverse), 0.0]))
+    logs, means, variances = (np.array(column) for column in zip(*rows, strict=True))
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    centre = weights @ means
+    return centre, np.sqrt(weights @ ((means - centre) ** 2 + variances))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["centred", "noncentred"])
+def test_what_a_group_depends_on_is_as_it_can_be_integrated(way):
+    ages = np.array([20.0, 31, 44, 28, 60, 35, 52])
+    groups = np.array(["b", "a", "a", "b", "b", "a", "b"])
+    scaled = (ages - ages.mean()) / ages.std()
+    data, averages = rated(0.2 + 1.1 * (groups == "b") - 0.6 * scaled)
+    wide = data.revised({"age": ages.repeat(6), "group": groups.repeat(6)})
+    found = fit_nuts(
+        rater(),
+        wide,
+        formulas={"offset": "group + scale(age)"},
+        parameterisation=way,
+        draws=2000,
+        target_acceptance=0.95,
+    )
+    names = ["Intercept", "group[b]", "scale(age)", "deviation"]
+    names = [next(n for n in found.population if n.startswith(f"offset:{m[:5]}")) for m in names]
+    design = np.stack([np.ones(7), groups == "b", scaled], axis=1)
+    means, deviations = exact_coefficients(averages, design, 0.4 / 6)
+
+    for name, mean, deviation in zip(names, means, deviations, strict=True):
+        assert_near(found.population[name], mean, deviation)
+
+
+@pytest.mark.slow
+def test_correlated_populations_and_sites_are_sampled():
+    """Those of Laplace-EM are near, and everything has its name."""
+    random = np.random.default_rng(2)
+    data = {name: random.integers(0, 2, 8 * 30).astype(float) for name in ("u", "y")}
+    data |= {"subject": np.arange(8).repeat(30), "site": np.array(["x", "y"] * 4).repeat(30)}
+    study = Trials(data, inputs="u", actions="y", by="subject")
+    options = {"formulas": {"inverse_temperature": "(1|site)"}, "covariance": "full"}
+    found = fit_nuts(chooser(), study, target_acceptance=0.95, **options)
+    group = pn.fit_em(chooser(), study, **options)
+
+    assert set(found.population) == set(group.estimates)
+    for name in ("x2.tonic_volatility:Intercept", "inverse_temperature:Intercept"):
+        draws = found.population[name]
+        assert abs(draws.mean() - group.estimates[name]) < draws.std()
+    (correlation,) = (v for n, v in found.population.items() if n.startswith("correlation"))
+    assert np.all(np.abs(correlation) < 1)
+    assert found.positions.shape == (4, 1000, 8, 2)
