@@ -87,7 +87,7 @@ def unwhitened(found: Minima, mean: Array, scale: Array) -> Likeness:
     inverse = jax.scipy.linalg.solve_triangular(scale, unit, lower=True)
     slope = jnp.where(alive[:, None], found.position - found.gradient, 0.0)
     return Likeness(
-        position=mean + found.position @ scale.T,
+        position=mean + jnp.where(alive[:, None], found.position, 0.0) @ scale.T,
         log_likelihood=0.5 * jnp.sum(found.position**2, axis=-1) - found.value,
         slope=slope @ inverse,
         curvature=jnp.einsum("ji,ujk,kl->uil", inverse, own, inverse),

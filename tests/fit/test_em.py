@@ -392,6 +392,21 @@ def test_units_without_data_are_what_is_expected_of_them():
     assert any("subject 7" in said.lower() for said in fit.problems())
 
 
+def test_units_for_whom_filtering_fails_change_nothing_and_are_named():
+    """As if they had done nothing, but that there is no evidence with them."""
+    data = groups.frame()
+    mine = data["subject"] == 7
+    lost = data | {"u": np.where(mine, 1e200, data["u"])}
+    silent = data | {"a": np.where(mine, np.nan, data["a"])}
+    fit, other = (fit_em(rater(), trials(d), formulas={"offset": FORMULA}) for d in (lost, silent))
+
+    for name, value in other.estimates.items():
+        assert fit.estimates[name] == pytest.approx(value, rel=1e-6)
+    assert fit.individuals.positions[7, 0] == pytest.approx(fit.expected[7, 0])
+    assert fit.log_evidence == -np.inf
+    assert any("Subject 7" in said and "filtering failed" in said for said in fit.problems())
+
+
 def test_what_may_mislead_is_said():
     data = groups.frame(3)
     few = fit_em(rater(), trials(data), iterations=1)
