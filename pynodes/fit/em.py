@@ -90,4 +90,5 @@ def fit_em(
         most=positive("iterations", iterations),
         tolerance=max(float(tolerance), rough),
     )
-    return GroupFit(agent=agent, trials=trials, populated=whole, found=found)
+    settings = {"seed": seeded(seed), "covariance": covariance, "tolerance": float(tolerance)}
+    return GroupFit(agent=agent, trials=trials, populated=whole, found=found, settings=settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import secrets
@@ -14,9 +15,13 @@ import numpy as np
 from pynodes._errors import FormatError, nearest
 from pynodes._results.tables import extra
 from pynodes.fit._document import Reviver, agent_document
+from pynodes.fit._em import Found, View
 from pynodes.fit._laplace import Posterior
+from pynodes.fit._likeness import Likeness
+from pynodes.fit._populated import populated
 from pynodes.fit._tree import SAMPLED, number, safe
 from pynodes.fit._trials_document import columns_dataset, roles_document, trials_of
+from pynodes.fit.group_fit import GroupFit
 from pynodes.fit.map_fit import MapFit
 from pynodes.fit.samples import Samples
 from pynodes.fit.sampling._drawn import Drawn
@@ -28,16 +33,13 @@ if TYPE_CHECKING:
 ENGINE = "h5netcdf"
 """What reads and writes netCDF."""
 
-AXES = ("subject", "parameter", "other_parameter")
-"""Dimensions of the numbers of a MAP fit, in their order."""
-
 
 def written(fit: Fitted, path: str | os.PathLike[str]) -> None:
     """Write a fit to a file, beside the old one, whose place it takes when it is whole."""
     extra(ENGINE)
     if not isinstance(path, str | os.PathLike):
         raise FormatError(f"Give the name of a file, such as 'fit.nc', not {path!r}.")
-    tree = fit.tree if isinstance(fit, Samples) else tree_of_map(fit)
+    tree = fit.tree if isinstance(fit, Samples) else tree_of_estimates(fit)
     target = os.path.realpath(path)
     beside = f"{target}.{secrets.token_hex(4)}.part"
     try:
@@ -54,7 +56,7 @@ def load_fit(
     *,
     kinds: Iterable[Any] = (),
     functions: Mapping[str, Any] | None = None,
-) -> Samples | MapFit:
+) -> Samples | MapFit | GroupFit:
     """A fit from the file that its ``to_netcdf``, or that of its tree, wrote.
 
     A file holds numbers and names, and nothing in it is run.
@@ -105,24 +107,27 @@ def load_fit(
         ) from error
 
 
-def tree_of_map(fit: Any) -> Any:
-    """A MAP fit as a tree."""
-    if not isinstance(fit, MapFit):
-        raise FormatError(f"Fits by fit_map and samples can be written to files, not {fit!r}.")
+def tree_of_estimates(fit: Any) -> Any:
+    """A fit by MAP or EM as a tree: estimates by name, all numbers, and the data."""
     xr = extra("xarray")
-    found = {name: np.asarray(getattr(fit.posterior, name)) for name in PARTS}
+    alone = fit.individuals if isinstance(fit, GroupFit) else fit
+    numbers = numbers_of_group(fit) if isinstance(fit, GroupFit) else numbers_in(fit.posterior)
+    estimates = {safe(name): ("subject", values) for name, values in alone._values.items()}
+    if isinstance(fit, GroupFit):
+        estimates |= {safe(name): ((), value) for name, value in fit.estimates.items()}
     groups = {
-        "estimates": xr.Dataset(
-            {safe(name): ("subject", values) for name, values in fit._values.items()}
+        "estimates": xr.Dataset(estimates),
+        "numbers": xr.Dataset(
+            {n: (tuple(f"{n}_{axis}" for axis in range(a.ndim)), a) for n, a in numbers.items()}
         ),
-        "laplace": xr.Dataset({name: (AXES[: array.ndim], array) for name, array in found.items()}),
         "constant_data": columns_dataset(fit.trials),
     }
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {
         "creation_library": "pynodes",
         "creation_library_version": fit.versions["pynodes"],
-        "kind": "map",
+        "kind": "group" if isinstance(fit, GroupFit) else "map",
+        "formulas": json.dumps(fit.formulas if isinstance(fit, GroupFit) else {}),
         "settings": json.dumps(fit.settings, default=number),
         "versions": json.dumps(fit.versions),
         "agent": json.dumps(agent_document(fit.agent)),
@@ -131,8 +136,50 @@ def tree_of_map(fit: Any) -> Any:
     return tree
 
 
-PARTS = tuple(name for name in Posterior.__annotations__ if not name.startswith("_"))
-"""The numbers of a MAP fit."""
+def numbers_in(module: Any, before: str = "") -> dict[str, np.ndarray]:
+    """The arrays of a module by name."""
+    names = [field.name for field in dataclasses.fields(module) if field.name != "_class"]
+    return {f"{before}{name}": np.asarray(getattr(module, name)) for name in names}
+
+
+def revived(kind: Any, numbers: Any, before: str = "") -> Any:
+    """A module of arrays by name."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name != "_class"]
+    return kind(**{name: numbers[f"{before}{name}"].values for name in names})
+
+
+def numbers_of_group(fit: GroupFit) -> dict[str, np.ndarray]:
+    """All numbers of a group's fit."""
+    found = fit.found
+    plain = {name: np.asarray(getattr(found, name)) for name in PLAIN}
+    return plain | numbers_in(found.view, "view.") | numbers_in(found.likeness, "likeness.")
+
+
+PLAIN = ("scatter", "turns", "moved", "converged")
+"""What is known of a group besides its view and its units."""
+
+
+def group_of(tree: Any, reviver: Reviver) -> GroupFit:
+    """The group's fit of a file."""
+    agent, trials = reviver.agent(json.loads(tree.attrs["agent"])), trials_in(tree)
+    settings = json.loads(tree.attrs["settings"])
+    formulas, covariance = json.loads(tree.attrs["formulas"]), settings["covariance"]
+    numbers = tree["numbers"].to_dataset()
+    return GroupFit(
+        agent=agent,
+        trials=trials,
+        populated=populated(agent, trials, formulas, covariance=covariance),
+        found=Found(
+            scatter=numbers["scatter"].values,
+            view=revived(View, numbers, "view."),
+            likeness=revived(Likeness, numbers, "likeness."),
+            turns=int(numbers["turns"]),
+            moved=float(numbers["moved"]),
+            converged=bool(numbers["converged"]),
+        ),
+        settings=settings,
+        versions=json.loads(tree.attrs["versions"]),
+    )
 
 
 def trials_in(tree: Any) -> Trials:
@@ -142,11 +189,11 @@ def trials_in(tree: Any) -> Trials:
 
 def map_of(tree: Any, reviver: Reviver) -> MapFit:
     """The MAP fit of a file."""
-    numbers = tree["laplace"].to_dataset()
+    numbers = tree["numbers"].to_dataset()
     return MapFit(
         agent=reviver.agent(json.loads(tree.attrs["agent"])),
         trials=trials_in(tree),
-        posterior=Posterior(**{name: numbers[name].values for name in PARTS}),
+        posterior=revived(Posterior, numbers),
         settings=json.loads(tree.attrs["settings"]),
         versions=json.loads(tree.attrs["versions"]),
     )
@@ -174,5 +221,5 @@ def samples_of(tree: Any, reviver: Reviver) -> Samples:
     )
 
 
-READERS = {"samples": samples_of, "map": map_of}
+READERS = {"samples": samples_of, "map": map_of, "group": group_of}
 """What reads a file, by what it says it holds."""

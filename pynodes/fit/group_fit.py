@@ -14,9 +14,11 @@ from pynodes.fit import _group
 from pynodes.fit._binding import bound, counted
 from pynodes.fit._columns import columns_of
 from pynodes.fit._em import Found
+from pynodes.fit._fitted import Fitted
 from pynodes.fit._group_words import problems
 from pynodes.fit._populated import Populated
 from pynodes.fit._population import Coordinates, Population
+from pynodes.fit._provenance import versions
 from pynodes.fit.agent import Agent
 from pynodes.fit.map_fit import MapFit
 from pynodes.fit.trials import Trials
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class GroupFit:
+class GroupFit(Fitted):
     """A population and its units. Made by :func:`~pynodes.fit.fit_em`.
 
     Attributes
@@ -38,22 +40,21 @@ class GroupFit:
         Designs and priors of the population, and names of what is in them.
     found
         All numbers.
+    settings, versions
+        What the search was asked for, and what computed it.
     """
 
     agent: Agent
     trials: Trials
     populated: Populated
     found: Found
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     @property
-    def subjects(self) -> tuple[Any, ...]:
-        """The units, in the order of the data."""
-        return self.trials.subjects
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the free values."""
-        return self.agent.names
+    def provenance(self) -> dict[str, Any]:
+        """How the fit came about: the method, what it was asked for, and versions."""
+        return {"method": "em", "formulas": self.formulas} | self.settings | self.versions
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -155,7 +156,7 @@ class GroupFit:
         One where a unit's data say all about it; zero where it is what the population expects of it.
         """
         left = self._unit_variances / self._scatter_sizes**2
-        return {name: 1 - left[:, place] for place, name in enumerate(self.names)}
+        return {name: np.maximum(1 - left[:, p], 0) for p, name in enumerate(self.names)}
 
     @property
     def centred(self) -> dict[str, bool]:
@@ -276,12 +277,17 @@ class GroupFit:
         errors = np.concatenate([np.diagonal(covariance)[:count][fixed], variances])
         return estimates, np.sqrt(np.maximum(errors, 0))
 
+    def _places(self, draws: int, seed: int) -> np.ndarray:
+        """Draws from the Gaussians at the units' modes, the population being known."""
+        return self.individuals._places(draws, seed)
+
+    def _scoring(self) -> np.ndarray:
+        """The units' modes."""
+        return self.individuals._scoring()
+
     def __getitem__(self, subject: Any) -> MapFit:
         """The fit of one unit, under the population as its prior."""
         return self.individuals[subject]
-
-    def __len__(self) -> int:
-        return len(self.subjects)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {value:.4g}" for name, value in self.estimates.items())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from pynodes.fit import Agent, Beta, Gamma, LogitNormal, Normal, Trials, fit_map, load_fit
+from pynodes.fit import Agent, Beta, Gamma, LogitNormal, Normal, Trials, fit_em, fit_map, load_fit
 from pynodes.fit._document import Reviver, agent_document
 from pynodes.fit._trials_document import columns_dataset, roles_document, trials_of
 from pynodes.responses import (
@@ -93,6 +93,24 @@ def test_a_map_fit_comes_back_as_it_was(tmp_path):
     assert found.provenance["seed"] == 3
     assert found.problems() == fit.problems()
     same_trials(found.trials, fit.trials)
+
+
+@pytest.mark.slow
+def test_a_group_comes_back_as_it_was(tmp_path):
+    pytest.importorskip("formulae")
+    group = fit_em(cases.chooser(), study(), formulas={"x2.tonic_volatility": "scale(age)"})
+    path = tmp_path / "group.nc"
+    group.to_netcdf(path)
+    found = load_fit(path)
+
+    assert found.estimates == group.estimates
+    assert found.provenance == group.provenance
+    assert found.log_evidence == group.log_evidence
+    assert found.problems() == group.problems()
+    np.testing.assert_array_equal(found.individuals.covariance, group.individuals.covariance)
+    assert found.population.equals(group.population)
+    assert found.score() == group.individuals.score()
+    same_trials(found.trials, group.trials)
 
 
 class Careless(AbstractBinaryResponse):
