@@ -23,7 +23,10 @@ def central_difference(function, at, step=1e-6):
 
 WAYS = [
     pytest.param(
-        expansion, settings, limit, marks=[] if limit and not settings else pytest.mark.slow
+        expansion,
+        settings,
+        limit,
+        marks=[] if limit and not settings and expansion == pn.Unbounded() else pytest.mark.slow,
     )
     for expansion in cases.EXPANSIONS
     for settings in SETTINGS

@@ -187,7 +187,9 @@ pn.save(folder + "/stepped.npz", state)
 """
 
 
-@pytest.mark.parametrize("expansion", ["enhanced", "unbounded"])
+@pytest.mark.parametrize(
+    "expansion", [pytest.param("enhanced", marks=pytest.mark.slow), "unbounded"]
+)
 def test_a_stream_that_is_resumed_after_a_restart_is_one_that_never_stopped(expansion, tmp_path):
     """A hundred steps, a file, another process, fifty more: bit for bit."""
     graph = cases.rich_graph(expansion)

@@ -114,8 +114,16 @@ def test_ignored_trials_may_hold_nothing(case):
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-def test_they_are_fitted_and_shown(case):
-    agent, inputs, names, actions, _, known = case
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, marks=[] if make is staying else pytest.mark.slow)
+        for make in CASES.values()
+    ],
+    ids=lambda make: make.__name__,
+)
+def test_they_are_fitted_and_shown(make):
+    agent, inputs, names, actions, _, known = make()
     fit = fit_map(agent, trials(inputs, names, actions, known))
     frame = fit.trajectories()
 
@@ -153,6 +161,7 @@ def test_what_cannot_be_is_refused_by_column_and_row(make, change, said):
         agent.log_likelihood(values, data)
 
 
+@pytest.mark.slow
 def test_a_long_series_and_many_subjects_are_no_trouble():
     """Ten thousand trials of one; one trial each of three hundred."""
     outcomes = (np.random.default_rng(0).random(10_000) < 0.7).astype(float)

@@ -107,6 +107,7 @@ def test_the_parameters_of_a_learner_come_out_in_part():
     np.testing.assert_allclose(found.table["true_position"][0], found.true[0, 0])
 
 
+@pytest.mark.slow
 def test_models_come_out_where_they_differ():
     """Who learns from outcomes and who rates them at random are told apart; rows are distributions."""
     outcomes = pn.data.association().outcomes[:100]

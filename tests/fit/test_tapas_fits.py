@@ -148,7 +148,10 @@ def test_where_its_hessian_differs_ours_is_right(name):
     assert np.max(np.abs((hessian - hessian_of(name)) / scale)) > 1e-4
 
 
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("hgf__")) for name in FITS],
+)
 def test_our_mode_is_at_least_as_probable(name):
     fit, record = fitted(name), FITS[name]
     gain = fit.log_joint + record["negative_log_joint"]
