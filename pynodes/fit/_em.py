@@ -28,6 +28,7 @@ from pynodes.fit._marginal import (
 from pynodes.fit._model import Model
 from pynodes.fit._population import Population
 from pynodes.fit._sequences import Sequences
+from pynodes.fit._sharding import over_devices
 
 LOOKS = 4
 """Random positions beside which every turn compares where a unit was, so that better modes are found."""
@@ -111,8 +112,9 @@ def found_population(
     view: Any = None
     likeness: Any = None
     while turn < most and not (settled and moved < tolerance):
-        own = jax.random.fold_in(key, turn)
-        likeness = looked(model, sequences, mean, scale, positions, own)
+        random = jax.random.normal(jax.random.fold_in(key, turn), (len(mean), LOOKS, len(scale)))
+        own = (sequences, mean, positions, random)
+        likeness = over_devices(looked, (model, scale), own)
         now, view, settled = climbed(partial(viewed, population, likeness, weights), scatter)
         change = np.max(np.abs(now - scatter), initial=0.0)
         deviations = np.sqrt(np.sum(np.asarray(scale) ** 2, axis=1))
@@ -124,7 +126,7 @@ def found_population(
     return Found(
         scatter=scatter,
         view=jax.tree.map(np.asarray, view),
-        likeness=jax.tree.map(np.asarray, likeness),
+        likeness=likeness,
         turns=turn,
         moved=moved,
         converged=converged,
@@ -144,15 +146,21 @@ def begun(population: Population) -> tuple[Array, Array, Array, Array]:
 
 
 @jax.jit
-def looked(
-    model: Model, sequences: Sequences, mean: Array, scale: Array, positions: Array, key: Array
-) -> Likeness:
+def looked(common: tuple[Model, Array], own: tuple[Sequences, Array, Array, Array]) -> Likeness:
     """Likelihoods of units around the modes of their posteriors, the population being known.
 
     Every unit begins at where it was, at what is expected of it, or at the best of some random positions.
+
+    Parameters
+    ----------
+    common
+        The agent, and the scale of the population.
+    own
+        What every unit saw and did, what is expected of it, where it was, and standard normal numbers.
     """
-    random = jax.random.normal(key, (LOOKS, *positions.shape), positions.dtype) @ scale.T
-    starts = jnp.concatenate([positions[None], mean[None], beside(mean, random) + random])
+    (model, scale), (sequences, mean, positions, random) = common, own
+    places = jnp.swapaxes(random, 0, 1) @ scale.T
+    starts = jnp.concatenate([positions[None], mean[None], beside(mean, places) + places])
     return likened(model, sequences, mean, scale, starts)
 
 

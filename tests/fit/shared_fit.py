@@ -17,7 +17,7 @@ LENGTHS = ((14, 11), (9, 13), (20, 6))
 
 
 def main(address: str = "", processes: str = "1", number: str = "0") -> None:
-    """Fit, twice, and print what was found."""
+    """Fit subjects, their population, and one by itself, and print what was found."""
     if address:
         jax.distributed.initialize(address, int(processes), int(number))
     trials = pn.Trials(table(LENGTHS), inputs="u", actions="y", by=["subject", "session"])
@@ -27,6 +27,7 @@ def main(address: str = "", processes: str = "1", number: str = "0") -> None:
         "positions": fit.positions.tolist(),
         "lme": fit.lme.tolist(),
         "agreeing": fit.agreeing.tolist(),
+        "population": list(pn.fit_em(chooser(), trials, seed=2).estimates.values()),
         "alone": pn.fit_map(chooser(), trials.only(subject="s2"), seed=2).lme,
     }
     sys.stdout.write(json.dumps(told) + "\n")

@@ -48,6 +48,7 @@ def same(found, expected):
     np.testing.assert_allclose(found["positions"], expected["positions"], atol=1e-7)
     np.testing.assert_allclose(found["lme"], expected["lme"], atol=1e-9)
     assert found["agreeing"] == expected["agreeing"]
+    np.testing.assert_allclose(found["population"], expected["population"], atol=1e-7)
     assert found["alone"] == pytest.approx(expected["alone"], abs=1e-9)
 
 
