@@ -49,6 +49,30 @@ def test_an_example_draws_where_it_is_told(name, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_small_study_of_recovery_runs(tmp_path):
+    """Its tables have a row per parameter and per model, and rows of probabilities sum to one."""
+    said = called(
+        *("recovery", "--out", "here", "--subjects", "5", "--trials", "40"), folder=tmp_path
+    )
+
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in said.splitlines()
+        if line.startswith("| ")
+    ]
+    assert [row[0] for row in rows[1:4]] == [
+        "x2.tonic_volatility",
+        "x3.tonic_volatility",
+        "inverse_temperature",
+    ]
+    models = ["HGF, 3 levels", "HGF, 2 levels", "Rescorla-Wagner"]
+    assert [row[0] for row in rows[5:8]] == models
+    assert all(abs(sum(map(float, row[1:])) - 1) < 0.02 for row in rows[5:8])
+    written = {path.name for path in tmp_path.rglob("*.png")}
+    assert written == {"parameter_recovery.png", "model_recovery.png"}
+
+
+@pytest.mark.slow
 def test_figures_go_to_a_folder_of_that_name_by_default(tmp_path):
     called("usd_chf", folder=tmp_path)
 
@@ -69,6 +93,6 @@ def test_an_example_says_what_it_is_for(path, tmp_path):
 
 def test_every_example_is_known():
     """An example that draws is drawn by the tests; the others print tables and take minutes."""
-    tables = {"calibration", "exactness"}
+    tables = {"calibration", "exactness", "recovery"}
 
     assert {path.stem for path in EXAMPLES.glob("*.py")} - tables == set(DRAWING)
