@@ -15,6 +15,7 @@ from pynodes._typing import Array
 from pynodes.fit._binding import bound
 from pynodes.fit._layout import Layout
 from pynodes.fit._model import Model
+from pynodes.fit._seeds import seeded
 from pynodes.fit._sequences import Sequences
 from pynodes.fit.trials import Trials
 
@@ -96,6 +97,19 @@ def place_of(subject: Any, fitted: Trials) -> int:
     if subject not in fitted.subjects:
         raise DataError(f"No subject {subject!r} was fitted. There are {listed(fitted.subjects)}.")
     return fitted.subjects.index(subject)
+
+
+def gaussian(mean: Any, covariance: Any, draws: int, seed: int) -> np.ndarray:
+    """Draws from Gaussians, of shape (draws, units, values).
+
+    Raises
+    ------
+    InputError
+        No number of draws, or no seed.
+    """
+    random = np.random.default_rng(seeded(seed))
+    noise = random.normal(size=(positive("draws", draws), *mean.shape))
+    return mean + np.einsum("uij,duj->dui", np.linalg.cholesky(covariance), noise)
 
 
 def spread_evenly(count: int, draws: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from pynodes.fit.trials import Trials
 class Fitted(Drawing, abc.ABC):
     """An agent that was fitted to the trials of some subjects: it predicts, and goes into files."""
 
+    method: ClassVar[str]
+
     agent: Agent
     trials: Trials
+    settings: dict[str, Any]
     versions: dict[str, str]
 
     @property
@@ -35,9 +38,9 @@ class Fitted(Drawing, abc.ABC):
         return self.agent.names
 
     @property
-    @abc.abstractmethod
     def provenance(self) -> dict[str, Any]:
         """How the fit came about: the method, what it was asked for, and versions."""
+        return {"method": self.method} | self.settings | self.versions
 
     @abc.abstractmethod
     def _places(self, draws: int, seed: int) -> np.ndarray:

@@ -9,22 +9,14 @@ import numpy as np
 from pynodes.fit.trials import Trials
 
 
-def key_of(trials: Trials, unit: Any) -> dict[str, Any]:
-    """What the columns that name a unit say of it; nothing where there is but one without a name."""
-    if not trials.roles.by:
-        return {}
-    values = unit if isinstance(unit, tuple) else (unit,)
-    return dict(zip(trials.roles.by, values, strict=False))
-
-
 def keys_of(trials: Trials) -> list[dict[str, Any]]:
-    """The same of every unit, in the order of the data."""
-    return [key_of(trials, unit) for unit in trials.subjects]
+    """What the columns that name a unit say of each, in the order of the data."""
+    return [trials.key_of(unit) for unit in trials.subjects]
 
 
 def trials_of(trials: Trials, unit: Any) -> Trials:
     """The trials of one unit."""
-    key = key_of(trials, unit)
+    key = trials.key_of(unit)
     return trials.only(**key) if key else trials
 
 

@@ -90,5 +90,5 @@ def fit_em(
         most=positive("iterations", iterations),
         tolerance=max(float(tolerance), rough),
     )
-    settings = {"seed": seeded(seed), "covariance": covariance, "tolerance": float(tolerance)}
+    settings = {"seed": seeded(seed), "formulas": whole.formulas, "covariance": covariance}
     return GroupFit(agent=agent, trials=trials, populated=whole, found=found, settings=settings)

@@ -44,17 +44,13 @@ class GroupFit(Fitted):
         What the search was asked for, and what computed it.
     """
 
+    method = "em"
     agent: Agent
     trials: Trials
     populated: Populated
     found: Found
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """How the fit came about: the method, what it was asked for, and versions."""
-        return {"method": "em", "formulas": self.formulas} | self.settings | self.versions
 
     @property
     def formulas(self) -> dict[str, str]:

@@ -10,15 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._errors import DataError, listed
-from pynodes._runtime.series import positive
 from pynodes.fit import _edges
 from pynodes.fit._binding import counted
+from pynodes.fit._draws import gaussian, place_of
 from pynodes.fit._fitted import Fitted
 from pynodes.fit._laplace import Posterior
 from pynodes.fit._provenance import versions
 from pynodes.fit._regressors import regressors
-from pynodes.fit._seeds import seeded
+from pynodes.fit._units import trials_of
 from pynodes.fit.agent import Agent
 from pynodes.fit.directions import Identifiability, identifiability
 from pynodes.fit.trials import Trials
@@ -45,16 +44,12 @@ class MapFit(Fitted):
         What the search was asked for, and what computed it.
     """
 
+    method = "map"
     agent: Agent
     trials: Trials
     posterior: Posterior
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """How the fit came about: the method, what it was asked for, and versions."""
-        return {"method": "map"} | self.settings | self.versions
 
     @property
     def estimates(self) -> dict[str, Any]:
@@ -251,23 +246,13 @@ class MapFit(Fitted):
 
     def __getitem__(self, subject: Any) -> MapFit:
         """The fit of one subject."""
-        if subject not in self.subjects:
-            raise DataError(
-                f"No subject {subject!r} was fitted. There are {listed(self.subjects)}."
-            )
-        place = self.subjects.index(subject)
+        place = place_of(subject, self.trials)
         one = jax.tree.map(lambda leaf: leaf[place : place + 1], self.posterior)
-        trials = self.trials
-        if trials.roles.by:
-            trials = trials.only(**trials.key_of(subject))
-        return dataclasses.replace(self, trials=trials, posterior=one)
+        return dataclasses.replace(self, trials=trials_of(self.trials, subject), posterior=one)
 
     def _places(self, draws: int, seed: int) -> np.ndarray:
         """Draws from the Gaussians at the modes."""
-        normal = np.random.default_rng(seeded(seed)).normal
-        noise = normal(size=(positive("draws", draws), *self.posterior.position.shape))
-        factor = np.linalg.cholesky(self.posterior.covariance)
-        return self.posterior.position + np.einsum("uij,duj->dui", factor, noise)
+        return gaussian(self.posterior.position, self.posterior.covariance, draws, seed)
 
     def _scoring(self) -> np.ndarray:
         """The modes."""

@@ -77,9 +77,14 @@ class Samples(Fitted):
         return {name: np.asarray(values) for name, values in found.items()}
 
     @property
-    def provenance(self) -> dict[str, Any]:
-        """How the draws came about: the method, what it was asked for, and versions."""
-        return {"method": self.drawn.method} | self.drawn.settings | self.versions
+    def method(self) -> str:
+        """Which sampler it was."""
+        return self.drawn.method
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What it was asked for."""
+        return self.drawn.settings
 
     @cached_property
     def tree(self) -> xarray.DataTree:
