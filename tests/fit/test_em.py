@@ -250,6 +250,22 @@ def test_the_population_is_nearly_the_most_probable_one():
     assert abs(off) < 0.25
 
 
+TRUE = {
+    "x2.tonic_volatility:Intercept": -4.0,
+    "x2.tonic_volatility:group[T.patient]": 1.2,
+    "inverse_temperature:Intercept": 0.5,
+    "x2.tonic_volatility:deviation": 0.8,
+    "inverse_temperature:deviation": 0.4,
+}
+"""What the population of simulated choosers is like."""
+
+
+@functools.cache
+def free_chooser():
+    free = {"x2.tonic_volatility": Normal(-3, 2), "inverse_temperature": LogNormal(0.5, 1)}
+    return Agent(pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=free)
+
+
 def chooser_study(units, trials, seed):
     """Choices of two groups, whose volatility differs by one deviation and more."""
     random = np.random.default_rng(seed)
@@ -259,32 +275,37 @@ def chooser_study(units, trials, seed):
         "x2.tonic_volatility": -4.0 + 1.2 * patient + 0.8 * random.normal(size=units),
         "inverse_temperature": np.exp(0.5 + 0.4 * random.normal(size=units)),
     }
-    free = {"x2.tonic_volatility": Normal(-3, 2), "inverse_temperature": LogNormal(0.5, 1)}
-    agent = Agent(pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=free)
     columns = {
         "subject": np.repeat(np.arange(units), trials),
         "group": np.repeat(np.array(["control", "patient"])[patient], trials),
         "u": np.tile(np.resize(outcomes, trials), units),
     }
     design = Trials(columns, inputs="u", by="subject")
-    return agent, pn.simulate(agent, design, values, seed=seed).trials, values
+    return pn.simulate(free_chooser(), design, values, seed=seed).trials, values
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    """Forty studies of thirty subjects: nine tenths of intervals, as far as counting tells."""
+    held = []
+    for seed in range(40):
+        data, _ = chooser_study(30, 160, seed)
+        rows = fit_em(free_chooser(), data, formulas={"x2.tonic_volatility": "group"}).population
+        rows = rows.set_index("term")
+        true = pd.Series(TRUE)[rows.index]
+        held.append(((rows["lower"] < true) & (true < rows["upper"])).to_numpy())
+
+    assert 0.84 < np.mean(held) < 0.96
+    assert np.mean(held, axis=0).min() > 0.75
 
 
 @pytest.mark.slow
 def test_what_was_simulated_comes_out_again():
     """A hundred subjects: all five numbers within three standard errors, and units better than alone."""
-    agent, data, values = chooser_study(100, 320, 1)
+    agent, (data, values) = free_chooser(), chooser_study(100, 320, 1)
     fit = fit_em(agent, data, formulas={"x2.tonic_volatility": "group"})
     rows = fit.population.set_index("term")
-    true = pd.Series(
-        {
-            "x2.tonic_volatility:Intercept": -4.0,
-            "x2.tonic_volatility:group[T.patient]": 1.2,
-            "inverse_temperature:Intercept": 0.5,
-            "x2.tonic_volatility:deviation": 0.8,
-            "inverse_temperature:deviation": 0.4,
-        }
-    )
+    true = pd.Series(TRUE)
     scores = (rows["estimate"] - true) / rows["deviation"]
 
     assert fit.converged
