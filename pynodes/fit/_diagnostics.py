@@ -25,6 +25,12 @@ MOVING = 0.3
 STILL = 1e-10
 """Step size below which a chain does not move."""
 
+WANDERING = ("nuts", "smc")
+"""Samplers whose chains should end up in the same distribution."""
+
+RELIABLE = 0.7
+"""Shape of a tail of weights above which they are not to be relied on."""
+
 FEWEST = 8
 """Draws per chain below which nothing can be said."""
 
@@ -48,7 +54,7 @@ def stuck(samples: Samples) -> list[str]:
     drawn = samples.drawn
     whole = np.concatenate([drawn.positions.reshape(*drawn.positions.shape[:2], -1)], axis=-1)
     found: list[str] = []
-    for chain in range(len(whole)):
+    for chain in range(len(whole) if whole.shape[1] else 0):
         steps = drawn.stats.get("step_size")
         small = steps is not None and float(np.median(steps[chain])) < STILL
         still = whole.shape[1] > 1 and bool(np.any(np.ptp(whole[chain], axis=0) == 0))
@@ -78,9 +84,18 @@ def refuse_stuck(samples: Samples) -> None:
 def problems(samples: Samples) -> list[str]:
     """What may mislead, a sentence each."""
     found = stuck(samples)
-    if samples.drawn.method == "nuts":
+    if samples.method in WANDERING:
         found += [*unmixed(samples), *diverging(samples), *sluggish(samples)]
-    return found
+    return [*found, *unlike(samples)]
+
+
+def unlike(samples: Samples) -> Iterator[str]:
+    """Draws from something else that weights cannot make up for."""
+    shape = samples.settings.get("pareto_k", 0.0)
+    if not shape <= RELIABLE:
+        from pynodes.fit.sampling.pathfinder import unreliable
+
+        yield unreliable(shape)
 
 
 def unmixed(samples: Samples) -> Iterator[str]:

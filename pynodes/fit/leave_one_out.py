@@ -10,6 +10,7 @@ import numpy as np
 from pynodes._errors import DataError, listed
 from pynodes._results.tables import extra
 from pynodes.fit._binding import counted
+from pynodes.fit._diagnostics import RELIABLE
 from pynodes.fit._draws import pointwise
 from pynodes.fit._integrated import integrated
 from pynodes.fit._layout import described
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 UNITS = ("trial", "session", "subject")
 """What can be left out at a time."""
-
-RELIABLE = 0.7
-"""Shape of a tail of weights above which an estimate is not to be relied on, with thousands of draws."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -211,6 +211,16 @@ def test_few_draws_say_so():
     assert "only 5 draws per chain" in few.problems()[0]
 
 
+def test_particles_are_compared_between_chains_and_weights_are_looked_at():
+    samples = samples_of_one()
+    apart = samples.positions + 3.0 * np.arange(CHAINS)[:, None, None, None]
+
+    assert "do not agree" in changed(samples, positions=apart, method="smc").problems()[0]
+    assert changed(samples, positions=apart, method="pathfinder").problems() == []
+    settings = {"pareto_k": 1.4}
+    assert changed(samples, method="pathfinder", settings=settings).problems()
+
+
 def test_one_subject_can_be_taken():
     one = samples_of_study()["s1"]
 
