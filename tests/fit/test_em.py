@@ -187,6 +187,68 @@ def test_scatter_may_be_correlated_between_parameters():
     assert found["correlation(a.offset,b.offset)"] == pytest.approx(np.tanh(best[2]), abs=1e-4)
 
 
+def repeated(subjects=10, sessions=3, seed=11):
+    """Sessions of subjects under doses, whose effect differs between subjects; two trials each."""
+    random = np.random.default_rng(seed)
+    units = subjects * sessions
+    subject, session = np.arange(units) // sessions, np.arange(units) % sessions
+    dose = random.normal(size=units)
+    own = random.normal(size=(2, subjects)) * np.array([[0.7], [0.9]])
+    offset = (
+        0.3 + own[0][subject] + (0.5 + own[1][subject]) * dose + 0.4 * random.normal(size=units)
+    )
+    rows = {"subject": subject, "session": session, "dose": dose, "offset": offset}
+    long = {name: np.repeat(column, 2) for name, column in rows.items()}
+    noise = random.normal(0, VARIANCE**0.5, 2 * units)
+    return long | {"u": random.normal(size=2 * units), "a": long["offset"] + noise}
+
+
+@pytest.mark.slow
+def test_slopes_of_subjects_are_those_of_the_exact_marginal_likelihood():
+    """``(1 + dose|subject)``, units being sessions: both deviations, and how they correlate."""
+    data = repeated()
+    study = Trials(data, inputs="u", actions="a", by=["subject", "session"], unit="session")
+    fit = fit_em(rater(), study, formulas={"offset": "dose + (1 + dose|subject)"})
+    unit = data["subject"] * 3 + data["session"]
+    away = groups.errors(data | {"subject": unit}) - CENTRE
+    dose, units, subjects = (
+        data["dose"],
+        groups.indicators(unit),
+        groups.indicators(data["subject"]),
+    )
+    width = SPREAD / dose[::2].std()
+    columns = np.stack([SPREAD * np.ones(len(dose)), width * dose], axis=1)
+    slopes = subjects * dose[:, None]
+
+    def posterior(numbers):
+        logs, correlation = numbers[:3], np.tanh(numbers[3])
+        own, one, other = np.exp(logs)
+        both = correlation * one * other * (subjects @ slopes.T)
+        covariance = (
+            columns @ columns.T
+            + own**2 * units @ units.T
+            + one**2 * subjects @ subjects.T
+            + other**2 * slopes @ slopes.T
+            + both
+            + both.T
+            + VARIANCE * np.eye(len(away))
+        )
+        found = stats.multivariate_normal(np.zeros(len(away)), covariance).logpdf(away)
+        found += sum(groups.log_half_normal(logs, np.array([SPREAD, SPREAD, width])))
+        return found + stats.beta(2, 2).logpdf((1 + correlation) / 2) + np.log1p(-(correlation**2))
+
+    best = optimize.minimize(lambda x: -posterior(x), np.zeros(4), tol=1e-10).x
+    found = fit.estimates
+
+    assert fit.converged
+    assert found["offset:deviation"] == pytest.approx(np.exp(best[0]), rel=1e-4)
+    assert found["offset:1|subject"] == pytest.approx(np.exp(best[1]), rel=1e-4)
+    assert found["offset:dose|subject"] == pytest.approx(np.exp(best[2]), rel=1e-4)
+    correlation = found["offset:correlation(1,dose|subject)"]
+    assert correlation == pytest.approx(np.tanh(best[3]), abs=1e-4)
+    assert len(fit.effects) == 20
+
+
 @functools.cache
 def watched(units=12):
     """Subjects who only look: one parameter, of which data say little, so that posteriors are skewed."""
