@@ -338,11 +338,15 @@ def test_what_a_group_depends_on_is_as_it_can_be_integrated(way):
 def test_correlated_populations_and_sites_are_sampled():
     """Those of Laplace-EM are near, and everything has its name."""
     random = np.random.default_rng(2)
-    data = {name: random.integers(0, 2, 8 * 30).astype(float) for name in ("u", "y")}
-    data |= {"subject": np.arange(8).repeat(30), "site": np.array(["x", "y"] * 4).repeat(30)}
-    study = Trials(data, inputs="u", actions="y", by="subject")
+    outcomes = random.integers(0, 2, 8 * 60).astype(float)
+    sites = np.array(["x", "y"] * 4).repeat(60)
+    columns = {"u": outcomes, "subject": np.arange(8).repeat(60), "site": sites}
+    empty = Trials(columns, inputs="u", by="subject")
+    rates, temperatures = random.normal(-2, 1, 8), np.exp(random.normal(1, 0.5, 8))
+    values = {"x2.tonic_volatility": rates, "inverse_temperature": temperatures}
+    study = pn.simulate(chooser(), empty, values, seed=1).trials
     options = {"formulas": {"inverse_temperature": "(1|site)"}, "covariance": "full"}
-    found = fit_nuts(chooser(), study, target_acceptance=0.95, **options)
+    found = fit_nuts(chooser(), study, chains=2, draws=250, tune=250, **options)
     group = pn.fit_em(chooser(), study, **options)
 
     assert set(found.population) == set(group.estimates)
@@ -351,4 +355,4 @@ def test_correlated_populations_and_sites_are_sampled():
         assert abs(draws.mean() - group.estimates[name]) < draws.std()
     (correlation,) = (v for n, v in found.population.items() if n.startswith("correlation"))
     assert np.all(np.abs(correlation) < 1)
-    assert found.positions.shape == (4, 1000, 8, 2)
+    assert found.positions.shape == (2, 250, 8, 2)
