@@ -232,3 +232,13 @@ def test_the_version_is_that_of_the_distribution():
 
     assert len(numbers) == 3
     assert all(number.isdigit() for number in numbers)
+
+
+def test_fitting_loads_what_it_needs_when_it_needs_it():
+    """Frames, samplers, formulas and files come with an extra, and are imported when they are used."""
+    found = after("import pynodes.fit, pynodes.agents; pynodes.Normal, pynodes.fit_nuts")
+
+    loaded = {name.partition(".")[0] for name in found["modules"]}
+    extras = {"arviz_base", "arviz_stats", "blackjax", "formulae", "h5netcdf", "h5py"}
+    assert not loaded & (extras | {"pandas", "xarray", "matplotlib"})
+    assert found["changed"] == []
