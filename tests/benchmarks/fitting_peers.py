@@ -1,10 +1,11 @@
 """Sample the same posteriors with pynodes and with pyhgf 0.3.2 under PyMC, and print a table of ratios.
 
-usage: python tests/benchmarks/fitting_peers.py [--only one|group] [--peer PYTHON]
+usage: python tests/benchmarks/fitting_peers.py [--only one|group] [--single] [--peer PYTHON]
 
 The peer is used as its tutorials do: a log likelihood in JAX, wrapped for PyTensor, in a ``CustomDist``.
 Its environment is made on first use (``.peer/fitting``, Python 3.12 or later), unless an interpreter is
-named. Both sides compute in double precision, in a process of their own, twice with different seeds: the
+named. The peer computes in double precision, as it does by default, and pynodes too unless ``--single``
+asks for its own default. Each side has a process of its own and runs twice with different seeds: the
 first time counts compiling, the second what is left of it. The figures are bulk effective samples per
 second of processor time, of all threads.
 """
@@ -37,6 +38,7 @@ def main() -> None:
     """Measure both sides, or one of them for the other process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="workloads whose names begin with this")
+    parser.add_argument("--single", action="store_true", help="pynodes in single precision")
     parser.add_argument("--peer", default="", help="interpreter with pyhgf and PyMC")
     parser.add_argument("--side", choices=("ours", "peer"), help=argparse.SUPPRESS)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
@@ -45,13 +47,13 @@ def main() -> None:
     if options.side:
         sample = ours if options.side == "ours" else peer
         data = dict(np.load(options.data))
-        print(json.dumps({name: measured(sample(name, data)) for name in names}))
+        print(json.dumps({name: measured(sample(name, data, options.single)) for name in names}))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.npz"
         np.savez(path, **study())
         found = {
-            side: told(python, side, path, options.only)
+            side: told(python, side, path, options)
             for side, python in (("ours", sys.executable), ("peer", options.peer or environment()))
         }
     report(names, found)
@@ -65,9 +67,10 @@ def environment() -> str:
     return str(compare.environment("fitting", compare.PEER, "pymc"))
 
 
-def told(python: str, side: str, path: Path, only: str) -> dict[str, dict]:
+def told(python: str, side: str, path: Path, options: argparse.Namespace) -> dict[str, dict]:
     """What the process of one side measured."""
-    call = [python, "-W", "ignore", __file__, "--side", side, "--data", str(path), "--only", only]
+    call = [python, "-W", "ignore", __file__, "--side", side, "--data", str(path)]
+    call += ["--only", options.only, *["--single"] * options.single]
     done = subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
@@ -110,11 +113,11 @@ def measured(sample: Callable[[int], Draws]) -> dict[str, dict[str, float]]:
     }
 
 
-def ours(name: str, data: dict[str, np.ndarray]) -> Callable[[int], Draws]:
+def ours(name: str, data: dict[str, np.ndarray], single: bool) -> Callable[[int], Draws]:
     """Draws by a seed, with pynodes."""
     import jax
 
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", not single)
     import pynodes as pn
 
     levels = 3 if "three" in name else 2
@@ -147,8 +150,9 @@ def ours(name: str, data: dict[str, np.ndarray]) -> Callable[[int], Draws]:
     return sample
 
 
-def peer(name: str, data: dict[str, np.ndarray]) -> Callable[[int], Draws]:
+def peer(name: str, data: dict[str, np.ndarray], single: bool) -> Callable[[int], Draws]:
     """Draws by a seed, with pyhgf under PyMC."""
+    del single  # PyMC computes in double precision
     import jax
 
     jax.config.update("jax_enable_x64", True)
