@@ -76,6 +76,5 @@ def linear(coupling):
 
 
 def graph_run(graph, series):
-    beliefs = graph.compile().filter(series)
     kept = [name for name in graph.nodes if graph.nodes[name].learns]
-    return graph.compile().filter(series, record=kept) if kept else beliefs
+    return graph.compile().filter(series, record=kept or None)
