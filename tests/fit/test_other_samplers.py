@@ -48,6 +48,7 @@ def test_evidence_of_particles_is_the_integral_on_real_data():
     np.testing.assert_allclose(rough.std(0), deviations, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_evidence_of_particles_is_exact_where_all_is_gaussian():
     data, _ = rated([1.3])
     found = fit_smc(rater(), data, chains=8, draws=500, seed=1)
@@ -73,6 +74,7 @@ def test_particles_fill_a_population():
         assert draws.std() == pytest.approx(exact[name][1], rel=0.15)
 
 
+@pytest.mark.slow
 def test_the_weights_of_pathfinder_are_all_the_evidence_where_all_is_gaussian():
     """Its normal distribution is the posterior then, and no draw weighs more than another."""
     data, _ = rated([1.3])
