@@ -135,7 +135,7 @@ def test_a_public_name_says_what_it_is(name):
                 assert inspect.getdoc(getattr(found, member)), f"{name}.{member}"
 
 
-@pytest.mark.parametrize("name", ["models", "data", "plotting", "responses", "testing"])
+@pytest.mark.parametrize("name", ["agents", "models", "data", "plotting", "responses", "testing"])
 def test_a_public_function_of_a_subpackage_says_what_it_does(name):
     package = getattr(pn, name)
     public = {n: v for n, v in vars(package).items() if inspect.isfunction(v) and n[0] != "_"}

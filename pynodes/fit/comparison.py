@@ -16,6 +16,7 @@ from pynodes.fit.samples import Samples
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 CRITERIA = {"lme": 1.0, "aic": -0.5, "bic": -0.5}
 """What compares models, and what makes a log evidence of it."""
@@ -83,6 +84,12 @@ class Comparison:
             }
         )
         return frame.sort_values("log_evidence", ascending=False, ignore_index=True)
+
+    def plot(self) -> Figure:
+        """Draw how far models are from the best; see :func:`pynodes.plotting.plot_comparison`."""
+        from pynodes.plotting import plot_comparison
+
+        return plot_comparison(self)
 
     def __repr__(self) -> str:
         best = self.models[int(np.argmax(self.group))]

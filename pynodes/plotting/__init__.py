@@ -2,6 +2,7 @@
 
 from pynodes.plotting.beliefs import plot_beliefs as plot_beliefs
 from pynodes.plotting.checks import plot_check as plot_check
+from pynodes.plotting.comparisons import plot_comparison as plot_comparison
 from pynodes.plotting.correlations import plot_correlation as plot_correlation
 from pynodes.plotting.designs import plot_design as plot_design
 from pynodes.plotting.frequencies import plot_frequencies as plot_frequencies

@@ -7,6 +7,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 import pynodes as pn
 from pynodes.fit import (
@@ -176,6 +177,21 @@ def test_frequencies_are_bars():
     np.testing.assert_allclose(np.sort(shown, axis=1), np.sort(found.attributions.T, axis=1))
     # The first model is on top, in all panels.
     assert shares.get_ylim()[0] > shares.get_ylim()[1]
+
+
+def test_comparisons_are_differences_from_the_best():
+    evidence = np.array([[-10.0, -12.0, -9.5], [-20.0, -21.0, -27.0]])
+    found = Comparison(
+        models=("a", "b", "c"), subjects=("anna", "bert"), evidence=evidence, criterion="lme"
+    )
+
+    left, right = found.plot().axes
+
+    assert [bar.get_width() for bar in left.patches] == [0.0, -3.0, -6.5]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["a", "b", "c"]
+    shown = [np.asarray(part.get_offsets())[:, 0].tolist() for part in right.collections]
+    assert shown == [[0.0, 0.0], [-2.0, -1.0], [-7.0, 0.5]]
+    assert to_rgba(style.GREEN) == tuple(right.collections[2].get_facecolors()[1])
 
 
 def test_correlations_are_written_in_cells():
