@@ -192,31 +192,46 @@ def chunks_make_one_run(network: Network, values: np.ndarray, rtol: float) -> No
 
 def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
     """Gradients of the surprise equal central differences, for every parameter of the node."""
-    name = next(iter(network.graph.nodes))
-    for field, spec in parameters_of(network.graph.nodes[name]).items():
-        address = f"{name}.{field}"
-        at = np.asarray(network[address], float)
-        if spec["whole"] or not np.all(np.isfinite(at)):
-            continue
+    at = movable(network)
+    if not at:
+        return
 
-        @jax.jit
-        def surprise(x: Any, address: str = address) -> Any:
-            return network.replace({address: x}).surprise(inputs(network, values))
+    @jax.jit
+    def surprise(at: dict[str, Any]) -> Any:
+        return network.replace(at).surprise(inputs(network, values))
 
-        low, high = bounds(network, name, field)
-        inside = np.asarray(np.clip(at, low + 1e-3, high - 1e-3))
-        gradient = np.asarray(jax.grad(surprise)(inside))
+    gradients = jax.grad(surprise)(at)
+    for address, inside in at.items():
+        gradient = np.asarray(gradients[address])
         for place in np.ndindex(inside.shape):
             where = f"{address}{list(place) if place else ''}"
-            expected = slope(partial(moved, surprise, inside, place), float(inside[place]))
+            expected = slope(partial(moved, surprise, at, address, place), float(inside[place]))
             same(f"gradient of {where}", gradient[place], expected, rtol=1e-4, atol=1e-6)
 
 
-def moved(function: Callable[..., Any], at: np.ndarray, place: tuple[int, ...], x: float) -> Any:
-    """A function with one of the numbers that it takes moved elsewhere."""
-    there = np.array(at)
+def movable(network: Network) -> dict[str, np.ndarray]:
+    """The parameters of the node that can be moved, inside of where they may be."""
+    name = next(iter(network.graph.nodes))
+    found: dict[str, np.ndarray] = {}
+    for field, spec in parameters_of(network.graph.nodes[name]).items():
+        at = np.asarray(network[f"{name}.{field}"], float)
+        if not spec["whole"] and np.all(np.isfinite(at)):
+            low, high = bounds(network, name, field)
+            found[f"{name}.{field}"] = np.asarray(np.clip(at, low + 1e-3, high - 1e-3))
+    return found
+
+
+def moved(
+    function: Callable[..., Any],
+    at: dict[str, np.ndarray],
+    address: str,
+    place: tuple[int, ...],
+    x: float,
+) -> Any:
+    """A function of parameters with one of the numbers that it takes moved elsewhere."""
+    there = np.array(at[address])
     there[place] = x
-    return function(there)
+    return function(at | {address: there})
 
 
 def bounds(network: Network, name: str, field: str) -> tuple[float, float]:
