@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 
 import pynodes as pn
 from pynodes.fit import Trials
@@ -29,6 +30,23 @@ def exact_evidence(data, agent):
     count = len(errors)
     covariance = 0.4 * np.eye(count) + 1.2**2
     return stats.multivariate_normal(np.full(count, 0.3), covariance).logpdf(errors)
+
+
+def exact_group_evidence(data, agent):
+    """Of several subjects' ratings, which are jointly normal given how much subjects differ."""
+    count, trials = len(data.subjects), len(data) // len(data.subjects)
+    beliefs = agent.network.filter({"u": data.columns["u"][:trials]})["x1"].predicted_mean
+    errors = data.columns["y"] - np.tile(np.asarray(beliefs), count)
+    own = np.kron(np.eye(count), np.ones((trials, trials)))
+    deviations = np.linspace(1e-3, 8, 800)
+    logs = [
+        stats.multivariate_normal(
+            np.full(len(errors), 0.3), 0.4 * np.eye(len(errors)) + 1.2**2 + deviation**2 * own
+        ).logpdf(errors)
+        for deviation in deviations
+    ]
+    logs += stats.halfnorm(scale=1.2).logpdf(deviations)
+    return logsumexp(logs) + np.log(deviations[1] - deviations[0])
 
 
 @pytest.mark.slow
@@ -72,6 +90,10 @@ def test_particles_fill_a_population():
         error = max(apart.std(ddof=1), exact[name][1] / np.sqrt(500)) / 2
         assert abs(draws.mean() - exact[name][0]) < 5 * error
         assert draws.std() == pytest.approx(exact[name][1], rel=0.15)
+    evidence = exact_group_evidence(data, rater())
+    settings = found.drawn.settings
+    assert settings["log_evidence_error"] < 0.15
+    assert abs(settings["log_evidence"] - evidence) < 4 * settings["log_evidence_error"]
 
 
 @pytest.mark.slow
