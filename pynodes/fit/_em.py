@@ -14,7 +14,6 @@ from jax.flatten_util import ravel_pytree
 
 from pynodes._core.modules import Module
 from pynodes._typing import Array
-from pynodes.fit._laplace import beside
 from pynodes.fit._likeness import Likeness, likened
 from pynodes.fit._marginal import (
     SCATTER,
@@ -32,6 +31,9 @@ from pynodes.fit._sharding import over_devices
 
 LOOKS = 4
 """Random positions beside which every turn compares where a unit was, so that better modes are found."""
+
+SEARCHING = 5
+"""Turns in which that is done."""
 
 STEPS = 30
 """Newton steps that a maximisation takes at most; late ones need one or two."""
@@ -112,8 +114,7 @@ def found_population(
     view: Any = None
     likeness: Any = None
     while turn < most and not (settled and moved < tolerance):
-        random = jax.random.normal(jax.random.fold_in(key, turn), (len(mean), LOOKS, len(scale)))
-        own = (sequences, mean, positions, random)
+        own = (sequences, mean, positions, places(turn, key, mean, scale, positions))
         likeness = over_devices(looked, (model, scale), own)
         now, view, settled = climbed(partial(viewed, population, likeness, weights), scatter)
         change = np.max(np.abs(now - scatter), initial=0.0)
@@ -145,6 +146,18 @@ def begun(population: Population) -> tuple[Array, Array, Array, Array]:
     return scatter, weights, mean, scale_of(population, wide)
 
 
+def places(turn: int, key: Array, mean: Array, scale: Array, positions: Array) -> Array:
+    """Where units are looked for besides where they were, of shape (units, looks, parameters).
+
+    At what is expected of them and at random positions in the first turns; later nowhere else. A unit that
+    has two modes could else go to and fro between them for ever, and the population with it.
+    """
+    if turn >= SEARCHING:
+        return jnp.repeat(positions[:, None], 1 + LOOKS, axis=1)
+    random = jax.random.normal(jax.random.fold_in(key, turn), (len(mean), LOOKS, len(scale)))
+    return jnp.concatenate([mean[:, None], mean[:, None] + random @ scale.T], axis=1)
+
+
 @jax.jit
 def looked(common: tuple[Model, Array], own: tuple[Sequences, Array, Array, Array]) -> Likeness:
     """Likelihoods of units around the modes of their posteriors, the population being known.
@@ -156,11 +169,10 @@ def looked(common: tuple[Model, Array], own: tuple[Sequences, Array, Array, Arra
     common
         The agent, and the scale of the population.
     own
-        What every unit saw and did, what is expected of it, where it was, and standard normal numbers.
+        What every unit saw and did, what is expected of it, where it was, and where else to look.
     """
-    (model, scale), (sequences, mean, positions, random) = common, own
-    places = jnp.swapaxes(random, 0, 1) @ scale.T
-    starts = jnp.concatenate([positions[None], mean[None], beside(mean, places) + places])
+    (model, scale), (sequences, mean, positions, others) = common, own
+    starts = jnp.concatenate([positions[None], jnp.swapaxes(others, 0, 1)])
     return likened(model, sequences, mean, scale, starts)
 
 
