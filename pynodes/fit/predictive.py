@@ -177,8 +177,8 @@ class Predictive:
         first = {name: round(float(v[draw, subject]), 4) for name, v in self.values.items()}
         return [
             f"Filtering fails for {count} of {self.failed.size} subjects that were drawn, first with "
-            f"{first}: they have no responses. Choose priors of smaller volatilities, or another expansion than "
-            "'standard'."
+            f"{first}: they have no responses. Choose priors of smaller volatilities, or another expansion "
+            "than 'standard'."
         ]
 
     def __getitem__(self, draw: int) -> Trials:
