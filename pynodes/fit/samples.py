@@ -241,15 +241,18 @@ class Samples(Fitted):
         return self._flat
 
     def __getitem__(self, subject: Any) -> Samples:
-        """The draws of one subject."""
+        """The draws of one subject without its population; its prior is then the agent's."""
         place = place_of(subject, self.trials)
         if len(self) == 1:
             return self
+        alone = {n: v for n, v in self.settings.items() if n not in ("formulas", "covariance")}
         positions = self.positions[:, :, place : place + 1]
         return dataclasses.replace(
             self,
             trials=trials_of(self.trials, subject),
-            drawn=dataclasses.replace(self.drawn, positions=positions),
+            drawn=dataclasses.replace(
+                self.drawn, positions=positions, population={}, settings=alone
+            ),
         )
 
     def __repr__(self) -> str:

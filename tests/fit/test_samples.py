@@ -226,6 +226,10 @@ def test_one_subject_can_be_taken():
 
     assert one.subjects == ("s1",)
     np.testing.assert_array_equal(one.positions[:, :, 0], samples_of_study().positions[:, :, 1])
+    member = changed(samples_of_population(), settings={"seed": 0, "formulas": {}})["s2"]
+    assert member.population == {}
+    assert "formulas" not in member.settings
+    assert set(member.tree["posterior"].data_vars) == set(member.names)
     with pytest.raises(pn.DataError, match="No subject 's9'"):
         samples_of_study()["s9"]
 
