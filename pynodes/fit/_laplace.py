@@ -18,8 +18,9 @@ from pynodes.fit._sharding import over_devices
 STEPS = 100
 """Newton steps after which a search is given up; most take fewer than twenty."""
 
-REGISTER = 32
-"""Bytes that a processor computes with at once; loops over more are no longer one kernel."""
+REGISTER = 32 if jax.__version_info__ >= (0, 12) else 256
+"""Bytes that a processor computes with at once: loops over more are no longer one kernel. Before JAX 0.12
+none are, and more at once share what it costs to begin a kernel."""
 
 SAME = 1e-3
 """Searches that end so close, in nats, have found the same mode."""
