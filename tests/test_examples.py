@@ -22,7 +22,7 @@ DRAWING = [
 ]
 
 
-def called(name, *arguments, folder):
+def called(name, *arguments, folder, seconds=120):
     """What an example says, run as a reader would run it."""
     return subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
@@ -31,7 +31,7 @@ def called(name, *arguments, folder):
         capture_output=True,
         text=True,
         env={"PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg"},
-        timeout=120,
+        timeout=seconds,
     ).stdout
 
 
@@ -52,7 +52,9 @@ def test_an_example_draws_where_it_is_told(name, tmp_path):
 def test_a_small_study_of_recovery_runs(tmp_path):
     """Its tables have a row per parameter and per model, and rows of probabilities sum to one."""
     said = called(
-        *("recovery", "--out", "here", "--subjects", "5", "--trials", "40"), folder=tmp_path
+        *("recovery", "--out", "here", "--subjects", "5", "--trials", "40"),
+        folder=tmp_path,
+        seconds=600,
     )
 
     rows = [
