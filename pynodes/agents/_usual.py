@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pynodes._errors import ParameterError, listed
 from pynodes._graph.graph import Graph
 from pynodes.fit import Agent, Fixed, LogNormal, Normal
-from pynodes.fit._prior import AbstractPrior
+from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.responses import (
     AbstractResponse,
     JointResponse,

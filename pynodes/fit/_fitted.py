@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pynodes.fit._drawing import Drawing
-from pynodes.fit._draws import placed_for, pointwise
-from pynodes.fit._psis import log_sum
-from pynodes.fit.agent import Agent
-from pynodes.fit.predictive import Predictive, predictive
-from pynodes.fit.trials import Trials
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.comparing._psis import log_sum
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.sampling._draws import placed_for, pointwise
+from pynodes.fit.study.predictive import Predictive, predictive
 
 
 class Fitted(Drawing, abc.ABC):
@@ -124,7 +124,7 @@ class Fitted(Drawing, abc.ABC):
         OSError
             The file cannot be written.
         """
-        from pynodes.fit.files import written
+        from pynodes.fit.keeping.files import written
 
         written(self, path)
 

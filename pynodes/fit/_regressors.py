@@ -10,11 +10,11 @@ import numpy as np
 
 from pynodes._errors import FieldError
 from pynodes._typing import Array
-from pynodes.fit._binding import blank_beliefs, bound
-from pynodes.fit._draws import in_chunks, rows_of_draws
-from pynodes.fit._model import Model, Values
-from pynodes.fit._sequences import Sequences
-from pynodes.fit.trials import Trials
+from pynodes.fit.agent._binding import blank_beliefs, bound
+from pynodes.fit.agent._model import Model, Values
+from pynodes.fit.data._sequences import Sequences
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.sampling._draws import in_chunks, rows_of_draws
 
 USUAL = ("predicted_mean", "mean")
 """Fields that are shown of every node unless others are asked for."""

@@ -13,7 +13,7 @@ from pynodes.plotting import style
 from pynodes.plotting.panels import panels
 
 if TYPE_CHECKING:
-    from pynodes.fit.predictive import Predictive
+    from pynodes.fit.study.predictive import Predictive
 
 MANY = 40
 """Rows of a panel whose names can still be read."""

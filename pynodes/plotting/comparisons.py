@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pynodes.plotting import style
 
 if TYPE_CHECKING:
-    from pynodes.fit.comparison import Comparison
+    from pynodes.fit.comparing.comparison import Comparison
 
 STRONG = 3.0
 """Nats from which evidence is called strong: odds of twenty to one."""

@@ -13,8 +13,8 @@ from pynodes._errors import InputError
 from pynodes.plotting import style
 
 if TYPE_CHECKING:
-    from pynodes.fit.map_fit import MapFit
-    from pynodes.fit.samples import Samples
+    from pynodes.fit.mode.map_fit import MapFit
+    from pynodes.fit.sampling.samples import Samples
 
 
 def plot_correlation(fit: MapFit | Samples) -> Figure:
@@ -51,7 +51,7 @@ def plot_correlation(fit: MapFit | Samples) -> Figure:
 
 def correlations(fit: MapFit | Samples) -> np.ndarray:
     """Posterior correlations of positions, of shape (subjects, values, values)."""
-    from pynodes.fit.map_fit import MapFit
+    from pynodes.fit.mode.map_fit import MapFit
 
     if isinstance(fit, MapFit):
         covariance = np.asarray(fit.posterior.covariance)

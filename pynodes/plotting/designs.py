@@ -13,7 +13,7 @@ from pynodes.plotting import style
 from pynodes.plotting.panels import panels, short
 
 if TYPE_CHECKING:
-    from pynodes.fit.study_design import DesignAnalysis
+    from pynodes.fit.study.study_design import DesignAnalysis
 
 
 def plot_design(found: DesignAnalysis) -> Figure:

@@ -13,7 +13,7 @@ from scipy.stats import beta
 from pynodes.plotting import style
 
 if TYPE_CHECKING:
-    from pynodes.fit.random_effects import RandomEffects
+    from pynodes.fit.comparing.random_effects import RandomEffects
 
 
 def plot_frequencies(found: RandomEffects, *, credible: float = 0.9) -> Figure:

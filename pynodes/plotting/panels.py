@@ -13,8 +13,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from pynodes.fit._prior import AbstractPrior
-from pynodes.fit._scales import Line
+from pynodes.fit.prior._prior import AbstractPrior
+from pynodes.fit.prior._scales import Line
 from pynodes.plotting import style
 
 ACROSS = 3

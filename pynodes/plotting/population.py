@@ -13,7 +13,7 @@ from pynodes.plotting import style
 from pynodes.plotting.panels import panels
 
 if TYPE_CHECKING:
-    from pynodes.fit.group_fit import GroupFit
+    from pynodes.fit.group.group_fit import GroupFit
 
 
 def plot_population(group: GroupFit) -> Figure:

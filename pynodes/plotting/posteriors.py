@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde, norm
 
-from pynodes.fit._prior import AbstractPrior
+from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.panels import density, label_with_values, panels, reach, short
 
 if TYPE_CHECKING:
-    from pynodes.fit.map_fit import MapFit
-    from pynodes.fit.samples import Samples
+    from pynodes.fit.mode.map_fit import MapFit
+    from pynodes.fit.sampling.samples import Samples
 
 FINE = 400
 """Points of a density."""

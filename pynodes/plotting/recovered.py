@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from pynodes.fit._prior import AbstractPrior
+from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.panels import label_with_values, panels, short, write_in_cells
 
 if TYPE_CHECKING:
-    from pynodes.fit.confusion import ModelRecovery
-    from pynodes.fit.recovery import ParameterRecovery
+    from pynodes.fit.study.confusion import ModelRecovery
+    from pynodes.fit.study.recovery import ParameterRecovery
 
 
 def plot_recovery(recovery: ParameterRecovery, *, credible: float = 0.9) -> Figure:

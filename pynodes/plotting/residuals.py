@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pynodes.fit.trials import Trials
+from pynodes.fit.data.trials import Trials
 from pynodes.plotting import style
 
 if TYPE_CHECKING:
-    from pynodes.fit.map_fit import MapFit
-    from pynodes.fit.samples import Samples
+    from pynodes.fit.mode.map_fit import MapFit
+    from pynodes.fit.sampling.samples import Samples
 
 LAGS = 10
 BINS = 10

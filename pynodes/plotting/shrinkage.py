@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pynodes._errors import DataError
-from pynodes.fit._prior import AbstractPrior
+from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.panels import label_with_values, panels, short
 
 if TYPE_CHECKING:
-    from pynodes.fit.group_fit import GroupFit
-    from pynodes.fit.map_fit import MapFit
+    from pynodes.fit.group.group_fit import GroupFit
+    from pynodes.fit.mode.map_fit import MapFit
 
 
 def plot_shrinkage(group: GroupFit, alone: MapFit) -> Figure:

@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pynodes._errors import DataError
-from pynodes.fit._binding import situated
+from pynodes.fit.agent._binding import situated
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import plot_beliefs
 
 if TYPE_CHECKING:
-    from pynodes.fit.map_fit import MapFit
+    from pynodes.fit.mode.map_fit import MapFit
 
 
 def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Figure:

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import pynodes as pn
-from pynodes.fit._binding import bound
-from pynodes.fit._likelihood import log_likelihoods
+from pynodes.fit.agent._binding import bound
+from pynodes.fit.agent._likelihood import log_likelihoods
 
 STARTS = ((1, 1), (16, 2))
 """Numbers of starts that are looked at, and of those that are followed."""

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from pynodes.fit import Trials
-from pynodes.fit.samples import Samples
 from pynodes.fit.sampling._drawn import Drawn
+from pynodes.fit.sampling.samples import Samples
 from tests.fit import cases
 
 CHAINS, DRAWS = 4, 250

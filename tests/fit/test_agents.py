@@ -12,7 +12,7 @@ import pytest
 import pynodes as pn
 from pynodes import agents, responses
 from pynodes.fit import Agent, Fixed, LogNormal, Normal, Trials, check_priors, fit_map, simulate
-from pynodes.fit._binding import situated
+from pynodes.fit.agent._binding import situated
 
 OUTCOMES = pn.data.association().outcomes
 RATES = pn.data.usd_chf()

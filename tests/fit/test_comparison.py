@@ -15,7 +15,7 @@ from pynodes.fit import (
     parameter_average,
     random_effects_bms,
 )
-from pynodes.fit._counts import exceeding
+from pynodes.fit.comparing._counts import exceeding
 from tests.fit.cases import FREE, chooser, table
 from tests.fit.test_map import linear_agent, linear_trials
 

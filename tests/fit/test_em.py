@@ -415,7 +415,7 @@ def test_others_are_expected_where_the_formula_puts_them():
 
 
 def test_other_data_compile_nothing():
-    from pynodes.fit import _em
+    from pynodes.fit.group import _em
 
     before = [function._cache_size() for function in (_em.looked, _em.viewed, _em.begun)]
     if not before[0]:

@@ -10,8 +10,8 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, Beta, Gamma, LogitNormal, Normal, Trials, fit_em, fit_map, load_fit
-from pynodes.fit._document import Reviver, agent_document
-from pynodes.fit._trials_document import columns_dataset, roles_document, trials_of
+from pynodes.fit.keeping._document import Reviver, agent_document
+from pynodes.fit.keeping._trials_document import columns_dataset, roles_document, trials_of
 from pynodes.responses import (
     AbstractBinaryResponse,
     GaussianResponse,

@@ -8,7 +8,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit._populated import populated
+from pynodes.fit.group._populated import populated
 from tests.fit.cases import chooser
 
 AGES = [20.0, 31.0, 24.0, 45.0, 36.0, 28.0]

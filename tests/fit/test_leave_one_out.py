@@ -11,13 +11,13 @@ from scipy.special import logsumexp
 
 import pynodes as pn
 from pynodes.fit import Normal, Trials, compare, random_effects_bms
-from pynodes.fit._draws import pointwise
-from pynodes.fit._integrated import integrated, members
-from pynodes.fit._populated import populated
-from pynodes.fit._psis import left_out, smoothed
-from pynodes.fit.leave_one_out import summed
-from pynodes.fit.samples import Samples
+from pynodes.fit.comparing._psis import left_out, smoothed
+from pynodes.fit.comparing.leave_one_out import summed
+from pynodes.fit.group._integrated import integrated, members
+from pynodes.fit.group._populated import populated
 from pynodes.fit.sampling._drawn import Drawn
+from pynodes.fit.sampling._draws import pointwise
+from pynodes.fit.sampling.samples import Samples
 from tests.fit.drawn import (
     samples_of_one,
     samples_of_population,

@@ -10,8 +10,8 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, Normal, Trials
-from pynodes.fit._binding import bound
-from pynodes.fit._likelihood import log_likelihoods
+from pynodes.fit.agent._binding import bound
+from pynodes.fit.agent._likelihood import log_likelihoods
 from tests.fit.cases import chooser, table
 
 POSITIONS = jnp.array([[-3.0, 1.0], [-2.0, 0.5], [-4.0, 1.2]])

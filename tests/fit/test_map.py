@@ -12,8 +12,8 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, Beta, LogNormal, Normal, Trials, fit_map
-from pynodes.fit._laplace import posteriors
-from pynodes.fit._newton import minimised
+from pynodes.fit.mode._laplace import posteriors
+from pynodes.fit.mode._newton import minimised
 from tests.fit.cases import FREE, chooser, table, watcher
 
 SUBJECTS = ((14, 11), (9, 13), (20, 6))

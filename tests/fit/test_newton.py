@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pynodes.fit._newton import minimised, minimised_in_turn
+from pynodes.fit.mode._newton import minimised, minimised_in_turn
 
 STARTS = jnp.array(
     [[-1.2, 1.0], [3.0, -2.0], [0.0, 10.0], [1.0, 1.0], [-4.0, -4.0], [2.0, 2.0], [0.1, 0.0]]

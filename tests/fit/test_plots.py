@@ -18,9 +18,9 @@ from pynodes.fit import (
     fit_map,
     random_effects_bms,
 )
-from pynodes.fit._laplace import Posterior
-from pynodes.fit.samples import Samples
+from pynodes.fit.mode._laplace import Posterior
 from pynodes.fit.sampling._drawn import Drawn
+from pynodes.fit.sampling.samples import Samples
 from pynodes.plotting import plot_residuals, style
 from tests.fit.test_robustness import agent, frame, trials
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pynodes.fit import _correlation
-from pynodes.fit._design import Design, Grouped, intercept_alone
-from pynodes.fit._population import Population
+from pynodes.fit.group import _correlation
+from pynodes.fit.group._design import Design, Grouped, intercept_alone
+from pynodes.fit.group._population import Population
 
 AGES = np.array([-1.2, 0.3, 0.8, -0.4, 1.1])
 

@@ -283,7 +283,7 @@ def test_trajectories_at_the_mode_are_those_of_a_fit():
 
 
 def test_many_draws_are_looked_at_in_parts(monkeypatch):
-    from pynodes.fit import _draws
+    from pynodes.fit.sampling import _draws
 
     samples = samples_of_study()
     whole = _draws.pointwise(samples.agent.model, samples._flat[:50], samples.trials)[""]

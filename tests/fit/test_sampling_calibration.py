@@ -11,7 +11,7 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit._populated import populated
+from pynodes.fit.group._populated import populated
 from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.test_nuts import rated, rater
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pynodes.fit._sharding import filled
+from pynodes.fit.agent._sharding import filled
 
 ROOT = Path(__file__).parents[2]
 

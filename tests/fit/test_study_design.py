@@ -9,9 +9,9 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials, design_analysis, fit_map, simulate
-from pynodes.fit._binding import situated
-from pynodes.fit.directions import Identifiability
-from pynodes.fit.study_design import beginning
+from pynodes.fit.agent._binding import situated
+from pynodes.fit.mode.directions import Identifiability
+from pynodes.fit.study.study_design import beginning
 from tests.fit.test_map import linear_agent, linear_trials
 
 OUTCOMES = pn.data.association().outcomes

@@ -12,12 +12,12 @@ import numpy as np
 
 from pynodes._results.tables import extra
 from pynodes._typing import Array
-from pynodes.fit._likelihood import log_likelihoods
-from pynodes.fit._prior import AbstractPrior
-from pynodes.fit.agent import Agent
+from pynodes.fit.agent._likelihood import log_likelihoods
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.fit.sampling._problem import posed
 from pynodes.fit.sampling._target import Hierarchy
-from pynodes.fit.trials import Trials
 
 
 def to_numpyro(

@@ -12,17 +12,17 @@ import numpy as np
 from pynodes._errors import ParameterError
 from pynodes._results.tables import extra
 from pynodes._typing import Array
-from pynodes.fit import priors
-from pynodes.fit._binding import bound
-from pynodes.fit._layout import Layout
-from pynodes.fit._model import Model, Values, streams_of
-from pynodes.fit._prior import AbstractPrior
-from pynodes.fit._roles import ONLY
-from pynodes.fit._sequences import Sequences
-from pynodes.fit.agent import Agent
+from pynodes.fit.agent._binding import bound
+from pynodes.fit.agent._model import Model, Values, streams_of
+from pynodes.fit.agent.agent import Agent
 from pynodes.fit.bridges._operations import operations
-from pynodes.fit.simulation import acted
-from pynodes.fit.trials import Trials
+from pynodes.fit.data._layout import Layout
+from pynodes.fit.data._roles import ONLY
+from pynodes.fit.data._sequences import Sequences
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.prior import priors
+from pynodes.fit.prior._prior import AbstractPrior
+from pynodes.fit.study.simulation import acted
 
 RESPONSES = "responses"
 """The variable of the responses where there is one stream; several have their streams' names."""

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._errors import FormulaError, ParameterError, listed, nearest
-from pynodes.fit._binding import bound
-from pynodes.fit._populated import Populated, populated
-from pynodes.fit._sequences import Sequences
-from pynodes.fit.agent import Agent
+from pynodes.fit.agent._binding import bound
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.data._sequences import Sequences
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.group._populated import Populated, populated
 from pynodes.fit.sampling._target import AbstractPosterior, Hierarchy, OneUnit
-from pynodes.fit.trials import Trials
 
 WAYS = {"centred": True, "noncentred": False}
 """What a parameterisation may be called, and whether positions are coordinates then."""

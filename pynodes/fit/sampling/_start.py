@@ -10,10 +10,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from pynodes._errors import FilterError
-from pynodes.fit.em import fit_em
-from pynodes.fit.group_fit import GroupFit
-from pynodes.fit.map import fit_map
-from pynodes.fit.map_fit import MapFit
+from pynodes.fit.group.em import fit_em
+from pynodes.fit.group.group_fit import GroupFit
+from pynodes.fit.mode.map import fit_map
+from pynodes.fit.mode.map_fit import MapFit
 from pynodes.fit.sampling._problem import Problem
 from pynodes.fit.sampling._target import AbstractTarget, Whitened
 

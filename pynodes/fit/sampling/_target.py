@@ -10,10 +10,10 @@ from jax.flatten_util import ravel_pytree
 
 from pynodes._core.modules import Module
 from pynodes._typing import Array
-from pynodes.fit._likelihood import log_likelihoods
-from pynodes.fit._model import Model
-from pynodes.fit._population import Coordinates, Population
-from pynodes.fit._sequences import Sequences
+from pynodes.fit.agent._likelihood import log_likelihoods
+from pynodes.fit.agent._model import Model
+from pynodes.fit.data._sequences import Sequences
+from pynodes.fit.group._population import Coordinates, Population
 
 
 class AbstractTarget(Module, abc.ABC):

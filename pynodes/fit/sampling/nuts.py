@@ -11,9 +11,9 @@ import numpy as np
 
 from pynodes._errors import InputError
 from pynodes._runtime.series import positive
-from pynodes.fit.agent import Agent
-from pynodes.fit.map import seeded
-from pynodes.fit.samples import Samples
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.mode.map import seeded
 from pynodes.fit.sampling._checkpoint import Checkpoint
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._identity import identity
@@ -21,7 +21,7 @@ from pynodes.fit.sampling._problem import Problem, posed
 from pynodes.fit.sampling._running import Notes, Run, drawn, under
 from pynodes.fit.sampling._stages import staged
 from pynodes.fit.sampling._start import started, whitened
-from pynodes.fit.trials import Trials
+from pynodes.fit.sampling.samples import Samples
 
 DEEPEST = 10
 """A trajectory is doubled at most so often."""

@@ -13,9 +13,9 @@ from scipy.special import logsumexp
 from pynodes._errors import SamplingError
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
-from pynodes.fit.agent import Agent
-from pynodes.fit.map import seeded
-from pynodes.fit.samples import Samples
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.mode.map import seeded
 from pynodes.fit.sampling._crew import crew
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._particles import Particles, released, stepped
@@ -23,7 +23,7 @@ from pynodes.fit.sampling._problem import posed
 from pynodes.fit.sampling._progress import Progress
 from pynodes.fit.sampling._start import centred_where_known
 from pynodes.fit.sampling._target import AbstractPosterior
-from pynodes.fit.trials import Trials
+from pynodes.fit.sampling.samples import Samples
 
 MOST = 500
 """Steps after which particles are given up that have not reached the posterior."""

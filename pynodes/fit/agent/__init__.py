@@ -1,0 +1,1 @@
+"""Agents, and the likelihood of what they saw and did."""

@@ -1,0 +1,230 @@
+"""Agent: a network, what it does given its beliefs, and which parameters of both are unknown."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.tracing import traced
+from pynodes._errors import ParameterError, listed, nearest
+from pynodes._graph.graph import Graph
+from pynodes._runtime.network import Network
+from pynodes._runtime.sample import check_key
+from pynodes._typing import Array, Scalar
+from pynodes.fit.agent._binding import bound
+from pynodes.fit.agent._model import Values, each_stream, still
+from pynodes.fit.agent._naming import modelled, set_in
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.prior._prior import AbstractPrior
+from pynodes.fit.prior.priors import Fixed
+from pynodes.responses import AbstractResponse, JointResponse
+
+
+class Agent:
+    """A network, what it does given its beliefs, and priors of what is unknown. It holds no data.
+
+    Parameters are addressed by name: ``"x2.tonic_volatility"`` of the network, ``"inverse_temperature"``
+    of the response, ``"choice.inverse_temperature"`` of a stream. Where both have a name, it is given as
+    ``"network:..."`` or ``"response:..."``. What is not named stays as it is.
+
+    Parameters
+    ----------
+    graph
+        A graph, which is compiled under its own settings, or a compiled network.
+    responses
+        What it does: one response, several by stream, or None: then the free parameters are those under
+        which what was seen is the least surprising (Bayes-optimal).
+    free
+        Prior of every free value by name, or :class:`Fixed` for a parameter that is set.
+    tied
+        Names of the parameters that share a free value, by its name: ``free={"rate": Normal(-4, 2)},
+        tied={"rate": ["x.tonic_volatility", "y.tonic_volatility"]}``.
+
+    Raises
+    ------
+    ParameterError
+        A name that is unknown, ambiguous or set twice; something that is no prior; a prior of values
+        that the parameter cannot take.
+    """
+
+    def __init__(
+        self,
+        graph: Graph | Network,
+        responses: AbstractResponse | JointResponse | Mapping[str, AbstractResponse] | None = None,
+        *,
+        free: Mapping[str, AbstractPrior | Fixed] | None = None,
+        tied: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        network = graph.compile() if isinstance(graph, Graph) else graph
+        if not isinstance(network, Network):
+            raise ParameterError(f"An agent needs a graph or a network, not {graph!r}.")
+        response: Any = (
+            JointResponse.of(**responses) if isinstance(responses, Mapping) else responses
+        )
+        if response is not None and not isinstance(response, AbstractResponse | JointResponse):
+            raise ParameterError(
+                f"responses must be one of pynodes.responses, or several by name, not {responses!r}."
+            )
+        self.model = modelled(network, response, dict(free or {}), dict(tied or {}))
+
+    @property
+    def network(self) -> Network:
+        """The compiled network, with fixed parameters set and free ones as they were."""
+        return self.model.network
+
+    @property
+    def response(self) -> Any:
+        """The response, or several; None without."""
+        return self.model.response
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the free values."""
+        return self.model.names
+
+    @property
+    def priors(self) -> dict[str, AbstractPrior]:
+        """Prior of every free value, by name."""
+        return dict(zip(self.names, self.model.priors, strict=True))
+
+    def placed(self, values: Mapping[str, Scalar]) -> tuple[Network, Any]:
+        """Network and response with some values of the free parameters.
+
+        Raises
+        ------
+        ParameterError
+            A name that is unknown or absent, or a value that its parameter cannot take.
+        """
+        return self.model.placed(self._checked(values))
+
+    def replace(self, values: Mapping[str, Scalar]) -> Agent:
+        """The same agent with other values of some parameters that are not free.
+
+        Parameters
+        ----------
+        values
+            By the name of the parameter, of network or response.
+
+        Raises
+        ------
+        ParameterError
+            A name that is unknown, or of a parameter that is free; a value that cannot be.
+        """
+        found = copy.copy(self)
+        found.model = set_in(self.model, values)
+        return found
+
+    def draw(self, key: Array) -> Values:
+        """Values drawn from the priors, by name.
+
+        Parameters
+        ----------
+        key
+            A JAX random key.
+        """
+        check_key(key)
+        keys = jax.random.split(key, max(len(self.names), 1))
+        return {
+            name: prior.draw(one)
+            for one, (name, prior) in zip(keys, self.priors.items(), strict=False)
+        }
+
+    def log_prior(self, values: Mapping[str, Scalar]) -> Array:
+        """Log prior density of values, per unit of the values.
+
+        Raises
+        ------
+        ParameterError
+            A name that is unknown or absent.
+        """
+        values = self._checked(values)
+        parts = [prior.log_density(values[name]) for name, prior in self.priors.items()]
+        return sum(parts[1:], start=parts[0]) if parts else jnp.zeros(())
+
+    def log_likelihood(self, values: Mapping[str, Any], trials: Trials) -> Array:
+        """Log likelihood of all responses together, in nats; without responses, of what was seen.
+
+        Differentiable in the values. Minus infinity, with gradient zero, where filtering fails before a
+        response.
+
+        Parameters
+        ----------
+        values
+            Free values by name: of shape (), or (subjects,) for values of each subject's own.
+        trials
+            What was seen and done.
+
+        Raises
+        ------
+        ParameterError
+            A name that is unknown or absent, or a value that its parameter cannot take.
+        DataError
+            Trials that do not fit the agent.
+        """
+        parts = self._each(values, trials).values()
+        return still(sum((jnp.sum(part) for part in parts), start=jnp.zeros(())))
+
+    def pointwise_log_likelihood(self, values: Mapping[str, Any], trials: Trials) -> Array:
+        """Log likelihood of every trial, in the order of the data; zero where there is none.
+
+        Parameters and errors as for :meth:`log_likelihood`; several streams are added.
+        """
+        parts = list(self._each(values, trials).values())
+        return trials.layout.gathered(sum(parts[1:], start=parts[0]))
+
+    def log_density(self, trials: Trials) -> Callable[[Array], Array]:
+        """Log joint density of one subject's data and positions, as a plain function for any sampler.
+
+        The function takes an array of shape (free values,), the positions in the order of ``names``;
+        ``agent.priors[name].constrain`` makes a value of a position. It can be compiled, differentiated
+        and batched.
+
+        Raises
+        ------
+        DataError
+            Trials that do not fit the agent, or of several subjects.
+        """
+        sequences = bound(self.model, trials)
+        if trials.layout.shape[0] != 1:
+            raise ParameterError(
+                f"These trials are of {trials.layout.shape[0]} subjects, whose parameters are their own. "
+                "Take one with trials.only(...)."
+            )
+        blocks = jax.tree.map(lambda leaf: leaf[0], sequences)
+        return lambda positions: self.model.log_joint(positions, blocks)[0]
+
+    def _each(self, values: Mapping[str, Any], trials: Trials) -> dict[str, Array]:
+        """Log likelihood of every stream, of shape (subjects, blocks, steps)."""
+        sequences = bound(self.model, trials)
+        count = trials.layout.shape[0]
+        given = self._checked(values)
+        for name, value in given.items():
+            if np.shape(value) not in ((), (count,)):
+                raise ParameterError(
+                    f"{name!r} must have shape () or ({count},), one per subject, not {np.shape(value)}."
+                )
+        spread = {n: jnp.broadcast_to(jnp.asarray(v, float), (count,)) for n, v in given.items()}
+        return each_stream(self.model, spread, sequences)
+
+    def _checked(self, values: Mapping[str, Any]) -> Values:
+        """Values of just the free parameters, each within its prior's bounds."""
+        for name in values:
+            if name not in self.names:
+                hint = nearest(name, self.names) if self.names else "It has none."
+                raise ParameterError(f"The agent has no free value {name!r}. {hint}")
+        absent = [name for name in self.names if name not in values]
+        if absent:
+            raise ParameterError(f"No value was given for {listed(absent)}. Give one for each.")
+        for name, prior in self.priors.items():
+            if not traced(values[name]):
+                prior.unconstrain(values[name])
+        return dict(values)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}: {prior!r}" for name, prior in self.priors.items())
+        return f"Agent({self.network!r}, {self.response!r}, free={{{shown}}})"

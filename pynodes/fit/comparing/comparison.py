@@ -1,0 +1,229 @@
+"""compare: the evidence of several agents for every subject, side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pynodes._errors import DataError, listed
+from pynodes._results.tables import extra
+from pynodes.fit.comparing.leave_one_out import LeaveOneOut, spread_of_sum
+from pynodes.fit.mode.map_fit import MapFit
+from pynodes.fit.sampling.samples import Samples
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+CRITERIA = {"lme": 1.0, "aic": -0.5, "bic": -0.5}
+"""What compares models, and what makes a log evidence of it."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Log evidence of several models, by subject. Made by :func:`compare`.
+
+    Attributes
+    ----------
+    models, subjects
+        Their names.
+    evidence
+        Log evidence, or what stands for it, of shape (subjects, models), in nats.
+    criterion
+        What it is: ``"lme"``, minus half of ``"aic"`` or ``"bic"``, or of ``"loo"`` the expected log
+        predictive density.
+    """
+
+    models: tuple[str, ...]
+    subjects: tuple[Any, ...]
+    evidence: np.ndarray
+    criterion: str
+
+    @property
+    def table(self) -> pandas.DataFrame:
+        """A row per subject, a column per model.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        pd = extra("pandas")
+        index = pd.Index(self.subjects, tupleize_cols=False, name="subject")
+        return pd.DataFrame(self.evidence, columns=list(self.models), index=index)
+
+    @property
+    def group(self) -> np.ndarray:
+        """Log evidence of every model, all subjects together, if one model is right for all of them."""
+        return self.evidence.sum(axis=0)
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Probability of every model, if one is right for all subjects and all are as probable before."""
+        away = self.group - self.group.max()
+        return np.exp(away) / np.exp(away).sum()
+
+    @property
+    def fixed_effects(self) -> pandas.DataFrame:
+        """A row per model, the best first: evidence, how far from the best, probability.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        frame = extra("pandas").DataFrame(
+            {
+                "model": list(self.models),
+                "log_evidence": self.group,
+                "difference": self.group - self.group.max(),
+                "probability": self.probability,
+            }
+        )
+        return frame.sort_values("log_evidence", ascending=False, ignore_index=True)
+
+    def plot(self) -> Figure:
+        """Draw how far models are from the best; see :func:`pynodes.plotting.plot_comparison`."""
+        from pynodes.plotting import plot_comparison
+
+        return plot_comparison(self)
+
+    def __repr__(self) -> str:
+        best = self.models[int(np.argmax(self.group))]
+        return f"Comparison({len(self.subjects)} subjects, {listed(self.models)}; {best!r} has the most)"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PredictiveComparison(Comparison):
+    """How well several models predict what they have not seen. Made by :func:`compare` with ``by="loo"``.
+
+    It can stand wherever a comparison by evidence can; ``probability`` are then weights.
+
+    Attributes
+    ----------
+    parts
+        By model, what every item was expected to be when it was left out.
+    """
+
+    parts: dict[str, LeaveOneOut]
+
+    @property
+    def fixed_effects(self) -> pandas.DataFrame:
+        """A row per model, the best first.
+
+        ``elpd``, the expected log predictive density, with its standard error; its ``difference`` from the
+        best with the standard error of that, from how the items differ; the effective number of
+        parameters; and how many items' estimates are not ``reliable``.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        best = self.parts[self.models[int(np.argmax(self.group))]]
+        rows = [
+            {
+                "model": name,
+                "elpd": part.elpd,
+                "standard_error": part.standard_error,
+                "difference": part.elpd - best.elpd,
+                "difference_error": spread_of_sum(part.pointwise - best.pointwise),
+                "effective_parameters": part.effective_parameters,
+                "unreliable": int((~part.reliable).sum()),
+            }
+            for name, part in self.parts.items()
+        ]
+        frame = extra("pandas").DataFrame(rows)
+        return frame.sort_values("elpd", ascending=False, ignore_index=True)
+
+    def problems(self) -> list[str]:
+        """What may mislead, a sentence each; empty if nothing was found."""
+        return [f"{name}: {said}" for name, part in self.parts.items() for said in part.problems()]
+
+
+def compare(
+    fits: Mapping[str, MapFit] | Mapping[str, Samples], *, by: str = "lme", unit: str = "trial"
+) -> Comparison:
+    """How probable, or how good at predicting, several agents are for the same trials.
+
+    Parameters
+    ----------
+    fits
+        What :func:`~pynodes.fit.fit_map` made of several agents, by name; for ``"loo"`` what a sampler did.
+    by
+        ``"lme"``, Laplace's evidence; ``"aic"`` or ``"bic"``, which look at the accuracy and the number
+        of parameters alone; or ``"loo"``, how well each predicts what is left out.
+    unit
+        For ``"loo"``, what is left out at a time, as for :meth:`Samples.loo`.
+
+    Raises
+    ------
+    DataError
+        Fewer than two fits, an unknown criterion, fits of another kind, or to different trials.
+    """
+    if by not in (*CRITERIA, "loo"):
+        raise DataError(f"Models are compared by {listed((*CRITERIA, 'loo'))}, not by {by!r}.")
+    if not isinstance(fits, Mapping) or len(fits) < 2:
+        raise DataError("Give two fits at least, by name, as fit_map({...}, trials) returns them.")
+    check_kinds(fits, by)
+    return by_prediction(fits, unit) if by == "loo" else by_criterion(fits, by)
+
+
+def check_kinds(fits: Mapping[str, Any], by: str) -> None:
+    """Fits are of the kind that a criterion is for.
+
+    Raises
+    ------
+    DataError
+        One is of another.
+    """
+    kind, source = (Samples, "fit_nuts") if by == "loo" else (MapFit, "fit_map")
+    for name, fit in fits.items():
+        if not isinstance(fit, kind):
+            raise DataError(
+                f"by={by!r} compares what {source} makes, but {name!r} is a {type(fit).__name__}. Samples "
+                "are compared by='loo', MAP fits by 'lme', 'aic' or 'bic', and neither with the other."
+            )
+
+
+def by_prediction(fits: Mapping[str, Any], unit: str) -> PredictiveComparison:
+    """A comparison by how well is predicted what is left out."""
+    parts: dict[str, LeaveOneOut] = {name: fit.loo(unit) for name, fit in fits.items()}
+    name, first = next(iter(parts.items()))
+    for other, part in parts.items():
+        if part.keys != first.keys:
+            raise DataError(
+                f"{other!r} was fitted to other subjects or trials than {name!r}. Predictions can be "
+                "compared only if they are of the same responses."
+            )
+    subjects = tuple(dict.fromkeys(first.owners))
+    places = np.array([subjects.index(owner) for owner in first.owners])
+    columns = [np.bincount(places, part.pointwise) for part in parts.values()]
+    return PredictiveComparison(
+        models=tuple(fits),
+        subjects=subjects,
+        evidence=np.stack(columns, axis=1),
+        criterion="loo",
+        parts=parts,
+    )
+
+
+def by_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
+    """A comparison by evidence, or what stands for it."""
+    first = next(iter(fits.values()))
+    for name, fit in fits.items():
+        if fit.subjects != first.subjects or not np.array_equal(fit._counts, first._counts):
+            raise DataError(
+                f"{name!r} was fitted to other subjects or trials than {next(iter(fits))!r}. Evidence can be "
+                "compared only if it is for the same responses."
+            )
+    columns = [CRITERIA[by] * np.atleast_1d(getattr(fit, by)) for fit in fits.values()]
+    return Comparison(
+        models=tuple(fits),
+        subjects=first.subjects,
+        evidence=np.stack(columns, axis=1).astype(float),
+        criterion=by,
+    )

@@ -1,0 +1,1 @@
+"""Data: the trials of a frame, and where each goes."""

@@ -1,0 +1,266 @@
+"""Trials: what subjects saw and did, from a data frame with a row per trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pynodes._errors import DataError, listed, nearest
+from pynodes.fit.data import _columns
+from pynodes.fit.data._columns import Columns, columns_of, keys_of, truths_of
+from pynodes.fit.data._layout import Layout, check_order, laid_out
+from pynodes.fit.data._roles import Roles, check_unit, key_columns, listed_columns
+
+UNSEEN = ("drift", "ignored")
+
+
+class Trials:
+    """What subjects saw and did: the columns of a data frame by their roles.
+
+    Every row is a trial, and every row counts: a trial of which something is missing stays in its place.
+
+    * A *response* that is missing (NaN) has no likelihood; what was seen is learned from all the same.
+    * An *input* that is missing was not seen: beliefs drift, as time passes. With ``unseen="ignored"``
+      a trial none of whose inputs was seen is ignored instead, as the TAPAS toolbox does.
+    * A trial that is *ignored* has no likelihood, nothing is learned in it and no time passes.
+
+    Parameters
+    ----------
+    data
+        A frame of pandas or polars, or a mapping from names to columns.
+    inputs
+        The column of the only input; several columns that are called like their nodes; or a mapping from
+        nodes (also regressors, and parameters known per trial, as for :meth:`pynodes.Network.filter`) to
+        columns, or to as many columns as one observation has components.
+    actions
+        The column of the responses, or a mapping from streams to columns; None for what is fitted without.
+    by
+        Columns whose values say whose trial it is: the subject's first, then those of sessions.
+    trial
+        The column that numbers the trials of a session; by default ``"trial"`` if there is one, and else
+        they are counted. Only its order matters.
+    covariates
+        What responses must know besides: names of columns, or a mapping from covariates to columns.
+    dt
+        Time since the previous trial, one for all or a column.
+    reset
+        A column of truth values: beliefs start afresh before these trials.
+    ignored
+        A column of truth values: trials to be ignored.
+    carry_over
+        Whether a subject's beliefs go on from one session to the next.
+    unseen
+        ``"drift"`` or ``"ignored"``: what a missing input means.
+    unit
+        The key column that says, with those before it, whose parameters a trial is of: by default the
+        first, so that every subject has parameters of its own. With ``unit="session"`` every session of
+        every subject has.
+
+    Raises
+    ------
+    DataError
+        A column that is not there or does not hold numbers, a row without key, a trial out of order.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        inputs: str | Sequence[str] | Mapping[str, Any],
+        actions: str | Sequence[str] | Mapping[str, Any] | None = None,
+        by: str | Sequence[str] = (),
+        trial: str | None = None,
+        covariates: Sequence[str] | Mapping[str, Any] = (),
+        dt: str | float = 1.0,
+        reset: str | None = None,
+        ignored: str | None = None,
+        carry_over: bool = False,
+        unseen: str = "drift",
+        unit: str | None = None,
+    ) -> None:
+        if unseen not in UNSEEN:
+            raise DataError(f"unseen must be 'drift' or 'ignored', not {unseen!r}.")
+        columns, keys = columns_of(data), key_columns(by)
+        check_unit(unit, keys, carry_over)
+        if isinstance(covariates, str):
+            covariates = (covariates,)
+        roles = Roles(
+            inputs=listed_columns("inputs", inputs),
+            actions=None if actions is None else listed_columns("actions", actions),
+            by=keys,
+            trial="trial" if trial is None and "trial" in columns else trial,
+            covariates=listed_columns("covariates", covariates),
+            dt=dt,
+            reset=reset,
+            ignored=ignored,
+            carry_over=carry_over,
+            unseen=unseen,
+            unit=unit,
+        )
+        self._begin(columns, roles)
+
+    @classmethod
+    def _of(cls, columns: Columns, roles: Roles) -> Trials:
+        """The trials of some columns, by roles that are known."""
+        made = cls.__new__(cls)
+        made._begin(columns, roles)
+        return made
+
+    def _begin(self, columns: Columns, roles: Roles) -> None:
+        """Take columns and roles, once they fit."""
+        self.columns, self.roles = columns, roles
+        self.keys = keys_of(columns, roles.by)
+        for role in ("inputs", "actions", "covariates"):
+            for names in (getattr(roles, role) or {}).values():
+                for name in names:
+                    self.numbers(name, role)
+        if roles.trial is not None:
+            check_order(self.keys, roles.by, roles.trial, self.numbers(roles.trial, "trial"))
+        self._check_times()
+        _ = self.ignored, self.layout
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def subjects(self) -> tuple[Any, ...]:
+        """The units, in the order of the data: subjects, or tuples such as of a subject and a session."""
+        return self.layout.subjects
+
+    def key_of(self, subject: Any) -> dict[str, Any]:
+        """The key columns of one of :attr:`subjects`, and their values; none where all is one series."""
+        names = self.roles.unit_keys
+        return dict(zip(names, subject if len(names) > 1 else (subject,), strict=bool(names)))
+
+    def described(self, subject: Any) -> str:
+        """One of :attr:`subjects` in words, as in ``"subject 's01', session 2"``."""
+        keys = self.key_of(subject)
+        return ", ".join(f"{name} {value!r}" for name, value in keys.items()) or "the series"
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where every row goes in arrays over subjects, blocks and steps."""
+        reset = self.roles.reset
+        resets = None if reset is None else truths_of(self.columns, reset, "reset")
+        roles = self.roles
+        return laid_out(self.keys, resets, carry_over=roles.carry_over, keyed=roles.keyed)
+
+    @cached_property
+    def ignored(self) -> np.ndarray:
+        """Whether a trial is ignored, by row."""
+        roles, found = self.roles, np.zeros(len(self), bool)
+        if roles.ignored is not None:
+            found = truths_of(self.columns, roles.ignored, "ignored")
+        if roles.unseen == "ignored":
+            every = [self.numbers(c, "inputs") for names in roles.inputs.values() for c in names]
+            found = found | np.isnan(every).all(axis=0)
+        return found
+
+    @cached_property
+    def unseen(self) -> np.ndarray:
+        """Whether none of the inputs of a trial that counts was seen, by row."""
+        every = [self.numbers(c, "inputs") for names in self.roles.inputs.values() for c in names]
+        return np.isnan(every).all(axis=0) & ~self.ignored
+
+    @cached_property
+    def unanswered(self) -> np.ndarray:
+        """Whether a response is missing from a trial that counts, by row."""
+        if self.roles.actions is None:
+            return np.zeros(len(self), bool)
+        every = [self.numbers(c, "actions") for names in self.roles.actions.values() for c in names]
+        return np.isnan(every).any(axis=0) & ~self.ignored
+
+    def numbers(self, column: str, role: str = "a role") -> np.ndarray:
+        """A column as real numbers, by row."""
+        return _columns.numbers_of(self.columns, column, role)
+
+    def only(self, **keys: Any) -> Trials:
+        """The trials of some subjects or sessions: ``trials.only(subject="s01")``, or a list of them.
+
+        Raises
+        ------
+        DataError
+            A column that the trials are not keyed by, or a value that no row has.
+        """
+        kept = np.ones(len(self), bool)
+        for name, wanted in keys.items():
+            if name not in self.roles.by:
+                raise DataError(
+                    f"The trials are not keyed by {name!r}. {nearest(name, self.roles.by)}"
+                )
+            place = self.roles.by.index(name)
+            values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
+            here = {key[place] for key in self.keys}
+            absent = [value for value in values if value not in here]
+            if absent:
+                raise DataError(f"No trial has {name} {absent[0]!r}. There are {listed(here)}.")
+            kept &= np.array([key[place] in values for key in self.keys])
+        if not kept.any():
+            raise DataError(f"No trial is of {keys} together.")
+        return Trials._of({name: c[kept] for name, c in self.columns.items()}, self.roles)
+
+    def revised(self, columns: Mapping[str, Any]) -> Trials:
+        """The same trials with other values in some columns, or further ones."""
+        return Trials._of(columns_of({**self.columns, **columns}), self.roles)
+
+    def key_frame(self) -> dict[str, np.ndarray]:
+        """The columns that name a row: those of ``by``, and the trial's number."""
+        found = {name: self.columns[name] for name in self.roles.by}
+        name = "trial" if self.roles.trial is None else self.roles.trial
+        return found | {name: self._counted() if self.roles.trial is None else self.columns[name]}
+
+    def _counted(self) -> np.ndarray:
+        """Number of every row in its session, from 0."""
+        seen: dict[Any, int] = {}
+        found = np.empty(len(self), int)
+        for row, key in enumerate(self.keys):
+            found[row] = seen.get(key, 0)
+            seen[key] = found[row] + 1
+        return found
+
+    def _check_times(self) -> None:
+        """Every trial comes some time after the one before."""
+        dt = self.roles.dt
+        if isinstance(dt, str):
+            times = self.numbers(dt, "dt")
+            wrong = ~(np.isfinite(times) & (times > 0)) & ~self.ignored
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise DataError(
+                    f"dt is to be the column {dt!r}, whose row {row} is {times[row]:g}. Times are positive; "
+                    "that of a session's first trial is how long its first belief had drifted."
+                )
+        elif isinstance(dt, bool) or not isinstance(dt, int | float) or not 0 < dt < np.inf:
+            raise DataError(f"dt must be a positive number or a column, not {dt!r}.")
+
+    def __repr__(self) -> str:
+        units, blocks, _ = self.layout.shape
+        said = [f"{len(self)} trials"]
+        if self.roles.keyed > 1:
+            owners = len({key[:1] for key in self.keys})
+            said.append(f"{owners} subject{'s' * (owners > 1)}")
+            said.append(f"{units} {self.roles.unit}s with parameters of their own")
+        else:
+            said.append(f"{units} subject{'s' * (units > 1)}")
+        if blocks > 1:
+            counts = {tuple(place) for place in self.layout.place[:2].T.tolist()}
+            said.append(f"{len(counts)} blocks")
+        said += [f"{count} {what}" for what, count in self._gaps().items()]
+        return f"Trials({', '.join(said)})"
+
+    def _gaps(self) -> dict[str, int]:
+        """How many trials lack what."""
+        counts = {
+            "without response": int(self.unanswered.sum()),
+            "unseen": int(self.unseen.sum()),
+            "ignored": int(self.ignored.sum()),
+        }
+        return {what: count for what, count in counts.items() if count}
+
+    def _repr_html_(self) -> str:
+        from pynodes.fit.data._html import trials_to_html
+
+        return trials_to_html(self)

@@ -1,0 +1,1 @@
+"""Groups: populations, formulas, and Laplace-EM."""

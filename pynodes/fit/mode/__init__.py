@@ -1,0 +1,1 @@
+"""The mode of a posterior, and the evidence around it."""

@@ -1,0 +1,75 @@
+"""parameter_average: one posterior for a whole group whose members share their parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._errors import DataError
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.mode.map_fit import MapFit
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ParameterAverage:
+    """The posterior of parameters that all subjects share, on the lines of the priors.
+
+    Attributes
+    ----------
+    agent
+        Whose parameters.
+    position, covariance
+        Mean and covariance, in the order of the agent's free values.
+    """
+
+    agent: Agent
+    position: np.ndarray
+    covariance: np.ndarray
+
+    @property
+    def estimates(self) -> dict[str, float]:
+        """The value at the mean position of every free parameter, by name."""
+        found = self.agent.model.constrained(jnp.asarray(self.position))
+        return {name: float(value) for name, value in found.items()}
+
+
+def parameter_average(fit: MapFit) -> ParameterAverage:
+    """Bayesian parameter average: the product of the subjects' posteriors, the prior counted once.
+
+    Precisions add, and means are weighted by them. It is the posterior of parameters that are the same for
+    all subjects, as far as the posteriors are Gaussian; for subjects who differ it says too little about
+    how much they do.
+
+    Parameters
+    ----------
+    fit
+        A fit to several subjects.
+
+    Raises
+    ------
+    DataError
+        A subject whose search failed, whose posterior therefore is none; or precisions that, less those of
+        the priors that are counted too often, are none.
+    """
+    posterior, agent = fit.posterior, fit.agent
+    fine = posterior.converged & posterior.definite
+    if not fine.all():
+        raise DataError(
+            f"The fit of subject {fit.subjects[int(np.argmin(fine))]!r} is not sound. See .problems() of the "
+            "fit, and take the others with trials.only(...)."
+        )
+    priors = list(agent.priors.values())
+    centre = np.array([float(prior.centre) for prior in priors])
+    prior = np.diag([1 / float(prior.spread) ** 2 for prior in priors])
+    surplus = len(fit) - 1
+    precision = posterior.hessian.sum(axis=0) - surplus * prior
+    if np.min(np.linalg.eigvalsh(precision)) <= 0:
+        raise DataError(
+            "The subjects' posteriors say less together than the prior they share: their average is not "
+            "defined. Their Hessians are smaller than the prior's precision in some direction."
+        )
+    weighted = np.einsum("sij,sj->i", posterior.hessian, posterior.position)
+    position = np.linalg.solve(precision, weighted - surplus * prior @ centre)
+    return ParameterAverage(agent=agent, position=position, covariance=np.linalg.inv(precision))

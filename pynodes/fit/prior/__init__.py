@@ -1,0 +1,1 @@
+"""Priors, and the lines on which parameters are searched."""

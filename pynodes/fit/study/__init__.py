@@ -1,0 +1,1 @@
+"""Whole studies: simulated, predicted, recovered."""

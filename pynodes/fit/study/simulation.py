@@ -1,0 +1,179 @@
+"""simulate: what subjects with parameters of one's choice would have done in some trials."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._errors import DataError, FilterError, ParameterError, listed
+from pynodes._typing import Array
+from pynodes.fit._seeds import seeded
+from pynodes.fit.agent._binding import situated
+from pynodes.fit.agent._model import Model, Values, streams_of
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.data._roles import ONLY
+from pynodes.fit.data._sequences import Sequences
+from pynodes.fit.data.trials import Trials
+
+ACTION = "action"
+"""The column of simulated responses where the design names none."""
+
+
+class Simulation(NamedTuple):
+    """A simulated study.
+
+    Attributes
+    ----------
+    trials
+        The design with simulated responses in it.
+    values
+        The values that they were simulated with, by name, one per subject.
+    """
+
+    trials: Trials
+    values: dict[str, np.ndarray]
+
+
+def simulate(
+    agent: Agent, design: Trials, values: Mapping[str, Any] | None = None, *, seed: int = 0
+) -> Simulation:
+    """A study as the agent would have answered it.
+
+    What is seen, and covariates, are those of the design. A response that is missing there stays missing,
+    and ignored trials have none. Responses of joint streams have columns of their own.
+
+    Parameters
+    ----------
+    agent
+        The agent.
+    design
+        Trials, whose responses do not matter; they need none.
+    values
+        Free values by name: of shape (), or (subjects,); by default drawn from the priors for every subject.
+    seed
+        Of everything random.
+
+    Raises
+    ------
+    ParameterError
+        Values that are unknown, absent or impossible, or an agent without responses.
+    DataError
+        A design that does not fit the agent.
+    FilterError
+        Values under which filtering fails.
+    """
+    if agent.response is None:
+        raise ParameterError("An agent without responses does nothing that could be simulated.")
+    count = len(design.subjects)
+    chance, own = jax.random.split(jax.random.key(seeded(seed)))
+    given = drawn(agent, count, chance) if values is None else agent._checked(values)
+    spread = {name: np.broadcast_to(np.asarray(v, float), (count,)) for name, v in given.items()}
+    sequences = situated(agent.model, design)
+    actions = answers(agent.model, spread, sequences, own)
+    columns = columns_for(agent, design)
+    missing = {
+        column: np.isnan(design.numbers(column))
+        if column in design.columns
+        else np.zeros(len(design), bool)
+        for column in columns.values()
+    }
+    found = {
+        column: np.where(
+            design.ignored | missing[column], np.nan, design.layout.gathered(actions[stream])
+        )
+        for stream, column in columns.items()
+    }
+    roles = {stream: (column,) for stream, column in columns.items()}
+    answered = Trials._of(
+        {**design.columns, **found}, dataclasses.replace(design.roles, actions=roles)
+    )
+    return Simulation(trials=answered, values={n: np.array(v) for n, v in spread.items()})
+
+
+def columns_for(agent: Agent, design: Trials) -> dict[str, str]:
+    """The column of every stream of responses.
+
+    Raises
+    ------
+    DataError
+        The design has responses of other streams.
+    """
+    streams = streams_of(agent.response)
+    given = design.roles.actions
+    if given is None:
+        return {stream: stream or ACTION for stream in streams}
+    if set(given) != set(streams):
+        raise DataError(
+            f"The design has columns for the responses {listed(given)}, the agent's are {listed(streams)}."
+        )
+    return {stream: column for stream, (column, *_) in given.items()}
+
+
+def drawn(agent: Agent, count: int, key: Array) -> Values:
+    """Values from the priors, by name, so many of each."""
+    keys = jax.random.split(key, count)
+    return {name: np.asarray(found) for name, found in jax.vmap(agent.draw)(keys).items()}
+
+
+def answers(
+    model: Model, values: Values, sequences: Sequences, key: Array
+) -> dict[str, np.ndarray]:
+    """Simulated responses by stream, each of shape (subjects, blocks, steps).
+
+    Raises
+    ------
+    FilterError
+        Values under which filtering fails.
+    """
+    given = {name: jnp.asarray(found) for name, found in values.items()}
+    actions, alive = acted(model, given, sequences, key)
+    if not bool(jnp.all(alive)):
+        failing = np.flatnonzero(~np.asarray(alive))
+        first = {name: float(found[failing[0]]) for name, found in values.items()}
+        raise FilterError(
+            f"Filtering fails for {len(failing)} of {len(alive)} simulated subjects, first with {first}. "
+            "Choose priors of smaller volatilities, or another expansion than 'standard'."
+        )
+    return {stream: np.asarray(found) for stream, found in actions.items()}
+
+
+@jax.jit
+def acted(
+    model: Model, values: Values, sequences: Sequences, key: Array
+) -> tuple[dict[str, Array], Array]:
+    """Responses by stream, and whether filtering went well, by subject."""
+
+    def of_block(values: Values, block: Sequences, key: Array) -> tuple[dict[str, Array], Array]:
+        network, response = model.placed(values)
+        beliefs = model.beliefs(network, block, model.reads)
+        streams = streams_of(response)
+        found = {
+            stream: part.sample(
+                own,
+                beliefs,
+                covariates={n: v for n, v in block.covariates.items() if n in part.covariates},
+            )
+            for own, (stream, part) in zip(
+                jax.random.split(key, len(streams)), streams.items(), strict=True
+            )
+        }
+        return found, jnp.all(beliefs.status.alive)
+
+    def of_subject(values: Values, blocks: Sequences, key: Array) -> tuple[dict[str, Array], Array]:
+        keys = jax.random.split(key, blocks.frozen.shape[0])
+        found, alive = jax.vmap(lambda block, own: of_block(values, block, own))(blocks, keys)
+        return found, jnp.all(alive)
+
+    count = sequences.frozen.shape[0]
+    return jax.vmap(of_subject)(values, sequences, jax.random.split(key, count))
+
+
+def answered(sequences: Sequences, actions: dict[str, np.ndarray]) -> Sequences:
+    """Sequences with simulated responses, none where trials are ignored."""
+    known = {s: np.where(sequences.frozen, np.nan, found) for s, found in actions.items()}
+    return dataclasses.replace(sequences, actions=known.get(ONLY, known))
