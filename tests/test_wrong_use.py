@@ -37,13 +37,21 @@ def test_the_table_is_long_and_has_no_use_twice():
     assert len(set(names)) == len(names)
 
 
-ERRORS = [e for e in vars(pn).values() if isinstance(e, type) and issubclass(e, Exception)]
+RAISED = [e for e in vars(pn).values() if isinstance(e, type) and issubclass(e, Exception)]
+WARNINGS = [e for e in RAISED if issubclass(e, Warning)]
+ERRORS = [e for e in RAISED if e not in WARNINGS]
 
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_every_error_is_a_pynodes_error(error):
     """So that one except clause catches what pynodes raises on purpose, and nothing else."""
     assert issubclass(error, pn.PynodesError)
+
+
+@pytest.mark.parametrize("warning", WARNINGS)
+def test_every_warning_is_shown_to_users_and_is_no_error(warning):
+    assert issubclass(warning, UserWarning)
+    assert not issubclass(warning, pn.PynodesError)
 
 
 @pytest.mark.parametrize(
