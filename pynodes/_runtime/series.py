@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import jax
@@ -147,3 +147,16 @@ def positive(name: str, number: Any) -> int:
     if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
         raise InputError(f"{name} must be a positive whole number, not {number!r}.")
     return int(number)
+
+
+def share(name: str, number: Any) -> float:
+    """A number between zero and one, neither of them.
+
+    Raises
+    ------
+    InputError
+        Anything else.
+    """
+    if isinstance(number, bool) or not isinstance(number, Real) or not 0 < float(number) < 1:
+        raise InputError(f"{name} must be a number between 0 and 1, not {number!r}.")
+    return float(number)

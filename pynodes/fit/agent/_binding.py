@@ -187,10 +187,14 @@ def covered(model: Model, trials: Trials) -> dict[str, np.ndarray]:
             f"covariates={{{absent[0]!r}: 'column'}}."
         )
     found: dict[str, np.ndarray] = {}
-    for name, (column, *_) in given.items():
+    for name, (column, *others) in given.items():
         if name not in declared:
             hint = nearest(name, declared) if declared else "They take none."
             raise DataError(f"The responses have no covariate {name!r}. {hint}")
+        if others:
+            raise DataError(
+                f"covariates: one column for {name!r}, not {listed((column, *others))}."
+            )
         rows = trials.numbers(column, "covariates")
         low, high = declared[name].bounds
         fit = np.asarray(declared[name].accepts(rows)) | trials.ignored
@@ -223,8 +227,12 @@ def counted(model: Model, trials: Trials) -> np.ndarray:
     """Whether a trial bears on the likelihood, by row: something was done, or else seen, in it."""
     counts = ~trials.ignored
     if model.response is None:
-        columns = [c for names in trials.roles.inputs.values() for c in names]
-        return counts & ~np.isnan([trials.numbers(c, "inputs") for c in columns]).all(axis=0)
-    given = trials.roles.actions or {}
-    done = [trials.numbers(column, "actions") for names in given.values() for column in names]
-    return counts & ~np.isnan(done).all(axis=0)
+        seen = [np.isfinite(rows) for _, rows, blank in observed(model, trials) if blank != blank]
+        return counts & np.any([s.reshape(len(s), -1).any(axis=1) for s in seen], axis=0)
+    known = covered(model, trials)
+    done = np.zeros(len(trials), bool)
+    for stream, rows in responded(model, trials).items():
+        needed = streams_of(model.response)[stream].covariates
+        lacking = [np.isnan(known[n]) for n, c in needed.items() if n in known and not c.optional]
+        done |= ~np.isnan(rows) & ~np.any([np.zeros(len(rows), bool), *lacking], axis=0)
+    return counts & done

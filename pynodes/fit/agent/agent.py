@@ -187,7 +187,9 @@ class Agent:
         Raises
         ------
         DataError
-            Trials that do not fit the agent, or of several subjects.
+            Trials that do not fit the agent.
+        ParameterError
+            Trials of several subjects.
         """
         sequences = bound(self.model, trials)
         if trials.layout.shape[0] != 1:
@@ -203,11 +205,7 @@ class Agent:
         sequences = bound(self.model, trials)
         count = trials.layout.shape[0]
         given = self._checked(values)
-        for name, value in given.items():
-            if np.shape(value) not in ((), (count,)):
-                raise ParameterError(
-                    f"{name!r} must have shape () or ({count},), one per subject, not {np.shape(value)}."
-                )
+        check_shapes(given, count)
         spread = {n: jnp.broadcast_to(jnp.asarray(v, float), (count,)) for n, v in given.items()}
         return each_stream(self.model, spread, sequences)
 
@@ -228,3 +226,18 @@ class Agent:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {prior!r}" for name, prior in self.priors.items())
         return f"Agent({self.network!r}, {self.response!r}, free={{{shown}}})"
+
+
+def check_shapes(values: Mapping[str, Any], count: int) -> None:
+    """Every value is one for all subjects, or one for each.
+
+    Raises
+    ------
+    ParameterError
+        One that is neither.
+    """
+    for name, value in values.items():
+        if np.shape(value) not in ((), (count,)):
+            raise ParameterError(
+                f"{name!r} must have shape () or ({count},), one per subject, not {np.shape(value)}."
+            )

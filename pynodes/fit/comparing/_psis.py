@@ -120,4 +120,6 @@ def pareto_quantiles(levels: np.ndarray, shape: np.ndarray) -> np.ndarray:
 def log_sum(rows: np.ndarray) -> np.ndarray:
     """Logarithm of the sum of exponentials along the last axis."""
     top = rows.max(axis=-1, keepdims=True)
-    return np.log(np.sum(np.exp(rows - top), axis=-1)) + top[..., 0]
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.log(np.sum(np.exp(rows - top), axis=-1)) + top[..., 0]

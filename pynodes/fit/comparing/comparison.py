@@ -194,7 +194,7 @@ def by_prediction(fits: Mapping[str, Any], unit: str) -> PredictiveComparison:
     parts: dict[str, LeaveOneOut] = {name: fit.loo(unit) for name, fit in fits.items()}
     name, first = next(iter(parts.items()))
     for other, part in parts.items():
-        if part.keys != first.keys:
+        if part.keys != first.keys or not same_data(fits[other], fits[name]):
             raise DataError(
                 f"{other!r} was fitted to other subjects or trials than {name!r}. Predictions can be "
                 "compared only if they are of the same responses."
@@ -215,7 +215,8 @@ def by_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
     """A comparison by evidence, or what stands for it."""
     first = next(iter(fits.values()))
     for name, fit in fits.items():
-        if fit.subjects != first.subjects or not np.array_equal(fit._counts, first._counts):
+        alike = fit.subjects == first.subjects and np.array_equal(fit._counts, first._counts)
+        if not alike or not same_data(fit, first):
             raise DataError(
                 f"{name!r} was fitted to other subjects or trials than {next(iter(fits))!r}. Evidence can be "
                 "compared only if it is for the same responses."
@@ -227,3 +228,18 @@ def by_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
         evidence=np.stack(columns, axis=1).astype(float),
         criterion=by,
     )
+
+
+def same_data(one: Any, other: Any) -> bool:
+    """Whether two fits are of the same responses, or without responses of the same inputs."""
+    series = [explained(one), explained(other)]
+    return set(series[0]) == set(series[1]) and all(
+        np.array_equal(rows, series[1][name], equal_nan=True) for name, rows in series[0].items()
+    )
+
+
+def explained(fit: Any) -> dict[str, np.ndarray]:
+    """What a fit gives probabilities, by column."""
+    trials = fit.trials
+    named = trials.roles.inputs if fit.agent.response is None else trials.roles.actions
+    return {name: trials.numbers(name) for names in named.values() for name in names}

@@ -75,7 +75,7 @@ class LeaveOneOut:
     @property
     def reliable(self) -> np.ndarray:
         """Whether an item's estimate is to be relied on."""
-        return ~(self.pareto_k > min(RELIABLE, 1 - 1 / np.log10(max(self.draws, 11))))
+        return self.pareto_k <= min(RELIABLE, 1 - 1 / np.log10(max(self.draws, 11)))
 
     @property
     def table(self) -> pandas.DataFrame:
@@ -166,6 +166,10 @@ def items(
     """
     if unit not in UNITS:
         raise DataError(f"unit must be one of {listed(UNITS)}, not {unit!r}.")
+    if unit == "session" and len(trials.roles.by) < 2:
+        raise DataError(
+            "The trials name no sessions, only subjects: take unit='subject', or name both in by=."
+        )
     columns = {name: column[kept].tolist() for name, column in trials.key_frame().items()}
     names = list(columns)
     if unit != "trial":

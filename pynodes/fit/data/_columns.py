@@ -58,7 +58,10 @@ def indexed(data: Any) -> list[Any]:
 
 def one_column(name: str, values: Any) -> np.ndarray:
     """A column as an array of one dimension."""
-    array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        blank = np.nan if np.issubdtype(values.dtype, np.number) else None
+        values = np.ma.filled(values.astype(object if blank is None else float), blank)
+    array = np.array(values)
     if array.ndim != 1:
         raise DataError(
             f"The column {name!r} has shape {array.shape}. A column has a value per row."

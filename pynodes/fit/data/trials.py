@@ -155,15 +155,22 @@ class Trials:
         if roles.ignored is not None:
             found = truths_of(self.columns, roles.ignored, "ignored")
         if roles.unseen == "ignored":
-            every = [self.numbers(c, "inputs") for names in roles.inputs.values() for c in names]
-            found = found | np.isnan(every).all(axis=0)
+            found = found | self._blank
         return found
 
     @cached_property
     def unseen(self) -> np.ndarray:
         """Whether none of the inputs of a trial that counts was seen, by row."""
-        every = [self.numbers(c, "inputs") for names in self.roles.inputs.values() for c in names]
-        return np.isnan(every).all(axis=0) & ~self.ignored
+        return self._blank & ~self.ignored
+
+    @cached_property
+    def _blank(self) -> np.ndarray:
+        """Whether nothing was seen, by row; parameters that are known per trial are not seen."""
+        seen = [names for name, names in self.roles.inputs.items() if "." not in name]
+        found = np.full(len(self), bool(seen))
+        for column in (column for names in seen for column in names):
+            found = found & np.isnan(self.numbers(column, "inputs"))
+        return found
 
     @cached_property
     def unanswered(self) -> np.ndarray:
@@ -264,3 +271,18 @@ class Trials:
         from pynodes.fit.data._html import trials_to_html
 
         return trials_to_html(self)
+
+
+def check_trials(trials: object) -> None:
+    """Something is the trials of a study.
+
+    Raises
+    ------
+    DataError
+        It is something else, such as the frame that they are in.
+    """
+    if not isinstance(trials, Trials):
+        raise DataError(
+            f"Give the data as Trials, not as a {type(trials).__name__}: "
+            "pn.Trials(frame, inputs=..., actions=..., by=...) says which column is what."
+        )

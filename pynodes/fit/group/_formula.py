@@ -17,7 +17,7 @@ from pynodes.fit.group._formula_terms import labels_of, size_of
 from pynodes.fit.group._formula_text import check_text
 from pynodes.fit.group._grouped_terms import grouped_of
 
-FUNCTIONS = {"np": np, "log": np.log, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
+NAMESPACE = {"np": np, "log": np.log, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
 """What formulas may call besides what formulae knows, such as ``scale`` and ``center``."""
 
 
@@ -99,6 +99,7 @@ def read(trials: Trials, parameter: str, formula: str) -> Any:
         It cannot be read, or computed.
     """
     formulae, pandas = extra("formulae"), extra("pandas")
+    nothing = extra("formulae.environment").Environment([{}])
     try:
         wanted = formulae.model_description(formula).var_names
     except Exception as error:  # of classes that formulae keeps to itself
@@ -107,14 +108,14 @@ def read(trials: Trials, parameter: str, formula: str) -> Any:
             f"{str(error).rstrip('.')}. It is one such as "
             "'group + scale(age) + (1|site)'."
         ) from error
-    names = {name for name in wanted if isinstance(name, str) and name and name not in FUNCTIONS}
+    names = {name for name in wanted if isinstance(name, str) and name and name not in NAMESPACE}
     frame = pandas.DataFrame(
         of_units(trials, names, parameter) or {"": np.zeros(len(trials.subjects))}
     )
     try:
         with np.errstate(all="ignore"):
             return formulae.design_matrices(
-                formula, frame, na_action="pass", extra_namespace=FUNCTIONS
+                formula, frame, na_action="pass", env=nothing, extra_namespace=NAMESPACE
             )
     except Exception as error:  # whatever the functions of a formula raise
         what = f"it knows no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")

@@ -4,7 +4,30 @@ from __future__ import annotations
 
 import re
 
-from pynodes._errors import FormulaError
+import numpy as np
+
+from pynodes._errors import FormulaError, listed
+
+FUNCTIONS = (
+    "log",
+    "exp",
+    "sqrt",
+    "abs",
+    "scale",
+    "standardize",
+    "center",
+    "bs",
+    "cc",
+    "cr",
+    "poly",
+)
+"""What may be called in a formula to make numbers of numbers, besides the functions of ``np``."""
+
+MARKS = ("C", "I", "S", "T", "B", "binary", "Treatment", "Sum", "offset")
+"""What may be called in a formula to say how something is meant."""
+
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+"""What stands in quotes."""
 
 CALL = re.compile(r"[\w.]+\([^()|]*\)")
 """A function of columns without a further call in it; grouped terms are none."""
@@ -29,6 +52,7 @@ def check_text(formula: object, parameter: str) -> str:
             "right of '~'."
         )
     bare = stripped(formula)
+    check_calls(formula, said)
     between = re.search(r"[\w)\]]\s+[\w(]|\b\d+[A-Za-z_]", bare)
     if between:
         raise FormulaError(
@@ -48,9 +72,29 @@ def check_text(formula: object, parameter: str) -> str:
     return formula
 
 
+def check_calls(formula: str, said: str) -> None:
+    """Nothing is called but functions of columns, since a formula may come out of somebody else's file.
+
+    Raises
+    ------
+    FormulaError
+        Something else is.
+    """
+    bare = QUOTED.sub("' '", formula)
+    for name in re.findall(r"([A-Za-z_][\w.]*|[)\]'])\s*\(", bare):
+        module, _, function = name.rpartition(".")
+        if module == "np" and isinstance(getattr(np, function, None), np.ufunc):
+            continue
+        if name not in (*FUNCTIONS, *MARKS):
+            raise FormulaError(
+                f"{said}, which calls {name!r}. A formula knows "
+                f"{listed(FUNCTIONS + MARKS[:-1])}, and functions of numbers such as np.log1p."
+            )
+
+
 def stripped(formula: str) -> str:
     """A formula with a letter for what stands in quotes, in braces or between the parentheses of a call."""
-    bare = re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\{[^}]*\}", "q", formula)
+    bare = re.sub(r"\{[^}]*\}", "q", QUOTED.sub("q", formula))
     while CALL.search(bare):
         bare = CALL.sub("q", bare)
     return bare

@@ -66,8 +66,7 @@ def populated(
             raise ParameterError(
                 f"formulas has {name!r}, which is not a free value. {nearest(name, agent.names)}"
             )
-    if covariance not in KINDS:
-        raise ParameterError(f"covariance must be {listed(KINDS)}, not {covariance!r}.")
+    check_covariance(covariance)
     whole = {name: given.get(name, "1") for name in agent.names}
     found: dict[str, Parsed] = {}
     for name, prior in agent.priors.items():
@@ -90,3 +89,15 @@ def populated(
         for factor, labels in one.levels.items()
     }
     return Populated(population=population, levels=levels, formulas=whole, parts=found)
+
+
+def check_covariance(covariance: object) -> None:
+    """A kind of covariance of what designs leave of the parameters.
+
+    Raises
+    ------
+    ParameterError
+        Something else.
+    """
+    if covariance not in KINDS:
+        raise ParameterError(f"covariance must be {listed(KINDS)}, not {covariance!r}.")

@@ -11,7 +11,7 @@ from pynodes._errors import DataError, InputError, ParameterError
 from pynodes._runtime.series import positive
 from pynodes.fit.agent._binding import bound
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data.trials import Trials
+from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.group._em import found_population
 from pynodes.fit.group._populated import populated
 from pynodes.fit.group.group_fit import GroupFit
@@ -72,6 +72,7 @@ def fit_em(
     """
     if not isinstance(agent, Agent) or not agent.names:
         raise ParameterError(f"Give an agent with free values, not {agent!r}.")
+    check_trials(trials)
     if len(trials.subjects) < 2:
         raise DataError(
             "The trials are of a single unit, which has no population. Fit it with fit_map, or name the "

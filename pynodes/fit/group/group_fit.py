@@ -143,7 +143,12 @@ class GroupFit(Fitted):
         """
         sequences = jax.tree.map(jnp.asarray, bound(self.agent.model, self.trials))
         posterior = _group.unit_posterior(self.agent.model, sequences, self.found)
-        return MapFit(agent=self.agent, trials=self.trials, posterior=posterior)
+        return MapFit(
+            agent=self.agent,
+            trials=self.trials,
+            posterior=posterior,
+            settings={"prior": "population"},
+        )
 
     @property
     def shrinkage(self) -> dict[str, np.ndarray]:

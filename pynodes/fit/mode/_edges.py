@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._errors import DataError
 from pynodes.fit.agent._binding import situated
 from pynodes.fit.agent._failures import told
 from pynodes.fit.prior._scales import Logit
@@ -113,3 +114,18 @@ def confounded(fit: MapFit, index: int, who: str) -> Iterator[str]:
                     f"{who}{fit.names[one]!r} and {fit.names[other]!r} correlate by "
                     f"{correlation[one, other]:.2f} in the posterior: the data hardly tell them apart."
                 )
+
+
+def check_own_prior(fit: MapFit) -> None:
+    """A fit is under the agent's own priors.
+
+    Raises
+    ------
+    DataError
+        Its prior is a population.
+    """
+    if fit.settings.get("prior") == "population":
+        raise DataError(
+            "These estimates have their population for a prior, which cannot be taken out of them again. Fit "
+            "the same trials with fit_map, under the agent's own priors."
+        )

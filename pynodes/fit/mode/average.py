@@ -9,6 +9,7 @@ import numpy as np
 
 from pynodes._errors import DataError
 from pynodes.fit.agent.agent import Agent
+from pynodes.fit.mode._edges import check_own_prior
 from pynodes.fit.mode.map_fit import MapFit
 
 
@@ -53,6 +54,7 @@ def parameter_average(fit: MapFit) -> ParameterAverage:
         A subject whose search failed, whose posterior therefore is none; or precisions that, less those of
         the priors that are counted too often, are none.
     """
+    check_own_prior(fit)
     posterior, agent = fit.posterior, fit.agent
     fine = posterior.converged & posterior.definite
     if not fine.all():

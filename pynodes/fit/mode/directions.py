@@ -10,6 +10,7 @@ import numpy as np
 
 from pynodes._errors import DataError, listed
 from pynodes._results.tables import extra
+from pynodes.fit.mode._edges import check_own_prior
 
 if TYPE_CHECKING:
     import pandas
@@ -86,6 +87,7 @@ def identifiability(fit: MapFit) -> Identifiability:
     DataError
         No subject whose search ended at a mode.
     """
+    check_own_prior(fit)
     sound = np.asarray(fit.posterior.converged)
     if not sound.any():
         raise DataError(

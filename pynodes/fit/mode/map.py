@@ -12,7 +12,7 @@ from pynodes._runtime.series import positive
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import bound
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data.trials import Trials
+from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.mode._laplace import all_posteriors
 from pynodes.fit.mode.map_fit import MapFit
 
@@ -86,6 +86,7 @@ def fit_map(
         raise ParameterError(
             "The agent has no free values: there is nothing to fit. Name some in free=."
         )
+    check_trials(trials)
     starts, polished = positive("starts", starts), positive("polished", polished)
     sequences = bound(agent.model, trials)
     chance = jax.random.key(seeded(seed))

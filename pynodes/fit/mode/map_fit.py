@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._runtime.series import share
 from pynodes.fit._fitted import Fitted
 from pynodes.fit._regressors import regressors
 from pynodes.fit.agent._binding import counted
@@ -161,7 +162,7 @@ class MapFit(Fitted):
 
     def interval(self, mass: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """Central posterior intervals by name, from the Gaussian on the line of the prior."""
-        reach = float(jax.scipy.special.ndtri(0.5 + mass / 2)) * self._deviations
+        reach = float(jax.scipy.special.ndtri(0.5 + share("mass", mass) / 2)) * self._deviations
         ends = []
         for sign in (-1, 1):
             positions = jnp.asarray(self.posterior.position + sign * reach)

@@ -106,7 +106,9 @@ def unmixed(samples: Samples) -> Iterator[str]:
         return
     found = measured(draws)
     apart = ~(found["r_hat"] <= AGREEING)
-    if apart.any():
+    if draws.shape[1] == 1:
+        yield "There is one chain, so that nothing says whether another would agree. Take chains=4."
+    elif apart.any():
         worst = int(np.nanargmax(np.where(np.isnan(found["r_hat"]), np.inf, found["r_hat"])))
         yield (
             f"Chains do not agree: R-hat is above {AGREEING:g} for {among(apart)}, the most "

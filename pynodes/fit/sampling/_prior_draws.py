@@ -52,6 +52,8 @@ def alone(model: Model, units: int, keys: Array) -> Array:
     """Positions of units of which each has the agent's priors."""
 
     def one(key: Array) -> Array:
+        if not model.priors:
+            return jnp.zeros(0)
         own = jax.random.split(key, len(model.priors))
         columns = [prior.draw_position(k) for prior, k in zip(model.priors, own, strict=True)]
         return jnp.stack(columns)

@@ -13,8 +13,8 @@ from pynodes._errors import FormulaError, ParameterError, listed, nearest
 from pynodes.fit.agent._binding import bound
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data._sequences import Sequences
-from pynodes.fit.data.trials import Trials
-from pynodes.fit.group._populated import Populated, populated
+from pynodes.fit.data.trials import Trials, check_trials
+from pynodes.fit.group._populated import Populated, check_covariance, populated
 from pynodes.fit.sampling._target import AbstractPosterior, Hierarchy, OneUnit
 
 WAYS = {"centred": True, "noncentred": False}
@@ -80,6 +80,8 @@ def posed(
         raise ParameterError(
             "The agent has no free values: there is nothing to sample. Name some in free=."
         )
+    check_trials(trials)
+    check_covariance(covariance)
     alone = len(trials.subjects) == 1
     if alone and formulas:
         raise FormulaError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from pynodes._errors import DataError
 from pynodes._results.tables import extra
+from pynodes._runtime.series import share
 from pynodes.fit._regressors import on_average, under_draws
 from pynodes.fit.data._units import keys_of
 from pynodes.fit.mode._tables import long_frame
@@ -26,6 +27,7 @@ def summary(samples: Samples, mass: float) -> pandas.DataFrame:
     """A row per quantity, of the population and of every unit."""
     pd = extra("pandas")
     keys, names, draws = labelled(samples)
+    mass = share("mass", mass)
     tails = np.quantile(draws, [0.5 - mass / 2, 0.5 + mass / 2], axis=(1, 2))
     columns: dict[str, Any] = {
         name: pd.Series([key.get(name) for key in keys], dtype=kind_of(keys, name))

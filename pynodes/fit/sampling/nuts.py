@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
-from pynodes._errors import InputError
-from pynodes._runtime.series import positive
+from pynodes._runtime.series import positive, share
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.mode.map import seeded
@@ -103,7 +101,7 @@ def fit_nuts(
         "chains": positive("chains", chains),
         "draws": positive("draws", draws),
         "tune": positive("tune", tune),
-        "target_acceptance": rate("target_acceptance", target_acceptance),
+        "target_acceptance": share("target_acceptance", target_acceptance),
     }
     problem = posed(agent, trials, formulas, covariance, parameterisation)
     folder, known = opened(checkpoint, problem, settings)
@@ -146,20 +144,3 @@ def drawn_from(notes: Notes, settings: dict[str, Any]) -> Drawn:
         method="nuts",
         settings=settings,
     )
-
-
-def rate(name: str, value: Any) -> float:
-    """A number between zero and one.
-
-    Raises
-    ------
-    InputError
-        Something else.
-    """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | np.floating)
-        or not 0 < value < 1
-    ):
-        raise InputError(f"{name} must be a number between 0 and 1, not {value!r}.")
-    return float(value)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
+from pynodes._errors import ParameterError, listed
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import situated
-from pynodes.fit.agent._model import Values
+from pynodes.fit.agent._model import Values, streams_of
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.mode._laplace import all_posteriors
@@ -87,6 +88,24 @@ class ModelRecovery:
         return f"ModelRecovery({', '.join(self.models)}; {self.evidence.shape[1]} draws each)"
 
 
+def check_alike(agents: Mapping[str, Agent]) -> None:
+    """All agents give responses of the same streams.
+
+    Raises
+    ------
+    ParameterError
+        One does not.
+    """
+    streams = {name: set(streams_of(agent.response)) for name, agent in agents.items()}
+    first, *others = streams
+    for name in others:
+        if streams[name] != streams[first]:
+            raise ParameterError(
+                f"{name!r} responds by {listed(sorted(streams[name]))}, {first!r} by "
+                f"{listed(sorted(streams[first]))}. Models that are compared explain the same responses."
+            )
+
+
 def model_recovery(
     agents: Mapping[str, Agent],
     design: Trials,
@@ -113,6 +132,7 @@ def model_recovery(
     n = positive("n", n)
     for agent in agents.values():
         check_acting(agent)
+    check_alike(agents)
     known = {name: taken_in_turn(situated(a.model, design), n) for name, a in agents.items()}
 
     def evidence(name: str, actions: dict[str, np.ndarray], key: Array) -> np.ndarray:

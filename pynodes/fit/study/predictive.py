@@ -23,7 +23,7 @@ from pynodes.fit.data.trials import Trials
 from pynodes.fit.sampling._draws import by_row, in_chunks, rows_of_draws
 from pynodes.fit.sampling._prior_draws import drawn_from_prior
 from pynodes.fit.study._responding import acted_under_draws, expected_under_draws
-from pynodes.fit.study.simulation import columns_for
+from pynodes.fit.study.simulation import check_apart, columns_for
 
 if TYPE_CHECKING:
     import pandas
@@ -183,6 +183,7 @@ class Predictive:
 
     def __getitem__(self, draw: int) -> Trials:
         """The trials with the simulated responses of one draw, fit for another fit."""
+        check_apart(self.trials, self._columns)
         found = {column: rows[draw] for column, rows in self.responses.items()}
         roles = {stream: (column,) for stream, column in self._columns.items()}
         return Trials._of(

@@ -16,7 +16,7 @@ from pynodes._runtime.series import positive
 from pynodes.fit.agent._binding import situated
 from pynodes.fit.agent._failures import outcomes, told
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data.trials import Trials
+from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.mode.map import seeded
 from pynodes.fit.study.simulation import drawn
 
@@ -104,6 +104,7 @@ def check_priors(agent: Agent, trials: Trials, n: int = 1000, *, seed: int = 0) 
     """
     if not isinstance(agent, Agent) or not agent.names:
         raise ParameterError(f"This needs an agent with free values, not {agent!r}.")
+    check_trials(trials)
     values = drawn(agent, positive("n", n), jax.random.key(seeded(seed)))
     failing, bounded = outcomes(agent.model, values, situated(agent.model, trials))
     return PriorCheck(

@@ -15,7 +15,7 @@ from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import situated
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data._sequences import Sequences
-from pynodes.fit.data.trials import Trials
+from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.mode._laplace import Posterior, all_posteriors
 from pynodes.fit.study.simulation import answered, answers, drawn
 
@@ -147,6 +147,7 @@ def parameter_recovery(
     """
     n = positive("n", n)
     check_acting(agent)
+    check_trials(design)
     chance, acting, search = jax.random.split(jax.random.key(seeded(seed)), 3)
     values = drawn(agent, n, chance)
     sequences = taken_in_turn(situated(agent.model, design), n)

@@ -15,10 +15,10 @@ from pynodes._typing import Array
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import situated
 from pynodes.fit.agent._model import Model, Values, streams_of
-from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.agent import Agent, check_shapes
 from pynodes.fit.data._roles import ONLY
 from pynodes.fit.data._sequences import Sequences
-from pynodes.fit.data.trials import Trials
+from pynodes.fit.data.trials import Trials, check_trials
 
 ACTION = "action"
 """The column of simulated responses where the design names none."""
@@ -69,13 +69,16 @@ def simulate(
     """
     if agent.response is None:
         raise ParameterError("An agent without responses does nothing that could be simulated.")
+    check_trials(design)
     count = len(design.subjects)
     chance, own = jax.random.split(jax.random.key(seeded(seed)))
     given = drawn(agent, count, chance) if values is None else agent._checked(values)
+    check_shapes(given, count)
     spread = {name: np.broadcast_to(np.asarray(v, float), (count,)) for name, v in given.items()}
     sequences = situated(agent.model, design)
     actions = answers(agent.model, spread, sequences, own)
     columns = columns_for(agent, design)
+    check_apart(design, columns)
     missing = {
         column: np.isnan(design.numbers(column))
         if column in design.columns
@@ -93,6 +96,26 @@ def simulate(
         {**design.columns, **found}, dataclasses.replace(design.roles, actions=roles)
     )
     return Simulation(trials=answered, values={n: np.array(v) for n, v in spread.items()})
+
+
+def check_apart(design: Trials, columns: Mapping[str, str]) -> None:
+    """What is simulated is not what was seen.
+
+    Raises
+    ------
+    DataError
+        A column of responses has another role too.
+    """
+    roles = design.roles
+    taken = [
+        c for named in (roles.inputs, roles.covariates) for names in named.values() for c in names
+    ]
+    both = [name for name in columns.values() if name in (*taken, roles.dt)]
+    if both:
+        raise DataError(
+            f"The responses in {listed(both)} are seen by the agent too, so that simulated ones would change "
+            "what it learns from. Simulate it with network.interact, where it is answered."
+        )
 
 
 def columns_for(agent: Agent, design: Trials) -> dict[str, str]:
