@@ -99,6 +99,29 @@ def scatter_named(population: Population, scatter: Array) -> tuple[Array, Array]
     return named(scatter), jax.jacfwd(named)(scatter)
 
 
+def named(population: Population, found: Found) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients, deviations and correlations in the order of their names, and their standard errors."""
+    covariance, fixed = joint_covariance(found), is_fixed(population)
+    values, slopes = scatter_named(population, jnp.asarray(found.scatter))
+    count = len(fixed)
+    variances = np.einsum("ij,jk,ik->i", slopes, covariance[count:, count:], slopes)
+    estimates = np.concatenate([np.asarray(found.view.weights)[fixed], values])
+    errors = np.concatenate([np.diagonal(covariance)[:count][fixed], variances])
+    return estimates, np.sqrt(np.maximum(errors, 0))
+
+
+def scatter_sizes(found: Found) -> np.ndarray:
+    """By how much units deviate from what is expected of them, by parameter."""
+    return np.sqrt(np.sum(np.asarray(found.view.scale) ** 2, axis=1))
+
+
+def unit_variances(found: Found) -> np.ndarray:
+    """Posterior variances of the units' positions, the population being as it was found."""
+    inverse = np.linalg.inv(found.view.scale)
+    hessians = np.asarray(found.likeness.curvature) + (inverse.T @ inverse)[None]
+    return np.diagonal(np.linalg.inv(hessians), axis1=1, axis2=2)
+
+
 def unit_posterior(model: Model, sequences: Sequences, found: Found) -> Posterior:
     """Posteriors of the units, the population being as it was found."""
     likeness, mean, scale = found.likeness, found.view.mean, found.view.scale

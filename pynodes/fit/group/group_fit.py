@@ -75,7 +75,7 @@ class GroupFit(Fitted):
     @property
     def deviations(self) -> dict[str, float]:
         """By how much units scatter around what is expected of them, by parameter."""
-        return dict(zip(self.names, self._scatter_sizes.tolist(), strict=True))
+        return dict(zip(self.names, _group.scatter_sizes(self.found).tolist(), strict=True))
 
     @property
     def expected(self) -> np.ndarray:
@@ -156,7 +156,7 @@ class GroupFit(Fitted):
 
         One where a unit's data say all about it; zero where it is what the population expects of it.
         """
-        left = self._unit_variances / self._scatter_sizes**2
+        left = self._unit_variances / _group.scatter_sizes(self.found) ** 2
         return {name: np.maximum(1 - left[:, p], 0) for p, name in enumerate(self.names)}
 
     @property
@@ -165,7 +165,8 @@ class GroupFit(Fitted):
 
         It does where units' own data say more of them than the population, in half of the units at least.
         """
-        ratios = np.median(np.sqrt(self._unit_variances) / self._scatter_sizes, axis=0)
+        shares = np.sqrt(self._unit_variances) / _group.scatter_sizes(self.found)
+        ratios = np.median(shares, axis=0)
         return {n: bool(r < np.sqrt(0.5)) for n, r in zip(self.names, ratios, strict=True)}
 
     @property
@@ -255,28 +256,15 @@ class GroupFit(Fitted):
         """The population as JAX takes it."""
         return jax.tree.map(jnp.asarray, self.populated.population)
 
-    @property
-    def _scatter_sizes(self) -> np.ndarray:
-        """Deviation of every parameter."""
-        return np.sqrt(np.sum(np.asarray(self.found.view.scale) ** 2, axis=1))
-
     @cached_property
     def _unit_variances(self) -> np.ndarray:
         """Posterior variance of every unit's positions, the population being known."""
-        inverse = np.linalg.inv(self.found.view.scale)
-        hessians = np.asarray(self.found.likeness.curvature) + (inverse.T @ inverse)[None]
-        return np.diagonal(np.linalg.inv(hessians), axis1=1, axis2=2)
+        return _group.unit_variances(self.found)
 
     @cached_property
     def _named(self) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients, deviations and correlations in the order of their names, and standard errors."""
-        covariance, fixed = _group.joint_covariance(self.found), _group.is_fixed(self._population)
-        values, slopes = _group.scatter_named(self._population, jnp.asarray(self.found.scatter))
-        count = len(fixed)
-        variances = np.einsum("ij,jk,ik->i", slopes, covariance[count:, count:], slopes)
-        estimates = np.concatenate([np.asarray(self.found.view.weights)[fixed], values])
-        errors = np.concatenate([np.diagonal(covariance)[:count][fixed], variances])
-        return estimates, np.sqrt(np.maximum(errors, 0))
+        return _group.named(self._population, self.found)
 
     def _places(self, draws: int, seed: int) -> np.ndarray:
         """Draws from the Gaussians at the units' modes, the population being known."""

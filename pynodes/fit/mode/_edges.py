@@ -67,10 +67,11 @@ def of_one(fit: MapFit, index: int) -> Iterator[str]:
             f"{who}the Hessian is not positive definite: some direction is fixed neither by data nor by "
             "priors. The evidence takes the prior's curvature there and is not to be relied on."
         )
+    bound, far = at_bound(fit)[index], remote(fit)[index]
     for place, name in enumerate(fit.names):
-        if fit._bound[index, place]:
+        if bound[place]:
             yield f"{who}{name!r} is at a bound of its prior; its posterior is not Gaussian there."
-        if fit._remote[index, place]:
+        if far[place]:
             yield (
                 f"{who}{name!r} is more than {REMOTE:g} prior standard deviations from where the prior "
                 "expects it. Look whether prior or model suits this subject."

@@ -139,12 +139,8 @@ class MapFit(Fitted):
     @property
     def at_edge(self) -> dict[str, Any]:
         """Whether an estimate is at the edge of what can be: see :meth:`problems`."""
-        return {
-            name: self._own(
-                self.posterior.fragile[:, index] | self._bound[:, index] | self._remote[:, index]
-            )
-            for index, name in enumerate(self.names)
-        }
+        edges = self.posterior.fragile | _edges.at_bound(self) | _edges.remote(self)
+        return {name: self._own(edges[:, index]) for index, name in enumerate(self.names)}
 
     def problems(self) -> list[str]:
         """What went wrong or may mislead, a sentence each; empty if nothing did."""
@@ -275,16 +271,6 @@ class MapFit(Fitted):
     def _deviations(self) -> np.ndarray:
         """Posterior standard deviations of positions."""
         return np.sqrt(np.diagonal(self.posterior.covariance, axis1=-2, axis2=-1))
-
-    @property
-    def _bound(self) -> np.ndarray:
-        """Which estimates lie at a bound of their prior."""
-        return _edges.at_bound(self)
-
-    @property
-    def _remote(self) -> np.ndarray:
-        """Which estimates lie where the prior supposes hardly anything."""
-        return _edges.remote(self)
 
     def _own(self, values: Any) -> Any:
         """Numbers by subject, or a single subject's own."""
