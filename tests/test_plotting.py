@@ -14,10 +14,10 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from scipy.stats import norm
 
 import pynodes as pn
+from pynodes._geometry.routes import CLEAR, curve, routed
+from pynodes._geometry.thinning import MOST, thinned
 from pynodes.plotting import style
 from pynodes.plotting.page import page_for
-from pynodes.plotting.routes import CLEAR, curve, routed
-from pynodes.plotting.thinning import MOST, thinned
 from tests.laws import cases
 
 

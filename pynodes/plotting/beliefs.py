@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pynodes._errors import FieldError, InputError
+from pynodes._geometry.thinning import thinned
 from pynodes.nodes import AbstractLearner
 from pynodes.plotting import style
 from pynodes.plotting.components import draw_components, draw_outcomes, is_array, shown_field
-from pynodes.plotting.thinning import thinned
 
 if TYPE_CHECKING:
     from pynodes._results.node_beliefs import NodeBeliefs

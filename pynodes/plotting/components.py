@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._geometry.thinning import thinned
 from pynodes.plotting import style
-from pynodes.plotting.thinning import thinned
 
 if TYPE_CHECKING:
     from pynodes._results.node_beliefs import NodeBeliefs

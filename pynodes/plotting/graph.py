@@ -11,15 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
 from pynodes._core.modules import is_default
+from pynodes._geometry.layout import layered
+from pynodes._geometry.routes import Route, routed
 from pynodes._graph.check import check_whole
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.couplings.functions import identity, name_of
 from pynodes.nodes import AbstractNode
 from pynodes.plotting import style
-from pynodes.plotting.layout import layered
 from pynodes.plotting.page import FITS, Page, page_for, wrapped
-from pynodes.plotting.routes import Route, routed
 
 BUSY = 40
 """Larger graphs are drawn without names and strengths, smaller."""

@@ -1,0 +1,1 @@
+"""Where things are drawn: layouts, routes and thinned series, for whatever draws them."""
