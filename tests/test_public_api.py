@@ -23,7 +23,7 @@ CONTRACT = {
         "repeat",
     ],
     "Network": ["filter", "smooth", "surprise", "replace", "step", "start", "sample", "parameters"],
-    "Trajectories": ["surprise", "to_pandas", "to_xarray", "plot", "_repr_html_"],
+    "Trajectories": ["messages", "surprise", "to_pandas", "to_xarray", "plot", "_repr_html_"],
     "NodeBeliefs": [
         "mean",
         "precision",

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from pynodes._errors import FieldError, listed
 from pynodes._graph.edge_names import edge_named
 from pynodes._results.edge_beliefs import EdgeBeliefs
+from pynodes._results.edge_messages import EdgeMessages
 from pynodes._results.kept import KeptByName
 from pynodes._results.node_beliefs import NodeBeliefs
 from pynodes._results.state import State
@@ -82,6 +83,26 @@ class Trajectories(KeptByName):
         """
         parent, child, inlet = edge_named(self.labels.graph, name)
         return EdgeBeliefs(self, parent, child, inlet)
+
+    def messages(self) -> dict[str, EdgeMessages]:
+        """What went down and up every edge at every step, by the edge's name, as in ``"x2->u"``.
+
+        Messages are not recorded; the run is made again, with the inputs that it had.
+
+        Raises
+        ------
+        FieldError
+            Beliefs that ``network.filter`` did not return just so: a batch, a part, or out of a file.
+        """
+        again = getattr(self.status.explain, "messages", None)
+        found: dict[str, EdgeMessages] = again() if again else {}
+        steps = {jnp.shape(messages.contribution)[:1] for messages in found.values()}
+        if again is None or steps - {jnp.shape(self.status.alive)}:
+            raise FieldError(
+                "These beliefs are no whole run of a filter, or no longer know its inputs, so the run cannot "
+                "be made again. Take the beliefs that network.filter returns."
+            )
+        return found
 
     def squeezed(self) -> Trajectories:
         """A run of a single step with fields of shape ()."""

@@ -32,24 +32,34 @@ def inlets(
     """What a group's parents contribute, summed; zero, unstacked, at inlets that nobody feeds."""
     group = program.schedule.groups[index]
     totals: dict[str, Any] = dict.fromkeys(program.nodes[index].inlets, 0.0)
-    for bundle, wiring in zip(group.down, program.down[index], strict=True):
-        shape = places(group.size, bundle.fan)
-        parents = beside(
-            [beliefs[end].facing_down() for end in bundle.ends.sources],
-            [places(program.schedule.groups[end].size, 1) for end in bundle.ends.sources],
-            bundle.ends,
-            wiring.ends,
-            shape,
-        )
-        coupling = program.couplings[bundle.couplings.sources[0]]
-        send = over(unless_off(type(coupling).predict), shape, (0, 0, 0, None))
-        for inlet, sent in send(wiring.switches, coupling, parents, dt).items():
-            taken = wiring.present
-            kept = sent if taken is None else jnp.where(alongside(taken, sent), sent, 0.0)
-            totals[inlet] = totals[inlet] + (
-                jnp.sum(kept, len(shape) - 1) if bundle.fan > 1 else kept
-            )
+    for number, bundle in enumerate(group.down):
+        last = len(places(group.size, bundle.fan)) - 1
+        for inlet, sent in sent_down(program, index, number, beliefs, dt).items():
+            totals[inlet] = totals[inlet] + (jnp.sum(sent, last) if bundle.fan > 1 else sent)
     return totals
+
+
+def sent_down(
+    program: Program, index: int, number: int, beliefs: Mapping[int, Gaussian], dt: Scalar
+) -> dict[str, Array]:
+    """What the parents in one bundle contribute to a group, edge by edge, by inlet."""
+    group, wiring = program.schedule.groups[index], program.down[index][number]
+    bundle = group.down[number]
+    shape = places(group.size, bundle.fan)
+    parents = beside(
+        [beliefs[end].facing_down() for end in bundle.ends.sources],
+        [places(program.schedule.groups[end].size, 1) for end in bundle.ends.sources],
+        bundle.ends,
+        wiring.ends,
+        shape,
+    )
+    coupling = program.couplings[bundle.couplings.sources[0]]
+    send = over(unless_off(type(coupling).predict), shape, (0, 0, 0, None))
+    taken = wiring.present
+    return {
+        inlet: sent if taken is None else jnp.where(alongside(taken, sent), sent, 0.0)
+        for inlet, sent in send(wiring.switches, coupling, parents, dt).items()
+    }
 
 
 def settled(program: Program, index: int, beliefs: Beliefs, dt: Scalar) -> Beliefs:
@@ -129,8 +139,11 @@ class Voice:
 
     def evidence(self, dt: Scalar) -> Evidence:
         """Evidence of the bundle's value edges at the parents' predicted means, summed per parent."""
-        found = self.over(type(self.coupling).evidence, dt)
-        return jax.tree.map(lambda part: summed(self.gated(part), self.fan), found)
+        return jax.tree.map(lambda part: summed(part, self.fan), self.evidences(dt))
+
+    def evidences(self, dt: Scalar) -> Evidence:
+        """Evidence of the bundle's value edges at the parents' predicted means, edge by edge."""
+        return jax.tree.map(self.gated, self.over(type(self.coupling).evidence, dt))
 
     def message(self) -> VolatilityMessage:
         """The bundle's volatility messages; those of unheard children have strength zero."""
@@ -141,12 +154,16 @@ class Voice:
 
     def support(self, dt: Scalar) -> Array:
         """Log density of the children at each value that the parents may take, along the last axis."""
+        return summed(self.supports(dt), self.fan, axis=-2)
+
+    def supports(self, dt: Scalar) -> Array:
+        """The same, edge by edge."""
 
         def at(x: float) -> Array:
             def log_density(coupling: Any, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
                 return coupling.log_density(x, parent, child, dt)
 
-            return summed(self.gated(self.over(log_density, dt)), self.fan)
+            return self.gated(self.over(log_density, dt))
 
         return jnp.stack([at(x) for x in self.support_values], axis=-1)
 
@@ -241,9 +258,9 @@ def over(rule: Callable[..., Any], shape: tuple[int, ...], axes: tuple[int | Non
     return rule
 
 
-def summed(sent: Array, fan: int) -> Array:
+def summed(sent: Array, fan: int, axis: int = -1) -> Array:
     """Sum over a node's places."""
-    return jnp.sum(sent, axis=-1) if fan > 1 else sent
+    return jnp.sum(sent, axis=axis) if fan > 1 else sent
 
 
 def both(one: Any, other: Any) -> Any:

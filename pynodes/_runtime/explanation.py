@@ -11,7 +11,9 @@ import numpy as np
 
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
+from pynodes._results.edge_messages import EdgeMessages
 from pynodes._runtime import sweeps
+from pynodes._runtime.along_edges import along_edges
 from pynodes._runtime.calls import Calls, initial_state
 from pynodes._runtime.feed import Feed
 from pynodes._runtime.filter import one_step
@@ -46,6 +48,10 @@ class Explanation:
             for name, (group, position) in self.labels.nodes.items()
             if np.broadcast_to(marks[group], len(self.labels.groups[group]))[position]
         ]
+
+    def messages(self) -> dict[str, EdgeMessages]:
+        """What went along every edge at every step, by name; the run is made again."""
+        return along_edges(self.labels, self.calls.program, self.feed, self.state)
 
 
 def until(feed: Feed, steps: int) -> Feed:
