@@ -60,9 +60,9 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"\n{time.perf_counter() - begun:.0f} seconds")
 
     for name, found in {"parameter_recovery": recovery, "model_recovery": confusion}.items():
-        figure = found.plot()
-        figure.savefig(given.out / f"{name}.png", dpi=150)
-        plt.close(figure)
+        panels = found.plot()
+        panels.savefig(given.out / f"{name}.png", dpi=150)
+        plt.close(panels.figure)
         print(f"Wrote {given.out / f'{name}.png'}")
 
 

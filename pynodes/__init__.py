@@ -45,6 +45,7 @@ from pynodes._errors import SmoothingError as SmoothingError
 from pynodes._errors import StateError as StateError
 from pynodes._errors import UnknownEdgeError as UnknownEdgeError
 from pynodes._errors import UnknownNodeError as UnknownNodeError
+from pynodes._errors import UnknownPanelError as UnknownPanelError
 from pynodes._graph.graph import Graph as Graph
 from pynodes._keeping.files import load as load
 from pynodes._keeping.files import save as save

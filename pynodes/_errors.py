@@ -70,6 +70,12 @@ class FilterError(PynodesError, ArithmeticError):
     """A belief broke down while filtering: a precision fell to zero or below."""
 
 
+class UnknownPanelError(PynodesError, KeyError):
+    """A name that no panel of a figure carries."""
+
+    __str__ = Exception.__str__
+
+
 class CheckpointError(PynodesError, ValueError):
     """A folder of checkpoints that is damaged, or of another run."""
 

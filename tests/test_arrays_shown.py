@@ -46,8 +46,8 @@ def test_a_notebook_shows_every_component(beliefs):
 
 
 def test_a_figure_shows_a_line_for_every_outcome_and_what_happened(beliefs):
-    figure = beliefs.plot(["u"], surprise=False)
-    (panel,) = figure.axes
+    panels = beliefs.plot(["u"], surprise=False)
+    (panel,) = panels.axes
 
     lines = [line for line in panel.lines if line.get_linestyle() == "-"]
     marks = [line for line in panel.lines if line.get_linestyle() == "None"]
@@ -56,16 +56,16 @@ def test_a_figure_shows_a_line_for_every_outcome_and_what_happened(beliefs):
         np.testing.assert_array_equal(line.get_ydata(), beliefs["u"].predicted_mean[:, code])
         np.testing.assert_array_equal(mark.get_xdata(), np.flatnonzero(code == CODES))
         assert line.get_color() == mark.get_color()
-    plt.close(figure)
+    plt.close("all")
 
 
 def test_a_hidden_alternative_is_a_line_for_each():
     graph = pn.Graph().add(w=pn.CategoricalState(outcomes=3), u=pn.BinaryInput())
     graph = graph.couple("w", "u", pn.Emission(probabilities=[0.1, 0.5, 0.9]))
     beliefs = graph.compile().filter({"u": [1, 1, 0]})
-    figure = beliefs.plot(["w"], surprise=False)
+    panels = beliefs.plot(["w"], surprise=False)
 
-    (panel,) = figure.axes
+    (panel,) = panels.axes
     assert len(panel.lines) == 3
     assert panel.get_title(loc="right") == "posterior probabilities"
     assert "CategoricalState" in beliefs._repr_html_()
@@ -80,9 +80,9 @@ def test_a_learner_shows_what_it_learned(learner):
     """Not what was observed, which its mean is not."""
     values = [1.0, 0.0, np.nan, np.nan, 1.0]
     beliefs = pn.Graph().add(u=learner).compile().filter({"u": values})
-    figure = beliefs.plot()
+    panels = beliefs.plot()
 
-    panel = figure.axes[0]
+    panel = panels.axes[0]
     assert panel.get_title(loc="right") == "what was learned"
     shown = np.stack([line.get_ydata() for line in panel.lines], axis=-1)
     np.testing.assert_array_equal(shown.reshape(5, -1), np.reshape(beliefs["u"].mean, (5, -1)))

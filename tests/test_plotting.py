@@ -148,11 +148,11 @@ def test_times_and_title_are_the_users():
     _, beliefs = binary(30)
     days = np.datetime64("2020-01-01") + np.arange(30) * np.timedelta64(1, "D")
 
-    figure = beliefs.plot("x2", time=days, title="One subject", surprise=False)
+    panels = beliefs.plot("x2", time=days, title="One subject", surprise=False)
 
-    assert figure.get_suptitle() == "One subject"
-    assert [ax.get_xlabel() for ax in figure.axes] == ["time"]
-    first = mpl.dates.num2date(figure.axes[0].get_lines()[0].get_xdata(orig=False)[0])
+    assert panels.figure.get_suptitle() == "One subject"
+    assert [ax.get_xlabel() for ax in panels.axes] == ["time"]
+    first = mpl.dates.num2date(panels["x2"].get_lines()[0].get_xdata(orig=False)[0])
     assert (first.year, first.month, first.day) == (2020, 1, 1)
 
 

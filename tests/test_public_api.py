@@ -57,7 +57,7 @@ NAMES = [
     *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),
     *("NodeBeliefs", "Noise", "Observation", "ParameterError", "Probability", "PynodesError"),
     *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
-    *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError"),
+    *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError", "UnknownPanelError"),
     *("SamplingError", "SamplingWarning", "SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("PearceHall", "RescorlaWagner", "SuttonK1"),

@@ -122,9 +122,9 @@ def write_trajectories(beliefs: Trajectories, path: Path) -> None:
 
 
 def write_figure(figure: Any, path: Path) -> None:
-    """A figure as an image, closed afterwards."""
+    """A figure, or the one that some panels are on, as an image; closed afterwards."""
     import matplotlib.pyplot as plt
 
     with written(path):
         figure.savefig(path, dpi=150)
-    plt.close(figure)
+    plt.close(figure.figure)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+    from pynodes.plotting.panels import Panels
 
 
 class Drawing:
-    """A fit that can be drawn. Figures are returned; nothing is shown or saved."""
+    """A fit that can be drawn. Axes are returned; nothing is shown or saved."""
 
-    def plot_correlation(self: Any) -> Figure:
+    def plot_correlation(self: Any, *, ax: Axes | None = None) -> Axes:
         """Draw posterior correlations of parameters; see :func:`pynodes.plotting.plot_correlation`."""
         from pynodes.plotting import plot_correlation
 
-        return plot_correlation(self)
+        return plot_correlation(self, ax=ax)
 
-    def plot_residuals(self: Any, *, draws: int = 50, seed: int = 0) -> Figure:
+    def plot_residuals(self: Any, *, draws: int = 50, seed: int = 0, axes: Any = None) -> Panels:
         """Draw what the fit leaves unexplained; see :func:`pynodes.plotting.plot_residuals`."""
         from pynodes.plotting import plot_residuals
 
-        return plot_residuals(self, draws=draws, seed=seed)
+        return plot_residuals(self, draws=draws, seed=seed, axes=axes)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
 from pynodes.plotting import style
-from pynodes.plotting.panels import panels
+from pynodes.plotting.panels import Given, Panels, side_by_side
 
 if TYPE_CHECKING:
     from pynodes.fit.study.predictive import Predictive
@@ -23,7 +22,9 @@ def plot_check(
     predicted: Predictive,
     by: str | Sequence[str] = (),
     own: Mapping[str, Callable[[np.ndarray], float]] | None = None,
-) -> Figure:
+    *,
+    axes: Given = None,
+) -> Panels:
     """Draw statistics of the responses over the intervals that nine tenths of simulated ones lie in.
 
     Parameters
@@ -32,10 +33,12 @@ def plot_check(
         What ``fit.predict()`` or :func:`~pynodes.fit.prior_predictive` made.
     by, own
         As for ``predicted.statistics``: columns whose values have a row each, and further statistics.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure, a panel per statistic; nothing is shown or saved. Orange where data are outside.
+    The panels by response and statistic; nothing is shown or saved. Orange where data are outside.
 
     Raises
     ------
@@ -47,9 +50,9 @@ def plot_check(
     groups = list(table.groupby(["response", "statistic"], sort=False))
     rows = max(len(part) for _, part in groups)
     with plt.rc_context(style.RULES):
-        figure, axes = panels(len(groups), height=0.9 + min(0.16 * rows, 5.0))
-        for ax, (key, part) in zip(axes, groups, strict=True):
-            response, statistic = cast("tuple[str, str]", key)
+        names = [": ".join(cast("tuple[str, str]", key)) for key, _ in groups]
+        panels = side_by_side(names, axes, height=0.9 + min(0.16 * rows, 5.0))
+        for (name, ax), (_, part) in zip(panels.items(), groups, strict=True):
             places = np.arange(len(part))
             observed = part["observed"].to_numpy()
             low, high = part["lower"].to_numpy(), part["upper"].to_numpy()
@@ -58,12 +61,12 @@ def plot_check(
             outside = (observed < low) | (observed > high)
             for mask, colour in ((~outside, style.INK), (outside, style.ORANGE)):
                 ax.plot(observed[mask], places[mask], "o", color=colour, ms=3.5)
-            ax.set_title(f"{response}: {statistic}")
+            ax.set_title(name)
             named = [
                 ", ".join(str(cell) for cell in row) for row in part[keys].itertuples(index=False)
             ]
             readable = keys and rows <= MANY
             ax.set_yticks(places if readable else [], named if readable else [])
             ax.set_ylim(len(part) - 0.5, -0.5)
-        figure.supxlabel("data (points) and 90% of simulations", fontsize=style.TEXT)
-    return figure
+        panels.label_below("data (points) and 90% of simulations")
+    return panels

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
 from pynodes.plotting import style
+from pynodes.plotting.panels import Given, Panels, arranged
 
 if TYPE_CHECKING:
     from pynodes.fit.comparing.comparison import Comparison
@@ -17,7 +17,7 @@ STRONG = 3.0
 """Nats from which evidence is called strong: odds of twenty to one."""
 
 
-def plot_comparison(found: Comparison) -> Figure:
+def plot_comparison(found: Comparison, *, axes: Given = None) -> Panels:
     """Draw how far every model is from the best one, for all subjects together and for each.
 
     On the left the sum over subjects; on the right a point per subject, less than zero where the subject
@@ -27,23 +27,26 @@ def plot_comparison(found: Comparison) -> Figure:
     ----------
     found
         A comparison.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels ``"together"`` and ``"by subject"``; nothing is shown or saved.
     """
     best = int(np.argmax(found.group))
     away = found.evidence - found.evidence[:, best : best + 1]
     rows = np.arange(len(found.models))
     with plt.rc_context(style.RULES):
-        figure, (left, right) = plt.subplots(
-            1,
-            2,
-            figsize=(style.WIDTH, 1.1 + 0.35 * len(rows)),
+        panels = arranged(
+            ["together", "by subject"],
+            axes,
+            size=(style.WIDTH, 1.1 + 0.35 * len(rows)),
+            columns=2,
             width_ratios=[1, 1.6],
             sharey=True,
-            layout="constrained",
         )
+        left, right = panels.axes
         left.barh(rows, away.sum(axis=0), 0.6, color=style.BLUE, alpha=0.8)
         left.set(xlabel=f"{found.criterion} less that of\n{found.models[best]}, in nats")
         left.set_yticks(rows, found.models)
@@ -57,4 +60,4 @@ def plot_comparison(found: Comparison) -> Figure:
         right.axvline(0, color=style.GREY, lw=0.8)
         right.tick_params(axis="y", length=0)
         right.set_xlabel(f"the same, by subject ({len(away)})\n(green: above the best)")
-    return figure
+    return panels

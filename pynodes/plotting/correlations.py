@@ -7,27 +7,29 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from pynodes._errors import InputError
 from pynodes.plotting import style
+from pynodes.plotting.panels import one_panel
 
 if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
     from pynodes.fit.sampling.samples import Samples
 
 
-def plot_correlation(fit: MapFit | Samples) -> Figure:
+def plot_correlation(fit: MapFit | Samples, *, ax: Axes | None = None) -> Axes:
     """Draw the posterior correlation of every two parameters of a subject; its mean over several subjects.
 
     Parameters
     ----------
     fit
         A fit by MAP, or samples.
+    ax
+        Where to draw; by default new axes in a figure of suitable size.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The axes; nothing is shown or saved.
 
     Raises
     ------
@@ -40,13 +42,13 @@ def plot_correlation(fit: MapFit | Samples) -> Figure:
     each = correlations(fit)
     side = 0.6 + 0.55 * len(names) + 0.05 * max(len(name) for name in names)
     with plt.rc_context(style.RULES):
-        figure, ax = plt.subplots(figsize=(side + 0.5, side), layout="constrained")
+        ax = one_panel(ax, size=(side + 0.5, side))
         draw_correlations(ax, each.mean(axis=0), names)
         said = "posterior correlation" + (
             f", mean of {len(each)} subjects" if len(each) > 1 else ""
         )
-        figure.suptitle(said, fontsize=style.TEXT, color=style.GREY)
-    return figure
+        ax.set_title(said, color=style.GREY)
+    return ax
 
 
 def correlations(fit: MapFit | Samples) -> np.ndarray:

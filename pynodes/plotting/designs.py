@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from pynodes.plotting import style
-from pynodes.plotting.panels import panels, short
+from pynodes.plotting.panels import Given, Panels, side_by_side
+from pynodes.plotting.values import short
 
 if TYPE_CHECKING:
     from pynodes.fit.study.study_design import DesignAnalysis
 
 
-def plot_design(found: DesignAnalysis) -> Figure:
+def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
     """Draw the posterior standard deviation to be expected over the number of trials, a panel per parameter.
 
     The band holds four fifths of simulated subjects; the dotted line is the standard deviation of the prior,
@@ -26,18 +26,19 @@ def plot_design(found: DesignAnalysis) -> Figure:
     ----------
     found
         Of a design.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels by name; nothing is shown or saved.
     """
     trials = np.array(found.trials)
     errors = np.stack([np.asarray(one.posterior.position) - one.true for one in found.recoveries])
     with plt.rc_context(style.RULES):
-        figure, axes = panels(len(found.agent.names))
-        for place, (ax, (name, prior)) in enumerate(
-            zip(axes, found.agent.priors.items(), strict=True)
-        ):
+        panels = side_by_side(found.agent.names, axes)
+        for place, (name, ax) in enumerate(panels.items()):
+            prior = found.agent.priors[name]
             low, high = np.quantile(found.deviations[:, :, place], (0.1, 0.9), axis=1)
             ax.fill_between(trials, low, high, color=style.BLUE, alpha=0.2, lw=0)
             ax.plot(
@@ -57,7 +58,6 @@ def plot_design(found: DesignAnalysis) -> Figure:
             ax.xaxis.set_minor_locator(NullLocator())
             ax.set_ylim(0, None)
             ax.set(title=short(name), xlabel="trials")
-        axes[0].set_ylabel("standard deviation")
-        handles = axes[0].get_legend_handles_labels()
-        figure.legend(*handles, frameon=False, loc="outside lower center", ncols=3)
-    return figure
+        panels.axes[0].set_ylabel("standard deviation")
+        panels.explain_below(3)
+    return panels

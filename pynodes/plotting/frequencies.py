@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy.stats import beta
 
 from pynodes.plotting import style
+from pynodes.plotting.panels import Given, Panels, arranged
 
 if TYPE_CHECKING:
     from pynodes.fit.comparing.random_effects import RandomEffects
 
 
-def plot_frequencies(found: RandomEffects, *, credible: float = 0.9) -> Figure:
+def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given = None) -> Panels:
     """Draw how frequent models are, how surely the most frequent one, and whose model is which.
 
     Parameters
@@ -25,42 +25,44 @@ def plot_frequencies(found: RandomEffects, *, credible: float = 0.9) -> Figure:
         Of random effects.
     credible
         Probability of the intervals of the frequencies.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels ``"frequency"``, ``"exceedance"`` and ``"attribution"``; nothing is shown or saved.
     """
     count = len(found.attributions)
     with plt.rc_context(style.RULES):
-        figure, axes = plt.subplots(
-            1,
-            3,
-            figsize=(style.WIDTH, 1.3 + 0.28 * len(found.models)),
+        panels = arranged(
+            ["frequency", "exceedance", "attribution"],
+            axes,
+            size=(style.WIDTH, 1.3 + 0.28 * len(found.models)),
+            columns=3,
             width_ratios=[1, 1, 1.2],
-            layout="constrained",
             sharey=True,
         )
+        shares, surely, whose = panels.axes
         rows = np.arange(len(found.models))
-        draw_shares(axes[0], rows, found, credible)
+        draw_shares(shares, rows, found, credible)
         for shift, values, colour, label in (
             (-0.17, found.exceedance, style.PALE, "exceedance"),
             (0.17, found.protected_exceedance, style.GREEN, "protected"),
         ):
-            axes[1].barh(rows + shift, values, 0.32, color=colour, label=label)
-        axes[1].set(
+            surely.barh(rows + shift, values, 0.32, color=colour, label=label)
+        surely.set(
             xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="probability of being\nthe most frequent"
         )
-        axes[1].legend(frameon=False, loc="best", handlelength=1.0)
+        surely.legend(frameon=False, loc="best", handlelength=1.0)
         order = np.lexsort((-found.attributions.max(axis=1), found.attributions.argmax(axis=1)))
-        axes[2].imshow(found.attributions[order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes[2].set(xlabel=f"{count} subjects, sorted\n(darker: more probable)", xticks=[])
-        axes[2].spines[:].set_visible(False)
-        axes[0].set_yticks(rows, found.models)
-        axes[2].tick_params(length=0)
-        axes[1].tick_params(axis="y", length=0)
-        said = f"omnibus risk {found.omnibus_risk:.2g}"
-        figure.suptitle(said, x=0.99, ha="right", color=style.GREY, fontsize=style.TEXT)
-    return figure
+        whose.imshow(found.attributions[order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        whose.set(xlabel=f"{count} subjects, sorted\n(darker: more probable)", xticks=[])
+        whose.spines[:].set_visible(False)
+        shares.set_yticks(rows, found.models)
+        whose.tick_params(length=0)
+        surely.tick_params(axis="y", length=0)
+        panels.remark(f"omnibus risk {found.omnibus_risk:.2g}")
+    return panels
 
 
 def draw_shares(ax: Axes, rows: np.ndarray, found: RandomEffects, credible: float) -> None:

@@ -1,91 +1,188 @@
-"""Panels: small figures side by side, and axes along the line of a prior that are labelled with values."""
+"""Panels: the axes of one figure by name, on a new figure or on axes of the user's."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.figure import Figure, SubFigure
 
-from pynodes.fit.prior._prior import AbstractPrior
-from pynodes.fit.prior._scales import Line
+from pynodes._errors import InputError, UnknownPanelError, listed, nearest
 from pynodes.plotting import style
 
-ACROSS = 3
-"""Panels in a row."""
-
-LABELS = 5
-"""Ticks of an axis at most, so that their labels do not touch."""
-
-POWERS = [m * 10.0**e for e in range(-8, 9) for m in (1.0, 2.0, 5.0)]
-SHARES = [0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999]
+Given: TypeAlias = Mapping[str, Axes] | Sequence[Axes] | np.ndarray | Axes | None
+"""Axes to draw on: by the panels' names, in their order, or None for a new figure."""
 
 
-def panels(count: int, *, height: float = 2.1, across: int = ACROSS) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, a few in a row; to be called within the style's rules."""
-    columns = min(count, across)
-    rows = math.ceil(count / columns)
-    figure, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(style.WIDTH * min(1.0, (columns + 0.4) / across), 0.3 + height * rows),
-        squeeze=False,
-        layout="constrained",
+class Panels(Mapping[str, Axes]):
+    """The axes of a figure of several panels, by name, in the order in which they were drawn.
+
+    Parameters
+    ----------
+    axes
+        Axes by name.
+    own
+        Whether they have the figure for themselves, so that titles and legends may stand outside them.
+    """
+
+    def __init__(self, axes: Mapping[str, Axes], *, own: bool = False) -> None:
+        self._axes, self._own = dict(axes), own
+
+    @property
+    def axes(self) -> list[Axes]:
+        """The axes in order."""
+        return list(self._axes.values())
+
+    @property
+    def figure(self) -> Figure:
+        """The whole figure that the axes are on."""
+        found = self.axes[0].figure
+        return found.figure if isinstance(found, SubFigure) else found  # type: ignore[return-value]
+
+    @property
+    def own(self) -> bool:
+        """Whether the figure was made for these panels."""
+        return self._own
+
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        """Write the figure to a file; see :meth:`matplotlib.figure.Figure.savefig`."""
+        self.figure.savefig(*arguments, **options)
+
+    def entitle(self, title: str | None) -> None:
+        """Write a title above all panels; above the first one where the figure is the user's."""
+        if title and self._own:
+            self.figure.suptitle(title, x=0.01, ha="left", fontsize=style.TEXT + 1)
+        elif title:
+            self.axes[0].set_title(title, loc="left")
+
+    def remark(self, said: str) -> None:
+        """Write a remark in grey above all panels; above the last one where the figure is the user's."""
+        if self._own:
+            self.figure.suptitle(said, x=0.99, ha="right", color=style.GREY, fontsize=style.TEXT)
+        else:
+            self.axes[-1].set_title(said, loc="right", color=style.GREY)
+
+    def label_below(self, said: str) -> None:
+        """Write a label below all panels; below each one where the figure is the user's."""
+        if self._own:
+            self.figure.supxlabel(said, fontsize=style.TEXT)
+            return
+        for ax in self.axes:
+            ax.set_xlabel(said)
+
+    def explain_below(self, columns: int) -> None:
+        """The legend of the first panel below all of them; inside it where the figure is the user's."""
+        handles, labels = self.axes[0].get_legend_handles_labels()
+        options: dict[str, Any] = {"frameon": False, "ncols": columns, "handlelength": 1.4}
+        if self._own:
+            self.figure.legend(handles, labels, loc="outside lower center", **options)
+        else:
+            self.axes[0].legend(handles, labels, **(options | {"ncols": 1}))
+
+    def __getitem__(self, name: str) -> Axes:
+        if name not in self._axes:
+            raise UnknownPanelError(f"There is no panel {name!r}. {nearest(name, self._axes)}")
+        return self._axes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._axes)
+
+    def __len__(self) -> int:
+        return len(self._axes)
+
+    def __repr__(self) -> str:
+        return f"Panels({listed(self._axes)})"
+
+
+def arranged(
+    names: Sequence[str],
+    axes: Given = None,
+    *,
+    size: tuple[float, float],
+    columns: int = 1,
+    **options: Any,
+) -> Panels:
+    """Panels of these names; to be called within the style's rules.
+
+    Parameters
+    ----------
+    names
+        What the panels show.
+    axes
+        Where to draw: axes by name, more than are needed perhaps, or as many as there are panels, in
+        their order. By default those of a new figure.
+    size
+        Inches of the new figure.
+    columns
+        Panels in a row of it.
+    options
+        As for :func:`matplotlib.pyplot.subplots`.
+
+    Raises
+    ------
+    InputError
+        Something that is no axes, too few or too many of them, or two panels of one name.
+    """
+    twice = [name for name in dict.fromkeys(names) if list(names).count(name) > 1]
+    if twice:
+        raise InputError(f"Two panels would be named {twice[0]!r}. Leave one of them out.")
+    if axes is not None:
+        return Panels(taken(names, axes))
+    rows = math.ceil(len(names) / columns)
+    _, grid = plt.subplots(
+        rows, columns, figsize=size, squeeze=False, layout="constrained", **options
     )
-    axes = list(grid.flat)
-    for ax in axes[count:]:
-        ax.set_visible(False)
-    return figure, axes[:count]
+    cells = list(grid.flat)
+    for spare in cells[len(names) :]:
+        spare.remove()
+    return Panels(dict(zip(names, cells, strict=False)), own=True)
 
 
-def label_with_values(axis: Axis, prior: AbstractPrior, low: float, high: float) -> None:
-    """Ticks of an axis along the line of a prior, at round values, from one position to another."""
-    if isinstance(prior.scale, Line):
-        axis.set_major_locator(MaxNLocator(LABELS - 1))
-        return
-    values = np.array(round_values(prior))
-    places = np.asarray(prior.scale.position(jnp.asarray(values)))
-    inside = np.flatnonzero((places > low) & (places < high))
-    chosen = inside[:: max(1, math.ceil(len(inside) / LABELS))]
-    axis.set_ticks(places[chosen], [f"{value:g}" for value in values[chosen]])
-    axis.set_minor_locator(NullLocator())
+def taken(names: Sequence[str], axes: Given) -> dict[str, Axes]:
+    """The axes that a user gave, by the names of the panels."""
+    if isinstance(axes, Mapping):
+        missing = [name for name in names if name not in axes]
+        if missing:
+            raise InputError(
+                f"axes has nothing for {listed(missing)}. The panels are {listed(names)}."
+            )
+        found = [axes[name] for name in names]
+    else:
+        found = [axes] if isinstance(axes, Axes) else list(np.ravel(np.asarray(axes, object)))
+    wrong = [item for item in found if not isinstance(item, Axes)]
+    if wrong or len(found) != len(names):
+        what = f"not {type(wrong[0]).__name__}" if wrong else f"not {len(found)}"
+        raise InputError(
+            f"axes must be {len(names)} matplotlib axes, for {listed(names)}, {what}. Leave it out for a "
+            "figure of suitable size."
+        )
+    return dict(zip(names, found, strict=True))
 
 
-def round_values(prior: AbstractPrior) -> list[float]:
-    """Round values between the bounds of a prior."""
-    low, high = (float(bound) for bound in prior.bounds)
-    if math.isinf(high):
-        return [value for value in POWERS if value > low]
-    return [low + (high - low) * share for share in SHARES]
+def one_panel(ax: Axes | None, *, size: tuple[float, float]) -> Axes:
+    """The axes that a user gave, or new ones on a figure of this size; within the style's rules.
+
+    Raises
+    ------
+    InputError
+        Something that is no axes.
+    """
+    if ax is None:
+        return plt.subplots(figsize=size, layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        raise InputError(f"ax must be matplotlib axes, not {type(ax).__name__}.")
+    return ax
 
 
-def density(prior: AbstractPrior, places: np.ndarray) -> np.ndarray:
-    """The prior's density of some positions."""
-    return np.exp(np.asarray(prior.density_at(jnp.asarray(places))))
-
-
-def reach(prior: AbstractPrior, deviations: float = 3.0) -> tuple[float, float]:
-    """The stretch of its line on which a prior supposes a parameter."""
-    centre, spread = float(prior.centre), float(prior.spread)
-    return centre - deviations * spread, centre + deviations * spread
-
-
-def short(name: str) -> str:
-    """A parameter's name on two lines where it is long, so that it fits over a panel."""
-    return name if len(name) < 24 else name.replace(".", ".\n", 1)
-
-
-def write_in_cells(ax: Axes, values: np.ndarray, form: str = "{:.2f}") -> None:
-    """Numbers in the cells of a matrix that is drawn as an image, dark on light and light on dark."""
-    largest: Any = np.nanmax(np.abs(values)) if values.size else 1.0
-    for row, column in np.ndindex(values.shape):
-        value = values[row, column]
-        dark = abs(value) > 0.6 * largest
-        colour = "white" if dark else style.INK
-        ax.text(column, row, form.format(value), ha="center", va="center", color=colour)
+def side_by_side(
+    names: Sequence[str], axes: Given, *, height: float = 2.1, across: int = 3
+) -> Panels:
+    """Small panels, a few in a row."""
+    columns = min(len(names), across)
+    rows = math.ceil(len(names) / columns)
+    width = style.WIDTH * min(1.0, (columns + 0.4) / across)
+    return arranged(names, axes, size=(width, 0.3 + height * rows), columns=columns)

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from pynodes.plotting import style
-from pynodes.plotting.panels import panels
+from pynodes.plotting.panels import Given, Panels, side_by_side
 
 if TYPE_CHECKING:
     from pynodes.fit.group.group_fit import GroupFit
 
 
-def plot_population(group: GroupFit) -> Figure:
+def plot_population(group: GroupFit, *, axes: Given = None) -> Panels:
     """Draw what was found of a population, a panel per parameter: coefficients, scatter, 90 % intervals.
 
     All are on the line of the parameter's prior. Slopes whose interval holds no zero are orange.
@@ -25,22 +24,24 @@ def plot_population(group: GroupFit) -> Figure:
     ----------
     group
         A fit of a population.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels by name; nothing is shown or saved.
     """
     table = group.population
     owners = [owner(str(term), group.names) for term in table["term"]]
     names = list(dict.fromkeys(owners))
     rows = max(owners.count(name) for name in names)
     with plt.rc_context(style.RULES):
-        figure, axes = panels(len(names), height=0.9 + 0.22 * rows, across=2)
-        for ax, name in zip(axes, names, strict=True):
+        panels = side_by_side(names, axes, height=0.9 + 0.22 * rows, across=2)
+        for name, ax in panels.items():
             part = table[np.array(owners) == name]
             draw_terms(ax, part, [str(term).removeprefix(f"{name}:") for term in part["term"]])
             ax.set_title(name)
-    return figure
+    return panels
 
 
 def owner(term: str, names: tuple[str, ...]) -> str:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde, norm
 
 from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
-from pynodes.plotting.panels import density, label_with_values, panels, reach, short
+from pynodes.plotting.panels import Given, Panels, side_by_side
+from pynodes.plotting.values import density, label_with_values, reach, short
 
 if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
@@ -22,7 +22,7 @@ FINE = 400
 """Points of a density."""
 
 
-def plot_posteriors(fit: MapFit, *, credible: float = 0.9) -> Figure:
+def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -> Panels:
     """Draw posteriors against priors, a panel per parameter.
 
     For one subject the densities of both, on the line of the prior, whose ticks are values. For several, each
@@ -34,19 +34,20 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9) -> Figure:
         A fit by MAP.
     credible
         Probability of the intervals.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels by name; nothing is shown or saved.
     """
     deviations = np.sqrt(np.diagonal(fit.posterior.covariance, axis1=-2, axis2=-1))
     several = len(fit) > 1
     with plt.rc_context(style.RULES):
         height = min(2.1 + 0.03 * len(fit), 6.0) if several else 2.1
-        figure, axes = panels(len(fit.names), height=height)
-        for place, (ax, (name, prior)) in enumerate(
-            zip(axes, fit.agent.priors.items(), strict=True)
-        ):
+        panels = side_by_side(fit.names, axes, height=height)
+        for place, (name, ax) in enumerate(panels.items()):
+            prior = fit.agent.priors[name]
             means, widths = np.asarray(fit.posterior.position)[:, place], deviations[:, place]
             if several:
                 draw_forest(
@@ -56,13 +57,13 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9) -> Figure:
                 draw_gaussian(ax, prior, float(means[0]), float(widths[0]))
             ax.set_title(short(name))
         if several:
-            axes[0].set_ylabel("subject, by estimate")
+            panels.axes[0].set_ylabel("subject, by estimate")
         else:
-            axes[0].legend(frameon=False, loc="upper left", handlelength=1.0)
-    return figure
+            panels.axes[0].legend(frameon=False, loc="upper left", handlelength=1.0)
+    return panels
 
 
-def plot_draws(samples: Samples) -> Figure:
+def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
     """Draw the draws of a sampler against priors, a panel per parameter.
 
     The density of all chains' draws on the line of the prior, a line per subject; of one subject, a line per
@@ -72,18 +73,19 @@ def plot_draws(samples: Samples) -> Figure:
     ----------
     samples
         What a sampler drew.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels by name; nothing is shown or saved.
     """
     positions = samples.positions
     several = positions.shape[2] > 1
     with plt.rc_context(style.RULES):
-        figure, axes = panels(len(samples.names))
-        for place, (ax, (name, prior)) in enumerate(
-            zip(axes, samples.agent.priors.items(), strict=True)
-        ):
+        panels = side_by_side(samples.names, axes)
+        for place, (name, ax) in enumerate(panels.items()):
+            prior = samples.agent.priors[name]
             drawn = positions[..., place]
             series = (
                 [drawn[:, :, unit].ravel() for unit in range(drawn.shape[2])]
@@ -92,14 +94,8 @@ def plot_draws(samples: Samples) -> Figure:
             )
             draw_densities(ax, prior, series, several=several)
             ax.set_title(short(name))
-        figure.legend(
-            *axes[0].get_legend_handles_labels(),
-            frameon=False,
-            loc="outside lower center",
-            ncols=2,
-            handlelength=1.0,
-        )
-    return figure
+        panels.explain_below(2)
+    return panels
 
 
 def draw_prior(ax: Axes, prior: AbstractPrior, low: float, high: float) -> None:

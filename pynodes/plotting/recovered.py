@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
-from pynodes.plotting.panels import label_with_values, panels, short, write_in_cells
+from pynodes.plotting.matrices import name_sides, write_in_cells
+from pynodes.plotting.panels import Given, Panels, arranged, side_by_side
+from pynodes.plotting.values import label_with_values, short
 
 if TYPE_CHECKING:
     from pynodes.fit.study.confusion import ModelRecovery
     from pynodes.fit.study.recovery import ParameterRecovery
 
 
-def plot_recovery(recovery: ParameterRecovery, *, credible: float = 0.9) -> Figure:
+def plot_recovery(
+    recovery: ParameterRecovery, *, credible: float = 0.9, axes: Given = None
+) -> Panels:
     """Draw estimates over the values that were simulated with, with intervals; orange where they miss.
 
     Parameters
@@ -28,24 +31,25 @@ def plot_recovery(recovery: ParameterRecovery, *, credible: float = 0.9) -> Figu
         Of parameters.
     credible
         Probability of the intervals.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels by name; nothing is shown or saved.
     """
     halves = float(norm.ppf(0.5 + credible / 2)) * np.sqrt(
         np.diagonal(recovery.posterior.covariance, axis1=-2, axis2=-1)
     )
     with plt.rc_context(style.RULES):
-        figure, axes = panels(len(recovery.agent.names), height=2.5)
-        for place, (ax, (name, prior)) in enumerate(
-            zip(axes, recovery.agent.priors.items(), strict=True)
-        ):
+        panels = side_by_side(recovery.agent.names, axes, height=2.5)
+        for place, (name, ax) in enumerate(panels.items()):
+            prior = recovery.agent.priors[name]
             true, found = recovery.true[:, place], recovery.posterior.position[:, place]
             draw_scatter(ax, prior, true, np.asarray(found), halves[:, place])
             ax.set_title(short(name))
-        axes[0].set_ylabel(f"estimate, {100 * credible:.4g}% interval")
-    return figure
+        panels.axes[0].set_ylabel(f"estimate, {100 * credible:.4g}% interval")
+    return panels
 
 
 def draw_scatter(
@@ -69,17 +73,20 @@ def draw_scatter(
     ax.set_xlabel(f"simulated\n(r = {together:.2f}, {100 * hit.mean():.0f}% covered)")
 
 
-def plot_confusion(recovery: ModelRecovery) -> Figure:
+def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
     """Draw which model had the most evidence for data of which, and what that says of the true one.
 
     Parameters
     ----------
     recovery
         Of models.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved. Rows of the left matrix and columns of the right one sum to one.
+    The panels ``"confusion"``, whose rows sum to one, and ``"inversion"``, whose columns do; nothing is
+    shown or saved.
     """
     counts, models = recovery.counts, recovery.models
     totals = counts.sum(axis=0)
@@ -88,31 +95,19 @@ def plot_confusion(recovery: ModelRecovery) -> Figure:
     side = 0.7 + 0.55 * len(models)
     names = 0.075 * max(len(name) for name in models)
     with plt.rc_context(style.RULES):
-        figure, axes = plt.subplots(
-            1, 2, figsize=(2 * (side + names) + 0.4, side + 0.9), layout="constrained"
-        )
+        size = (2 * (side + names) + 0.4, side + 0.9)
+        panels = arranged(["confusion", "inversion"], axes, size=size, columns=2)
         titles = ("P(best | simulated)", "P(simulated | best)")
-        for ax, values, title in zip(axes, (confusion, inversion), titles, strict=True):
+        for ax, values, title in zip(panels.axes, (confusion, inversion), titles, strict=True):
             draw_matrix(ax, values, models)
             ax.set_title(title)
-        axes[0].set_ylabel("simulated model")
-        figure.supxlabel("model with the most evidence", fontsize=style.TEXT)
-    return figure
+        panels.axes[0].set_ylabel("simulated model")
+        panels.label_below("model with the most evidence")
+    return panels
 
 
 def draw_matrix(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> None:
     """A square matrix of probabilities, with numbers in its cells."""
     ax.imshow(values, cmap="Blues", vmin=0, vmax=1)
     write_in_cells(ax, values)
-    places = range(len(names))
-    slanted = sum(len(name) for name in names) > 20
-    ax.set_xticks(
-        places,
-        names,
-        rotation=30 if slanted else 0,
-        ha="right" if slanted else "center",
-        rotation_mode="anchor" if slanted else None,
-    )
-    ax.set_yticks(places, names)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    name_sides(ax, names, names)

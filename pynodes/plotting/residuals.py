@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from pynodes.fit.data.trials import Trials
 from pynodes.plotting import style
+from pynodes.plotting.panels import Given, Panels, arranged
 
 if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LAGS = 10
 BINS = 10
+SHOWN = ("calibration", "course", "echo")
 PARTS = 10
 """Parts of a session, over which residuals are averaged."""
 
@@ -50,7 +51,9 @@ class Residual(NamedTuple):
         return error / np.sqrt(np.maximum(variance, 1e-6))
 
 
-def plot_residuals(fit: MapFit | Samples, *, draws: int = 50, seed: int = 0) -> Figure:
+def plot_residuals(
+    fit: MapFit | Samples, *, draws: int = 50, seed: int = 0, axes: Given = None
+) -> Panels:
     """Draw what a fit leaves unexplained, a row of panels per stream of responses.
 
     On the left what was done over what was expected: on the diagonal where the model is right. In the middle
@@ -64,25 +67,24 @@ def plot_residuals(fit: MapFit | Samples, *, draws: int = 50, seed: int = 0) -> 
         A fit by MAP, or samples.
     draws, seed
         Draws from the posterior over which expectations are averaged.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels ``"y: calibration"``, ``"y: course"`` and ``"y: echo"`` of every column ``y``; nothing is shown
+    or saved.
     """
     found = residuals(fit, draws, seed)
     with plt.rc_context(style.RULES):
-        figure, grid = plt.subplots(
-            len(found),
-            3,
-            figsize=(style.WIDTH, 0.2 + 2.2 * len(found)),
-            squeeze=False,
-            layout="constrained",
-        )
-        for axes, one in zip(grid, found, strict=True):
-            draw_calibration(axes[0], one)
-            draw_course(axes[1], one, fit.trials)
-            draw_echo(axes[2], one, fit.trials)
-    return figure
+        names = [f"{one.column}: {what}" for one in found for what in SHOWN]
+        panels = arranged(names, axes, size=(style.WIDTH, 0.2 + 2.2 * len(found)), columns=3)
+        for one in found:
+            calibration, course, echo = (panels[f"{one.column}: {what}"] for what in SHOWN)
+            draw_calibration(calibration, one)
+            draw_course(course, one, fit.trials)
+            draw_echo(echo, one, fit.trials)
+    return panels
 
 
 def residuals(fit: MapFit | Samples, draws: int, seed: int) -> list[Residual]:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from pynodes._errors import DataError
 from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
-from pynodes.plotting.panels import label_with_values, panels, short
+from pynodes.plotting.panels import Given, Panels, side_by_side
+from pynodes.plotting.values import label_with_values, short
 
 if TYPE_CHECKING:
     from pynodes.fit.group.group_fit import GroupFit
     from pynodes.fit.mode.map_fit import MapFit
 
 
-def plot_shrinkage(group: GroupFit, alone: MapFit) -> Figure:
+def plot_shrinkage(group: GroupFit, alone: MapFit, *, axes: Given = None) -> Panels:
     """Draw every subject's estimate by itself, and how it moves towards what the population expects of it.
 
     Parameters
@@ -28,10 +28,12 @@ def plot_shrinkage(group: GroupFit, alone: MapFit) -> Figure:
         A fit of the population.
     alone
         A fit of the same agent to the same subjects, each by itself: that of :func:`~pynodes.fit.fit_map`.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels by name; nothing is shown or saved.
 
     Raises
     ------
@@ -44,15 +46,14 @@ def plot_shrinkage(group: GroupFit, alone: MapFit) -> Figure:
     after = np.asarray(group.individuals.posterior.position)
     expected = np.broadcast_to(group.expected, np.shape(after))
     with plt.rc_context(style.RULES):
-        figure, axes = panels(len(group.names), height=min(2.1 + 0.025 * len(before), 5.5))
-        for place, (ax, (name, prior)) in enumerate(
-            zip(axes, group.agent.priors.items(), strict=True)
-        ):
+        panels = side_by_side(group.names, axes, height=min(2.1 + 0.025 * len(before), 5.5))
+        for place, (name, ax) in enumerate(panels.items()):
+            prior = group.agent.priors[name]
             draw_moves(ax, prior, before[:, place], after[:, place], expected[:, place])
             ax.set_title(short(name))
-        axes[0].set_ylabel("subject, by estimate")
-        axes[0].legend(frameon=False, loc="upper left", handlelength=1.0, borderpad=0)
-    return figure
+        panels.axes[0].set_ylabel("subject, by estimate")
+        panels.axes[0].legend(frameon=False, loc="upper left", handlelength=1.0, borderpad=0)
+    return panels
 
 
 def draw_moves(

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-from matplotlib.figure import Figure
 
 from pynodes._errors import DataError
 from pynodes.fit.agent._binding import situated
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import plot_beliefs
+from pynodes.plotting.panels import Panels
 
 if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
 
 
-def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Figure:
+def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Panels:
     """Draw what one subject believed under its estimates, a panel for every node, and its choices.
 
     Choices between 0 and 1 are ticks above and below the panels of the inputs.
@@ -33,7 +33,7 @@ def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Figure:
 
     Returns
     -------
-    The figure; nothing is shown or saved.
+    The panels by the names of the nodes; nothing is shown or saved.
 
     Raises
     ------
@@ -50,19 +50,17 @@ def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Figure:
     whole = situated(fit.agent.model, fit.trials)
     one = jax.tree.map(lambda leaf: np.asarray(leaf)[0, block, : len(rows)], whole)
     beliefs = fit.agent.model.beliefs(network, one, None)
-    figure = plot_beliefs(beliefs, **options)
+    panels = plot_beliefs(beliefs, **options)
     for column in (name for (name, *_) in (fit.trials.roles.actions or {}).values()):
-        draw_choices(figure, list(beliefs.labels.graph.inputs), fit.trials.numbers(column)[rows])
-    return figure
+        draw_choices(panels, list(beliefs.labels.graph.inputs), fit.trials.numbers(column)[rows])
+    return panels
 
 
-def draw_choices(figure: Figure, inputs: list[str], given: np.ndarray) -> None:
+def draw_choices(panels: Panels, inputs: list[str], given: np.ndarray) -> None:
     """Choices between 0 and 1, as ticks in the panels of the inputs."""
     if not np.isin(given[~np.isnan(given)], (0, 1)).all():
         return
-    for ax in figure.axes:
-        if ax.get_ylabel() not in inputs:
-            continue
+    for ax in (panels[name] for name in inputs if name in panels):
         for value, place in ((1.0, 1.09), (0.0, -0.09)):
             steps = np.flatnonzero(given == value)
             ax.plot(steps, np.full(len(steps), place), "|", color=style.ORANGE, ms=4, mew=0.8)

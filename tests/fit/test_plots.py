@@ -195,11 +195,11 @@ def test_comparisons_are_differences_from_the_best():
 
 
 def test_correlations_are_written_in_cells():
-    assert fit()["anna"].plot_correlation().axes[0].texts[0].get_text() == pytest.approx(
+    assert fit()["anna"].plot_correlation().texts[0].get_text() == pytest.approx(
         f"{fit()['anna'].correlation[1, 0]:.2f}"
     )
     drawn = samples(draws=4000)
-    cell = drawn.plot_correlation().axes[0].texts[0].get_text()
+    cell = drawn.plot_correlation().texts[0].get_text()
     flat = drawn.positions.reshape(-1, 2)
     assert float(cell) == pytest.approx(np.corrcoef(flat.T)[0, 1], abs=0.0051)
 

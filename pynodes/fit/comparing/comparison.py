@@ -16,7 +16,9 @@ from pynodes.fit.sampling.samples import Samples
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
+
 
 CRITERIA = {"lme": 1.0, "aic": -0.5, "bic": -0.5}
 """What compares models, and what makes a log evidence of it."""
@@ -85,11 +87,11 @@ class Comparison:
         )
         return frame.sort_values("log_evidence", ascending=False, ignore_index=True)
 
-    def plot(self) -> Figure:
+    def plot(self, *, axes: Any = None) -> Panels:
         """Draw how far models are from the best; see :func:`pynodes.plotting.plot_comparison`."""
         from pynodes.plotting import plot_comparison
 
-        return plot_comparison(self)
+        return plot_comparison(self, axes=axes)
 
     def __repr__(self) -> str:
         best = self.models[int(np.argmax(self.group))]

@@ -15,7 +15,9 @@ from pynodes.fit.comparing.comparison import Comparison
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
+
 
 Families = Mapping[str, Sequence[str]]
 
@@ -80,11 +82,11 @@ class RandomEffects:
             }
         )
 
-    def plot(self, *, credible: float = 0.9) -> Figure:
+    def plot(self, *, credible: float = 0.9, axes: Any = None) -> Panels:
         """Draw how frequent models are, and how surely; see :func:`pynodes.plotting.plot_frequencies`."""
         from pynodes.plotting import plot_frequencies
 
-        return plot_frequencies(self, credible=credible)
+        return plot_frequencies(self, credible=credible, axes=axes)
 
     def __repr__(self) -> str:
         shares = zip(self.models, self.frequencies, strict=True)

@@ -25,7 +25,8 @@ from pynodes.fit.mode.map_fit import MapFit
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -223,17 +224,17 @@ class GroupFit(Fitted):
         """What was believed in every trial under the units' estimates: see :meth:`MapFit.trajectories`."""
         return self.individuals.trajectories(fields)
 
-    def plot(self) -> Figure:
+    def plot(self, *, axes: Any = None) -> Panels:
         """Draw coefficients and scatter; see :func:`pynodes.plotting.plot_population`."""
         from pynodes.plotting import plot_population
 
-        return plot_population(self)
+        return plot_population(self, axes=axes)
 
-    def plot_shrinkage(self, alone: MapFit) -> Figure:
+    def plot_shrinkage(self, alone: MapFit, *, axes: Any = None) -> Panels:
         """Draw how estimates moved from a fit of each alone; see :func:`pynodes.plotting.plot_shrinkage`."""
         from pynodes.plotting import plot_shrinkage
 
-        return plot_shrinkage(self, alone)
+        return plot_shrinkage(self, alone, axes=axes)
 
     def coordinates(self, centred: dict[str, bool] | None = None) -> Coordinates:
         """Where a sampler of population and units begins; which parameters are centred is as for it."""

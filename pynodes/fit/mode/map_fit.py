@@ -25,7 +25,8 @@ from pynodes.fit.sampling._draws import gaussian, place_of
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -225,13 +226,13 @@ class MapFit(Fitted):
             self.trials, regressors(self.agent.model, self._values, self.trials, fields)
         )
 
-    def plot(self, *, credible: float = 0.9) -> Figure:
+    def plot(self, *, credible: float = 0.9, axes: Any = None) -> Panels:
         """Draw posteriors against priors; see :func:`pynodes.plotting.plot_posteriors`."""
         from pynodes.plotting import plot_posteriors
 
-        return plot_posteriors(self, credible=credible)
+        return plot_posteriors(self, credible=credible, axes=axes)
 
-    def plot_trajectories(self, *, block: int = 0, **options: Any) -> Figure:
+    def plot_trajectories(self, *, block: int = 0, **options: Any) -> Panels:
         """Draw what one subject believed; see :func:`pynodes.plotting.plot_subject`."""
         from pynodes.plotting import plot_subject
 

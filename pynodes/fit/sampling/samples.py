@@ -25,7 +25,8 @@ from pynodes.fit.sampling._draws import place_of, spread_evenly
 if TYPE_CHECKING:
     import pandas
     import xarray
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -122,11 +123,11 @@ class Samples(Fitted):
 
         return tree_of(self, prior=prior, predictive=predictive, fields=fields)
 
-    def plot(self) -> Figure:
+    def plot(self, *, axes: Any = None) -> Panels:
         """Draw the draws against priors; see :func:`pynodes.plotting.plot_draws`."""
         from pynodes.plotting import plot_draws
 
-        return plot_draws(self)
+        return plot_draws(self, axes=axes)
 
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
         """A row per quantity: first of the population, if there is one, then of every subject.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -24,7 +24,8 @@ from pynodes.fit.study.simulation import answered, answers, drawn
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -73,11 +74,11 @@ class ModelRecovery:
         totals = self.counts.sum(axis=0)
         return self._frame(self.counts / np.where(totals > 0, totals, 1))
 
-    def plot(self) -> Figure:
+    def plot(self, *, axes: Any = None) -> Panels:
         """Draw both matrices; see :func:`pynodes.plotting.plot_confusion`."""
         from pynodes.plotting import plot_confusion
 
-        return plot_confusion(self)
+        return plot_confusion(self, axes=axes)
 
     def _frame(self, values: np.ndarray) -> pandas.DataFrame:
         pd = extra("pandas")

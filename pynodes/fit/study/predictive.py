@@ -27,9 +27,9 @@ from pynodes.fit.study.simulation import check_apart, columns_for
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
 
     from pynodes.fit.study._statistics import Statistic
+    from pynodes.plotting.panels import Panels
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -162,11 +162,13 @@ class Predictive:
         self,
         by: str | Sequence[str] = (),
         own: Mapping[str, Callable[[np.ndarray], float]] | None = None,
-    ) -> Figure:
+        *,
+        axes: Any = None,
+    ) -> Panels:
         """Draw statistics of data and simulations; see :func:`pynodes.plotting.plot_check`."""
         from pynodes.plotting import plot_check
 
-        return plot_check(self, by, own)
+        return plot_check(self, by, own, axes=axes)
 
     def problems(self) -> list[str]:
         """What may mislead, a sentence each; empty if nothing was found."""

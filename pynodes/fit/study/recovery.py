@@ -21,7 +21,8 @@ from pynodes.fit.study.simulation import answered, answers, drawn
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -99,11 +100,11 @@ class ParameterRecovery:
         ]
         return extra("pandas").DataFrame(rows)
 
-    def plot(self, *, credible: float = 0.9) -> Figure:
+    def plot(self, *, credible: float = 0.9, axes: Any = None) -> Panels:
         """Draw estimates over true values; see :func:`pynodes.plotting.plot_recovery`."""
         from pynodes.plotting import plot_recovery
 
-        return plot_recovery(self, credible=credible)
+        return plot_recovery(self, credible=credible, axes=axes)
 
     @property
     def _deviations(self) -> np.ndarray:

@@ -24,7 +24,9 @@ from pynodes.fit.study.simulation import answered, answers, drawn
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+
+    from pynodes.plotting.panels import Panels
+
 
 ROUNDING = 1e-6
 """A number of subjects that is whole but for rounding is not rounded up."""
@@ -160,11 +162,11 @@ class DesignAnalysis:
             if name in alone
         }
 
-    def plot(self) -> Figure:
+    def plot(self, *, axes: Any = None) -> Panels:
         """Draw precision over the number of trials; see :func:`pynodes.plotting.plot_design`."""
         from pynodes.plotting import plot_design
 
-        return plot_design(self)
+        return plot_design(self, axes=axes)
 
     def _information(self, name: str, scatter: float) -> np.ndarray:
         """What every simulated subject tells of the mean, of shape (numbers of trials, subjects).
