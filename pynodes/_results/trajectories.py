@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,10 @@ from pynodes._typing import Array
 if TYPE_CHECKING:
     import pandas
     import xarray
-    from matplotlib.figure import Figure
 
     from pynodes._runtime.network import Network
+    from pynodes.explorer import Explorer
+    from pynodes.plotting.panels import Panels
 
 
 class Trajectories(KeptByName):
@@ -160,11 +162,49 @@ class Trajectories(KeptByName):
 
         return to_xarray(self, dims)
 
-    def plot(self, nodes: Any = None, **options: Any) -> Figure:
+    def plot(self, nodes: Any = None, **options: Any) -> Panels:
         """Draw the beliefs, a panel for every node; see :func:`pynodes.plotting.plot_beliefs`."""
         from pynodes.plotting import plot_beliefs
 
         return plot_beliefs(self, nodes, **options)
+
+    def explore(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        nodes: str | Iterable[str] | None = None,
+        title: str | None = None,
+    ) -> Explorer:
+        """A page in which a person moves through time and looks at every node (docs/explorer.md).
+
+        The page holds all it needs, numbers and charts, and asks nothing of the network. In a notebook
+        it is shown in place.
+
+        Parameters
+        ----------
+        path
+            Where to write it; by default nowhere.
+        nodes
+            Names of the nodes to show; by default all whose beliefs were kept.
+        title
+            What it is headed by.
+
+        Raises
+        ------
+        MissingExtraError
+            Bokeh is not installed: ``pip install 'pynodes[explore]'``.
+        InputError
+            No node, or more numbers than a page can hold.
+        FieldError
+            A batch of runs, a single step, or a node whose beliefs were not kept.
+        UnknownNodeError
+            A name that no node has.
+        OSError
+            The file cannot be written.
+        """
+        from pynodes.explorer import explored
+
+        return explored(self, path, nodes, title)
 
     def __repr__(self) -> str:
         shape = jnp.shape(self.status.alive)

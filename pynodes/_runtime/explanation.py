@@ -53,6 +53,15 @@ class Explanation:
         """What went along every edge at every step, by name; the run is made again."""
         return along_edges(self.labels, self.calls.program, self.feed, self.state)
 
+    def times(self) -> np.ndarray | None:
+        """Time of every step since the beginning; None if it is just the number of steps."""
+        given = self.feed.series.interval
+        interval = self.feed.interval if given is None else given
+        if interval is None:
+            return None
+        each = np.broadcast_to(np.asarray(interval, dtype=float), (self.feed.steps,))
+        return None if np.all(each == 1) else np.cumsum(each)
+
 
 def until(feed: Feed, steps: int) -> Feed:
     """The first steps of a feed."""

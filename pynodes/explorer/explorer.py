@@ -1,0 +1,122 @@
+"""Explorer: the page of one run, written to a file or shown in a notebook."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pynodes._errors import FieldError, InputError
+from pynodes._keeping.replacing import replaced
+from pynodes.explorer.numbers import Numbers
+from pynodes.explorer.page import page
+from pynodes.explorer.run import described
+
+if TYPE_CHECKING:
+    from pynodes._results.trajectories import Trajectories
+
+HEIGHT = 820
+"""Pixels of the page inside a notebook."""
+
+MOST = 6_000_000
+"""Numbers of one page: more would be a file of some fifty megabytes, which browsers open unwillingly."""
+
+
+class Explorer:
+    """A run as one HTML page, which needs nothing but a browser.
+
+    Shown in a notebook, it is the page. :meth:`save` writes it.
+
+    Attributes
+    ----------
+    title
+        Its title.
+    html
+        The page.
+    """
+
+    def __init__(self, title: str, page: str) -> None:
+        self.title, self.html = title, page
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page; a file of that name is replaced when the new one is whole.
+
+        Raises
+        ------
+        OSError
+            The folder is not there, or cannot be written to.
+        """
+        replaced(os.fspath(path), self.html.encode())
+
+    def _repr_html_(self) -> str:
+        name = html.escape(self.title, quote=True)
+        return (
+            f'<iframe title="{name}" srcdoc="{html.escape(self.html, quote=True)}" '
+            f'style="width:100%;height:{HEIGHT}px;border:0" allow="clipboard-write"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"Explorer({self.title!r}, {len(self.html) / 1e6:.2g} MB)"
+
+
+def explored(
+    beliefs: Trajectories,
+    path: str | os.PathLike[str] | None,
+    nodes: Iterable[str] | None,
+    title: str | None,
+) -> Explorer:
+    """The explorer of a run; see :meth:`Trajectories.explore`."""
+    shape = np.shape(beliefs.status.alive)
+    if len(shape) != 1:
+        raise FieldError(
+            "The explorer shows one run over time. Index a batch first, with jax.tree.map(lambda x: x[0], "
+            "beliefs); of a single step there is nothing to explore."
+        )
+    names = chosen(beliefs, nodes)
+    if title is not None and not isinstance(title, str):
+        raise InputError(f"title must be a text, not {title!r}.")
+    check_size(beliefs, names, shape[0])
+    numbers = Numbers(shape[0])
+    said = title or f"{len(names)} nodes over {shape[0]:,} steps"
+    run = described(beliefs, names, numbers) | {"title": said}
+    run |= {"count": len(numbers), "number": numbers.kind}
+    found = Explorer(said, page(run, numbers.packed()))
+    if path is not None:
+        found.save(path)
+    return found
+
+
+def chosen(beliefs: Trajectories, nodes: Iterable[str] | None) -> list[str]:
+    """The nodes to show; by default all whose beliefs were kept."""
+    names = list(
+        dict.fromkeys(
+            [nodes]
+            if isinstance(nodes, str)
+            else beliefs.names
+            if nodes is None
+            else nodes
+        )
+    )
+    for name in names:
+        beliefs[name]
+    if not names:
+        raise InputError("There is no node to explore.")
+    return names
+
+
+def check_size(beliefs: Trajectories, names: list[str], steps: int) -> None:
+    """A page must not become too large to be opened."""
+    each = sum(
+        np.size(getattr(beliefs[name], f)) // steps
+        for name in names
+        for f in beliefs[name].fields
+    )
+    if each * steps > MOST:
+        raise InputError(
+            f"{len(names)} nodes with {each:,} numbers at each of {steps:,} steps are too many for one page, "
+            f"which holds {MOST:,} numbers. Name some nodes, as in explore(nodes=[{names[0]!r}]), or filter "
+            "a shorter stretch."
+        )

@@ -1,0 +1,197 @@
+"""Run: what a page holds of a run, as plain values and places of series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pynodes._core.modules import parameters_of, plain
+from pynodes._errors import FieldError, PynodesError
+from pynodes._graph.edge_names import edge_names
+from pynodes.explorer.drawing import drawn
+from pynodes.explorer.numbers import Numbers
+from pynodes.nodes import AbstractLearner, AbstractNode
+
+if TYPE_CHECKING:
+    from pynodes._results.edge_messages import EdgeMessages
+    from pynodes._results.node_beliefs import NodeBeliefs
+    from pynodes._results.trajectories import Trajectories
+
+WIDEST = 64
+"""Fields with more numbers per step than this are left out, and the page says so."""
+
+TALKATIVE = 4_000_000
+"""Messages are not looked for if edges times steps are more than this."""
+
+ORDER = (
+    "mean",
+    "precision",
+    "predicted_mean",
+    "predicted_precision",
+    "value_error",
+    "volatility_error",
+    "effective_precision",
+    "surprise",
+    "observed",
+)
+"""Fields that come first, in this order."""
+
+
+def described(
+    beliefs: Trajectories, names: Sequence[str], numbers: Numbers
+) -> dict[str, Any]:
+    """Everything about a run but its title; the series go to ``numbers``."""
+    graph = beliefs.labels.graph
+    shown = graph.subgraph(names)
+    drawing = drawn(shown)
+    edges = edges_told(beliefs, set(names), numbers)
+    for edge, way in zip(
+        [e for e in edges if e["inside"]], drawing["paths"], strict=True
+    ):
+        edge |= way
+    nodes = [
+        node_told(name, graph.nodes[name], beliefs[name], numbers)
+        | {"place": drawing["places"][name]}
+        for name in sorted(names, key=lambda name: drawing["places"][name][::-1])
+    ]
+    return {
+        "steps": numbers.steps,
+        "size": drawing["size"],
+        "crowded": drawing["crowded"],
+        "nodes": nodes,
+        "edges": edges,
+        "surprise": numbers.add(beliefs.surprise),
+        "time": numbers.add(times) if (times := elapsed(beliefs)) is not None else None,
+        "status": status_told(beliefs),
+        "others": len(graph) - len(names),
+    }
+
+
+def status_told(beliefs: Trajectories) -> dict[str, Any]:
+    """Whether every step went well, and if not from which step on, in words."""
+    alive = np.asarray(beliefs.status.alive)
+    return {
+        "message": beliefs.status.message,
+        "well": beliefs.status.step is None,
+        "broken": None if alive.all() else int(np.argmin(alive)),
+    }
+
+
+def elapsed(beliefs: Trajectories) -> np.ndarray | None:
+    """The time of every step since the beginning, if the run knows it and it is not just their number."""
+    times = getattr(beliefs.status.explain, "times", None)
+    return None if times is None else times()
+
+
+def node_told(
+    name: str, kind: AbstractNode, node: NodeBeliefs, numbers: Numbers
+) -> dict[str, Any]:
+    """One node: what it is, and its fields."""
+    fields: dict[str, Any] = {}
+    left_out: list[str] = []
+    for field in sorted(node.fields, key=lambda field: [*ORDER, field].index(field)):
+        values = np.asarray(getattr(node, field))
+        if int(np.prod(values.shape[1:])) > WIDEST:
+            left_out.append(f"{field} of shape {values.shape[1:]}")
+        else:
+            fields[field] = numbers.add_parts(values)
+    return {
+        "name": name,
+        "kind": type(kind).__name__,
+        "role": "input" if kind.observable else "state" if kind.learns else "known",
+        "form": form_of(kind, fields),
+        "main": main_field(fields),
+        "fields": fields,
+        "left_out": left_out,
+        "parameters": {
+            field: shown(getattr(kind, field)) for field in parameters_of(kind)
+        },
+    }
+
+
+def main_field(fields: dict[str, Any]) -> str | None:
+    """The field that stands for what a node believes: its mean, or the first that it also predicts."""
+    if "mean" in fields:
+        return "mean"
+    predicted = (field for field in fields if f"predicted_{field}" in fields)
+    return next(predicted, next(iter(fields), None))
+
+
+def form_of(kind: AbstractNode, fields: dict[str, Any]) -> str:
+    """How a node is shown: with a band, as a probability, as several numbers, or as one number."""
+    main = main_field(fields)
+    if isinstance(kind, AbstractLearner) or main is None or fields[main]["shape"]:
+        return "several" if main is not None and fields[main]["shape"] else "number"
+    if kind.observable:
+        binary = (
+            kind.accepts(np.array([0.0, 1.0])).all()
+            and not kind.accepts(np.array([0.5])).any()
+        )
+        return "outcome" if binary else "reading"
+    if kind.support is not None:
+        return "probability"
+    return "band" if kind.learns else "number"
+
+
+def shown(value: Any) -> str:
+    """A parameter, in few words."""
+    return (
+        f"{plain(value):.6g}"
+        if np.ndim(value) == 0
+        else f"array of shape {np.shape(value)}"
+    )
+
+
+def edges_told(
+    beliefs: Trajectories, names: set[str], numbers: Numbers
+) -> list[dict[str, Any]]:
+    """Every edge of the nodes that are shown, with what went along it."""
+    graph = beliefs.labels.graph
+    messages = messages_of(beliefs)
+    told: list[dict[str, Any]] = []
+    for name, (parent, child, coupling) in zip(
+        edge_names(graph.edges), graph.edges, strict=True
+    ):
+        if parent not in names and child not in names:
+            continue
+        told.append(
+            {
+                "name": name,
+                "parent": parent,
+                "child": child,
+                "coupling": type(coupling).__name__,
+                "inlet": coupling.inlet,
+                "inside": parent in names and child in names,
+                "series": edge_series(beliefs, name, messages.get(name), numbers),
+            }
+        )
+    return told
+
+
+def messages_of(beliefs: Trajectories) -> dict[str, EdgeMessages]:
+    """The messages of every edge; none if they cannot be found again, or are too many."""
+    edges = beliefs.labels.graph.edges
+    if len(edges) * np.shape(beliefs.status.alive)[0] > TALKATIVE:
+        return {}
+    try:
+        return beliefs.messages()
+    except FieldError:
+        return {}
+
+
+def edge_series(
+    beliefs: Trajectories, name: str, messages: EdgeMessages | None, numbers: Numbers
+) -> dict[str, Any]:
+    """What went along one edge, and how fast it made its parent learn where that is defined."""
+    found: dict[str, Any] = {}
+    for what in ("contribution", "gradient", "curvature", "support"):
+        values = getattr(messages, what, None)
+        if values is not None and int(np.prod(np.shape(values)[1:])) <= WIDEST:
+            found[what] = numbers.add_parts(values)
+    try:
+        found["learning_rate"] = numbers.add_parts(beliefs.edge(name).learning_rate)
+    except PynodesError:
+        return found
+    return found
