@@ -312,10 +312,11 @@ def exact_coefficients(averages, design, variance):
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["centred", "noncentred"])
 def test_what_a_group_depends_on_is_as_it_can_be_integrated(way):
-    ages = np.array([20.0, 31, 44, 28, 60, 35, 52])
-    groups = np.array(["b", "a", "a", "b", "b", "a", "b"])
+    ages = np.array([20.0, 31, 44, 28, 60, 35, 52, 23, 47, 39, 65, 26, 57, 33])
+    groups = np.array(["b", "a", "a", "b", "b", "a", "b"] * 2)
     scaled = (ages - ages.mean()) / ages.std()
-    data, averages = rated(0.2 + 1.1 * (groups == "b") - 0.6 * scaled)
+    scatter = np.random.default_rng(4).normal(0, 0.5, 14)
+    data, averages = rated(0.2 + 1.1 * (groups == "b") - 0.6 * scaled + scatter)
     wide = data.revised({"age": ages.repeat(6), "group": groups.repeat(6)})
     found = fit_nuts(
         rater(),
@@ -327,7 +328,7 @@ def test_what_a_group_depends_on_is_as_it_can_be_integrated(way):
     )
     names = ["Intercept", "group[b]", "scale(age)", "deviation"]
     names = [next(n for n in found.population if n.startswith(f"offset:{m[:5]}")) for m in names]
-    design = np.stack([np.ones(7), groups == "b", scaled], axis=1)
+    design = np.stack([np.ones(14), groups == "b", scaled], axis=1)
     means, deviations = exact_coefficients(averages, design, 0.4 / 6)
 
     for name, mean, deviation in zip(names, means, deviations, strict=True):
