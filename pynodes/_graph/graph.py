@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Never
 
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._graph.check import checked_names
-from pynodes._graph.edits import Editable
+from pynodes._graph.described import Described
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from pynodes._runtime.network import Network
 
 
-class Graph(Editable):
+class Graph(Described):
     """States, constants and inputs joined by couplings.
 
     A graph is a value: :meth:`add` and :meth:`couple` return a new one and leave this one as it is.
@@ -30,7 +29,8 @@ class Graph(Editable):
     Parameters
     ----------
     expansion, marginalise, probability_clip
-        Choices for all nodes that do not make their own; see :class:`Settings`.
+        Choices for all nodes that do not make their own: how volatility is learned, whether predictions
+        average over what parents are unsure of, and how close to 0 and 1 probabilities come.
 
     Examples
     --------
@@ -273,22 +273,8 @@ class Graph(Editable):
 
         return from_networkx(source, kinds)
 
-    def summary(self) -> str:
-        """The graph in words: nodes, parameters, couplings and settings."""
-        from pynodes._graph.summary import summary
-
-        return summary(self)
-
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw the graph, level by level; see :func:`pynodes.plotting.plot_graph`."""
         from pynodes.plotting import plot_graph
 
         return plot_graph(self, ax, **options)
-
-    def __repr__(self) -> str:
-        from pynodes._graph.summary import counted
-
-        return f"Graph({counted(len(self._nodes), 'node')}, {counted(len(self._edges), 'edge')})"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.summary())}</pre>"

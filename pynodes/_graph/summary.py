@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections import Counter
 
 from pynodes._core.modules import indices_of, parameters_of
-from pynodes._graph.graph import Graph
+from pynodes._graph.described import Described
 from pynodes._graph.settings import name_of
+from pynodes._html import table
 from pynodes.couplings import AbstractCoupling
 
 SHOWN = 40
 """Larger graphs show this many nodes, then say how many more there are."""
 
 
-def summary(graph: Graph) -> str:
+def summary(graph: Described) -> str:
     """Counts, settings, and a line for every node with its kind, parameters and parents."""
     kinds = Counter(type(node).__name__ for node in graph.nodes.values())
     couplings = Counter(type(coupling).__name__ for _, _, coupling in graph.edges)
-    settings = graph.settings
     lines = [
         f"Graph of {counted(len(graph.nodes), 'node')} and {counted(len(graph.edges), 'edge')}",
         f"  kinds      {tally(kinds)}",
         f"  couplings  {tally(couplings)}",
-        f"  settings   expansion {name_of(settings.expansion)}, marginalise {settings.marginalise}, "
-        f"probability_clip {settings.probability_clip:g}",
+        f"  settings   {settled(graph)}",
         "",
     ]
     rows = [row(graph, name) for name in list(graph.nodes)[:SHOWN]]
@@ -37,7 +36,30 @@ def summary(graph: Graph) -> str:
     return "\n".join(lines)
 
 
-def row(graph: Graph, name: str) -> tuple[str, str, str, str]:
+def settled(graph: Described) -> str:
+    """The settings in words."""
+    settings = graph._settings
+    return (
+        f"expansion {name_of(settings.expansion)}, marginalise {settings.marginalise}, "
+        f"probability_clip {settings.probability_clip:g}"
+    )
+
+
+def to_html(graph: Described) -> str:
+    """The graph as a table, a row for every node."""
+    counts = f"{counted(len(graph.nodes), 'node')}, {counted(len(graph.edges), 'edge')}"
+    rows = [row(graph, name) for name in list(graph.nodes)[:SHOWN]]
+    return table(
+        "Graph",
+        ("node", "kind", "parameters", "parents"),
+        [(name, kind, values, parents.removeprefix("<- ")) for name, kind, values, parents in rows],
+        said=f"{counts}; {settled(graph)}",
+        more=len(graph.nodes) - SHOWN,
+        what="nodes",
+    )
+
+
+def row(graph: Described, name: str) -> tuple[str, str, str, str]:
     """Name, kind, parameters and parents of a node."""
     node = graph.nodes[name]
     values = ", ".join(f"{field} {short(getattr(node, field))}" for field in parameters_of(node))

@@ -9,7 +9,9 @@ import jax
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
-from pynodes._core.modules import Module
+from pynodes._core.modules import Module, parameters_of
+from pynodes._core.notation import Notation
+from pynodes._core.symbols import upright
 from pynodes._typing import Array, Scalar
 
 if TYPE_CHECKING:
@@ -65,6 +67,16 @@ class AbstractCoupling(Module, abc.ABC):
         slope = jax.grad(self.log_density)
         at = (parent.predicted_mean, parent, child, dt)
         return Evidence(gradient=slope(*at), curvature=-jax.grad(slope)(*at))
+
+    def term(self, notation: Notation) -> str:
+        """What the parent adds at its inlet, in LaTeX; for the equations of a graph.
+
+        Unless a coupling writes its own: a function of the parent and of all parameters, by the name of
+        the coupling.
+        """
+        names = [notation.parameter(name) for name in parameters_of(self)]
+        kind = upright(type(self).__name__)
+        return rf"{kind}\left( {', '.join([notation.now, *names])} \right)"
 
 
 class AbstractVolatilityCoupling(AbstractCoupling):

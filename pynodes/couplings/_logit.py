@@ -8,9 +8,10 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._core.logits import shifted
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
+from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
-from pynodes.couplings.functions import Function, bend, identity, resolved, slope
+from pynodes.couplings.functions import Function, bend, identity, resolved, slope, written
 
 
 class AbstractLogit(AbstractCoupling):
@@ -44,3 +45,6 @@ class AbstractLogit(AbstractCoupling):
         gain = self.strength * slope(self.function, parent.predicted_mean)
         bent = self.strength * bend(self.function, parent.predicted_mean)
         return Evidence(gradient=gain * error, curvature=gain**2 * variance - bent * error)
+
+    def term(self, notation: Notation) -> str:
+        return notation.times("strength", written(self.function, notation))

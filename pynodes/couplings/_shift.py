@@ -7,9 +7,10 @@ import abc
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
+from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
-from pynodes.couplings.functions import Function, bend, identity, resolved, slope
+from pynodes.couplings.functions import Function, bend, identity, resolved, slope, written
 
 
 class AbstractShift(AbstractCoupling):
@@ -53,3 +54,6 @@ class AbstractShift(AbstractCoupling):
             gradient=gain * heard.gradient,
             curvature=gain**2 * heard.curvature - bent * heard.gradient,
         )
+
+    def term(self, notation: Notation) -> str:
+        return notation.times("strength", written(self.function, notation))

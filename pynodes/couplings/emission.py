@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.logits import log_odds, shifted
 from pynodes._core.modules import parameter
+from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
 
@@ -39,7 +40,7 @@ class Emission(AbstractCoupling):
 
     inlet: ClassVar = "logit"
 
-    probabilities: Any = parameter((0.15, 0.85), rank=1, bounds=(0.0, 1.0))
+    probabilities: Any = parameter((0.15, 0.85), symbol="p", rank=1, bounds=(0.0, 1.0))
 
     def mismatch(self, parent: AbstractNode, child: AbstractNode) -> str | None:
         del child
@@ -73,3 +74,8 @@ class Emission(AbstractCoupling):
         tiny = jnp.finfo(child.mean.dtype).eps
         odds = log_odds(jnp.clip(probability, tiny, 1 - tiny))
         return shifted(child.mean, child.predicted_mean, odds - log_odds(self.expected(parent)))
+
+    def term(self, notation: Notation) -> str:
+        chances = notation.parameter("probabilities")
+        notation.say(r"$\operatorname{logit}(p) = \ln(p / (1 - p))$.")
+        return rf"\operatorname{{logit}} \left[ {chances} \right]_{{{notation.now}}}"

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from pynodes._core.notation import Notation
+from pynodes._core.symbols import upright
 from pynodes._errors import CouplingError, nearest
 from pynodes._typing import Array
 
@@ -130,3 +132,26 @@ def bend(function: Function, x: Array) -> Array:
     if function is identity:
         return jnp.zeros_like(x)
     return jax.jvp(lambda y: slope(function, y), (x,), (jnp.ones_like(x),))[1]
+
+
+FORMULAE = {
+    "identity": "{}",
+    "square": r"\left( {} \right)^2",
+    "tanh": r"\tanh {}",
+    "sin": r"\sin {}",
+    "relu": r"\max\left( 0, {} \right)",
+    "softplus": r"\ln\left( 1 + e^{{{}}} \right)",
+    "sigmoid": r"\left( 1 + e^{{-{}}} \right)^{{-1}}",
+    "exp": r"e^{{{}}}",
+}
+"""The named functions as equations write them."""
+
+
+def written(function: Function, notation: Notation) -> str:
+    """A function of the parent's value, in LaTeX."""
+    name = name_of(function)
+    if name in FORMULAE:
+        return FORMULAE[name].format(notation.now)
+    sign = upright(name) if name.isidentifier() else "f"
+    notation.say(f"${sign}$ is the coupling function {name} that the model was given.")
+    return rf"{sign}\left( {notation.now} \right)"

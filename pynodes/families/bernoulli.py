@@ -56,3 +56,7 @@ class Bernoulli(AbstractFamily):
 
     def accepts(self, values: np.ndarray) -> np.ndarray:
         return (values == 0) | (values == 1)
+
+    def equation(self, value: str, expected: str, count: str) -> str:
+        del count
+        return rf"{value} &\sim \mathrm{{Bernoulli}}\left( {expected} \right)"

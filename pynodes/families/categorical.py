@@ -82,3 +82,7 @@ class Categorical(AbstractFamily):
 
     def accepts(self, values: np.ndarray) -> np.ndarray:
         return (values >= 0) & (values < self.outcomes) & (values == np.round(values))
+
+    def equation(self, value: str, expected: str, count: str) -> str:
+        del count
+        return rf"{value} &\sim \mathrm{{Categorical}}\left( {expected} \right)"

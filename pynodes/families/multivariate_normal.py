@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._core.symbols import number
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.families._base import AbstractFamily, least
@@ -122,3 +123,13 @@ class MultivariateNormal(AbstractFamily):
 
     def margin(self, expected: Array) -> Array:
         return jnp.linalg.eigvalsh(self.covariance(expected))[0]
+
+    def equation(self, value: str, expected: str, count: str) -> str:
+        freedom, first = f"{count} + {number(self.freedom)}", rf"\left[ {expected} \right]_{{x}}"
+        spread = rf"\left[ {expected} \right]_{{x x^T}} - {first} {first}^T"
+        scale = (
+            spread
+            if self.freedom == 1
+            else rf"\frac{{{count} + 1}}{{{freedom}}} \left( {spread} \right)"
+        )
+        return rf"{value} &\sim t_{{{freedom}}}\left( {first},\; {scale} \right)"

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from pynodes._core.symbols import number
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.families._base import AbstractFamily, least
@@ -83,6 +84,16 @@ class Normal(AbstractFamily):
 
     def margin(self, expected: Array) -> Array:
         return expected[1] - expected[0] ** 2
+
+    def equation(self, value: str, expected: str, count: str) -> str:
+        freedom, first = f"{count} + {number(self.freedom)}", rf"\left[ {expected} \right]_1"
+        spread = rf"\left[ {expected} \right]_2 - {first}^2"
+        scale = (
+            spread
+            if self.freedom == 1
+            else rf"\frac{{{count} + 1}}{{{freedom}}} \left( {spread} \right)"
+        )
+        return rf"{value} &\sim t_{{{freedom}}}\left( {first},\; {scale} \right)"
 
 
 def check_freedom(family: AbstractFamily) -> None:

@@ -59,3 +59,7 @@ class Poisson(AbstractFamily):
 
     def accepts(self, values: np.ndarray) -> np.ndarray:
         return (values >= 0) & (values == np.round(values))
+
+    def equation(self, value: str, expected: str, count: str) -> str:
+        rate = rf"\mathrm{{Gamma}}\left( {count} \, {expected},\; {count} \right)"
+        return rf"{value} &\sim \mathrm{{Poisson}}\left( r \right), \quad r \sim {rate}"

@@ -12,6 +12,7 @@ import numpy as np
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import choice
+from pynodes._core.notation import Notation, distributed, logistic
 from pynodes._core.probabilities import clipped_sigmoid
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
@@ -58,3 +59,7 @@ class BinaryInput(AbstractNode):
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
         plain = super().errors(fields)["value_error"]
         return {"value_error": plain * fields["predicted_precision"]}
+
+    def equations(self, notation: Notation) -> list[str]:
+        chance = logistic(notation, notation.sum("logit"))
+        return [distributed(notation.now, "Bernoulli", chance)]

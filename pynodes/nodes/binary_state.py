@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import Heard
 from pynodes._core.modules import choice
+from pynodes._core.notation import Notation, distributed, logistic
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -54,3 +55,7 @@ class BinaryState(AbstractNode):
 
     def draw(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.bernoulli(key, belief.predicted_mean).astype(float)
+
+    def equations(self, notation: Notation) -> list[str]:
+        chance = logistic(notation, notation.sum("logit"))
+        return [distributed(notation.now, "Bernoulli", chance)]

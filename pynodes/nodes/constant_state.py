@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import parameter
+from pynodes._core.notation import Notation, equal
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -24,7 +25,7 @@ class ConstantState(AbstractNode):
     remembers: ClassVar = False
     learns: ClassVar = False
 
-    value: Scalar = parameter(1.0)
+    value: Scalar = parameter(1.0, symbol="c")
 
     def init(self) -> Gaussian:
         return Gaussian.certain(jnp.asarray(self.value))
@@ -37,3 +38,6 @@ class ConstantState(AbstractNode):
 
     def report(self, belief: Gaussian) -> dict[str, Array]:
         return {"mean": belief.mean, "predicted_mean": belief.predicted_mean}
+
+    def equations(self, notation: Notation) -> list[str]:
+        return [equal(notation.now, notation.parameter("value"))]

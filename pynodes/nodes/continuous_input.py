@@ -13,6 +13,9 @@ from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.beliefs import Gaussian, Spread
 from pynodes._core.growth import LIMIT, bounded
 from pynodes._core.modules import choice, parameter
+from pynodes._core.notation import Notation, normal
+from pynodes._core.symbols import summed
+from pynodes._core.tracing import traced
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -108,3 +111,14 @@ class ContinuousInput(AbstractNode):
 
     def report(self, belief: Gaussian) -> dict[str, Array]:
         return super().report(belief) | {"precision": 1 / belief.conditional_variance}
+
+    def equations(self, notation: Notation) -> list[str]:
+        mean = [*notation.terms("location"), notation.lasting(notation.terms("drift"))]
+        fixed = "" if self.noiseless() else notation.inverse("precision")
+        driven = notation.terms("log_noise")
+        noise = rf"\exp\left( {summed(driven)} \right)" if driven else ""
+        return [normal(notation.now, summed(mean), summed([fixed, noise]))]
+
+    def noiseless(self) -> bool:
+        """Whether it has no noise but that of its parents."""
+        return not traced(self.precision) and math.isinf(float(self.precision))

@@ -12,6 +12,7 @@ import numpy as np
 from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.learning import Learning
 from pynodes._core.modules import parameter
+from pynodes._core.notation import Notation, distributed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
 from pynodes.nodes._learner import AbstractLearner
@@ -43,9 +44,9 @@ class HiddenMarkov(AbstractLearner):
 
     expects: ClassVar = "whole numbers from 0, one for each column of the emission"
 
-    initial: Any = parameter((0.5, 0.5), rank=1, bounds=(0.0, 1.0))
-    transition: Any = parameter(((0.9, 0.1), (0.1, 0.9)), rank=2, bounds=(0.0, 1.0))
-    emission: Any = parameter(((0.85, 0.15), (0.15, 0.85)), rank=2, bounds=(0.0, 1.0))
+    initial: Any = parameter((0.5, 0.5), symbol="p", rank=1, bounds=(0.0, 1.0))
+    transition: Any = parameter(((0.9, 0.1), (0.1, 0.9)), symbol="A", rank=2, bounds=(0.0, 1.0))
+    emission: Any = parameter(((0.85, 0.15), (0.15, 0.85)), symbol="B", rank=2, bounds=(0.0, 1.0))
 
     def flaw(self, fed: Collection[str]) -> str | None:
         count = len(self.initial)
@@ -108,3 +109,15 @@ class HiddenMarkov(AbstractLearner):
 
     def report(self, belief: Learning) -> dict[str, Array]:
         return super().report(belief) | {"predicted_outcome": self.outcomes(belief.expected)}
+
+    def equations(self, notation: Notation) -> list[str]:
+        now, before = notation.own("z"), notation.own("z", "t-1")
+        emission, transition = notation.parameter("emission"), notation.parameter("transition")
+        notation.say(
+            rf"$\left[ M \right]_i$ is row $i$ of a matrix; ${now}$ is the hidden state, counted from 0."
+        )
+        return [
+            distributed(notation.now, "Categorical", rf"\left[ {emission} \right]_{{{now}}}"),
+            distributed(now, "Categorical", rf"\left[ {transition} \right]_{{{before}}}"),
+            distributed(notation.own("z", "1"), "Categorical", notation.parameter("initial")),
+        ]

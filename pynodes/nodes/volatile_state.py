@@ -13,11 +13,12 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import Heard
 from pynodes._core.growth import bounded
 from pynodes._core.modules import parameter
+from pynodes._core.notation import Notation
 from pynodes._core.volatile import Volatile
 from pynodes._core.walk import Walk
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._walk import AbstractWalk
+from pynodes.nodes._walk import AbstractWalk, begun, step_of
 
 
 class VolatileState(AbstractWalk):
@@ -53,8 +54,8 @@ class VolatileState(AbstractWalk):
     inner_tonic_volatility: Scalar = parameter(-4.0, symbol="ω₂")
     inner_tonic_drift: Scalar = parameter(0.0, symbol="ρ₂")
     inner_autoconnection: Scalar = parameter(1.0, symbol="λ₂", bounds=(0.0, 1.0))
-    initial_inner_mean: Scalar = parameter(0.0)
-    initial_inner_precision: Scalar = parameter(1.0, positive=True)
+    initial_inner_mean: Scalar = parameter(0.0, symbol="μ₀₂")
+    initial_inner_precision: Scalar = parameter(1.0, symbol="π₀₂", positive=True)
 
     def flaw(self, fed: Collection[str]) -> str | None:
         return self.oblivious("autoconnection", "inner_autoconnection")
@@ -124,3 +125,17 @@ class VolatileState(AbstractWalk):
             "predicted_inner_mean": inner.predicted_mean,
             "predicted_inner_precision": inner.predicted_precision,
         }
+
+    def growth_of(self, notation: Notation) -> list[str]:
+        return [*super().growth_of(notation), notation.own("y")]
+
+    def equations(self, notation: Notation) -> list[str]:
+        inner = f"y_{{{notation.tag}}}"
+        notation.say(f"${inner}$ is an inner level, the log volatility of its node.")
+        return [
+            *super().equations(notation),
+            *step_of(
+                self, notation, inner, [notation.parameter("inner_tonic_volatility")], "inner_"
+            ),
+            begun(notation, f"{inner}^{{(0)}}", "initial_inner_mean", "initial_inner_precision"),
+        ]

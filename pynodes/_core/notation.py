@@ -1,0 +1,198 @@
+"""Notation: how one node, or one edge, writes its part of a model's equations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pynodes._core.modules import Module, parameters_of
+from pynodes._core.symbols import bracketed, letter, number, summed
+from pynodes._core.tracing import traced
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Term:
+    """What one parent adds at an inlet.
+
+    Attributes
+    ----------
+    text
+        The term, in LaTeX.
+    place
+        Which one of several is meant, such as the code of an outcome; None if there is just one.
+    pattern
+        The term with the letter ``j`` in the place of an index of the parent that is its place.
+    """
+
+    text: str
+    pattern: str = ""
+    place: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Style:
+    """How equations are written; see :meth:`Graph.equations`."""
+
+    numbers: bool = False
+    complete: bool = False
+    timed: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Notation:
+    """What a node kind or a coupling needs to write its equations in LaTeX.
+
+    Attributes
+    ----------
+    module
+        The node or coupling that is written.
+    symbol
+        The value of the node, or of the edge's parent, without its time.
+    tag
+        What tells its parameters from those of others: an index.
+    style
+        How equations are written.
+    fed
+        What parents add, by inlet; of a node.
+    values, said, left
+        What was written so far: parameters by symbol; definitions; and whether something was left out.
+    """
+
+    module: Module
+    symbol: str
+    tag: str
+    style: Style = dataclasses.field(default_factory=Style)
+    fed: Mapping[str, list[Term]] = dataclasses.field(default_factory=dict)
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    said: dict[str, None] = dataclasses.field(default_factory=dict)
+    left: dict[str, None] = dataclasses.field(default_factory=dict)
+
+    @property
+    def now(self) -> str:
+        """The value at this step."""
+        return f"{self.symbol}^{{(t)}}"
+
+    @property
+    def before(self) -> str:
+        """The value at the previous step."""
+        return f"{self.symbol}^{{(t-1)}}"
+
+    @property
+    def first(self) -> str:
+        """The value before the first step."""
+        return f"{self.symbol}^{{(0)}}"
+
+    def own(self, sign: str, time: str = "t") -> str:
+        """Another quantity of the node at some time, by a sign of its own: ``own("v", "t-1")``."""
+        return f"{sign}_{{{self.tag}}}^{{({time})}}"
+
+    def parameter(self, field: str) -> str:
+        """A parameter: its symbol, or its number where numbers are asked for."""
+        value = getattr(self.module, field)
+        if self.style.numbers and not traced(value):
+            return number(value)
+        return self.named(field)
+
+    def inverse(self, field: str) -> str:
+        """One over a parameter: the variance that belongs to a precision."""
+        value = getattr(self.module, field)
+        if self.style.numbers and not traced(value):
+            return number(1 / np.asarray(value, dtype=float))
+        return f"1 / {self.named(field)}"
+
+    def named(self, field: str) -> str:
+        """A parameter's symbol, even where numbers are asked for."""
+        sign, place = letter(parameters_of(self.module)[field]["symbol"], field)
+        symbol = f"{sign}_{{{place + ',' if place else ''}{self.tag}}}"
+        self.values[symbol] = getattr(self.module, field)
+        return symbol
+
+    def idle(self, field: str, neutral: float) -> bool:
+        """Whether a parameter changes nothing at its value, and is therefore left out."""
+        value = getattr(self.module, field)
+        if traced(value) or self.style.complete or np.ndim(value) or float(value) != neutral:
+            return False
+        if not self.style.numbers:
+            self.left[f"{field.replace('_', ' ')} {number(neutral)}"] = None
+        return True
+
+    def added(self, field: str) -> str:
+        """A parameter that is added to something: nothing where it is 0."""
+        return "" if self.idle(field, 0.0) else self.parameter(field)
+
+    def times(self, field: str, factor: str) -> str:
+        """A parameter times something: that alone where it is 1, and nothing for the number 0."""
+        value = getattr(self.module, field)
+        if self.idle(field, 1.0):
+            return factor
+        if self.style.numbers and not traced(value) and not np.ndim(value) and not float(value):
+            return ""
+        return rf"{self.parameter(field)} \, {factor}"
+
+    def terms(self, inlet: str, place: int | None = None) -> list[str]:
+        """What the parents add at an inlet; at one of several places of it if one is given."""
+        return [
+            term.text for term in self.fed.get(inlet, []) if place is None or term.place == place
+        ]
+
+    def sum(self, inlet: str, place: int | None = None) -> str:
+        """What all parents together add at an inlet; 0 where nobody does."""
+        return summed(self.terms(inlet, place))
+
+    def lasting(self, terms: Iterable[str]) -> str:
+        """Rates that act for the time of the step."""
+        there = [term for term in terms if term]
+        if not there:
+            return ""
+        if not self.style.timed:
+            return summed(there)
+        self.say(r"$\tau_t$ is the time since the previous step.")
+        return rf"\tau_t {bracketed(there)}"
+
+    def power(self, base: str, times: int = 1) -> str:
+        """Something to the power of the time of the step, or of so many times that."""
+        exponent = f"{times if times > 1 else ''}{chr(92) + 'tau_t' if self.style.timed else ''}"
+        if self.style.timed:
+            self.say(r"$\tau_t$ is the time since the previous step.")
+        return f"{base}^{{{exponent}}}" if exponent else base
+
+    def places(self, inlet: str, count: int) -> list[tuple[str, str]]:
+        """What is added at each of several places of an inlet, by their numbers.
+
+        Where only an index differs, it is written once, with the letter ``j`` for the place.
+        """
+        patterns = [
+            summed([term.pattern for term in self.fed.get(inlet, []) if term.place == place])
+            for place in range(count)
+        ]
+        if count > 1 and len(set(patterns)) == 1:
+            return [("j", patterns[0])]
+        return [(str(place), self.sum(inlet, place)) for place in range(count)]
+
+    def say(self, sentence: str) -> None:
+        """A definition, in words and inline mathematics, that the equations need; once."""
+        self.said[sentence] = None
+
+
+def normal(what: str, mean: str, variance: str) -> str:
+    """A quantity is normal."""
+    return rf"{what} &\sim \mathcal{{N}}\left( {mean},\; {variance} \right)"
+
+
+def distributed(what: str, kind: str, *arguments: str) -> str:
+    """A quantity has a distribution with a name."""
+    return rf"{what} &\sim \mathrm{{{kind}}}\left( {', '.join(arguments)} \right)"
+
+
+def equal(what: str, value: str) -> str:
+    """A quantity has a value."""
+    return f"{what} &= {value}"
+
+
+def logistic(notation: Notation, logit: str) -> str:
+    """A probability, from its logit."""
+    notation.say(r"$\sigma(x) = 1 / (1 + e^{-x})$.")
+    return rf"\sigma\left( {logit} \right)"
