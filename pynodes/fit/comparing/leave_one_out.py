@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pynodes._errors import DataError, listed
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes.fit.agent._binding import counted
 from pynodes.fit.comparing._psis import left_out
@@ -120,12 +121,13 @@ def leave_one_out(samples: Samples, unit: str) -> LeaveOneOut:
     trials, model = samples.trials, samples.agent.model
     kept = counted(model, trials)
     keys, owners, groups = items(trials, kept, unit)
-    likelihoods = of_members(samples, groups, trials.layout.place[0][kept], unit)
-    if likelihoods is None:
-        parts = list(pointwise(model, samples._flat, trials).values())
-        rows = sum(parts[1:], start=parts[0])[:, kept]
-        likelihoods = rows if unit == "trial" else summed(rows, groups)
-    found = left_out(likelihoods)
+    with Progress(None, f"leaving out every {unit}"):
+        likelihoods = of_members(samples, groups, trials.layout.place[0][kept], unit)
+        if likelihoods is None:
+            parts = list(pointwise(model, samples._flat, trials).values())
+            rows = sum(parts[1:], start=parts[0])[:, kept]
+            likelihoods = rows if unit == "trial" else summed(rows, groups)
+        found = left_out(likelihoods)
     return LeaveOneOut(
         unit=unit,
         keys=keys,

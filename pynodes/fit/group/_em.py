@@ -105,8 +105,12 @@ def found_population(
     *,
     most: int,
     tolerance: float,
+    turned: Callable[[float], None] = lambda moved: None,
 ) -> Found:
-    """The population under which data are the most probable, and its units, after so many turns at most."""
+    """The population under which data are the most probable, and its units, after so many turns at most.
+
+    After every turn ``turned`` is told by how much it moved.
+    """
     first = begun(population)
     scatter, weights, mean, scale = np.asarray(first[0]), *first[1:]
     positions = mean
@@ -123,6 +127,7 @@ def found_population(
         moved, turn = float(max(change, shift)), turn + 1
         scatter, weights, mean, scale = now, view.weights, view.mean, view.scale
         positions = likeness.position
+        turned(moved)
     converged = bool(settled and moved < tolerance)
     return Found(
         scatter=scatter,

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._errors import DataError, InputError, ParameterError
+from pynodes._progress import Progress
 from pynodes._runtime.series import positive
 from pynodes.fit.agent._binding import bound
 from pynodes.fit.agent.agent import Agent
@@ -30,6 +31,7 @@ def fit_em(
     iterations: int = 50,
     tolerance: float = TOLERANCE,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> GroupFit:
     """How parameters are distributed in a group, and those of its members in that light: empirical Bayes.
 
@@ -56,6 +58,8 @@ def fit_em(
         What nothing may move by more in the last one.
     seed
         Of the random positions at which units are looked for besides where they were.
+    progress
+        Whether to show that it goes on; by default in a terminal or a notebook, once it takes a second.
 
     Raises
     ------
@@ -83,13 +87,15 @@ def fit_em(
     whole = populated(agent, trials, formulas, covariance=covariance)
     sequences = jax.tree.map(jnp.asarray, bound(agent.model, trials))
     rough = 20 * float(jnp.sqrt(jnp.finfo(jnp.zeros(()).dtype).eps))
-    found = found_population(
-        agent.model,
-        sequences,
-        jax.tree.map(jnp.asarray, whole.population),
-        jax.random.key(seeded(seed)),
-        most=positive("iterations", iterations),
-        tolerance=max(float(tolerance), rough),
-    )
+    with Progress(None, "turns", progress) as bar:
+        found = found_population(
+            agent.model,
+            sequences,
+            jax.tree.map(jnp.asarray, whole.population),
+            jax.random.key(seeded(seed)),
+            most=positive("iterations", iterations),
+            tolerance=max(float(tolerance), rough),
+            turned=lambda moved: bar.advance(1, f"moved by {moved:.1g}"),
+        )
     settings = {"seed": seeded(seed), "formulas": whole.formulas, "covariance": covariance}
     return GroupFit(agent=agent, trials=trials, populated=whole, found=found, settings=settings)

@@ -8,6 +8,7 @@ from typing import overload
 import jax
 
 from pynodes._errors import ParameterError
+from pynodes._progress import Progress
 from pynodes._runtime.series import positive
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import bound
@@ -19,7 +20,13 @@ from pynodes.fit.mode.map_fit import MapFit
 
 @overload
 def fit_map(
-    agent: Agent, trials: Trials, *, starts: int = ..., polished: int = ..., seed: int = ...
+    agent: Agent,
+    trials: Trials,
+    *,
+    starts: int = ...,
+    polished: int = ...,
+    seed: int = ...,
+    progress: bool | None = ...,
 ) -> MapFit: ...
 
 
@@ -31,6 +38,7 @@ def fit_map(
     starts: int = ...,
     polished: int = ...,
     seed: int = ...,
+    progress: bool | None = ...,
 ) -> dict[str, MapFit]: ...
 
 
@@ -41,6 +49,7 @@ def fit_map(
     starts: int = 16,
     polished: int = 2,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> MapFit | dict[str, MapFit]:
     """The most probable free values of every subject, by itself, and Laplace's evidence for the agent.
 
@@ -61,6 +70,8 @@ def fit_map(
         How many of these, the best, are followed down.
     seed
         Of the draws.
+    progress
+        Whether to show that it goes on; by default in a terminal or a notebook, once it takes a second.
 
     Returns
     -------
@@ -76,10 +87,12 @@ def fit_map(
         Numbers of starts that make no search.
     """
     if isinstance(agent, Mapping):
-        return {
-            name: fit_map(one, trials, starts=starts, polished=polished, seed=seed)
-            for name, one in agent.items()
-        }
+        fits: dict[str, MapFit] = {}
+        with Progress(len(agent), "agents", progress) as bar:
+            for name, one in agent.items():
+                fits[name] = fit_map(one, trials, starts=starts, polished=polished, seed=seed)
+                bar.advance()
+        return fits
     if not isinstance(agent, Agent):
         raise ParameterError(f"Give an agent, or several by name, not {agent!r}.")
     if not agent.names:
@@ -90,7 +103,9 @@ def fit_map(
     starts, polished = positive("starts", starts), positive("polished", polished)
     sequences = bound(agent.model, trials)
     chance = jax.random.key(seeded(seed))
-    found = all_posteriors(agent.model, sequences, chance, starts=starts, polished=polished)
+    units = len(trials.subjects)
+    with Progress(None, f"fitting {units} subject{'s' * (units > 1)}", progress):
+        found = all_posteriors(agent.model, sequences, chance, starts=starts, polished=polished)
     return MapFit(
         agent=agent,
         trials=trials,

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import SamplingWarning
+from pynodes._progress import Progress
 from pynodes._typing import Array
 from pynodes.fit.sampling._chains import CHUNK, Chain, Noted, advanced, begun
 from pynodes.fit.sampling._checkpoint import Checkpoint
 from pynodes.fit.sampling._crew import Each, crew
-from pynodes.fit.sampling._progress import Progress
 from pynodes.fit.sampling._stages import Stages
 from pynodes.fit.sampling._target import Whitened
 from pynodes.fit.sampling._tuning import untuned

@@ -73,7 +73,7 @@ def fit_nuts(
         A folder. Every fifty transitions are written to it, and the same call goes on from there after an
         interruption of whatever kind, with the same draws as if there had been none.
     progress
-        Whether to show progress; by default in a terminal.
+        Whether to show progress; by default in a terminal or a notebook, once it takes a second.
 
     Returns
     -------

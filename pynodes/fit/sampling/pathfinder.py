@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import SamplingWarning
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
@@ -44,6 +45,7 @@ def fit_pathfinder(
     chains: int = 4,
     draws: int = 1000,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Samples:
     """Draws from the posterior by variational inference: quick, and as good as a normal distribution can be.
 
@@ -59,6 +61,8 @@ def fit_pathfinder(
         Number of ways, and of draws for each. Draws are of all ways together, in a random order.
     seed
         Of everything random.
+    progress
+        Whether to show that it goes on; by default in a terminal or a notebook, once it takes a second.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def fit_pathfinder(
     centred, frame = started(problem)
     target = whitened(problem.target(centred), frame)
     choosing, *keys = jax.random.split(jax.random.key(settings["seed"]), chains + 1)
-    with crew(chains) as each:
+    with Progress(None, "finding ways to the posterior", progress), crew(chains) as each:
         found = each(lambda key: followed(target, key, count=MORE * draws), keys)
     places, densities, weights, bounds = (np.stack(column) for column in zip(*found, strict=True))
     kept, shape = chosen(choosing, weights.ravel(), chains * draws)

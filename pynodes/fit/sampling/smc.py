@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pynodes._errors import SamplingError
+from pynodes._progress import Progress
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit.agent.agent import Agent
@@ -20,7 +21,6 @@ from pynodes.fit.sampling._crew import crew
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._particles import Particles, released, stepped
 from pynodes.fit.sampling._problem import posed
-from pynodes.fit.sampling._progress import Progress
 from pynodes.fit.sampling._start import centred_where_known
 from pynodes.fit.sampling._target import AbstractPosterior
 from pynodes.fit.sampling.samples import Samples
@@ -56,7 +56,7 @@ def fit_smc(
     seed
         Of everything random.
     progress
-        Whether to show progress; by default in a terminal.
+        Whether to show progress; by default in a terminal or a notebook, once it takes a second.
 
     Returns
     -------

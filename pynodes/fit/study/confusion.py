@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from pynodes._errors import ParameterError, listed
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
@@ -115,6 +116,7 @@ def model_recovery(
     seed: int = 0,
     starts: int = 16,
     polished: int = 2,
+    progress: bool | None = None,
 ) -> ModelRecovery:
     """Simulate with every agent, fit every agent, and see which has the most evidence for whose data.
 
@@ -122,7 +124,7 @@ def model_recovery(
     ----------
     agents
         The agents by name; all with the same responses.
-    design, n, seed, starts, polished
+    design, n, seed, starts, polished, progress
         As for :func:`parameter_recovery`; n is the number of simulated subjects per agent.
 
     Raises
@@ -139,14 +141,16 @@ def model_recovery(
     def evidence(name: str, actions: dict[str, np.ndarray], key: Array) -> np.ndarray:
         told = answered(known[name], actions)
         found = all_posteriors(agents[name].model, told, key, starts=starts, polished=polished)
+        bar.advance()
         return np.asarray(found.log_evidence)
 
     rows: list[np.ndarray] = []
-    for key, (name, agent) in zip(
-        jax.random.split(jax.random.key(seeded(seed)), len(agents)), agents.items(), strict=True
-    ):
-        chance, acting, search = jax.random.split(key, 3)
-        values: Values = drawn(agent, n, chance)
-        actions = answers(agent.model, values, known[name], acting)
-        rows.append(np.stack([evidence(other, actions, search) for other in agents], axis=-1))
+    with Progress(len(agents) ** 2, "fits", progress) as bar:
+        for key, (name, agent) in zip(
+            jax.random.split(jax.random.key(seeded(seed)), len(agents)), agents.items(), strict=True
+        ):
+            chance, acting, search = jax.random.split(key, 3)
+            values: Values = drawn(agent, n, chance)
+            actions = answers(agent.model, values, known[name], acting)
+            rows.append(np.stack([evidence(other, actions, search) for other in agents], axis=-1))
     return ModelRecovery(models=tuple(agents), evidence=np.stack(rows))

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import ParameterError
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes.fit._seeds import seeded
@@ -94,7 +95,8 @@ class Predictive:
             A response that defines no ``prediction()``.
         """
         compute = partial(expected_under_draws, self.agent.model, self._sequences)
-        found = rows_of_draws(compute, self.trials, self.positions)
+        with Progress(None, "predicting"):
+            found = rows_of_draws(compute, self.trials, self.positions)
         ignored = self.trials.ignored
         return {
             column: np.where(
@@ -212,10 +214,12 @@ class Predictive:
         compute = partial(acted_under_draws, self.agent.model, self._sequences)
         found: dict[str, list[np.ndarray]] = {}
         alive: list[np.ndarray] = []
-        for actions, fine in in_chunks(compute, self.trials.layout, self.positions, keys):
-            alive.append(fine)
-            for stream, whole in actions.items():
-                found.setdefault(stream, []).append(by_row(whole, self.trials.layout))
+        with Progress(self.draws, "draws") as bar:
+            for actions, fine in in_chunks(compute, self.trials.layout, self.positions, keys):
+                alive.append(fine)
+                for stream, whole in actions.items():
+                    found.setdefault(stream, []).append(by_row(whole, self.trials.layout))
+                bar.advance(len(fine))
         failed = ~np.concatenate(alive)
         lost = failed[:, self.trials.layout.place[0]]
         return {

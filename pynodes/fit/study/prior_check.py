@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import ParameterError
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes.fit.agent._binding import situated
@@ -81,7 +82,9 @@ class PriorCheck:
         return said + ("; see .problems())" if self.failures else ")")
 
 
-def check_priors(agent: Agent, trials: Trials, n: int = 1000, *, seed: int = 0) -> PriorCheck:
+def check_priors(
+    agent: Agent, trials: Trials, n: int = 1000, *, seed: int = 0, progress: bool | None = None
+) -> PriorCheck:
     """Filter what subjects saw under draws from the priors, and count how often that fails.
 
     Parameters
@@ -94,6 +97,8 @@ def check_priors(agent: Agent, trials: Trials, n: int = 1000, *, seed: int = 0) 
         Number of draws, the same for every subject.
     seed
         Of the draws.
+    progress
+        Whether to show that it goes on; by default in a terminal or a notebook, once it takes a second.
 
     Raises
     ------
@@ -106,13 +111,15 @@ def check_priors(agent: Agent, trials: Trials, n: int = 1000, *, seed: int = 0) 
         raise ParameterError(f"This needs an agent with free values, not {agent!r}.")
     check_trials(trials)
     values = drawn(agent, positive("n", n), jax.random.key(seeded(seed)))
-    failing, bounded = outcomes(agent.model, values, situated(agent.model, trials))
+    with Progress(None, "looking at draws from the priors", progress):
+        failing, bounded = outcomes(agent.model, values, situated(agent.model, trials))
+        failing, bounded = np.asarray(failing), np.asarray(bounded)
     return PriorCheck(
         agent=agent,
         trials=trials,
         values=values,
-        failing=np.asarray(failing),
-        bounded=np.asarray(bounded),
+        failing=failing,
+        bounded=bounded,
     )
 
 

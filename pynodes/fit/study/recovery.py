@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from pynodes._errors import ParameterError
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes.fit._seeds import seeded
@@ -127,6 +128,7 @@ def parameter_recovery(
     seed: int = 0,
     starts: int = 16,
     polished: int = 2,
+    progress: bool | None = None,
 ) -> ParameterRecovery:
     """Simulate with parameters from the priors, fit, and look how much of them comes out.
 
@@ -138,7 +140,7 @@ def parameter_recovery(
         What is seen; simulated subjects take those of the design in turn. Its responses do not matter.
     n
         Number of simulated subjects.
-    seed, starts, polished
+    seed, starts, polished, progress
         As for :func:`~pynodes.fit.fit_map`.
 
     Raises
@@ -150,10 +152,11 @@ def parameter_recovery(
     check_acting(agent)
     check_trials(design)
     chance, acting, search = jax.random.split(jax.random.key(seeded(seed)), 3)
-    values = drawn(agent, n, chance)
-    sequences = taken_in_turn(situated(agent.model, design), n)
-    told = answered(sequences, answers(agent.model, values, sequences, acting))
-    found = all_posteriors(agent.model, told, search, starts=starts, polished=polished)
+    with Progress(None, f"simulating and fitting {n} subjects", progress):
+        values = drawn(agent, n, chance)
+        sequences = taken_in_turn(situated(agent.model, design), n)
+        told = answered(sequences, answers(agent.model, values, sequences, acting))
+        found = all_posteriors(agent.model, told, search, starts=starts, polished=polished)
     columns = [np.asarray(p.scale.position(values[name])) for name, p in agent.priors.items()]
     return ParameterRecovery(agent=agent, true=np.stack(columns, axis=-1), posterior=found)
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import DataError, FilterError, ParameterError, listed
+from pynodes._progress import Progress
 from pynodes._typing import Array
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import situated
@@ -40,7 +41,12 @@ class Simulation(NamedTuple):
 
 
 def simulate(
-    agent: Agent, design: Trials, values: Mapping[str, Any] | None = None, *, seed: int = 0
+    agent: Agent,
+    design: Trials,
+    values: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    progress: bool | None = None,
 ) -> Simulation:
     """A study as the agent would have answered it.
 
@@ -57,6 +63,8 @@ def simulate(
         Free values by name: of shape (), or (subjects,); by default drawn from the priors for every subject.
     seed
         Of everything random.
+    progress
+        Whether to show that it goes on; by default in a terminal or a notebook, once it takes a second.
 
     Raises
     ------
@@ -76,7 +84,8 @@ def simulate(
     check_shapes(given, count)
     spread = {name: np.broadcast_to(np.asarray(v, float), (count,)) for name, v in given.items()}
     sequences = situated(agent.model, design)
-    actions = answers(agent.model, spread, sequences, own)
+    with Progress(None, f"simulating {count} subjects", progress):
+        actions = answers(agent.model, spread, sequences, own)
     columns = columns_for(agent, design)
     check_apart(design, columns)
     missing = {

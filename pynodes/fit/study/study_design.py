@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from pynodes._errors import DataError, InputError, ParameterError, listed
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes.fit._seeds import seeded
@@ -213,6 +214,7 @@ def design_analysis(
     seed: int = 0,
     starts: int = 16,
     polished: int = 2,
+    progress: bool | None = None,
 ) -> DesignAnalysis:
     """How precisely the parameters will be known after so many trials of a design.
 
@@ -229,7 +231,7 @@ def design_analysis(
         Numbers of trials to look at.
     n
         Number of simulated subjects.
-    seed, starts, polished
+    seed, starts, polished, progress
         As for :func:`~pynodes.fit.fit_map`.
 
     Raises
@@ -255,7 +257,11 @@ def design_analysis(
         first = beginning(told, count)
         return all_posteriors(agent.model, first, search, starts=starts, polished=polished)
 
-    found = [ParameterRecovery(agent=agent, true=true, posterior=after(c)) for c in numbers]
+    found: list[ParameterRecovery] = []
+    with Progress(len(numbers), "lengths", progress) as bar:
+        for count in numbers:
+            found.append(ParameterRecovery(agent=agent, true=true, posterior=after(count)))
+            bar.advance()
     return DesignAnalysis(agent=agent, trials=numbers, recoveries=tuple(found))
 
 

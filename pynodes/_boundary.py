@@ -1,0 +1,43 @@
+"""Boundary: errors that are raised on purpose leave the package without its own frames.
+
+A traceback then ends at the line that was wrong, which is the caller's. Errors that are not pynodes' own
+keep all their frames: they may be a bug. The environment variable ``PYNODES_TRACEBACK=full`` keeps
+those of all.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from pynodes._errors import PynodesError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def boundary(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, for callers from outside: its errors on purpose have no frames from within."""
+
+    @functools.wraps(function)
+    def entered(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except PynodesError as error:
+            if os.environ.get("PYNODES_TRACEBACK") == "full":
+                raise
+            raise shortened(error) from error.__cause__
+
+    return entered
+
+
+def shortened(error: PynodesError) -> PynodesError:
+    """An error without frames, and without those of what it was raised from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        cause.__traceback__ = None
+        cause = cause.__cause__
+    return error

@@ -1,0 +1,191 @@
+"""Progress: a line after a while, in a terminal or where it is asked for, and silence elsewhere."""
+
+import sys
+import threading
+import types
+
+import pytest
+
+import pynodes as pn
+from pynodes import _progress
+from pynodes._progress import Progress
+from tests.fit.cases import chooser, table
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock by which progress is shown; nothing is shown unless a step is reported."""
+    found = Clock()
+    monkeypatch.setattr(_progress, "time", found)
+    monkeypatch.setattr(_progress, "TICK", 60.0)
+    return found
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """A machine without tqdm."""
+    monkeypatch.setattr(_progress, "bar", lambda total, unit: None)
+
+
+def go(clock, shown, total=100, seconds=2.0):
+    """A hundred steps in two reports, each after some time."""
+    with Progress(total, "transitions", shown) as progress:
+        clock.now += seconds
+        progress.advance(50)
+        clock.now += seconds
+        progress.advance(50, "3 divergences in this chunk")
+
+
+def test_a_bar_is_drawn_where_tqdm_is(capsys, clock):
+    pytest.importorskip("tqdm")
+    go(clock, True)
+
+    shown = capsys.readouterr()
+    assert "100/100" in shown.err
+    assert "3 divergences" in shown.err
+    assert shown.out == ""
+
+
+def test_a_line_is_written_where_it_is_not(capsys, clock, plain):
+    go(clock, True)
+
+    shown = capsys.readouterr().err
+    assert shown.startswith("\r50/100 transitions, 2 s")
+    assert "100/100 transitions, 4 s 3 divergences in this chunk" in shown
+    assert shown.endswith("\n")
+
+
+def test_what_has_no_known_end_says_for_how_long_it_goes_on(capsys, clock):
+    go(clock, True, total=None)
+
+    assert capsys.readouterr().err.startswith("\rtransitions, 2 s")
+
+
+@pytest.mark.parametrize("shown", [False, None])
+def test_outside_of_a_terminal_it_is_silent(capsys, clock, shown):
+    go(clock, shown)
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_in_a_terminal_it_is_shown(capsys, monkeypatch, clock):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    go(clock, None)
+
+    assert "100/100" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"), [("ZMQInteractiveShell", True), ("TerminalInteractiveShell", False)]
+)
+def test_in_a_notebook_it_is_shown(monkeypatch, shell, expected):
+    """Its error stream is no terminal."""
+    there = type(shell, (), {})()
+    fake = types.SimpleNamespace(get_ipython=lambda: there)
+    monkeypatch.setitem(sys.modules, "IPython", fake)
+
+    assert _progress.interactive() == expected
+
+
+def test_what_is_over_soon_is_not_shown(capsys, clock):
+    go(clock, True, seconds=0.4)
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_only_the_outermost_is_shown(capsys, clock, plain):
+    with Progress(2, "studies", True) as outer:
+        go(clock, True)
+        outer.advance()
+
+    shown = capsys.readouterr().err
+    assert "1/2 studies" in shown
+    assert "transitions" not in shown
+
+
+def test_what_comes_later_is_shown_again(capsys, clock, plain):
+    with pytest.raises(ZeroDivisionError), Progress(1, "failures", True):
+        _ = 1 / 0
+    go(clock, True)
+
+    assert "100/100 transitions" in capsys.readouterr().err
+
+
+def test_time_passes_by_itself(capsys, monkeypatch, plain):
+    """Nothing is reported from inside a compiled search; the line says that it goes on all the same."""
+    monkeypatch.setattr(_progress, "PATIENCE", -1.0)
+    monkeypatch.setattr(_progress, "TICK", 0.001)
+    written = threading.Event()
+    draw = Progress._draw
+    monkeypatch.setattr(Progress, "_draw", lambda self: (draw(self), written.set())[0])
+    with Progress(None, "fitting", True):
+        assert written.wait(30)
+
+    assert "\rfitting, 0 s" in capsys.readouterr().err
+    assert not [t for t in threading.enumerate() if t.name == "pynodes progress"]
+
+
+@pytest.fixture(scope="module")
+def trials():
+    return pn.Trials(table(), inputs="u", actions="y", by=["subject", "session"])
+
+
+LONG = {
+    "fit_map": lambda agent, data: pn.fit_map(agent, data, starts=2, polished=1, progress=True),
+    "fit_map of several": lambda agent, data: pn.fit_map(
+        {"a": agent, "b": agent}, data, starts=2, polished=1, progress=True
+    ),
+    "fit_em": lambda agent, data: pn.fit_em(agent, data, iterations=2, progress=True),
+    "simulate": lambda agent, data: pn.simulate(agent, data, progress=True),
+    "check_priors": lambda agent, data: pn.check_priors(agent, data, n=3, progress=True),
+    "parameter_recovery": lambda agent, data: pn.parameter_recovery(
+        agent, data, n=2, starts=2, polished=1, progress=True
+    ),
+    "model_recovery": lambda agent, data: pn.model_recovery(
+        {"a": agent, "b": agent}, data, n=2, starts=2, polished=1, progress=True
+    ),
+    "design_analysis": lambda agent, data: pn.design_analysis(
+        agent, data, [4], n=2, starts=2, polished=1, progress=True
+    ),
+}
+SAID = {
+    "fit_map": "subject",
+    "fit_map of several": "2/2 agents",
+    "fit_em": "turns",
+    "simulate": "simulating",
+    "check_priors": "draws from the priors",
+    "parameter_recovery": "simulating and fitting 2 subjects",
+    "model_recovery": "4/4 fits",
+    "design_analysis": "1/1 lengths",
+}
+
+
+QUICK = ("fit_map", "fit_map of several", "check_priors")
+CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in LONG]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whatever_takes_long_shows_its_progress(name, capsys, monkeypatch, plain, trials):
+    monkeypatch.setattr(_progress, "PATIENCE", -1.0)
+    monkeypatch.setattr(_progress, "TICK", 0.001)
+    LONG[name](chooser(), trials)
+
+    assert SAID[name] in capsys.readouterr().err
+
+
+def test_progress_costs_nothing_where_nobody_looks():
+    """No thread is begun."""
+    before = threading.active_count()
+    with Progress(None, "fitting", None) as progress:
+        assert threading.active_count() == before
+        assert not progress.shown
