@@ -1,8 +1,9 @@
 """How far each expansion is from the exact filtering posterior, on data drawn from the model.
 
-Prints a Markdown table for every regime; docs/theory/calibration.md explains and reads them.
+Prints a Markdown table for every regime, which docs/theory/calibration.md explains and reads, and draws
+them.
 
-    python examples/calibration.py
+    python examples/calibration.py --out figures
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -107,14 +109,48 @@ class Beliefs:
     ok: np.ndarray
 
 
-def main() -> None:
-    """Print a table for every regime."""
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Beliefs beside exact ones; averages are over the series that neither failed nor ran away.
+
+    ``bias``, ``error``, ``ratio`` and ``coverage`` are of every state, lowest first, and None if less than
+    half of the series were left.
+    """
+
+    failed: int
+    away: int
+    bias: np.ndarray | None = None
+    error: np.ndarray | None = None
+    ratio: np.ndarray | None = None
+    coverage: np.ndarray | None = None
+    lost: float | None = None
+
+    def cells(self) -> list[str]:
+        """As cells of the table."""
+        counts = [str(self.failed), str(self.away)]
+        if self.lost is None:
+            return [*counts, *["–"] * 5]
+        return [
+            *counts,
+            cell(self.bias, "+.2f"),
+            cell(self.error, ".2f"),
+            cell(self.ratio, "+.2f"),
+            cell(self.coverage, ".2f"),
+            f"{self.lost:+.4f}",
+        ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print a table for every regime, draw all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
     parser.add_argument("--series", type=int, default=20)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--particles", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[tuple[str, str, str, Comparison]]] = {}
     jax.config.update("jax_enable_x64", True)
     print("### One unsurprising move: posterior mean, variance\n", *unsurprised(), sep="\n")
     print(f"\n{options.series} series of {options.steps} steps, {options.particles} particles.")
@@ -126,8 +162,57 @@ def main() -> None:
         )
         print("|---|---|---|---|---|---|---|---|---|---|")
         for model, hierarchy in models.items():
-            for cells in rows(hierarchy, options):
-                print("| " + " | ".join([model, *cells]) + " |", flush=True)
+            for rule, marginalised, comparison in comparisons(hierarchy, options):
+                cells = [model, rule, marginalised, *comparison.cells()]
+                print("| " + " | ".join(cells) + " |", flush=True)
+                found.setdefault(regime, []).append((model, rule, marginalised, comparison))
+    draw(found, options.out / "calibration.png")
+    print(f"\nWrote {options.out / 'calibration.png'}")
+
+
+LOOKS = {
+    "any": ("D", "0.2"),
+    "standard": ("s", "#D55E00"),
+    "enhanced": ("^", "#009E73"),
+    "unbounded": ("o", "#0072B2"),
+    "(quadrature)": ("x", "#222222"),
+}
+"""Marker and colour of every expansion; of a model without volatility parents they are one."""
+
+
+def draw(found: dict[str, list[tuple[str, str, str, Comparison]]], path: Path) -> None:
+    """A row of marginalised beliefs for every state of every model, a mark for every expansion."""
+    figure, axes = plt.subplots(
+        len(found), 2, sharey="row", figsize=(7, 6.5), layout="constrained", squeeze=False
+    )
+    said = set()
+    for row, (regime, entries) in zip(axes, found.items(), strict=True):
+        states: dict[str, int] = {}
+        for model, rule, marginalised, comparison in entries:
+            if rule not in LOOKS or marginalised == "no" or comparison.error is None:
+                continue
+            marker, colour = LOOKS[rule]
+            for name, *values in zip(
+                model.split(", ")[1].split(), comparison.error, comparison.coverage, strict=True
+            ):
+                place = states.setdefault(f"{model}: {name}", -len(states))
+                height = place + 0.12 * (list(LOOKS).index(rule) - 2)
+                for ax, value in zip(row, values, strict=True):
+                    label = rule if rule not in said else None
+                    ax.plot(value, height, marker, color=colour, ms=4, label=label)
+                    said.add(rule)
+        row[0].set(title=regime, yticks=list(states.values()))
+        row[0].set_yticklabels(list(states), fontsize=7.5)
+        row[0].set_xlim(left=0)
+        row[1].axvline(0.9, color="0.5", lw=1, ls="--")
+        for ax in row:
+            ax.grid(axis="y", color="0.92")
+            ax.set_axisbelow(True)
+    axes[-1, 0].set_xlabel("error of the mean, exact deviations")
+    axes[-1, 1].set_xlabel("share of true states in the 90 % band")
+    figure.legend(frameon=False, ncols=5, loc="outside upper center", fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
 
 
 def unsurprised() -> list[str]:
@@ -156,8 +241,10 @@ def unsurprised() -> list[str]:
     return lines
 
 
-def rows(hierarchy: Hierarchy, options: argparse.Namespace) -> Iterator[list[str]]:
-    """The table's rows for one model: every expansion, then the reference against itself."""
+def comparisons(
+    hierarchy: Hierarchy, options: argparse.Namespace
+) -> Iterator[tuple[str, str, Comparison]]:
+    """Of one model: every expansion, marginalised and not, then the reference against itself."""
     reference = settled(referred(hierarchy, options))
     alone = len(hierarchy.tonic_volatility) == 1
     for name, expansion in {"any": pn.Unbounded()}.items() if alone else EXPANSIONS.items():
@@ -165,7 +252,7 @@ def rows(hierarchy: Hierarchy, options: argparse.Namespace) -> Iterator[list[str
             network = network_of(hierarchy, expansion, marginalise)
             beliefs = believed(network, reference)
             marginalised = "either" if alone else "yes" if marginalise else "no"
-            yield [name, marginalised, *compared(beliefs, reference)]
+            yield name, marginalised, compared(beliefs, reference)
     kept = len(reference.states)
     again = Beliefs(
         mean=reference.again.mean,
@@ -174,7 +261,7 @@ def rows(hierarchy: Hierarchy, options: argparse.Namespace) -> Iterator[list[str
         log_evidence=reference.again.log_evidence,
         ok=np.ones(kept, bool),
     )
-    yield [f"(particles, {kept} of {options.series} series)", "", *compared(again, reference)]
+    yield f"(particles, {kept} of {options.series} series)", "", compared(again, reference)
 
 
 def referred(hierarchy: Hierarchy, options: argparse.Namespace) -> Reference:
@@ -256,25 +343,25 @@ def held(states: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return (low <= states) & (states <= high)
 
 
-def compared(beliefs: Beliefs, reference: Reference) -> list[str]:
-    """Cells of the table; averages are over the series that neither failed nor ran away, if half did."""
+def compared(beliefs: Beliefs, reference: Reference) -> Comparison:
+    """Some beliefs beside those of the reference."""
     exact = reference.exact
     errors = (beliefs.mean - exact.mean) / np.sqrt(exact.variance)
     away = beliefs.ok & (np.abs(errors) > RAN_AWAY).any(axis=(1, 2))
     kept = beliefs.ok & ~away
-    counts = [str(int(np.sum(~beliefs.ok))), str(int(np.sum(away)))]
+    counts = int(np.sum(~beliefs.ok)), int(np.sum(away))
     if np.mean(kept) < 0.5:
-        return [*counts, *["–"] * 5]
+        return Comparison(*counts)
     ratios = np.log(beliefs.variance[kept] / exact.variance[kept])
     evidence = (beliefs.log_evidence - exact.log_evidence)[kept]
-    return [
+    return Comparison(
         *counts,
-        cell(errors[kept].mean(axis=(0, 1)), "+.2f"),
-        cell(np.sqrt(np.mean(errors[kept] ** 2, axis=(0, 1))), ".2f"),
-        cell(ratios.mean(axis=(0, 1)), "+.2f"),
-        cell(beliefs.inside[kept].mean(axis=(0, 1)), ".2f"),
-        f"{evidence.mean():+.4f}",
-    ]
+        bias=errors[kept].mean(axis=(0, 1)),
+        error=np.sqrt(np.mean(errors[kept] ** 2, axis=(0, 1))),
+        ratio=ratios.mean(axis=(0, 1)),
+        coverage=beliefs.inside[kept].mean(axis=(0, 1)),
+        lost=float(evidence.mean()),
+    )
 
 
 def cell(values: np.ndarray, form: str) -> str:

@@ -34,7 +34,16 @@ def main(arguments: list[str] | None = None) -> None:
     beliefs = pn.Graph().add(u=node).compile().filter({"u": values})["u"]
 
     step, shown = np.arange(len(values)), int(beliefs.active[-1])
-    colours = plt.get_cmap("tab10").colors
+    colours = (
+        "#0072B2",
+        "#D55E00",
+        "#009E73",
+        "#CC79A7",
+        "#E69F00",
+        "#56B4E9",
+        "#222222",
+        "#777777",
+    )
     figure, axes = plt.subplots(
         3, 1, sharex=True, figsize=(7, 6), layout="constrained", height_ratios=(3, 1, 1)
     )

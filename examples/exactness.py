@@ -1,8 +1,8 @@
 """How far linear Gaussian graphs are from the Kalman filter, on data drawn from the model.
 
-Prints two Markdown tables; docs/theory/exactness.md explains and reads them.
+Prints two Markdown tables, which docs/theory/exactness.md explains and reads, and draws the first.
 
-    python examples/exactness.py
+    python examples/exactness.py --out figures
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import matplotlib.pyplot as plt
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -145,13 +146,40 @@ MODELS = {
 """Graphs whose exact beliefs are known; the states of a chain from the observed one up."""
 
 
-def main() -> None:
-    """Print the tables."""
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How far some beliefs are from exact ones.
+
+    A gap is of a mean, in exact deviations, or of the log of a variance; ``error``, ``ratio`` and
+    ``coverage`` are of every state, in order.
+    """
+
+    first_gap: float
+    largest_gap: float
+    error: np.ndarray
+    ratio: np.ndarray
+    coverage: np.ndarray
+    lost: float
+
+    def cells(self) -> list[str]:
+        """As cells of the table."""
+        return [
+            f"{self.first_gap:.0e}",
+            f"{self.largest_gap:.0e}",
+            *map(per_state, (self.error, self.ratio, self.coverage)),
+            f"{self.lost:+.4f}",
+        ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the tables, draw the first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
     parser.add_argument("--series", type=int, default=100)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
     jax.config.update("jax_enable_x64", True)
     print(f"{options.series} series of {options.steps} steps.\n")
     print(
@@ -159,29 +187,62 @@ def main() -> None:
         "| variance ratio | coverage of 90 % band | nats per step |"
     )
     print("|---|---|---|---|---|---|---|---|")
+    found = []
     for name, model in MODELS.items():
-        for cells in rows(model, options):
-            print("| " + " | ".join([name, *cells]) + " |", flush=True)
+        for marginalised, comparison in compared_both_ways(model, options):
+            print("| " + " | ".join([name, marginalised, *comparison.cells()]) + " |", flush=True)
+            found.append((name, marginalised, comparison))
     print("\n| parents of the input | volatility of each | sum of shares | largest mean | exact |")
     print("|---|---|---|---|---|")
     for parents in (2, 3, 4):
         for volatility in (-4.0, 0.0, 2.0):
             print("| " + " | ".join(crowded(parents, volatility, options)) + " |")
+    draw(found, options.out / "exactness.png")
+    print(f"Wrote {options.out / 'exactness.png'}")
 
 
-def rows(model: Linear, options: argparse.Namespace) -> Iterator[list[str]]:
-    """The table's rows for one model: predictions averaged over the parents, and at their means."""
+def draw(found: list[tuple[str, str, Comparison]], path: Path) -> None:
+    """A row for every model, a mark for every state: the error of its means, and what its bands hold."""
+    places = {name: -number for number, name in enumerate(MODELS)}
+    looks = {"either": ("o", "0.2"), "yes": ("o", "#0072B2"), "no": ("s", "#D55E00")}
+    labels = {"either": "one form", "yes": "marginalised", "no": "parents at their means"}
+    figure, axes = plt.subplots(1, 2, sharey=True, figsize=(7, 4), layout="constrained")
+    said = set()
+    for name, marginalised, comparison in found:
+        marker, colour = looks[marginalised]
+        height = places[name] + {"either": 0.0, "yes": 0.14, "no": -0.14}[marginalised]
+        for ax, values in zip(axes, (comparison.error, comparison.coverage), strict=True):
+            label = labels[marginalised] if marginalised not in said else None
+            ax.plot(values, [height] * len(values), marker, color=colour, ms=5, label=label)
+            said.add(marginalised)
+    axes[0].set(xlabel="error of the mean,\nexact deviations", yticks=list(places.values()))
+    axes[0].set_yticklabels(list(places), fontsize=8)
+    axes[0].set_xlim(left=-0.03)
+    axes[1].axvline(0.9, color="0.5", lw=1, ls="--")
+    axes[1].set(xlabel="share of true states\nin the 90 % band")
+    for ax in axes:
+        ax.grid(axis="y", color="0.9")
+        ax.set_axisbelow(True)
+    figure.legend(frameon=False, ncols=3, loc="outside upper center", fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def compared_both_ways(
+    model: Linear, options: argparse.Namespace
+) -> Iterator[tuple[str, Comparison]]:
+    """One model beside the exact filter: predictions averaged over the parents, and at their means."""
     seeds = range(options.seed, options.seed + options.series)
     simulated = [model.simulated(options.steps, seed) for seed in seeds]
     states, observations = (np.stack(column) for column in zip(*simulated, strict=True))
     runs = [model.exact(series) for series in observations]
     exact = Filtered(*(np.stack(column) for column in zip(*runs, strict=True)))
     if not model.drift:
-        yield ["either", *compared(model.network(marginalise=True), states, observations, exact)]
+        yield "either", compared(model.network(marginalise=True), states, observations, exact)
         return
     for name, marginalise in (("yes", True), ("no", False)):
         network = model.network(marginalise=marginalise)
-        yield [name, *compared(network, states, observations, exact)]
+        yield name, compared(network, states, observations, exact)
 
 
 def crowded(parents: int, volatility: float, options: argparse.Namespace) -> list[str]:
@@ -198,8 +259,8 @@ def crowded(parents: int, volatility: float, options: argparse.Namespace) -> lis
 
 def compared(
     network: pn.Network, states: np.ndarray, observations: np.ndarray, exact: Filtered
-) -> list[str]:
-    """Cells of the table; a gap is of a mean, in exact deviations, or of the log of a variance."""
+) -> Comparison:
+    """What a network believes of all series, beside what is exact."""
     series = {f"u{n}": observations[..., n] for n in range(observations.shape[-1])}
     beliefs = jax.vmap(network.filter)(series)
     names = [f"x{n}" for n in range(states.shape[-1])]
@@ -211,14 +272,14 @@ def compared(
     gaps = np.maximum(np.abs(errors), np.abs(np.log(ratios)))
     inside = np.abs(states - mean) < BAND * np.sqrt(variance)
     lost = -np.asarray(beliefs.surprise) - exact.log_evidence
-    return [
-        f"{gaps[:, 0].max():.0e}",
-        f"{gaps.max():.0e}",
-        per_state(np.sqrt(np.mean(errors**2, axis=(0, 1)))),
-        per_state(np.exp(np.mean(np.log(ratios), axis=(0, 1)))),
-        per_state(inside.mean(axis=(0, 1))),
-        f"{lost.mean():+.4f}",
-    ]
+    return Comparison(
+        first_gap=float(gaps[:, 0].max()),
+        largest_gap=float(gaps.max()),
+        error=np.sqrt(np.mean(errors**2, axis=(0, 1))),
+        ratio=np.exp(np.mean(np.log(ratios), axis=(0, 1))),
+        coverage=inside.mean(axis=(0, 1)),
+        lost=float(lost.mean()),
+    )
 
 
 def per_state(values: np.ndarray) -> str:

@@ -5,6 +5,7 @@ import runpy
 import sys
 from collections import Counter
 
+import matplotlib.pyplot as plt
 import pytest
 
 from tests.pages import ROOT, blocks, executed
@@ -122,10 +123,10 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
         ("calibration", ["--series", "1", "--steps", "5", "--particles", "200"]),
     ],
 )
-def test_the_tables_can_be_made_again(name, size, monkeypatch, capsys):
-    """The examples still print the rows that the pages show."""
+def test_the_tables_can_be_made_again(name, size, monkeypatch, capsys, tmp_path):
+    """The examples still print the rows that the pages show, and draw them."""
     script = str(ROOT / "examples" / f"{name}.py")
-    monkeypatch.setattr("sys.argv", [script, *size])
+    monkeypatch.setattr("sys.argv", [script, *size, "--out", str(tmp_path)])
     monkeypatch.setattr("sys.path", list(sys.path))
 
     runpy.run_path(script, run_name="__main__")
@@ -136,3 +137,4 @@ def test_the_tables_can_be_made_again(name, size, monkeypatch, capsys):
     for row in rows:
         model, kind, *_ = (cell.strip() for cell in row.strip("|").split("|"))
         assert f"| {model} | {kind.split(',')[0]}" in page, row
+    assert min(plt.imread(tmp_path / f"{name}.png").shape[:2]) > 500
