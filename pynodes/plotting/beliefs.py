@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -83,7 +82,7 @@ def plot_beliefs(
     }
     done = {name: given(name, values, steps) for name, values in (responses or {}).items()}
     shown = [*names, *done, *learned, *(["surprise"] if surprise else [])]
-    with plt.rc_context(style.RULES):
+    with style.rules():
         size = (style.WIDTH, 0.6 + 1.15 * len(shown))
         panels = arranged(shown, axes, size=size, sharex=True)
         said: set[str] = set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from pynodes.plotting import style
@@ -49,7 +48,7 @@ def plot_check(
     keys = [by] if isinstance(by, str) else list(by)
     groups = list(table.groupby(["response", "statistic"], sort=False))
     rows = max(len(part) for _, part in groups)
-    with plt.rc_context(style.RULES):
+    with style.rules():
         names = [": ".join(cast("tuple[str, str]", key)) for key, _ in groups]
         panels = side_by_side(names, axes, height=0.9 + min(0.16 * rows, 5.0))
         for (name, ax), (_, part) in zip(panels.items(), groups, strict=True):

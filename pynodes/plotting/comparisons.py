@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from pynodes.plotting import style
@@ -37,7 +36,7 @@ def plot_comparison(found: Comparison, *, axes: Given = None) -> Panels:
     best = int(np.argmax(found.group))
     away = found.evidence - found.evidence[:, best : best + 1]
     rows = np.arange(len(found.models))
-    with plt.rc_context(style.RULES):
+    with style.rules():
         panels = arranged(
             ["together", "by subject"],
             axes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -41,7 +40,7 @@ def plot_correlation(fit: MapFit | Samples, *, ax: Axes | None = None) -> Axes:
         raise InputError("There are no two parameters that could correlate.")
     each = correlations(fit)
     side = 0.6 + 0.55 * len(names) + 0.05 * max(len(name) for name in names)
-    with plt.rc_context(style.RULES):
+    with style.rules():
         ax = one_panel(ax, size=(side + 0.5, side))
         draw_correlations(ax, each.mean(axis=0), names)
         said = "posterior correlation" + (

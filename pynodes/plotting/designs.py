@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import NullLocator
 
@@ -35,7 +34,7 @@ def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
     """
     trials = np.array(found.trials)
     errors = np.stack([np.asarray(one.posterior.position) - one.true for one in found.recoveries])
-    with plt.rc_context(style.RULES):
+    with style.rules():
         panels = side_by_side(found.agent.names, axes)
         for place, (name, ax) in enumerate(panels.items()):
             prior = found.agent.priors[name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import beta
@@ -33,7 +32,7 @@ def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given
     The panels ``"frequency"``, ``"exceedance"`` and ``"attribution"``; nothing is shown or saved.
     """
     count = len(found.attributions)
-    with plt.rc_context(style.RULES):
+    with style.rules():
         panels = arranged(
             ["frequency", "exceedance", "attribution"],
             axes,

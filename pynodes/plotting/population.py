@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -35,7 +34,7 @@ def plot_population(group: GroupFit, *, axes: Given = None) -> Panels:
     owners = [owner(str(term), group.names) for term in table["term"]]
     names = list(dict.fromkeys(owners))
     rows = max(owners.count(name) for name in names)
-    with plt.rc_context(style.RULES):
+    with style.rules():
         panels = side_by_side(names, axes, height=0.9 + 0.22 * rows, across=2)
         for name, ax in panels.items():
             part = table[np.array(owners) == name]

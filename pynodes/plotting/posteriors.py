@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import gaussian_kde, norm
@@ -43,7 +42,7 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
     """
     deviations = np.sqrt(np.diagonal(fit.posterior.covariance, axis1=-2, axis2=-1))
     several = len(fit) > 1
-    with plt.rc_context(style.RULES):
+    with style.rules():
         height = min(2.1 + 0.03 * len(fit), 6.0) if several else 2.1
         panels = side_by_side(fit.names, axes, height=height)
         for place, (name, ax) in enumerate(panels.items()):
@@ -82,7 +81,7 @@ def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
     """
     positions = samples.positions
     several = positions.shape[2] > 1
-    with plt.rc_context(style.RULES):
+    with style.rules():
         panels = side_by_side(samples.names, axes)
         for place, (name, ax) in enumerate(panels.items()):
             prior = samples.agent.priors[name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import norm
@@ -41,7 +40,7 @@ def plot_recovery(
     halves = float(norm.ppf(0.5 + credible / 2)) * np.sqrt(
         np.diagonal(recovery.posterior.covariance, axis1=-2, axis2=-1)
     )
-    with plt.rc_context(style.RULES):
+    with style.rules():
         panels = side_by_side(recovery.agent.names, axes, height=2.5)
         for place, (name, ax) in enumerate(panels.items()):
             prior = recovery.agent.priors[name]
@@ -94,7 +93,7 @@ def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
     inversion = counts / np.where(totals > 0, totals, 1)
     side = 0.7 + 0.55 * len(models)
     names = 0.075 * max(len(name) for name in models)
-    with plt.rc_context(style.RULES):
+    with style.rules():
         size = (2 * (side + names) + 0.4, side + 0.9)
         panels = arranged(["confusion", "inversion"], axes, size=size, columns=2)
         titles = ("P(best | simulated)", "P(simulated | best)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -76,7 +75,7 @@ def plot_residuals(
     or saved.
     """
     found = residuals(fit, draws, seed)
-    with plt.rc_context(style.RULES):
+    with style.rules():
         names = [f"{one.column}: {what}" for one in found for what in SHOWN]
         panels = arranged(names, axes, size=(style.WIDTH, 0.2 + 2.2 * len(found)), columns=3)
         for one in found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -45,7 +44,7 @@ def plot_shrinkage(group: GroupFit, alone: MapFit, *, axes: Given = None) -> Pan
     before = np.asarray(alone.posterior.position)
     after = np.asarray(group.individuals.posterior.position)
     expected = np.broadcast_to(group.expected, np.shape(after))
-    with plt.rc_context(style.RULES):
+    with style.rules():
         panels = side_by_side(group.names, axes, height=min(2.1 + 0.025 * len(before), 5.5))
         for place, (name, ax) in enumerate(panels.items()):
             prior = group.agent.priors[name]

@@ -5,7 +5,11 @@ Colours are from the palette of Okabe and Ito (2008), which readers with any col
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import matplotlib.pyplot as plt
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 MANY = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9", "#222222", "#F0E442")
@@ -37,3 +41,15 @@ RULES: dict[Any, Any] = {
     "pdf.fonttype": 42,
 }
 """matplotlib settings, applied to a figure while it is drawn and to nothing else."""
+
+
+@contextmanager
+def rules() -> Iterator[None]:
+    """The style, for as long as a figure is drawn.
+
+    matplotlib chooses its backend when it first needs one. In a notebook that makes it interactive, which
+    the end of the context would undo if it began before, and no later figure of the user's would be shown.
+    """
+    plt.draw_if_interactive()
+    with plt.rc_context(RULES):
+        yield
