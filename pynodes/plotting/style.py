@@ -5,7 +5,7 @@ Colours are from the palette of Okabe and Ito (2008), which readers with any col
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ RULES: dict[Any, Any] = {
 
 
 @contextmanager
-def rules() -> Iterator[None]:
+def rules() -> Generator[None, None, None]:
     """The style, for as long as a figure is drawn.
 
     matplotlib chooses its backend when it first needs one. In a notebook that makes it interactive, which
