@@ -24,10 +24,12 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "docstrings",
+    "references",
     "repository",
 ]
 # These are the indexes that GitHub shows, and the site has its own.
-exclude_patterns = ["README.md", "extensions"]
+exclude_patterns = ["README.md", "extensions", "templates"]
+templates_path = ["templates"]
 nitpicky = True
 show_warning_types = True
 suppress_warnings = ["misc.highlighting_failure"]
@@ -51,13 +53,14 @@ autodoc_use_legacy_class_based = True
 autosummary_generate = True
 autosummary_ignore_module_all = False
 napoleon_google_docstring = False
+napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"pynodes {release}"
-html_static_path = ["static"]
+
 html_show_sourcelink = False
 html_show_sphinx = False
 html_theme_options = {

@@ -67,7 +67,7 @@ def moved(point: Array, variance: Array, *pulls: Array | None) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class AbstractExpansion(abc.ABC):
-    """How volatility evidence moves a belief; a subclass says so in :meth:`volatile`."""
+    """How volatility evidence moves a belief; a subclass says so in ``volatile``."""
 
     def __call__(self, belief: Gaussian, heard: Heard) -> tuple[Array, Array]:
         """Posterior mean and variance of a predicted belief that has heard its children."""
@@ -131,7 +131,7 @@ class Unbounded(AbstractExpansion):
     """A blend of two quadratic expansions, one at the prediction and one where the evidence pulls.
 
     The first keeps the part of the curvature that is never negative. The second is taken at the mode
-    of a concave surrogate of the posterior (:mod:`pynodes._core.surrogate`). They are mixed by their
+    of a concave surrogate of the posterior (docs/theory/unbounded.md). They are mixed by their
     log posterior densities and the mixture is summarised by its mean and variance. Never a negative
     precision. With one volatility child and no value child it is the published form; in general it
     hears every child, whatever their order (docs/theory/unbounded.md).

@@ -76,6 +76,12 @@ class Graph(Described):
             A name or a node that cannot be used (:class:`DuplicateNodeError`: a name already used).
         ParameterError
             A parameter outside its range.
+
+        Examples
+        --------
+        >>> import pynodes as pn
+        >>> pn.Graph().add(u=pn.BinaryInput()).add({"left hand": pn.ContinuousState()})
+        Graph(2 nodes, 0 edges)
         """
         graph = self if nodes is None else self._extended(nodes, ())
         return graph._extended(named, ())
@@ -104,6 +110,13 @@ class Graph(Described):
             A coupling that does not suit the child, or a parent that cannot have children.
         CycleError
             An edge that would make a node its own ancestor.
+
+        Examples
+        --------
+        >>> import pynodes as pn
+        >>> graph = pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState(), y=pn.ContinuousState())
+        >>> graph.couple("x", "u").couple("y", "x", pn.Volatility(strength=0.5))
+        Graph(3 nodes, 2 edges)
         """
         parents, children = checked_names(parent), checked_names(child)
         return self._extended({}, [(a, b, coupling) for a in parents for b in children])

@@ -42,6 +42,17 @@ class Trajectories(KeptByName):
         Whether every step went well.
     couplings
         What the edges were, for learning rates; None where the beliefs are no run of a filter.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> network = pn.models.binary_hgf().compile()
+    >>> beliefs = network.filter({"u": [1.0, 0.0, 1.0, 1.0]})
+    >>> list(beliefs), beliefs["x3"].mean.shape
+    (['u', 'x2', 'x3'], (4,))
+    >>> more = network.filter({"u": [0.0, 0.0]}, start=beliefs.final)
+    >>> more.surprise.shape
+    (2,)
     """
 
     records: dict[int, dict[str, Array]]
@@ -121,7 +132,7 @@ class Trajectories(KeptByName):
         names: Mapping[str, str] | None = None,
         restart: str | Iterable[str] = (),
     ) -> State:
-        """Where another network can continue from: :attr:`final`, carried over to it.
+        """Where another network can continue from: ``.final``, carried over to it.
 
         Parameters and errors as for :meth:`State.transfer`.
         """

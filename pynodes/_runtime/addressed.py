@@ -48,6 +48,14 @@ class Addressed(Module):
         ------
         ParameterError
             An unknown name, or a value outside the parameter's range.
+
+        Examples
+        --------
+        >>> import pynodes as pn
+        >>> network = pn.models.binary_hgf(levels=2).compile()
+        >>> slow = network.replace({"x2.tonic_volatility": -6.5})
+        >>> float(slow.parameters()["x2.tonic_volatility"])
+        -6.5
         """
         program = replaced(self.program, self.labels, values)
         return dataclasses.replace(self, program=program)

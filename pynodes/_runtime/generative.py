@@ -65,6 +65,15 @@ class Generative(Compiled):
         ------
         InputError
             No number of steps, or series that do not fit.
+
+        Examples
+        --------
+        >>> import jax
+        >>> import pynodes as pn
+        >>> network = pn.models.binary_hgf(levels=2).compile()
+        >>> world = network.sample(jax.random.key(0), steps=100)
+        >>> sorted(world), world["u"].shape, network.filter({"u": world["u"]})["x2"].mean.shape
+        (['u', 'x2'], (100,), (100,))
         """
         check_key(key)
         feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)

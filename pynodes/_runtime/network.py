@@ -84,6 +84,18 @@ class Network(Generative, Retrospective):
             A named input is absent, unknown, or of another length; a value that a node cannot take.
         FilterError
             A precision fell to zero or below; names the node, the step and what to do.
+
+        Examples
+        --------
+        What does not move, seen twice through noise of variance 1, after a belief of precision 1:
+
+        >>> import pynodes as pn
+        >>> graph = pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState(tonic_volatility=-50.0))
+        >>> beliefs = graph.couple("x", "u").compile().filter({"u": [3.0, 3.0, float("nan")]})
+        >>> [round(float(mean), 3) for mean in beliefs["x"].mean]
+        [1.5, 2.0, 2.0]
+        >>> [round(float(precision), 3) for precision in beliefs["x"].precision]
+        [2.0, 3.0, 3.0]
         """
         feed = read(self.labels, inputs, dt, observed, frozen, gate)
         state, kept = self._groups(start), recorded(self.labels, record)
@@ -123,6 +135,15 @@ class Network(Generative, Retrospective):
         ------
         InputError
             As for :meth:`filter`.
+
+        Examples
+        --------
+        An outcome that is as probable as not has a surprise of log 2:
+
+        >>> import pynodes as pn
+        >>> network = pn.models.binary_hgf(levels=2).compile()
+        >>> round(float(network.surprise({"u": [1.0]})), 3)
+        0.693
         """
         feed = read(self.labels, inputs, dt, observed, frozen, gate)
         return self._calls.surprise(feed, self._groups(start))
@@ -156,6 +177,17 @@ class Network(Generative, Retrospective):
         ------
         InputError, FilterError
             As for :meth:`filter`.
+
+        Examples
+        --------
+        >>> import pynodes as pn
+        >>> graph = pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState(tonic_volatility=-50.0))
+        >>> network = graph.couple("x", "u").compile()
+        >>> state = network.start()
+        >>> for value in (3.0, 3.0):
+        ...     state, beliefs = network.step(state, {"u": value})
+        >>> round(float(beliefs["x"].mean), 3)
+        2.0
         """
         check_state(state)
         beliefs = self.filter(single(self.labels, inputs), dt=dt, start=state, throw=throw)

@@ -42,6 +42,13 @@ def association() -> Association:
 
     Source: Iglesias et al. (2013), doi 10.1016/j.neuron.2013.09.009, republished as (2021), doi
     10.1016/j.neuroimage.2020.117590; the copy distributed with pyhgf 0.3.2.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> outcomes, choices = pn.data.association()
+    >>> outcomes.shape, choices.shape
+    ((320,), (320,))
     """
     return Association(_series("binary_input.txt"), _series("binary_response.txt"))
 

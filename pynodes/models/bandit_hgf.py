@@ -118,7 +118,7 @@ def bandit_hgf(
 
 
 def bandit_inputs(choices: Any, rewards: Any, arms: int = 3) -> dict[str, AnyArray]:
-    """The inputs of :func:`bandit_hgf` for a series of choices and the rewards that they brought.
+    """Inputs of :func:`pynodes.models.bandit_hgf`: choices, and the rewards that they brought.
 
     Parameters
     ----------

@@ -46,6 +46,12 @@ def binary_hgf(
         A number of levels that makes no model, or of values that does not fit.
 
     Source: Mathys et al. (2011), doi 10.3389/fnhum.2011.00039.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> pn.models.binary_hgf(levels=3)
+    Graph(3 nodes, 2 edges)
     """
     checked_levels(levels, 2)
     names = [f"x{level}" for level in range(2, levels + 1)]

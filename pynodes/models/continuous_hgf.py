@@ -65,7 +65,7 @@ def continuous_hgf(
 
 
 def scaled_to(series: Any, levels: int = 2) -> dict[str, Any]:
-    """Parameters of :func:`continuous_hgf` in the units of a series.
+    """Parameters of :func:`pynodes.models.continuous_hgf` in the units of a series.
 
     As the TAPAS toolbox places its priors: the first state starts at the first value, with the
     variance v of the first twenty; it moves by about v per step, and observations have precision
@@ -80,7 +80,7 @@ def scaled_to(series: Any, levels: int = 2) -> dict[str, Any]:
 
     Returns
     -------
-    Keyword arguments for :func:`continuous_hgf`.
+    Keyword arguments for :func:`pynodes.models.continuous_hgf`.
 
     Raises
     ------

@@ -87,7 +87,7 @@ def transition_hgf(
 def transition_inputs(
     series: Any, states: int = 4, *, start: int | None = None
 ) -> dict[str, AnyArray]:
-    """The inputs of :func:`transition_hgf` for a series of states of the world.
+    """The inputs of :func:`pynodes.models.transition_hgf` for a series of states of the world.
 
     Parameters
     ----------

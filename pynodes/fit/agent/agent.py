@@ -50,6 +50,17 @@ class Agent:
     ParameterError
         A name that is unknown, ambiguous or set twice; something that is no prior; a prior of values
         that the parameter cannot take.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> agent = pn.Agent(
+    ...     pn.models.binary_hgf(levels=2),
+    ...     pn.responses.UnitSquareSigmoid(),
+    ...     free={"x2.tonic_volatility": pn.Normal(-3, 1), "inverse_temperature": pn.LogNormal(1, 0.5)},
+    ... )
+    >>> agent.names
+    ('x2.tonic_volatility', 'inverse_temperature')
     """
 
     def __init__(

@@ -63,6 +63,13 @@ class Trials:
     ------
     DataError
         A column that is not there or does not hold numbers, a row without key, a trial out of order.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> frame = {"subject": ["a", "a", "b"], "u": [1, 0, 1], "y": [1, float("nan"), 0]}
+    >>> pn.Trials(frame, inputs="u", actions="y", by="subject")
+    Trials(3 trials, 2 subjects, 1 without response)
     """
 
     def __init__(

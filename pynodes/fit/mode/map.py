@@ -85,6 +85,15 @@ def fit_map(
         An agent without free values.
     InputError
         Numbers of starts that make no search.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> outcomes, choices = pn.data.association()
+    >>> data = pn.Trials({"u": outcomes, "y": choices}, inputs="u", actions="y")
+    >>> fit = pn.fit_map(pn.agents.binary_hgf(levels=2), data, seed=1)
+    >>> sorted(fit.estimates), fit.problems()
+    (['inverse_temperature', 'x2.tonic_volatility'], [])
     """
     if isinstance(agent, Mapping):
         fits: dict[str, MapFit] = {}

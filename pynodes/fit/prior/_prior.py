@@ -70,7 +70,15 @@ class AbstractPrior(Module, abc.ABC):
         return self.scale.bounds
 
     def constrain(self, position: Scalar) -> Array:
-        """The value at a position."""
+        """The value at a position.
+
+        Examples
+        --------
+        >>> import pynodes as pn
+        >>> prior = pn.LogNormal(1.0, 0.5)
+        >>> float(prior.constrain(0.0)), float(prior.unconstrain(1.0))
+        (1.0, 0.0)
+        """
         return self.scale.value(position)
 
     def unconstrain(self, value: Scalar) -> Array:
