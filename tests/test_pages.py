@@ -206,3 +206,23 @@ def test_the_page_of_responses_names_every_response(response):
 @pytest.mark.parametrize("family", concrete(families, families.AbstractFamily))
 def test_the_page_of_families_names_every_family(family):
     assert f"`{family.__name__}(" in text_of("docs/families.md")
+
+
+def extension_points(base):
+    """What a subclass may say: public attributes and methods of a base class."""
+    own = {**vars(base), **base.__annotations__}
+    return sorted(name for name in own if not name.startswith("_"))
+
+
+@pytest.mark.parametrize(
+    ("base", "heading"), [(pn.AbstractNode, "of a node"), (pn.AbstractCoupling, "of a coupling")]
+)
+def test_the_page_on_extending_names_all_that_a_kind_may_say(base, heading):
+    """In the first column of the table that is about it."""
+    part = section("docs/extending.md", "What a kind may say")
+    table = part[part.index(f"| {heading} |") :].split("\n\n")[0]
+    first = "".join(line.split("|")[1] for line in table.splitlines())
+
+    named = set(re.findall(r"`(\w+)", first))
+
+    assert set(extension_points(base)) <= named
