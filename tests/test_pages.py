@@ -205,7 +205,15 @@ def test_the_page_of_responses_names_every_response(response):
 
 @pytest.mark.parametrize("family", concrete(families, families.AbstractFamily))
 def test_the_page_of_families_names_every_family(family):
-    assert f"`{family.__name__}(" in text_of("docs/families.md")
+    """With its choices and their defaults."""
+    choices = {
+        f"`{field.name}={field.default!r}`"
+        for field in dataclasses.fields(family)
+        if field.name != "_class"
+    }
+    listed = {row[0].split("(")[0]: row[-1] for row in rows(text_of("docs/families.md"))}
+
+    assert set(filter(None, listed[f"`{family.__name__}"].split(", "))) == choices
 
 
 def extension_points(base):
