@@ -1,0 +1,141 @@
+"""Forecasts: fans of what may come, behind what has been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from pynodes._errors import FieldError, InputError
+from pynodes._geometry.thinning import thinned
+from pynodes.plotting import style
+from pynodes.plotting.beliefs import finish
+from pynodes.plotting.missing import seen
+from pynodes.plotting.node_panel import alone
+from pynodes.plotting.panels import Given, Panels, arranged
+from pynodes.plotting.selection import MOST, check_mass, one_run
+
+if TYPE_CHECKING:
+    from pynodes._results.forecast import Forecast
+    from pynodes._results.trajectories import Trajectories
+
+MASSES = (0.5, 0.8, 0.95)
+"""Shares of the draws that the bands of a fan hold."""
+
+
+def plot_forecast(
+    forecast: Forecast,
+    nodes: Iterable[str] | None = None,
+    *,
+    history: Trajectories | None = None,
+    masses: Sequence[float] = MASSES,
+    draws: int = 0,
+    title: str | None = None,
+    axes: Given = None,
+) -> Panels:
+    """Draw a forecast as fans: the median, and central bands that hold a half and more of the draws.
+
+    Of a node that is either 0 or 1 the share of ones is drawn. With draws of parameters from priors, and no
+    history, this is a prior predictive check.
+
+    Parameters
+    ----------
+    forecast
+        Draws of the future, as ``network.forecast`` makes them.
+    nodes
+        Names of the nodes; by default all that were kept, at most thirty.
+    history
+        The run that the forecast started from, drawn before it: means of states, observations of inputs.
+    masses
+        Shares of the draws that the bands hold, each between 0 and 1.
+    draws
+        How many draws are also shown, as thin lines.
+    title
+        Title of the figure.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
+
+    Returns
+    -------
+    The panels by the names of the nodes; nothing is shown or saved.
+
+    Raises
+    ------
+    InputError
+        No node, too many to draw, a share that is none, or more draws than there are.
+    FieldError
+        A node that was not kept, or whose values are arrays; a history that is a batch of runs.
+    """
+    names = [nodes] if isinstance(nodes, str) else list(forecast.names if nodes is None else nodes)
+    found = {name: np.asarray(forecast[name]) for name in names}
+    check(found, masses, draws)
+    steps = 0 if history is None else one_run(history)
+    for name in names if history is not None else []:
+        history[name]  # type: ignore[index]
+    with style.rules():
+        panels = arranged(names, axes, size=(style.WIDTH, 0.7 + 1.4 * len(names)), sharex=True)
+        for name, ax in panels.items():
+            if history is not None:
+                draw_history(ax, history, name)
+                ax.axvline(steps - 0.5, color=style.GREY, lw=0.8, ls=":")
+            draw_fan(ax, steps + np.arange(found[name].shape[1]), found[name], masses, draws)
+            ax.set_ylabel(name)
+        said = ", ".join(f"{100 * mass:.4g}" for mass in masses)
+        panels.axes[0].set_title(f"median, {said}%", loc="right", color=style.GREY, pad=2)
+        finish(panels, "step", title)
+    return panels
+
+
+def check(found: dict[str, np.ndarray], masses: Sequence[float], draws: int) -> None:
+    """That there is something to draw, and that it can be drawn as fans."""
+    if not found:
+        raise InputError("There is no node to draw. Name some that were kept, or leave nodes out.")
+    if len(found) > MOST:
+        raise InputError(f"{len(found)} panels are too many to read. Name some nodes.")
+    for name, values in found.items():
+        if values.ndim != 2:
+            raise FieldError(
+                f"{name!r} is an array at every step, and a fan needs a number. Leave the node out."
+            )
+    for mass in masses:
+        check_mass("masses", mass)
+    most = next(iter(found.values())).shape[0]
+    if not 0 <= draws <= most:
+        raise InputError(
+            f"draws must be a number from 0 to {most}, as many as there are: {draws!r}."
+        )
+
+
+def draw_fan(
+    ax: Axes, time: np.ndarray, values: np.ndarray, masses: Sequence[float], draws: int
+) -> None:
+    """Median and bands of draws over time; the share of ones, of what is 0 or 1."""
+    if np.isin(values, (0, 1)).all():
+        ax.plot(time, values.mean(axis=0), color=style.BLUE, lw=1.4, marker=alone(time))
+        ax.set_ylim(-0.05, 1.05)
+        return
+    for mass in sorted(masses, reverse=True):
+        low, high = np.quantile(values, (0.5 - mass / 2, 0.5 + mass / 2), axis=0)
+        at = np.union1d(thinned(low), thinned(high))
+        ax.fill_between(time[at], low[at], high[at], color=style.BLUE, alpha=0.2, lw=0)
+    for row in values[:draws]:
+        at = thinned(row)
+        ax.plot(time[at], row[at], color=style.GREY, lw=0.5, alpha=0.7)
+    middle = np.median(values, axis=0)
+    at = thinned(middle)
+    ax.plot(time[at], middle[at], color=style.BLUE, lw=1.4, marker=alone(time))
+
+
+def draw_history(ax: Axes, history: Trajectories, name: str) -> None:
+    """What was believed of a state, or observed of an input, before the forecast."""
+    node: Any = history[name]
+    time = np.arange(np.shape(history.status.alive)[0])
+    if history.labels.graph.nodes[name].observable and np.ndim(node.mean) == 1:
+        few = len(time) <= 1000
+        ax.plot(time, seen(node), ".", color=style.INK, ms=3, alpha=0.6, rasterized=not few)
+        return
+    mean = np.asarray(node.mean)
+    at = thinned(mean)
+    ax.plot(time[at], mean[at], color=style.INK, lw=1.0, marker=alone(time))
