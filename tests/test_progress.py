@@ -166,7 +166,7 @@ SAID = {
     "check_priors": "draws from the priors",
     "parameter_recovery": "simulating and fitting 2 subjects",
     "model_recovery": "4/4 fits",
-    "design_analysis": "1/1 lengths",
+    "design_analysis": "fitting 2 subjects, 1 times",
 }
 
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError, nearest
 
@@ -113,6 +114,7 @@ def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]
         if field.metadata.get("parameter", {}).get("rank")
     }
 
+    @boundary
     @functools.wraps(init)
     def named(self: Module, *args: Any, **values: Any) -> None:
         if args:

@@ -1,12 +1,14 @@
-"""Described: what a graph says of itself, in words, in equations and in a notebook."""
+"""Described: what a graph says of itself, in words, in equations, in other formats and in a notebook."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pynodes._graph.edits import Editable
 
 if TYPE_CHECKING:
+    import networkx
+
     from pynodes._graph.equations import Equations
 
 
@@ -39,6 +41,29 @@ class Described(Editable):
 
         style = Style(numbers=numbers, complete=complete, timed=timed)
         return equations(self, style, self._settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The graph as a dictionary of plain values (docs/format.md)."""
+        from pynodes._graph.document import to_dict
+
+        return to_dict(self)
+
+    def to_json(self, indent: int | None = 1) -> str:
+        """The graph as JSON text (docs/format.md); infinite precisions are written ``Infinity``."""
+        from pynodes._graph.document import to_json
+
+        return to_json(self, indent)
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """A networkx graph with edges from parent to child.
+
+        Every node carries its kind as ``kind`` and itself as ``node``, every edge the name of its
+        coupling as ``kind`` and itself as ``coupling``; parameters are attributes too. The settings
+        are the graph attribute ``settings``.
+        """
+        from pynodes._graph.networkx import to_networkx
+
+        return to_networkx(self)
 
     def __repr__(self) -> str:
         from pynodes._graph.summary import counted

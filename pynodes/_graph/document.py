@@ -10,6 +10,7 @@ from typing import Any
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_of, plain
 from pynodes._errors import FormatError
+from pynodes._graph.described import Described
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, part, reject, required
 from pynodes._graph.settings import name_of as expansion_name
@@ -21,7 +22,7 @@ from pynodes.nodes import AbstractNode
 FORMAT, VERSION = "pynodes-graph", 1
 
 
-def to_dict(graph: Graph) -> dict[str, Any]:
+def to_dict(graph: Described) -> dict[str, Any]:
     """A graph as a dictionary of plain values (docs/format.md).
 
     Raises
@@ -30,7 +31,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
         Two coupling functions of one name: who reads them could not tell them apart.
     """
     check_functions(graph)
-    settings = graph.settings
+    settings = graph._settings
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -69,7 +70,7 @@ def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[st
     return entry | ({"choices": choices} if choices else {})
 
 
-def check_functions(graph: Graph) -> None:
+def check_functions(graph: Described) -> None:
     """Different coupling functions have different names."""
     known: dict[str, Any] = {}
     for _, _, coupling in graph.edges:
@@ -141,7 +142,7 @@ def entries(data: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
     return found
 
 
-def to_json(graph: Graph, indent: int | None = 1) -> str:
+def to_json(graph: Described, indent: int | None = 1) -> str:
     """A graph as JSON text; infinite precisions are written as ``Infinity``."""
     return json.dumps(to_dict(graph), indent=indent)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
+from pynodes._boundary import boundary
 from pynodes._errors import GraphError, UnknownEdgeError
 from pynodes._graph import check
 from pynodes._graph.edge_names import Key, edge_named, joining, missing
@@ -26,6 +27,7 @@ class Editable(Structure):
 
     _settings: Settings
 
+    @boundary
     def remove(self, names: str | Iterable[str]) -> Self:
         """A graph without some nodes and without the edges that began or ended there.
 
@@ -44,6 +46,7 @@ class Editable(Structure):
         gone = self._known(names)
         return self._kept(lambda name: name not in gone)
 
+    @boundary
     def subgraph(self, names: str | Iterable[str]) -> Self:
         """A graph of some nodes and the edges between them, in this graph's order.
 
@@ -59,6 +62,7 @@ class Editable(Structure):
         """
         return self._kept(self._known(names).__contains__)
 
+    @boundary
     def rename(self, names: Mapping[str, str]) -> Self:
         """A graph in which some nodes have other names; two may swap theirs.
 
@@ -90,6 +94,7 @@ class Editable(Structure):
         }
         return self._rebuilt(nodes, edges)
 
+    @boundary
     def uncouple(
         self,
         parent: str | Iterable[str],
@@ -125,6 +130,7 @@ class Editable(Structure):
         edges = {key: value for key, value in self._edges.items() if key not in gone}
         return self._rebuilt(self._nodes, edges)
 
+    @boundary
     def rewire(
         self,
         edge: str,
@@ -167,6 +173,7 @@ class Editable(Structure):
         }
         return self._rebuilt(self._nodes, edges)
 
+    @boundary
     def revise(
         self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode
     ) -> Self:
@@ -205,6 +212,7 @@ class Editable(Structure):
             feeding[child, inlet] += 1
         return self._rebuilt(whole, edges)
 
+    @boundary
     def merge(self, other: Editable, shared: str | Iterable[str] = ()) -> Self:
         """Two graphs as one, side by side, or joined at the nodes that they share.
 

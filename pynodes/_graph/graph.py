@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Never
 
+from pynodes._boundary import boundary
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._graph.check import checked_names
 from pynodes._graph.described import Described
@@ -58,6 +59,7 @@ class Graph(Described):
         """The choices that hold for every node that does not make its own."""
         return self._settings
 
+    @boundary
     def add(
         self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode
     ) -> Graph:
@@ -86,6 +88,7 @@ class Graph(Described):
         graph = self if nodes is None else self._extended(nodes, ())
         return graph._extended(named, ())
 
+    @boundary
     def couple(
         self,
         parent: str | Iterable[str],
@@ -121,6 +124,7 @@ class Graph(Described):
         parents, children = checked_names(parent), checked_names(child)
         return self._extended({}, [(a, b, coupling) for a in parents for b in children])
 
+    @boundary
     def extend(
         self, nodes: Mapping[str, AbstractNode], edges: Iterable[tuple[str, str, Any]] = ()
     ) -> Graph:
@@ -140,12 +144,14 @@ class Graph(Described):
         """
         return self._extended(nodes, edges)
 
+    @boundary
     def with_settings(self, **settings: Any) -> Graph:
         """A graph with other settings: ``expansion``, ``marginalise``, ``probability_clip``."""
         graph = self._copied()
         graph._settings = self._settings.revised(**settings)
         return graph
 
+    @boundary
     def compile(
         self,
         *,
@@ -178,6 +184,7 @@ class Graph(Described):
             **_unknown,
         )
 
+    @boundary
     def repeat(self, times: int, shared: Iterable[str] = ()) -> Graph:
         """The graph so many times side by side: a plate.
 
@@ -199,13 +206,8 @@ class Graph(Described):
 
         return repeated(self, times, shared)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The graph as a dictionary of plain values (docs/format.md)."""
-        from pynodes._graph.document import to_dict
-
-        return to_dict(self)
-
     @classmethod
+    @boundary
     def from_dict(
         cls,
         data: Mapping[str, Any],
@@ -233,13 +235,8 @@ class Graph(Described):
 
         return from_dict(data, kinds, functions)
 
-    def to_json(self, indent: int | None = 1) -> str:
-        """The graph as JSON text (docs/format.md); infinite precisions are written ``Infinity``."""
-        from pynodes._graph.document import to_json
-
-        return to_json(self, indent)
-
     @classmethod
+    @boundary
     def from_json(
         cls, text: str, *, kinds: Kinds = (), functions: Mapping[str, Any] | None = None
     ) -> Graph:
@@ -248,18 +245,8 @@ class Graph(Described):
 
         return from_json(text, kinds, functions)
 
-    def to_networkx(self) -> networkx.MultiDiGraph:
-        """A networkx graph with edges from parent to child.
-
-        Every node carries its kind as ``kind`` and itself as ``node``, every edge the name of its
-        coupling as ``kind`` and itself as ``coupling``; parameters are attributes too. The settings
-        are the graph attribute ``settings``.
-        """
-        from pynodes._graph.networkx import to_networkx
-
-        return to_networkx(self)
-
     @classmethod
+    @boundary
     def from_networkx(cls, source: networkx.DiGraph, *, kinds: Kinds = ()) -> Graph:
         """A graph from a directed networkx graph with edges from parent to child.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynodes._core.modules import indices_of, parameters_of, plain
 from pynodes._errors import FormatError
+from pynodes._graph.described import Described
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Kinds, Library, part
 from pynodes._graph.resolve import WORDS, resolved
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     import networkx
 
 
-def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
+def to_networkx(graph: Described) -> networkx.MultiDiGraph:
     """A networkx graph with edges from parent to child; see :meth:`Graph.to_networkx`."""
     import networkx
 
-    result = networkx.MultiDiGraph(settings=graph.settings)
+    result = networkx.MultiDiGraph(settings=graph._settings)
     for name, node in graph.nodes.items():
         values = {field: plain(getattr(node, field)) for field in parameters_of(node)}
         result.add_node(name, kind=type(node).__name__, node=node, **values)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
+from pynodes._boundary import boundary
 from pynodes._core.modules import indices_of
 from pynodes._graph import check
 from pynodes._graph.resolve import resolved
@@ -38,11 +39,13 @@ class Structure:
         """Names of the nodes that must be given a series."""
         return [name for name, node in self._nodes.items() if node.observable or node.given]
 
+    @boundary
     def parents(self, name: str) -> list[str]:
         """Names of a node's parents, once each."""
         check.check_known(name, self._nodes)
         return list(dict.fromkeys(self._parents.get(name, ())))
 
+    @boundary
     def children(self, name: str) -> list[str]:
         """Names of a node's children, once each."""
         check.check_known(name, self._nodes)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pynodes._boundary import boundary
 from pynodes._errors import FormatError, nearest
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Kinds
@@ -41,6 +42,7 @@ READERS: dict[str, Callable[[Reader, Content], Any]] = {
 }
 
 
+@boundary
 def save(path: str | os.PathLike[str], thing: Graph | Network | State | Trajectories) -> None:
     """Write a graph, a network, a state or trajectories to a file.
 
@@ -72,6 +74,7 @@ def save(path: str | os.PathLike[str], thing: Graph | Network | State | Trajecto
     replaced(text_of(path), packed(header, arrays))
 
 
+@boundary
 def load(
     path: str | os.PathLike[str], *, kinds: Kinds = (), functions: Mapping[str, Any] | None = None
 ) -> Any:

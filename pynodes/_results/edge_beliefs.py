@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError
 from pynodes._typing import Array
 from pynodes.couplings import Observation, Probability, Volatility
@@ -36,6 +37,7 @@ class EdgeBeliefs:
         An edge of another kind, or to a child of several outcomes; beliefs that were not kept.
     """
 
+    @boundary
     def __init__(self, trajectories: Trajectories, parent: str, child: str, inlet: str) -> None:
         self.name = f"{parent}->{child}"
         self._parent: NodeBeliefs = trajectories[parent]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError, listed, nearest
 from pynodes._typing import Array
 
@@ -56,30 +57,36 @@ class NodeBeliefs:
         return self._field("predicted_precision")
 
     @property
+    @boundary
     def value_error(self) -> Array:
         """How far the posterior mean is from the prediction; of a binary node, over its variance (δ)."""
         return self._field("value_error")
 
     @property
+    @boundary
     def volatility_error(self) -> Array:
         """How much larger the squared move was than predicted, relative to the prediction (Δ)."""
         return self._field("volatility_error")
 
     @property
+    @boundary
     def effective_precision(self) -> Array:
         """The share of the predicted variance that grew in this step (γ)."""
         return self._field("effective_precision")
 
     @property
+    @boundary
     def surprise(self) -> Array:
         """Minus the log predictive density of what was observed, in nats; zero where nothing was."""
         return self._field("surprise")
 
     @property
+    @boundary
     def observed(self) -> Array:
         """Whether a value was observed."""
         return self._field("observed")
 
+    @boundary
     def __getattr__(self, field: str) -> Array:
         if field.startswith("_"):
             raise AttributeError(field)

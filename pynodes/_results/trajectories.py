@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError, listed
 from pynodes._graph.edge_names import edge_named
 from pynodes._results.edge_beliefs import EdgeBeliefs
@@ -21,6 +22,8 @@ from pynodes._results.status import Status
 from pynodes._typing import Array
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas
     import xarray
 
@@ -76,6 +79,7 @@ class Trajectories(KeptByName):
         ]
         return sum(parts[1:], start=parts[0]) if parts else jnp.zeros(jnp.shape(self.status.alive))
 
+    @boundary
     def __getitem__(self, name: str) -> NodeBeliefs:
         self.labels.place(name)
         if self._column(name) is None:
@@ -84,6 +88,7 @@ class Trajectories(KeptByName):
             )
         return NodeBeliefs(self, name)
 
+    @boundary
     def edge(self, name: str) -> EdgeBeliefs:
         """What a parent learned from a child, as learning rates; named as in ``"x2->u"``.
 
@@ -138,6 +143,7 @@ class Trajectories(KeptByName):
         """
         return self.final.transfer(network, names=names, restart=restart)
 
+    @boundary
     def to_pandas(self) -> pandas.DataFrame:
         """A table with a row per step and a column per node and field, such as ``"x2.mean"``.
 
@@ -154,6 +160,7 @@ class Trajectories(KeptByName):
 
         return to_pandas(self)
 
+    @boundary
     def to_xarray(self, dims: tuple[str, ...] = ()) -> xarray.Dataset:
         """A dataset with dimensions (..., time, node) and a variable per field.
 
@@ -173,11 +180,24 @@ class Trajectories(KeptByName):
 
         return to_xarray(self, dims)
 
+    @boundary
     def plot(self, nodes: Any = None, **options: Any) -> Panels:
         """Draw the beliefs, a panel for every node; see :func:`pynodes.plotting.plot_beliefs`."""
         from pynodes.plotting import plot_beliefs
 
         return plot_beliefs(self, nodes, **options)
+
+    def plot_node(self, name: str, **options: Any) -> Panels:
+        """Draw one node in detail; see :func:`pynodes.plotting.plot_node`."""
+        from pynodes.plotting import plot_node
+
+        return plot_node(self, name, **options)
+
+    def animate(self, path: str | Path, **options: Any) -> Path:
+        """Write a film of belief propagation; see :func:`pynodes.plotting.animate_beliefs`."""
+        from pynodes.plotting import animate_beliefs
+
+        return animate_beliefs(self, path, **options)
 
     def explore(
         self,

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Self
 
+from pynodes._boundary import boundary
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice
@@ -36,6 +37,7 @@ class Addressed(Module):
         module = getattr(self.program, where.section)[where.stack]
         return element(getattr(module, where.field), where.position, where.rank)
 
+    @boundary
     def replace(self, values: Mapping[str, Scalar]) -> Self:
         """A network with some parameters changed; it runs the same compiled program.
 
@@ -65,6 +67,7 @@ class Addressed(Module):
         """Whether each edge is on, by name: ``"x3->x2"``, or ``"x3->x2.Volatility"`` if there are two."""
         return switch_states(self.program, self.labels)
 
+    @boundary
     def switch(self, edges: Mapping[str, Any]) -> Self:
         """A network in which some edges are on or off; one that is off might as well not be there.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError
 from pynodes._results.forecast import Forecast
@@ -30,6 +31,7 @@ from pynodes._typing import Array
 class Generative(Compiled):
     """A compiled graph that simulates."""
 
+    @boundary
     def sample(
         self,
         key: Array,
@@ -83,6 +85,7 @@ class Generative(Compiled):
             for name, (group, position) in self.labels.nodes.items()
         }
 
+    @boundary
     def forecast(
         self,
         key: Array,
@@ -122,6 +125,7 @@ class Generative(Compiled):
         )
         return Forecast(labels=self.labels, kept=kept, records=drawn)
 
+    @boundary
     def prior_predictive(
         self,
         key: Array,
@@ -170,6 +174,7 @@ class Generative(Compiled):
         flat = {group: values[:, 0] for group, values in records.items()}
         return Forecast(labels=self.labels, kept=kept, records=flat, parameters=drawn)
 
+    @boundary
     def interact(
         self,
         environment: Any,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pynodes._boundary import boundary
 from pynodes._compiler.compile import compiled
 from pynodes._core.tracing import traced
 from pynodes._graph.graph import Graph
@@ -33,6 +34,7 @@ class Network(Generative, Retrospective):
         """The state before the first step."""
         return State(labels=self.labels, groups=initial_state(self.program))
 
+    @boundary
     def filter(
         self,
         inputs: Inputs,
@@ -107,6 +109,7 @@ class Network(Generative, Retrospective):
             status.check()
         return self._told(run, status, kept, feed.series.observed, self.program.couplings)
 
+    @boundary
     def surprise(
         self,
         inputs: Inputs,
@@ -148,6 +151,7 @@ class Network(Generative, Retrospective):
         feed = read(self.labels, inputs, dt, observed, frozen, gate)
         return self._calls.surprise(feed, self._groups(start))
 
+    @boundary
     def step(
         self,
         state: State,

@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._compiler.labels import Labels
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.tracing import traced
@@ -29,6 +30,7 @@ from pynodes.nodes import AbstractNode
 class Retrospective(Compiled):
     """A compiled graph that looks back."""
 
+    @boundary
     def smooth(
         self,
         inputs: Inputs,

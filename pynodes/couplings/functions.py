@@ -99,7 +99,9 @@ def resolved(function: Function | str) -> Function:
     if any(function is known for known in FUNCTIONS.values()):
         return function
     try:
-        result = jax.eval_shape(function, jax.ShapeDtypeStruct((), jnp.result_type(float)))
+        # JAX 0.12 crashes where the same ufunc of NumPy is traced twice, so it is not given itself.
+        number = jax.ShapeDtypeStruct((), jnp.result_type(float))
+        result = jax.eval_shape(lambda x: function(x), number)
     except Exception as error:
         raise CouplingError(
             f"{name_of(function)} cannot be traced by JAX ({str(error).splitlines()[0]}). Write the "

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
 from pynodes._errors import GraphError, InputError
 from pynodes._graph.graph import Graph
@@ -22,6 +23,7 @@ from pynodes.nodes import BinaryInput, ContinuousInput
 REWARDS = ("binary", "continuous")
 
 
+@boundary
 def bandit_hgf(
     arms: int = 3,
     levels: int | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Probability
@@ -11,6 +12,7 @@ from pynodes.models._levels import PerLevel, chain, checked_levels, extended
 from pynodes.nodes import BinaryInput
 
 
+@boundary
 def binary_hgf(
     levels: int = 3,
     *,

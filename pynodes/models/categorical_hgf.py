@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes.couplings import Category
 from pynodes.models._levels import PerLevel, checked_levels, extended
@@ -12,6 +13,7 @@ from pynodes.models._shared import checked_count, shared_ladder
 from pynodes.nodes import CategoricalInput
 
 
+@boundary
 def categorical_hgf(
     outcomes: int = 3,
     levels: int = 3,

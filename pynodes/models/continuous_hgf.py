@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
@@ -14,6 +15,7 @@ from pynodes.models._levels import PerLevel, chain, checked_levels, extended
 from pynodes.nodes import ContinuousInput
 
 
+@boundary
 def continuous_hgf(
     levels: int = 2,
     *,

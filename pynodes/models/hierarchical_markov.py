@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes.nodes import HiddenMarkov
@@ -56,6 +57,7 @@ class Region:
             )
 
 
+@boundary
 def hierarchical_markov(root: Region) -> Graph:
     """An input ``u`` that infers which state at the bottom of a hierarchy emits its outcomes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Noise, Observation
@@ -12,6 +13,7 @@ from pynodes.models._levels import PerLevel, chain, checked_levels
 from pynodes.nodes import ConstantState, ContinuousInput
 
 
+@boundary
 def jget(
     levels: int = 2,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError
 from pynodes._graph.graph import Graph
@@ -19,6 +20,7 @@ from pynodes.models._shared import checked_count, shared_ladder
 from pynodes.nodes import CategoricalInput
 
 
+@boundary
 def transition_hgf(
     states: int = 4,
     levels: int = 3,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from pynodes._boundary import boundary
 from pynodes._core.beliefs import alongside
 from pynodes._core.modules import Module, checked_value, parameter, parameters_of
 from pynodes._core.tracing import traced
@@ -235,6 +236,7 @@ class AbstractResponse(Module, abc.ABC):
 def checked(init: Callable[..., None]) -> Callable[..., None]:
     """A constructor that looks at what a user gives it; JAX, which rebuilds values, passes unseen."""
 
+    @boundary
     @functools.wraps(init)
     def constructed(self: AbstractResponse, *args: Any, **values: Any) -> None:
         rebuilt = "_class" in values

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError, listed, nearest
 from pynodes._graph.graph import Graph
@@ -63,6 +64,7 @@ class Agent:
     ('x2.tonic_volatility', 'inverse_temperature')
     """
 
+    @boundary
     def __init__(
         self,
         graph: Graph | Network,
@@ -103,6 +105,7 @@ class Agent:
         """Prior of every free value, by name."""
         return dict(zip(self.names, self.model.priors, strict=True))
 
+    @boundary
     def placed(self, values: Mapping[str, Scalar]) -> tuple[Network, Any]:
         """Network and response with some values of the free parameters.
 
@@ -113,6 +116,7 @@ class Agent:
         """
         return self.model.placed(self._checked(values))
 
+    @boundary
     def replace(self, values: Mapping[str, Scalar]) -> Agent:
         """The same agent with other values of some parameters that are not free.
 
@@ -145,6 +149,7 @@ class Agent:
             for one, (name, prior) in zip(keys, self.priors.items(), strict=False)
         }
 
+    @boundary
     def log_prior(self, values: Mapping[str, Scalar]) -> Array:
         """Log prior density of values, per unit of the values.
 
@@ -157,6 +162,7 @@ class Agent:
         parts = [prior.log_density(values[name]) for name, prior in self.priors.items()]
         return sum(parts[1:], start=parts[0]) if parts else jnp.zeros(())
 
+    @boundary
     def log_likelihood(self, values: Mapping[str, Any], trials: Trials) -> Array:
         """Log likelihood of all responses together, in nats; without responses, of what was seen.
 
@@ -180,6 +186,7 @@ class Agent:
         parts = self._each(values, trials).values()
         return still(sum((jnp.sum(part) for part in parts), start=jnp.zeros(())))
 
+    @boundary
     def pointwise_log_likelihood(self, values: Mapping[str, Any], trials: Trials) -> Array:
         """Log likelihood of every trial, in the order of the data; zero where there is none.
 
@@ -188,6 +195,7 @@ class Agent:
         parts = list(self._each(values, trials).values())
         return trials.layout.gathered(sum(parts[1:], start=parts[0]))
 
+    @boundary
     def log_density(self, trials: Trials) -> Callable[[Array], Array]:
         """Log joint density of one subject's data and positions, as a plain function for any sampler.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed
 from pynodes._results.tables import extra
 from pynodes.fit.comparing.leave_one_out import LeaveOneOut, spread_of_sum
@@ -146,6 +147,7 @@ class PredictiveComparison(Comparison):
         return [f"{name}: {said}" for name, part in self.parts.items() for said in part.problems()]
 
 
+@boundary
 def compare(
     fits: Mapping[str, MapFit] | Mapping[str, Samples], *, by: str = "lme", unit: str = "trial"
 ) -> Comparison:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed
 from pynodes._results.tables import extra
 from pynodes.fit.comparing._counts import attributed, chance_energy, exceeding, free_energy
@@ -94,6 +95,7 @@ class RandomEffects:
         return f"RandomEffects({said}; omnibus risk {self.omnibus_risk:.3g})"
 
 
+@boundary
 def random_effects_bms(
     comparison: Comparison,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed, nearest
 from pynodes.fit.data import _columns
 from pynodes.fit.data._columns import Columns, columns_of, keys_of, truths_of
@@ -72,6 +73,7 @@ class Trials:
     Trials(3 trials, 2 subjects, 1 without response)
     """
 
+    @boundary
     def __init__(
         self,
         data: Any,
@@ -137,6 +139,7 @@ class Trials:
         """The units, in the order of the data: subjects, or tuples such as of a subject and a session."""
         return self.layout.subjects
 
+    @boundary
     def key_of(self, subject: Any) -> dict[str, Any]:
         """The key columns of one of :attr:`subjects`, and their values; none where all is one series."""
         names = self.roles.unit_keys
@@ -191,6 +194,7 @@ class Trials:
         """A column as real numbers, by row."""
         return _columns.numbers_of(self.columns, column, role)
 
+    @boundary
     def only(self, **keys: Any) -> Trials:
         """The trials of some subjects or sessions: ``trials.only(subject="s01")``, or a list of them.
 

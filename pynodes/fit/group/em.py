@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError, InputError, ParameterError
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
@@ -22,6 +23,7 @@ TOLERANCE = 1e-4
 """A fit has converged when a turn moves nothing by more, in deviations; single precision allows for less."""
 
 
+@boundary
 def fit_em(
     agent: Agent,
     trials: Trials,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import FormatError, nearest
 from pynodes._results.tables import extra
 from pynodes.fit.data.trials import Trials
@@ -51,6 +52,7 @@ def written(fit: Fitted, path: str | os.PathLike[str]) -> None:
         raise
 
 
+@boundary
 def load_fit(
     path: str | os.PathLike[str],
     *,

@@ -7,6 +7,7 @@ from typing import overload
 
 import jax
 
+from pynodes._boundary import boundary
 from pynodes._errors import ParameterError
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
@@ -42,6 +43,7 @@ def fit_map(
 ) -> dict[str, MapFit]: ...
 
 
+@boundary
 def fit_map(
     agent: Agent | Mapping[str, Agent],
     trials: Trials,

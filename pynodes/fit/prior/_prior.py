@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from pynodes._boundary import boundary
 from pynodes._core.modules import Module, checked_value, parameters_of
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError, listed
@@ -121,6 +122,7 @@ def checked(cls: type[AbstractPrior], init: Callable[..., None]) -> Callable[...
     required = [f.name for f in fields if f.default is dataclasses.MISSING]
     names = [field.name for field in fields]
 
+    @boundary
     @functools.wraps(init)
     def constructed(self: AbstractPrior, *args: Any, **values: Any) -> None:
         if len(args) > cls.positional:

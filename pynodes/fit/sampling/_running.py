@@ -82,7 +82,7 @@ def drawn(run: Run, checkpoint: Checkpoint | None, known: list[Any], shown: bool
         except KeyboardInterrupt:
             if not any(notes["positions"].shape[1] for notes in kept):
                 raise
-            warnings.warn(interrupted(kept, run), SamplingWarning, stacklevel=3)
+            warnings.warn(interrupted(kept, run), SamplingWarning, stacklevel=4)
     names = kept[-1]
     return {name: np.concatenate([notes[name] for notes in kept], axis=1) for name in names}
 

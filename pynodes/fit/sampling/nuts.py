@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+from pynodes._boundary import boundary
 from pynodes._runtime.series import positive, share
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
@@ -25,6 +26,7 @@ DEEPEST = 10
 """A trajectory is doubled at most so often."""
 
 
+@boundary
 def fit_nuts(
     agent: Agent,
     trials: Trials,
@@ -34,7 +36,7 @@ def fit_nuts(
     parameterisation: str | Mapping[str, str] = "auto",
     chains: int = 4,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int = 300,
     target_acceptance: float = 0.8,
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -64,7 +66,8 @@ def fit_nuts(
     chains, draws
         Number of chains, and of draws from each.
     tune
-        Transitions of a chain before that, which adapt step size and metric and are not kept.
+        Transitions of a chain before that, which adapt step size and metric and are not kept. Chains begin
+        near the mode with the metric of its curvature, so that few will do; more where chains disagree.
     target_acceptance
         Acceptance rate for which the step size is adapted; more makes smaller steps.
     seed

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import SamplingWarning
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -35,6 +36,7 @@ MORE = 4
 """So many times as many draws are made as are kept."""
 
 
+@boundary
 def fit_pathfinder(
     agent: Agent,
     trials: Trials,
@@ -90,7 +92,7 @@ def fit_pathfinder(
     settings |= problem.settings | {"centred": centred, "pareto_k": shape}
     settings |= {"elbo": [float(bound) for bound in bounds]}
     if not shape <= RELIABLE:
-        warnings.warn(unreliable(shape), SamplingWarning, stacklevel=2)
+        warnings.warn(unreliable(shape), SamplingWarning, stacklevel=3)
     return Samples(
         agent,
         trials,

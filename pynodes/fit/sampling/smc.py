@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import logsumexp
 
+from pynodes._boundary import boundary
 from pynodes._errors import SamplingError
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
@@ -29,6 +30,7 @@ MOST = 500
 """Steps after which particles are given up that have not reached the posterior."""
 
 
+@boundary
 def fit_smc(
     agent: Agent,
     trials: Trials,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import ParameterError, listed
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -108,6 +109,7 @@ def check_alike(agents: Mapping[str, Agent]) -> None:
             )
 
 
+@boundary
 def model_recovery(
     agents: Mapping[str, Agent],
     design: Trials,

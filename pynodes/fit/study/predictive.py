@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import ParameterError
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -172,6 +173,12 @@ class Predictive:
 
         return plot_check(self, by, own, axes=axes)
 
+    def plot_trials(self, subject: Any = None, **options: Any) -> Panels:
+        """Draw what was expected of one subject, trial by trial; see :func:`pynodes.plotting.plot_predicted`."""
+        from pynodes.plotting import plot_predicted
+
+        return plot_predicted(self, subject, **options)
+
     def problems(self) -> list[str]:
         """What may mislead, a sentence each; empty if nothing was found."""
         count = int(self.failed.sum())
@@ -252,6 +259,7 @@ def predictive(
     return found
 
 
+@boundary
 def prior_predictive(
     agent: Agent,
     design: Trials,

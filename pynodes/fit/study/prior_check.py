@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import ParameterError
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -82,6 +83,7 @@ class PriorCheck:
         return said + ("; see .problems())" if self.failures else ")")
 
 
+@boundary
 def check_priors(
     agent: Agent, trials: Trials, n: int = 1000, *, seed: int = 0, progress: bool | None = None
 ) -> PriorCheck:

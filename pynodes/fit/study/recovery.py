@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import ParameterError
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -120,6 +121,7 @@ NINETY = 1.6448536269514722
 """Standard deviations within which nine tenths of a normal distribution lie."""
 
 
+@boundary
 def parameter_recovery(
     agent: Agent,
     design: Trials,

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError, FilterError, ParameterError, listed
 from pynodes._progress import Progress
 from pynodes._typing import Array
@@ -40,6 +41,7 @@ class Simulation(NamedTuple):
     values: dict[str, np.ndarray]
 
 
+@boundary
 def simulate(
     agent: Agent,
     design: Trials,

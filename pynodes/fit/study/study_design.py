@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError, InputError, ParameterError, listed
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -205,6 +206,7 @@ class DesignAnalysis:
         return f"DesignAnalysis({listed(self.trials)} trials; {count} simulated subjects)"
 
 
+@boundary
 def design_analysis(
     agent: Agent,
     design: Trials,
@@ -257,11 +259,8 @@ def design_analysis(
         first = beginning(told, count)
         return all_posteriors(agent.model, first, search, starts=starts, polished=polished)
 
-    found: list[ParameterRecovery] = []
-    with Progress(len(numbers), "lengths", progress) as bar:
-        for count in numbers:
-            found.append(ParameterRecovery(agent=agent, true=true, posterior=after(count)))
-            bar.advance()
+    with Progress(None, f"fitting {n} subjects, {len(numbers)} times", progress):
+        found = [ParameterRecovery(agent=agent, true=true, posterior=after(c)) for c in numbers]
     return DesignAnalysis(agent=agent, trials=numbers, recoveries=tuple(found))
 
 
