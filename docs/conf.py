@@ -9,9 +9,10 @@ import pynodes
 DOCS = Path(__file__).resolve().parent
 sys.path.append(str(DOCS / "extensions"))
 
-# Where notebooks run, JAX looks for no other devices than this machine's processor, and figures are
-# drawn as in print, at twice a screen's density.
+# Where notebooks run, JAX looks for no other devices than this machine's processor, nothing says how
+# far it is, and figures are dense enough for good screens.
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["PYNODES_PROGRESS"] = "0"
 os.environ["MATPLOTLIBRC"] = str(DOCS / "matplotlibrc")
 
 project = "pynodes"

@@ -7,6 +7,7 @@ study, not every fit.
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
 import threading
 import time
@@ -34,7 +35,8 @@ class Progress:
     unit
         What a step is called; without a total, what is going on.
     shown
-        Whether it is shown; by default only in a terminal or a notebook.
+        Whether it is shown; by default only in a terminal or a notebook, and nowhere if the environment
+        variable ``PYNODES_PROGRESS`` is 0.
     """
 
     def __init__(self, total: int | None, unit: str, shown: bool | None = None) -> None:
@@ -106,7 +108,9 @@ class Progress:
 
 
 def interactive() -> bool:
-    """Whether somebody is there to look: in a terminal, or in a notebook."""
+    """Whether somebody is there to look: in a terminal, or in a notebook that no program runs."""
+    if os.environ.get("PYNODES_PROGRESS") == "0":
+        return False
     if sys.stderr is not None and sys.stderr.isatty():
         return True
     shell = sys.modules.get("IPython")
