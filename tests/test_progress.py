@@ -189,3 +189,14 @@ def test_progress_costs_nothing_where_nobody_looks():
     with Progress(None, "fitting", None) as progress:
         assert threading.active_count() == before
         assert not progress.shown
+
+
+def test_whoever_runs_notebooks_can_have_it_quiet(monkeypatch):
+    """A build of documents, say, whose pages would otherwise hold lines that are overwritten."""
+    shell = types.SimpleNamespace(get_ipython=type("ZMQInteractiveShell", (), {}))
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.delenv("PYNODES_PROGRESS", raising=False)
+    assert _progress.interactive()
+
+    monkeypatch.setenv("PYNODES_PROGRESS", "0")
+    assert not _progress.interactive()
