@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,9 @@ from pynodes._core.tracing import traced
 from pynodes._errors import FieldError, InputError, listed
 from pynodes._results.kept import KeptByName
 from pynodes._typing import Array, Scalar
+
+if TYPE_CHECKING:
+    from pynodes.plotting.panels import Panels
 
 
 class Forecast(KeptByName):
@@ -62,6 +66,12 @@ class Forecast(KeptByName):
         if not traced(mass) and not np.all((mass >= 0) & (mass <= 1)):
             raise InputError(f"mass must lie in [0, 1], not {mass!r}.")
         return self.quantile(name, 0.5 - 0.5 * mass), self.quantile(name, 0.5 + 0.5 * mass)
+
+    def plot(self, nodes: Any = None, **options: Any) -> Panels:
+        """Draw fans of what may come; see :func:`pynodes.plotting.plot_forecast`."""
+        from pynodes.plotting import plot_forecast
+
+        return plot_forecast(self, nodes, **options)
 
     def __repr__(self) -> str:
         shape = next(iter(self.records.values())).shape[:2] if self.records else ()

@@ -24,6 +24,7 @@ from pynodes.plotting.recovered import plot_recovery as plot_recovery
 from pynodes.plotting.residuals import plot_residuals as plot_residuals
 from pynodes.plotting.runs import plot_runs as plot_runs
 from pynodes.plotting.shrinkage import plot_shrinkage as plot_shrinkage
+from pynodes.plotting.style import paper as paper
 from pynodes.plotting.subject import plot_subject as plot_subject
 from pynodes.plotting.trajectory_correlations import (
     plot_trajectory_correlation as plot_trajectory_correlation,

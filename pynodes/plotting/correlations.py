@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from pynodes._errors import InputError
 from pynodes.plotting import style
+from pynodes.plotting.matrices import name_sides
 from pynodes.plotting.panels import one_panel
 
 if TYPE_CHECKING:
@@ -73,16 +74,13 @@ def draw_correlations(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> N
     for row, column in np.argwhere(below):
         value = shown[row, column]
         colour = "white" if abs(value) > 0.6 else style.INK
+        known = bool(np.isfinite(value))
         ax.text(
             column,
             row,
-            f"{round(float(value), 2) + 0.0:.2f}",
+            f"{round(float(value), 2) + 0.0:.2f}" if known else "–",
             ha="center",
             va="center",
             color=colour,
         )
-    places = range(len(names) - 1)
-    ax.set_xticks(places, names[:-1], rotation=30, ha="right", rotation_mode="anchor")
-    ax.set_yticks(places, names[1:])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    name_sides(ax, names[:-1], names[1:])

@@ -26,6 +26,9 @@ FINE = 300
 OVERLAP = 1.6
 """Height of the highest density, in rows."""
 
+BARS = 0.85
+"""The same of bars, which must not hide one another."""
+
 
 def plot_densities(
     beliefs: Trajectories,
@@ -79,10 +82,11 @@ def plot_densities(
         raise InputError(f"values must have shape ({length},), not {observed.shape}.")
     places = grid(kind, node, rows, observed)
     heights = np.stack([density(kind, node, step, places) for step in rows])
-    scale = OVERLAP / heights.max()
+    bars = is_discrete(kind, places)
+    tall = BARS if bars else OVERLAP
+    scale = tall / heights.max()
     with style.rules():
         ax = one_panel(ax, size=(style.WIDTH * 0.62, 0.9 + 0.42 * len(rows)))
-        bars = is_discrete(kind, places)
         for row in reversed(range(len(rows))):
             draw_density(ax, places, scale * heights[row], row, bars=bars)
         if observed is not None:
@@ -90,7 +94,7 @@ def plot_densities(
                 observed[rows], range(len(rows)), "|", color=style.ORANGE, ms=9, mew=1.6, zorder=99
             )
         ax.set_yticks(range(len(rows)), [str(step) for step in rows])
-        ax.set(xlabel=name, ylabel="step", ylim=(-0.25, len(rows) - 1 + OVERLAP + 0.15))
+        ax.set(xlabel=name, ylabel="step", ylim=(-0.25, len(rows) - 1 + tall + 0.15))
     return ax
 
 
@@ -146,7 +150,8 @@ def draw_density(ax: Axes, places: np.ndarray, height: np.ndarray, row: int, *, 
     """One density, standing on its row in front of those above it."""
     options: dict[str, Any] = {"zorder": 50 - row, "lw": 1.0}
     if bars:
-        ax.bar(places, height, 0.8, bottom=row, color="#9CC4DD", edgecolor=style.BLUE, **options)
+        ax.bar(places, height, 0.7, bottom=row, color=style.BLUE, zorder=50 - row, lw=0)
+        ax.axhline(row, color=style.PALE, lw=0.8, zorder=0)
         return
     ax.fill_between(
         places, row, row + height, facecolor="#CFE2EF", edgecolor="none", zorder=50 - row

@@ -48,7 +48,7 @@ def draw_graph(
     labels = {name: label_of(name, shown, copies) if written else ("", "") for name in places}
     page = page_for(places, [beside for _, beside in labels.values()] if written else [])
     with style.rules():
-        ax = one_panel(ax, size=page.size)
+        ax = one_panel(ax, size=page.size, fits=False)
         pairs = [(parent, child) for parent, child, _ in graph.edges]
         routes = routed({name: page.inches(place) for name, place in places.items()}, pairs)
         arrows: list[FancyArrowPatch] = []
@@ -69,7 +69,8 @@ def draw_graph(
             if within:
                 write_inside(ax, within, place, page)
             if beyond or name in shown:
-                beside[name] = write_beside(ax, beyond, place, page)
+                away = 23.0 if copies.get(name, 1) > 1 else 15.0
+                beside[name] = write_beside(ax, beyond, place, page, away=away)
         marks = [*legend(graph), *(key() if shown else [])]
         ax.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         ax.set(xlim=page.across, ylim=page.upward)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +11,10 @@ from pynodes.plotting import style
 
 
 def write_in_cells(ax: Axes, values: np.ndarray, form: str = "{:.2f}") -> None:
-    """Numbers in the cells of a matrix that is drawn as an image, dark on light and light on dark."""
-    largest: Any = np.nanmax(np.abs(values)) if values.size else 1.0
+    """Numbers in the cells of an image of values from 0 to 1, dark on light and light on dark."""
     for row, column in np.ndindex(values.shape):
         value = values[row, column]
-        dark = abs(value) > 0.6 * largest
+        dark = value > 0.6
         colour = "white" if dark else style.INK
         ax.text(column, row, form.format(value), ha="center", va="center", color=colour)
 

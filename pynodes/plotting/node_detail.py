@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from pynodes._errors import FieldError
 from pynodes._geometry.thinning import thinned
@@ -100,6 +101,9 @@ def plot_node(
         panels["belief"].set_ylabel(name)
         if "precision" in panels:
             panels["precision"].set_yscale("log")
+            panels["precision"].yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            panels["precision"].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            panels["precision"].yaxis.set_minor_locator(NullLocator())
         finish(panels, "step" if time is None else "time")
     return panels
 

@@ -35,7 +35,7 @@ def draw_copies(ax: Axes, node: AbstractNode, place: tuple[float, float], page: 
             *place,
             s=620 * page.scale**2,
             marker=marker_of(node),
-            zorder=2.9 - 0.1 * depth,
+            zorder=1.9 - 0.1 * depth,
             transform=ax.transData + away,
             **colours_of(node),
         )
@@ -58,13 +58,15 @@ def write_inside(ax: Axes, name: str, place: tuple[float, float], page: Page) ->
     )
 
 
-def write_beside(ax: Axes, text: str, place: tuple[float, float], page: Page) -> Annotation:
+def write_beside(
+    ax: Axes, text: str, place: tuple[float, float], page: Page, *, away: float = 15.0
+) -> Annotation:
     """A long name, or what is said of a node, to its right, or above it where nodes are too small."""
     upright = page.scale > CROWDED
     return ax.annotate(
         text,
         place,
-        xytext=(15 * page.scale, 0) if upright else (0, 14 * page.scale),
+        xytext=(away * page.scale, 0) if upright else (0, 14 * page.scale),
         textcoords="offset points",
         rotation=0 if upright else 90,
         ha="left" if upright else "center",

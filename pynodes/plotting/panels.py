@@ -18,6 +18,10 @@ Given: TypeAlias = Mapping[str, Axes] | Sequence[Axes] | np.ndarray | Axes | Non
 """Axes to draw on: by the panels' names, in their order, or None for a new figure."""
 
 
+NARROW = 1.6
+"""Inches below which a panel beside others is too narrow."""
+
+
 class Panels(Mapping[str, Axes]):
     """The axes of a figure of several panels, by name, in the order in which they were drawn.
 
@@ -132,14 +136,27 @@ def arranged(
         raise InputError(f"Two panels would be named {twice[0]!r}. Leave one of them out.")
     if axes is not None:
         return Panels(taken(names, axes))
-    rows = math.ceil(len(names) / columns)
+    before = math.ceil(len(names) / columns)
+    width = min(size[0], style.PAPER.get())
+    rows, columns, options = laid_out(len(names), columns, width, options)
+    height = size[1] * rows / before
     _, grid = plt.subplots(
-        rows, columns, figsize=size, squeeze=False, layout="constrained", **options
+        rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
     )
     cells = list(grid.flat)
     for spare in cells[len(names) :]:
         spare.remove()
     return Panels(dict(zip(names, cells, strict=False)), own=True)
+
+
+def laid_out(
+    count: int, columns: int, width: float, options: dict[str, Any]
+) -> tuple[int, int, dict[str, Any]]:
+    """Rows, columns and options of a figure; fewer columns where they would be too narrow to read."""
+    if columns > 1 and width / columns < NARROW:
+        columns = max(1, int(width / NARROW))
+        options = {key: value for key, value in options.items() if key != "width_ratios"}
+    return math.ceil(count / columns), columns, options
 
 
 def taken(names: Sequence[str], axes: Given) -> dict[str, Axes]:
@@ -163,8 +180,10 @@ def taken(names: Sequence[str], axes: Given) -> dict[str, Axes]:
     return dict(zip(names, found, strict=True))
 
 
-def one_panel(ax: Axes | None, *, size: tuple[float, float]) -> Axes:
+def one_panel(ax: Axes | None, *, size: tuple[float, float], fits: bool = True) -> Axes:
     """The axes that a user gave, or new ones on a figure of this size; within the style's rules.
+
+    A figure that fits is made no wider than the paper.
 
     Raises
     ------
@@ -172,6 +191,7 @@ def one_panel(ax: Axes | None, *, size: tuple[float, float]) -> Axes:
         Something that is no axes.
     """
     if ax is None:
+        size = (min(size[0], style.PAPER.get()), size[1]) if fits else size
         return plt.subplots(figsize=size, layout="constrained")[1]
     if not isinstance(ax, Axes):
         raise InputError(f"ax must be matplotlib axes, not {type(ax).__name__}.")

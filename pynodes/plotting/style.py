@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import matplotlib.pyplot as plt
+
+from pynodes._errors import InputError
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 MANY = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9", "#222222", "#F0E442")
@@ -22,6 +25,9 @@ VALUE_COLOUR, VOLATILITY_COLOUR = BLUE, ORANGE
 
 WIDTH = 7.0
 """Inches: the text width of a journal page."""
+
+PAPER: ContextVar[float] = ContextVar("paper", default=WIDTH)
+"""Inches that new figures may be wide; see :func:`paper`."""
 
 TEXT = 9.0
 """Points: readable at that width."""
@@ -53,3 +59,39 @@ def rules() -> Generator[None, None, None]:
     plt.draw_if_interactive()
     with plt.rc_context(RULES):
         yield
+
+
+@contextmanager
+def paper(width: float) -> Generator[None]:
+    """Make new figures for paper of this width, in inches; text keeps its size, eight and nine points.
+
+    Figures are made for a page of seven inches. A column of a journal is some three and a half: a figure
+    that is shrunk to it would be read with a lens, one that is made for it is not. Drawings of graphs have
+    the size that the graph needs.
+
+    Parameters
+    ----------
+    width
+        Inches, two at least.
+
+    Raises
+    ------
+    InputError
+        A width that is less.
+
+    Examples
+    --------
+    >>> import pynodes as pn
+    >>> beliefs = pn.models.binary_hgf(2).compile().filter({"u": [1.0, 0.0, 1.0]})
+    >>> with pn.plotting.paper(3.5):
+    ...     panels = beliefs.plot()
+    >>> float(panels.figure.get_figwidth())
+    3.5
+    """
+    if not isinstance(width, int | float) or not width >= 2:
+        raise InputError(f"width must be two inches or more, not {width!r}.")
+    before = PAPER.set(float(width))
+    try:
+        yield
+    finally:
+        PAPER.reset(before)

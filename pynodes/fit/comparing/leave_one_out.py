@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas
 
     from pynodes.fit.sampling.samples import Samples
+    from pynodes.plotting.panels import Panels
 
 UNITS = ("trial", "session", "subject")
 """What can be left out at a time."""
@@ -108,6 +109,12 @@ class LeaveOneOut:
             f"cannot be estimated from these draws (Pareto k up to {self.pareto_k[worst]:.2f}, of "
             f"{described(tuple(self.keys), key).strip()}). {advice}"
         ]
+
+    def plot(self, *, axes: Any = None) -> Panels:
+        """Draw how influential items are; see :func:`pynodes.plotting.plot_influence`."""
+        from pynodes.plotting import plot_influence
+
+        return plot_influence(self, axes=axes)
 
     def __repr__(self) -> str:
         said = f"LeaveOneOut({len(self.pointwise)} {self.unit}s, elpd {self.elpd:.6g} "

@@ -174,7 +174,7 @@ class Predictive:
         return plot_check(self, by, own, axes=axes)
 
     def plot_trials(self, subject: Any = None, **options: Any) -> Panels:
-        """Draw what was expected of one subject, trial by trial; see :func:`pynodes.plotting.plot_predicted`."""
+        """Draw expected responses trial by trial; see :func:`pynodes.plotting.plot_predicted`."""
         from pynodes.plotting import plot_predicted
 
         return plot_predicted(self, subject, **options)

@@ -1,0 +1,237 @@
+"""Gallery: an image of every figure that pynodes draws, as docs/gallery.md shows them.
+
+Takes a minute or two; a part of it with --only.
+
+    python examples/gallery.py --out docs/figures/gallery
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+
+import pynodes as pn
+from pynodes import plotting
+
+DPI = 90
+
+
+@cache
+def outcomes() -> np.ndarray:
+    """Two hundred outcomes, thirty of which were not seen."""
+    found = pn.data.association().outcomes[:200].astype(float)
+    found[120:150] = np.nan
+    return found
+
+
+@cache
+def network(levels: int = 3) -> Any:
+    """A binary HGF."""
+    return pn.models.binary_hgf(levels).compile()
+
+
+@cache
+def beliefs(levels: int = 3) -> Any:
+    """What it believed about the outcomes."""
+    return network(levels).filter({"u": outcomes()})
+
+
+@cache
+def rates() -> Any:
+    """A network for an exchange rate, and what it believed of it."""
+    series = pn.data.usd_chf()[:300]
+    found = pn.models.continuous_hgf(**pn.models.scaled_to(series, 2)).compile()
+    return found, found.filter({"u": series})
+
+
+@cache
+def tried() -> Any:
+    """The agent of the studies, and the trials of six subjects."""
+    frame = pn.data.study().query("subject < 's07' and session == 1")
+    trials = pn.Trials(frame, inputs="u", actions="y", by="subject")
+    return pn.agents.binary_hgf(2), trials
+
+
+@cache
+def fitted() -> Any:
+    """Its fit to every subject alone."""
+    return pn.fit_map(*tried(), starts=4)
+
+
+@cache
+def grouped() -> Any:
+    """Its fit to the group."""
+    return pn.fit_em(*tried())
+
+
+@cache
+def drawn() -> Any:
+    """Draws from the posterior of one subject."""
+    agent, trials = tried()
+    return pn.fit_nuts(agent, trials.only(subject="s01"), draws=300, tune=300, chains=2, seed=1)
+
+
+@cache
+def design() -> Any:
+    """What simulated subjects see."""
+    return pn.Trials({"u": pn.data.association().outcomes[:160]}, inputs="u")
+
+
+@cache
+def rivals() -> Any:
+    """Two agents that are compared."""
+    return {"HGF": pn.agents.binary_hgf(2), "Rescorla-Wagner": pn.agents.rescorla_wagner()}
+
+
+@cache
+def compared() -> Any:
+    """Their evidence for every subject."""
+    _, trials = tried()
+    return pn.compare({name: pn.fit_map(one, trials, starts=2) for name, one in rivals().items()})
+
+
+def graph() -> Any:
+    """A graph with what its nodes believed at one step."""
+    return plotting.plot_graph(pn.models.binary_hgf(3), beliefs=beliefs(), step=150)
+
+
+def node() -> Any:
+    """One node in detail."""
+    return beliefs().plot_node("x2")
+
+
+def every_node() -> Any:
+    """Beliefs, responses, learning rates and surprise."""
+    chance = np.asarray(beliefs()["u"].predicted_mean)
+    choices = (np.random.default_rng(1).random(len(chance)) < chance).astype(float)
+    return beliefs().plot(rates="x2->u", responses={"choice": choices})
+
+
+def batch() -> Any:
+    """A network under forty parameter sets, in two groups."""
+    values = np.random.default_rng(0).normal([[-4.5], [-2.5]], 0.3, (2, 20)).ravel()
+
+    def run(value: Any) -> Any:
+        return network().replace({"x2.tonic_volatility": value}).filter({"u": outcomes()})
+
+    return plotting.plot_batch(jax.vmap(run)(values), groups=["slow"] * 20 + ["fast"] * 20)
+
+
+def runs() -> Any:
+    """Two networks on the same data."""
+    return plotting.plot_runs({"three levels": beliefs(3), "two levels": beliefs(2)})
+
+
+def trajectory_correlation() -> Any:
+    """Which beliefs move together."""
+    return plotting.plot_trajectory_correlation(beliefs())
+
+
+def forecast() -> Any:
+    """What an exchange rate may become."""
+    found, past = rates()
+    ahead = found.forecast(jax.random.key(0), 60, start=past.final, draws=500)
+    return ahead.plot(history=past, draws=3)
+
+
+def clusters() -> Any:
+    """Sorts of observation that appear one after the other."""
+    rng = np.random.default_rng(3)
+    parts = [rng.integers(0, 2, 80), rng.integers(0, 3, 70), rng.integers(0, 4, 90)]
+    sorts = np.concatenate(parts)
+    values = np.array([-4.0, 1.0, 5.0, -1.5])[sorts] + 0.5 * rng.normal(size=len(sorts))
+    state = pn.DirichletProcessState(
+        components=8, initial_statistics=(0.0, 20.0), pseudo_count=0.02
+    )
+    found = pn.Graph().add(u=state).compile().filter({"u": values})
+    return plotting.plot_clusters(found, "u", values)
+
+
+def densities() -> Any:
+    """What was predicted of a series whose mean and deviation change."""
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(0, 1, 60), rng.normal(4, 0.5, 60)])
+    state = pn.ExponentialFamilyState(pseudo_count=8.0)
+    found = pn.Graph().add(u=state).compile().filter({"u": values})
+    return plotting.plot_densities(found, "u", 8, values=values)
+
+
+def transitions() -> Any:
+    """A world that goes around, first one way and then the other."""
+    rng = np.random.default_rng(0)
+    turns = np.where(rng.random(400) < 0.8, np.where(np.arange(400) < 200, 1, 3), 2)
+    inputs = pn.models.transition_inputs(np.cumsum(turns) % 4, 4, start=0)
+    world = pn.models.transition_hgf(4, normalised=True, expansion="enhanced").compile()
+    return plotting.plot_transitions(world.filter(inputs), [0, 199, 399])
+
+
+def predicted() -> Any:
+    """What the priors of an agent allow, trial by trial."""
+    agent, trials = tried()
+    found = pn.prior_predictive(agent, trials.only(subject="s01"), draws=100)
+    return found.plot_trials()
+
+
+FIGURES: dict[str, Callable[[], Any]] = {
+    "plot_graph": graph,
+    "plot_beliefs": every_node,
+    "plot_node": node,
+    "plot_batch": batch,
+    "plot_runs": runs,
+    "plot_trajectory_correlation": trajectory_correlation,
+    "plot_forecast": forecast,
+    "plot_clusters": clusters,
+    "plot_densities": densities,
+    "plot_transitions": transitions,
+    "plot_subject": lambda: fitted()["s01"].plot_trajectories(),
+    "plot_posteriors": lambda: fitted().plot(),
+    "plot_draws": lambda: drawn().plot(),
+    "plot_correlation": lambda: drawn().plot_correlation(),
+    "plot_influence": lambda: drawn().loo().plot(),
+    "plot_residuals": lambda: fitted().plot_residuals(),
+    "plot_predicted": predicted,
+    "plot_check": lambda: fitted().predict(draws=50).plot(),
+    "plot_population": lambda: grouped().plot(),
+    "plot_shrinkage": lambda: grouped().plot_shrinkage(fitted()),
+    "plot_comparison": lambda: compared().plot(),
+    "plot_frequencies": lambda: pn.random_effects_bms(compared()).plot(),
+    "plot_recovery": lambda: pn.parameter_recovery(tried()[0], design(), n=40, seed=1).plot(),
+    "plot_confusion": lambda: pn.model_recovery(rivals(), design(), n=20, seed=1).plot(),
+    "plot_design": lambda: pn.design_analysis(
+        tried()[0], design(), trials=[40, 80, 160], n=30
+    ).plot(),
+}
+"""Every figure, by the name of the function that draws it."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Draw them, and write them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figures")
+    parser.add_argument("--only", nargs="*", choices=[*FIGURES, "animate_beliefs"], help="these")
+    parser.add_argument("--width", type=float, default=7.0, help="inches of the paper")
+    given = parser.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    wanted = given.only or [*FIGURES, "animate_beliefs"]
+    for name in wanted:
+        path = given.out / f"{name}.png"
+        if name == "animate_beliefs":
+            path = beliefs().animate(path.with_suffix(".gif"), steps=[95, 96], dpi=DPI)
+        else:
+            with plotting.paper(given.width):
+                figure = FIGURES[name]().figure
+            figure.savefig(path, dpi=DPI, pil_kwargs={"optimize": True})
+            plt.close(figure)
+        print(f"Wrote {path}")
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", True)
+    main()
