@@ -62,6 +62,18 @@ class Explanation:
         each = np.broadcast_to(np.asarray(interval, dtype=float), (self.feed.steps,))
         return None if np.all(each == 1) else np.cumsum(each)
 
+    def outcomes(self, name: str) -> np.ndarray | None:
+        """What an input was given at every step, NaN where nothing was observed; None of other nodes."""
+        group, position = self.labels.nodes[name]
+        if group not in self.feed.series.values:
+            return None
+        values = np.asarray(self.feed.series.values[group], dtype=float)
+        seen = np.asarray(self.feed.series.observed.get(group, True))
+        if len(self.labels.groups[group]) > 1:
+            values, seen = values[:, position], seen[:, position] if seen.ndim == 2 else seen
+        beside = np.reshape(seen, (-1, *(1,) * (values.ndim - 1)))
+        return np.where(beside, values, np.nan)
+
 
 def until(feed: Feed, steps: int) -> Feed:
     """The first steps of a feed."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pynodes._core.modules import is_default
 from pynodes._geometry.layout import layered
-from pynodes._geometry.routes import curve, routed
+from pynodes._geometry.routes import Route, curve, routed
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.couplings.functions import identity, name_of
 
-UPWARD = 1.3
-"""Inches between levels."""
+UPWARD, LOFTY = 1.3, 1.6
+"""Inches between levels; more where numbers stand below their nodes."""
 
 ACROSS, CLOSE = 1.5, 1.05
 """Inches between neighbours of a level; closer where numbers stand below their nodes, not beside."""
@@ -33,14 +34,16 @@ MARGIN, BESIDE, BELOW = 60, 75, 15
 """Pixels around the outermost nodes, and those that the numbers to the right of a node, or below, need."""
 
 
+NUMBERS = (32, 68)
+"""Pixels to the side and down from a node's middle that numbers below it take."""
+
+
 def placed(graph: Graph) -> tuple[dict[str, tuple[float, float]], bool]:
     """Where every node is, in inches, the highest level on top; and whether some level is crowded."""
     places = layered(graph)
     crowded = max(Counter(level for _, level in places.values()).values()) > CROWD
     across = CLOSE if crowded else ACROSS
-    return {
-        name: (across * x, UPWARD * level) for name, (x, level) in places.items()
-    }, crowded
+    return {name: (across * x, UPWARD * level) for name, (x, level) in places.items()}, crowded
 
 
 def drawn(graph: Graph) -> dict[str, Any]:
@@ -56,17 +59,20 @@ def drawn(graph: Graph) -> dict[str, Any]:
         )
         return [round(float(across), 1), round(float(down), 1)]
 
+    spots = {name: np.array(pixels(place)) for name, place in places.items()}
+
+    def way(parent: str, child: str, route: Route) -> np.ndarray:
+        return dense(curve(spots[parent], spots[child], -route.bend))
+
     edges = list(graph.edges)
     routes = routed(places, [(parent, child) for parent, child, _ in edges])
     paths = [
         {
-            "path": path(
-                np.array(pixels(places[parent])),
-                np.array(pixels(places[child])),
-                -route.bend,
-            ),
+            "path": path(way(parent, child, route), crowded),
             "remark": remark(coupling),
-            "spot": pixels(route.remark),
+            "spot": free_spot(
+                way(parent, child, route), np.array(pixels(route.remark)), spots, crowded
+            ),
             "volatile": isinstance(coupling, AbstractVolatilityCoupling),
         }
         for (parent, child, coupling), route in zip(edges, routes, strict=True)
@@ -84,15 +90,27 @@ def drawn(graph: Graph) -> dict[str, Any]:
     }
 
 
-def path(start: np.ndarray, end: np.ndarray, bend: float) -> str:
-    """An edge as SVG takes it, cut where it meets the two nodes."""
-    way = curve(start, end, bend)
-    outside = [
-        spot
-        for spot in dense(way)
-        if np.linalg.norm(spot - start) >= RADIUS
-        and np.linalg.norm(spot - end) >= RADIUS
-    ]
+def free_spot(
+    way: np.ndarray, spot: np.ndarray, nodes: Mapping[str, np.ndarray], crowded: bool
+) -> list[float]:
+    """The place of a remark on its edge, off the numbers that stand to the right of nodes."""
+    if not crowded:
+        inner = way[len(way) // 4 : -len(way) // 4]
+        aside = inner[:, None] - np.array(list(nodes.values()))
+        covered = (aside[..., 0] > 20) & (aside[..., 0] < 115) & (np.abs(aside[..., 1]) < 26)
+        free = inner[~covered.any(axis=1)]
+        if len(free):
+            spot = free[np.argmin(np.linalg.norm(free - spot, axis=1))]
+    return [round(float(place), 1) for place in spot]
+
+
+def path(way: np.ndarray, crowded: bool) -> str:
+    """An edge as SVG takes it, cut where it meets the two nodes, or the numbers below the first."""
+    from_start, to_end = way - way[0], way - way[-1]
+    free = (np.hypot(*from_start.T) >= RADIUS) & (np.hypot(*to_end.T) >= RADIUS)
+    if crowded:
+        free &= (np.abs(from_start[:, 0]) > NUMBERS[0]) | (from_start[:, 1] > NUMBERS[1])
+    outside = way[free]
     first, middle, last = outside[0], outside[len(outside) // 2], outside[-1]
     control = 2 * middle - (first + last) / 2
     spots = [f"{x:.1f} {y:.1f}" for x, y in (first, control, last)]
@@ -102,9 +120,7 @@ def path(start: np.ndarray, end: np.ndarray, bend: float) -> str:
 def dense(way: np.ndarray) -> np.ndarray:
     """More points along a way."""
     fine = np.linspace(0, len(way) - 1, 10 * len(way))
-    return np.stack(
-        [np.interp(fine, np.arange(len(way)), way[:, axis]) for axis in (0, 1)], axis=1
-    )
+    return np.stack([np.interp(fine, np.arange(len(way)), way[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def remark(coupling: AbstractCoupling) -> str:
@@ -114,14 +130,8 @@ def remark(coupling: AbstractCoupling) -> str:
         getattr(coupling, "function", identity),
     )
     shown = (
-        ""
-        if is_default(strength, 1.0)
-        else f"{strength:.3g}"
-        if np.ndim(strength) == 0
-        else "…"
+        "" if is_default(strength, 1.0) else f"{strength:.3g}" if np.ndim(strength) == 0 else "…"
     )
     return " ".join(
-        part
-        for part in (shown, "" if function is identity else name_of(function))
-        if part
+        part for part in (shown, "" if function is identity else name_of(function)) if part
     )

@@ -80,7 +80,7 @@ def explored(
         raise InputError(f"title must be a text, not {title!r}.")
     check_size(beliefs, names, shape[0])
     numbers = Numbers(shape[0])
-    said = title or f"{len(names)} nodes over {shape[0]:,} steps"
+    said = title or f"{len(names)} node{'s'[: len(names) > 1]} over {shape[0]:,} steps"
     run = described(beliefs, names, numbers) | {"title": said}
     run |= {"count": len(numbers), "number": numbers.kind}
     found = Explorer(said, page(run, numbers.packed()))
@@ -93,11 +93,7 @@ def chosen(beliefs: Trajectories, nodes: Iterable[str] | None) -> list[str]:
     """The nodes to show; by default all whose beliefs were kept."""
     names = list(
         dict.fromkeys(
-            [nodes]
-            if isinstance(nodes, str)
-            else beliefs.names
-            if nodes is None
-            else nodes
+            [nodes] if isinstance(nodes, str) else beliefs.names if nodes is None else nodes
         )
     )
     for name in names:
@@ -110,9 +106,7 @@ def chosen(beliefs: Trajectories, nodes: Iterable[str] | None) -> list[str]:
 def check_size(beliefs: Trajectories, names: list[str], steps: int) -> None:
     """A page must not become too large to be opened."""
     each = sum(
-        np.size(getattr(beliefs[name], f)) // steps
-        for name in names
-        for f in beliefs[name].fields
+        np.size(getattr(beliefs[name], f)) // steps for name in names for f in beliefs[name].fields
     )
     if each * steps > MOST:
         raise InputError(

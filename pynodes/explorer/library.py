@@ -31,13 +31,9 @@ def charts() -> tuple[str, str, str]:
             "The explorer draws with bokeh, which is not installed. Install it with: "
             "pip install 'pynodes[explore]'"
         )
-    folder = (
-        Path(next(iter(spec.submodule_search_locations))) / "server" / "static" / "js"
-    )
+    folder = Path(next(iter(spec.submodule_search_locations))) / "server" / "static" / "js"
     scripts = "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)
     notice = re.search(r"/\*!(.*?)\*/", scripts, flags=re.DOTALL)
-    licence = (
-        re.sub(r"^ *\*? ?", "", notice[1].strip(), flags=re.MULTILINE) if notice else ""
-    )
+    licence = re.sub(r"^ *\*? ?", "", notice[1].strip(), flags=re.MULTILINE) if notice else ""
     packed = gzip.compress(scripts.encode(), compresslevel=9, mtime=0)
     return version("bokeh"), licence, base64.b64encode(packed).decode("ascii")

@@ -40,9 +40,7 @@ class Numbers:
     @property
     def kind(self) -> str:
         """``"float32"`` if that holds every number just so, else ``"float64"``."""
-        small = all(
-            np.can_cast(series.dtype, np.float32, "safe") for series in self._series
-        )
+        small = all(np.can_cast(series.dtype, np.float32, "safe") for series in self._series)
         return "float32" if small else "float64"
 
     def packed(self) -> str:
@@ -55,7 +53,5 @@ class Numbers:
         for place, series in enumerate(self._series):
             whole[place] = series
         ranks = whole.reshape(-1).view(np.uint8).reshape(-1, whole.itemsize).T
-        packed = gzip.compress(
-            np.ascontiguousarray(ranks).tobytes(), compresslevel=9, mtime=0
-        )
+        packed = gzip.compress(np.ascontiguousarray(ranks).tobytes(), compresslevel=9, mtime=0)
         return base64.b64encode(packed).decode("ascii")

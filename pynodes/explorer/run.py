@@ -39,21 +39,17 @@ ORDER = (
 """Fields that come first, in this order."""
 
 
-def described(
-    beliefs: Trajectories, names: Sequence[str], numbers: Numbers
-) -> dict[str, Any]:
+def described(beliefs: Trajectories, names: Sequence[str], numbers: Numbers) -> dict[str, Any]:
     """Everything about a run but its title; the series go to ``numbers``."""
     graph = beliefs.labels.graph
     shown = graph.subgraph(names)
     drawing = drawn(shown)
     edges = edges_told(beliefs, set(names), numbers)
-    for edge, way in zip(
-        [e for e in edges if e["inside"]], drawing["paths"], strict=True
-    ):
+    for edge, way in zip([e for e in edges if e["inside"]], drawing["paths"], strict=True):
         edge |= way
     nodes = [
         node_told(name, graph.nodes[name], beliefs[name], numbers)
-        | {"place": drawing["places"][name]}
+        | {"place": drawing["places"][name], "outcome": outcome_told(beliefs, name, numbers)}
         for name in sorted(names, key=lambda name: drawing["places"][name][::-1])
     ]
     return {
@@ -81,13 +77,12 @@ def status_told(beliefs: Trajectories) -> dict[str, Any]:
 
 def elapsed(beliefs: Trajectories) -> np.ndarray | None:
     """The time of every step since the beginning, if the run knows it and it is not just their number."""
-    times = getattr(beliefs.status.explain, "times", None)
-    return None if times is None else times()
+    known = getattr(beliefs.status.explain, "times", None)
+    times = None if known is None else known()
+    return times if times is not None and len(times) == np.size(beliefs.status.alive) else None
 
 
-def node_told(
-    name: str, kind: AbstractNode, node: NodeBeliefs, numbers: Numbers
-) -> dict[str, Any]:
+def node_told(name: str, kind: AbstractNode, node: NodeBeliefs, numbers: Numbers) -> dict[str, Any]:
     """One node: what it is, and its fields."""
     fields: dict[str, Any] = {}
     left_out: list[str] = []
@@ -100,15 +95,24 @@ def node_told(
     return {
         "name": name,
         "kind": type(kind).__name__,
+        "learner": isinstance(kind, AbstractLearner),
         "role": "input" if kind.observable else "state" if kind.learns else "known",
         "form": form_of(kind, fields),
         "main": main_field(fields),
         "fields": fields,
         "left_out": left_out,
-        "parameters": {
-            field: shown(getattr(kind, field)) for field in parameters_of(kind)
-        },
+        "parameters": {field: shown(getattr(kind, field)) for field in parameters_of(kind)},
     }
+
+
+def outcome_told(beliefs: Trajectories, name: str, numbers: Numbers) -> dict[str, Any] | None:
+    """What a learner observed, which its beliefs do not say; None of others, and where it is not known."""
+    given = getattr(beliefs.status.explain, "outcomes", None)
+    if given is None or not isinstance(beliefs.labels.graph.nodes[name], AbstractLearner):
+        return None
+    values = given(name)
+    fits = np.prod(values.shape[1:], dtype=int) <= WIDEST and len(values) == numbers.steps
+    return numbers.add_parts(values) if fits else None
 
 
 def main_field(fields: dict[str, Any]) -> str | None:
@@ -126,8 +130,7 @@ def form_of(kind: AbstractNode, fields: dict[str, Any]) -> str:
         return "several" if main is not None and fields[main]["shape"] else "number"
     if kind.observable:
         binary = (
-            kind.accepts(np.array([0.0, 1.0])).all()
-            and not kind.accepts(np.array([0.5])).any()
+            kind.accepts(np.array([0.0, 1.0])).all() and not kind.accepts(np.array([0.5])).any()
         )
         return "outcome" if binary else "reading"
     if kind.support is not None:
@@ -137,23 +140,15 @@ def form_of(kind: AbstractNode, fields: dict[str, Any]) -> str:
 
 def shown(value: Any) -> str:
     """A parameter, in few words."""
-    return (
-        f"{plain(value):.6g}"
-        if np.ndim(value) == 0
-        else f"array of shape {np.shape(value)}"
-    )
+    return f"{plain(value):.6g}" if np.ndim(value) == 0 else f"array of shape {np.shape(value)}"
 
 
-def edges_told(
-    beliefs: Trajectories, names: set[str], numbers: Numbers
-) -> list[dict[str, Any]]:
+def edges_told(beliefs: Trajectories, names: set[str], numbers: Numbers) -> list[dict[str, Any]]:
     """Every edge of the nodes that are shown, with what went along it."""
     graph = beliefs.labels.graph
     messages = messages_of(beliefs)
     told: list[dict[str, Any]] = []
-    for name, (parent, child, coupling) in zip(
-        edge_names(graph.edges), graph.edges, strict=True
-    ):
+    for name, (parent, child, coupling) in zip(edge_names(graph.edges), graph.edges, strict=True):
         if parent not in names and child not in names:
             continue
         told.append(

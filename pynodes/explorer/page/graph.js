@@ -58,7 +58,7 @@ function drawNode(node) {
   };
   const name = svg("text", { y: inside ? 0 : -RING - 6, class: inside ? "name" : "name beside", "text-anchor": "middle", "dominant-baseline": "central" });
   name.textContent = node.name.length > 22 ? `${node.name.slice(0, 21)}…` : node.name;
-  group.append(svg("circle", { r: RING + 4, class: "focus" }), parts.ring, parts.shape, name, parts.mean, parts.other);
+  group.append(svg("rect", { ...groundOf(), class: "ground" }), svg("circle", { r: RING + 4, class: "focus" }), parts.ring, parts.shape, name, parts.mean, parts.other);
   group.addEventListener("click", () => choose(node.name));
   group.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
@@ -67,6 +67,12 @@ function drawNode(node) {
   });
   shown.set(node.name, parts);
   return group;
+}
+
+// What a pointer hits: the node, its ring and its numbers.
+function groundOf() {
+  const reach = RING + 4;
+  return run.crowded ? { x: -reach, y: -reach, width: 2 * reach, height: 2 * reach + 32 } : { x: -reach, y: -reach, width: 2 * reach + 60, height: 2 * reach };
 }
 
 // Numbers stand beside their node, or below where neighbours are close.
@@ -121,11 +127,13 @@ function texts(node, step) {
 }
 
 function sawWhat(node, step) {
-  if (node.form === "several" && node.main === "mean") {
-    const seen = Array.from({ length: partsOf(node) }, (_, part) => valuesOf(node, "mean", part)[step]);
-    return `saw [${seen.indexOf(Math.max(...seen))}]`;
+  if (node.learner) {
+    const seen = (node.outcome?.series ?? []).slice(0, 4).map((place) => short(series[place][step], 3));
+    return seen.length ? `saw ${seen.join(", ")}` : "seen";
   }
-  return node.main === "mean" ? `saw ${short(valuesOf(node, "mean")[step], 3)}` : "seen";
+  if (node.form !== "several") return `saw ${short(valuesOf(node, "mean")[step], 3)}`;
+  const seen = Array.from({ length: partsOf(node) }, (_, part) => valuesOf(node, "mean", part)[step]);
+  return `saw [${seen.indexOf(Math.max(...seen))}]`;
 }
 
 function updateShown() {
@@ -148,8 +156,9 @@ function drawLegend() {
   const line = (volatile) => svg("path", { d: "M-28 0H28", class: volatile ? "edge volatile" : "edge", "stroke-width": 4, "marker-end": `url(#${volatile ? "volatility" : "value"}-head)` });
   if (run.edges.some((edge) => edge.path && !edge.volatile)) entry(symbol(line(false)), "value");
   if (run.edges.some((edge) => edge.path && edge.volatile)) entry(symbol(line(true)), "volatility");
+  if (run.nodes.every((node) => partsOf(node) !== 1)) return;
   const patches = ["low", "middle", "high"].map((name, place) => svg("rect", { x: 20 * place - 30, y: -14, width: 20, height: 28, fill: `var(--${name})`, stroke: "var(--rule)" }));
   entry(symbol(...patches), "low to high mean");
-  entry(symbol(svg("g", { class: "node" }, svg("circle", { r: 20, class: "ring", style: "stroke-width:3.5;stroke-dasharray:5 6" }))), "standard deviation");
+  if (run.nodes.some(precisionOf)) entry(symbol(svg("g", { class: "node" }, svg("circle", { r: 20, class: "ring", style: "stroke-width:3.5;stroke-dasharray:5 6" }))), "standard deviation");
 }
 repainted.push(() => shown.size && updateGraph());

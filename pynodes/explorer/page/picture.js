@@ -18,32 +18,59 @@ async function graphImage() {
   return image;
 }
 
+const WIDE = 1240, EDGE = 20;
+
+// The graph to the left of the charts, or above them if it is wide.
 async function picture() {
-  const scale = 2, wide = 1240, left = 560, graph = await graphImage();
-  const shrink = Math.min(1, (left - 40) / graph.width), seen = chosen.charts.map((chart) => [chart, chart.view.export("png", true).canvas]);
-  const tall = Math.max(110 + graph.height * shrink, 120 + seen.length * 270 + 20);
+  const scale = 2, graph = await graphImage(), above = graph.width > 700;
+  const shrink = Math.min(1, (above ? WIDE - 2 * EDGE : 520) / graph.width);
+  const left = above ? EDGE : 560, room = WIDE - left - EDGE, graphEnd = 84 + graph.height * shrink;
+  const seen = chosen.charts.map((chart) => ({ chart, image: chart.view.export("png", true).canvas }));
+  for (const one of seen) one.high = (room * one.image.height) / one.image.width;
+  const top = above ? graphEnd + 16 : 100, chartsEnd = seen.reduce((sum, { high }) => sum + high + 62, top);
   const canvas = element("canvas");
-  canvas.width = wide * scale;
-  canvas.height = tall * scale;
+  canvas.width = WIDE * scale;
+  canvas.height = Math.ceil((Math.max(graphEnd, chartsEnd - 30) + 34) * scale);
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
   pen.fillStyle = colour("panel");
-  pen.fillRect(0, 0, wide, tall);
-  const write = (text, x, y, size, weight = 400) => {
-    pen.fillStyle = colour("ink");
-    pen.font = `${weight} ${size}px system-ui, sans-serif`;
-    pen.fillText(text, x, y, wide - x - 20);
-  };
-  write(run.title, 20, 34, 20, 600);
-  write(nowInWords(), 20, 60, 14);
-  pen.drawImage(graph, 20, 90, graph.width * shrink, graph.height * shrink);
-  seen.forEach(([chart, image], place) => {
-    const top = 90 + place * 270, room = wide - left - 20, high = Math.min((room * image.height) / image.width, 245);
-    write(chart.picture.label, left, top + 8, 14, 600);
-    pen.drawImage(image, left, top + 16, room, high);
-    drawCursor(pen, chart, left, top + 16, room, high);
-  });
+  pen.fillRect(0, 0, WIDE, canvas.height);
+  write(pen, run.title, EDGE, 34, 20, 600);
+  write(pen, nowInWords(), EDGE, 60, 14);
+  pen.drawImage(graph, EDGE, 84, graph.width * shrink, graph.height * shrink);
+  let down = top;
+  for (const { chart, image, high } of seen) {
+    write(pen, chart.picture.label, left, down, 14, 600);
+    writeKey(pen, chart.picture, left, down + 20);
+    pen.drawImage(image, left, down + 28, room, high);
+    drawCursor(pen, chart, left, down + 28, room, high);
+    down += high + 62;
+  }
+  write(pen, numbersInWords(), EDGE, canvas.height / scale - 14, 13);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+function write(pen, text, x, y, size, weight = 400, name = "ink") {
+  pen.fillStyle = colour(name);
+  pen.font = `${weight} ${size}px system-ui, sans-serif`;
+  pen.fillText(text, x, y, WIDE - x - EDGE);
+  return pen.measureText(text).width;
+}
+
+function writeKey(pen, { lines = [] }, left, y) {
+  if (lines.length < 2) return;
+  let x = left;
+  for (const line of lines.slice(0, LINES)) {
+    pen.fillStyle = colour(line.colour);
+    pen.fillRect(x, y - 5, 18, 3);
+    x += 24 + write(pen, line.name, x + 22, y, 12) + 14;
+  }
+}
+
+function numbersInWords() {
+  const cells = [...document.querySelectorAll("#fields tr")].slice(0, 9);
+  const said = cells.map((row) => [...row.children].map((part) => part.textContent).join(" ")).filter((text) => text !== "field value");
+  return `${now.chosen}: ${said.join(" · ")}`;
 }
 
 function drawCursor(pen, chart, left, top, wide, high) {

@@ -61,7 +61,10 @@ function beliefPicture(node) {
     picture.bands.push(bandAround(node, main, colour));
     picture.label = `${node.name}: mean and 90 % band`;
   }
-  if (node.role === "input" && node.main === "mean") {
+  if (node.learner) {
+    if (node.outcome?.series.length === 1) picture.points.push({ values: series[node.outcome.series[0]], colour: "ink" });
+    picture.label = `${node.name}: what was learned${picture.points.length ? ", and outcomes" : ""}`;
+  } else if (node.role === "input") {
     const seen = once(`seen ${node.name}`, () => stepwise((step) => (observedAt(node, step) ? valuesOf(node, "mean")[step] : NaN)));
     picture.points.push({ values: seen, colour: "ink" });
     picture.label = node.form === "outcome" ? `${node.name}: predicted probability, outcomes` : `${node.name}: prediction, 90 % band, observations`;
@@ -73,13 +76,13 @@ function severalPicture(node, parts, gaps) {
   const shape = node.fields[node.main].shape;
   const lines = Array.from({ length: parts }, (_, part) => ({ values: mainOf(node, part), colour: lineColour(part), name: labelled(parts, part, shape) }));
   const points = [];
-  if (node.role === "input" && node.main === "mean" && parts <= LINES) {
+  if (predicts(node) && parts <= LINES) {
     for (let part = 0; part < parts; part++) {
       const seen = stepwise((step) => (observedAt(node, step) && valuesOf(node, "mean", part)[step] === 1 ? 1.06 : NaN));
       points.push({ values: seen, colour: lineColour(part), alone: true });
     }
   }
-  return { lines, points, gaps, label: `${node.name}: ${node.role === "input" ? "predicted, with outcomes above" : node.main}` };
+  return { lines, points, gaps, label: `${node.name}: ${predicts(node) ? "predicted, with outcomes above" : node.main}` };
 }
 
 // The rest that can be drawn of a node, by what it is called.

@@ -14,8 +14,13 @@ function valuesOf(node, field, part = 0) {
 
 // The series that stands for a node: an input's prediction, any other's belief.
 function mainOf(node, part = 0) {
-  const predicted = node.role === "input" && valuesOf(node, `predicted_${node.main}`, part);
+  const predicted = predicts(node) && valuesOf(node, `predicted_${node.main}`, part);
   return predicted || valuesOf(node, node.main, part);
+}
+
+// An input that leaves learning to its parents: its mean is what was observed.
+function predicts(node) {
+  return node.role === "input" && !node.learner;
 }
 
 function partsOf(node) {
