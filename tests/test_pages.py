@@ -58,6 +58,7 @@ NOTEBOOKS = [
     "bandits",
     "custom_node",
     "large_graphs",
+    "exploring_beliefs",
 ]
 
 
