@@ -45,6 +45,7 @@ nb_execution_timeout = 600
 nb_execution_raise_on_error = False  # a failing cell is a warning, and so an error in the end
 nb_execution_show_tb = True
 nb_output_stderr = "error"
+nb_render_markdown_format = "myst"
 nb_number_source_lines = False
 
 autodoc_member_order = "bysource"
@@ -62,6 +63,8 @@ python_maximum_signature_line_length = 80
 html_theme = "pydata_sphinx_theme"
 html_title = f"pynodes {release}"
 
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_show_sphinx = False
 html_theme_options = {
