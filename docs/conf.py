@@ -1,4 +1,4 @@
-"""How the documentation site is built: `python -m sphinx -W --keep-going docs build/docs`."""
+"""How the documentation site is built: `python -m sphinx -j auto -W --keep-going docs build/docs`."""
 
 import os
 import sys
