@@ -93,6 +93,14 @@ def test_an_example_says_what_it_is_for(path, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_a_part_of_the_gallery_is_drawn_where_it_is_told(tmp_path):
+    called("gallery", "--out", "here", "--only", "plot_graph", "plot_node", folder=tmp_path)
+
+    written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == {"plot_graph.png", "plot_node.png"}
+
+
 def test_every_example_is_known():
     """Those that draw one figure are run here as they are, the others in part, here or elsewhere."""
     tables = {"calibration", "exactness", "gallery", "recovery"}

@@ -235,3 +235,21 @@ def test_the_page_on_extending_names_all_that_a_kind_may_say(base, heading):
     named = set(re.findall(r"`(\w+)", first))
 
     assert set(extension_points(base)) <= named
+
+
+def meant(child, word):
+    """The coupling that a word means into a kind of child, by name; nothing where it means none."""
+    graph = pn.Graph().add(child=child(), parent=pn.ContinuousState())
+    try:
+        return f"`{type(graph.couple('parent', 'child', word).edges[0][2]).__name__}`"
+    except pn.CouplingError:
+        return ""
+
+
+def test_the_index_of_couplings_says_which_one_a_word_means():
+    """For every kind that takes parents, and no other."""
+    table = rows(section("docs/couplings/README.md", "Which one?"))
+    said = {name: tuple(row[1:]) for row in table for name in re.findall(r"`(\w+)`", row[0])}
+    kinds = [one for one in concrete(nodes, pn.AbstractNode) if one.inlets]
+
+    assert said == {one.__name__: (meant(one, "value"), meant(one, "volatility")) for one in kinds}
