@@ -11,6 +11,8 @@ from typing import Any as _Any
 from pynodes import data as data
 from pynodes import families as families
 from pynodes import models as models
+from pynodes._citing.citation import Citation as Citation
+from pynodes._citing.citation import cite as cite
 from pynodes._core.beliefs import AbstractBelief as AbstractBelief
 from pynodes._core.beliefs import Gaussian as Gaussian
 from pynodes._core.beliefs import Spread as Spread
@@ -46,6 +48,7 @@ from pynodes._errors import StateError as StateError
 from pynodes._errors import UnknownEdgeError as UnknownEdgeError
 from pynodes._errors import UnknownNodeError as UnknownNodeError
 from pynodes._errors import UnknownPanelError as UnknownPanelError
+from pynodes._graph.equations import Equations as Equations
 from pynodes._graph.graph import Graph as Graph
 from pynodes._keeping.files import load as load
 from pynodes._keeping.files import save as save

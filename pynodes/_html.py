@@ -1,6 +1,7 @@
-"""HTML: how results are shown in a notebook, as a small table without colours of its own.
+"""HTML: how things are shown in a notebook, as a small table.
 
-Text, lines and background are those of the page, so that it is readable in the light and in the dark.
+Without colours and widths of its own: those are the page's, so that it is readable in the light and in
+the dark.
 """
 
 from __future__ import annotations
@@ -8,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-CELL = "text-align:left;padding:0.15em 0.8em 0.15em 0;border:0;background:none;vertical-align:top"
-HEAD = f"{CELL};font-weight:600;border-bottom:1px solid;white-space:nowrap"
-CAPTION = "caption-side:top;text-align:left;padding:0.2em 0;color:inherit"
+LONGEST = 200
+"""Longer cells are cut."""
 
 
 def table(
@@ -18,45 +18,42 @@ def table(
     head: Sequence[str] = (),
     rows: Iterable[Sequence[object]] = (),
     *,
-    said: str = "",
     more: int = 0,
-    what: str = "",
+    notes: Sequence[str] = (),
 ) -> str:
-    """A table with a title and a sentence above it; everything is escaped.
+    """A table under a title; everything is escaped.
 
     Parameters
     ----------
     title
-        What is shown.
+        What is shown, in a sentence.
     head
         Titles of the columns.
     rows
         Their cells.
-    said
-        What is to be said of it in a sentence.
     more
         How many rows were left out.
-    what
-        What a row is, in the plural; for the sentence about those that were left out.
+    notes
+        What is to be said below it.
     """
-    first = f"<strong>{escape(title)}</strong>"
-    caption = f"{first} &nbsp; {escape(said)}" if said else first
-    titles = "".join(f'<th scope="col" style="{HEAD}">{escape(name)}</th>' for name in head)
-    body = "".join(f"<tr>{cells(row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(cell(value) for value in row)}</tr>" for row in rows)
+    rest = f"<p>... and {more} more</p>" if more > 0 else ""
+    said = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
     if not body:
-        return f"<div>{caption}</div>"
-    rest = f"<div>... and {more} more{' ' + escape(what) if what else ''}</div>" if more > 0 else ""
+        return f"<p>{escape(title)}</p>{rest}{said}"
+    titles = "".join(f"<th>{escape(name)}</th>" for name in head)
     return (
-        f'<table style="border-collapse:collapse;margin:0.3em 0"><caption style="{CAPTION}">{caption}'
-        f"</caption><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>{rest}"
+        f"<table><caption>{escape(title)}</caption><thead><tr>{titles}</tr></thead>"
+        f"<tbody>{body}</tbody></table>{rest}{said}"
     )
 
 
-def cells(row: Sequence[object]) -> str:
-    """The cells of a row."""
-    return "".join(f'<td style="{CELL}">{escape(str(cell))}</td>' for cell in row)
+def cell(value: object) -> str:
+    """One cell; a number to four digits, long text cut."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"<td>{escape(text if len(text) <= LONGEST else text[: LONGEST - 3] + '...')}</td>"
 
 
-def first_line(described: object) -> str:
-    """The first sentence of what is said of a class."""
-    return (type(described).__doc__ or "").strip().partition("\n")[0]
+def first_sentence(described: type) -> str:
+    """What a class is, from the first line of its description."""
+    return (described.__doc__ or "").strip().partition("\n")[0]

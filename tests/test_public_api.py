@@ -38,6 +38,7 @@ CONTRACT = {
 """Names that other tools rely on."""
 
 NAMES = [
+    *("Citation", "Equations", "cite"),
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
     *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),

@@ -104,6 +104,11 @@ class Module:
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
+    def _repr_html_(self) -> str:
+        from pynodes._core.module_html import module_to_html
+
+        return module_to_html(self)
+
 
 def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]:
     """A constructor that names the fields it does not know, and the nearest one it does."""

@@ -50,12 +50,10 @@ def to_html(graph: Described) -> str:
     counts = f"{counted(len(graph.nodes), 'node')}, {counted(len(graph.edges), 'edge')}"
     rows = [row(graph, name) for name in list(graph.nodes)[:SHOWN]]
     return table(
-        "Graph",
+        f"Graph of {counts}; {settled(graph)}",
         ("node", "kind", "parameters", "parents"),
         [(name, kind, values, parents.removeprefix("<- ")) for name, kind, values, parents in rows],
-        said=f"{counts}; {settled(graph)}",
         more=len(graph.nodes) - SHOWN,
-        what="nodes",
     )
 
 

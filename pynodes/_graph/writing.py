@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import networkx
-
 from pynodes._core.modules import indices_of
 from pynodes._core.notation import Notation, Style, Term
 from pynodes._core.symbols import upright
@@ -63,6 +61,8 @@ class Writer:
 
     def parts(self) -> list[Part]:
         """The parts of all nodes, children before their parents."""
+        import networkx
+
         graph = networkx.DiGraph()
         graph.add_nodes_from(self.structure.nodes)
         graph.add_edges_from((parent, child) for parent, child, _ in self.structure.edges)

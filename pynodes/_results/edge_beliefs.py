@@ -138,3 +138,11 @@ class EdgeBeliefs:
         means = self._parent.predicted_mean
         slopes = jax.vmap(jax.grad(coupling.function))(jnp.ravel(means))
         return jnp.reshape(slopes, jnp.shape(means))
+
+    def __repr__(self) -> str:
+        return f"EdgeBeliefs({self.name!r}, a {self._kind.__name__})"
+
+    def _repr_html_(self) -> str:
+        from pynodes._results.html import rates_to_html
+
+        return rates_to_html(self)

@@ -1,13 +1,17 @@
-"""Trajectories as a small table for notebooks."""
+"""What was believed as small tables for notebooks: all nodes, one node, one edge."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pynodes._html import table
+from pynodes._typing import Array
+
 if TYPE_CHECKING:
+    from pynodes._results.edge_beliefs import EdgeBeliefs
+    from pynodes._results.node_beliefs import NodeBeliefs
     from pynodes._results.trajectories import Trajectories
 
 SHOWN = 30
@@ -22,19 +26,15 @@ def trajectories_to_html(beliefs: Trajectories) -> str:
     """What every node believed at the end, and how surprised the inputs were."""
     shape = np.shape(beliefs.status.alive)
     if len(shape) != 1:
-        return f"<p>Trajectories of {len(beliefs)} nodes, shape {shape}</p>"
-    head = "".join(
-        f"<th>{title}</th>" for title in ("node", "kind", "last mean", "last sd", "surprise")
-    )
-    rows = "".join(row(beliefs, name) for name in beliefs.names[:SHOWN])
-    more = f"<p>... and {len(beliefs) - SHOWN} more</p>" if len(beliefs) > SHOWN else ""
+        return table(f"Trajectories of {len(beliefs)} nodes, shape {shape}")
+    rows = [row(beliefs, name) for name in beliefs.names[:SHOWN]]
     total = float(np.sum(np.asarray(beliefs.surprise)))
-    title = f"{shape[0]} steps, total surprise {total:.6g} nats. {escape(beliefs.status.message)}"
-    table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f"<table><caption>{title}</caption>{table}</table>{more}"
+    title = f"{shape[0]} steps, total surprise {total:.6g} nats. {beliefs.status.message}"
+    head = ("node", "kind", "last mean", "last sd", "surprise")
+    return table(title, head, rows, more=len(beliefs) - SHOWN)
 
 
-def row(beliefs: Trajectories, name: str) -> str:
+def row(beliefs: Trajectories, name: str) -> tuple[str, ...]:
     """One node's row."""
     node = beliefs[name]
     kind = type(beliefs.labels.graph.nodes[name]).__name__
@@ -45,5 +45,35 @@ def row(beliefs: Trajectories, name: str) -> str:
     known = observed or np.ndim(precision) or not np.isfinite(precision)
     spread = "" if known else f"{1 / np.sqrt(precision):.4g}"
     surprise = f"{np.sum(np.asarray(node.surprise)):.6g}" if observed else ""
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (name, kind, mean, spread, surprise))
-    return f"<tr>{cells}</tr>"
+    return name, kind, mean, spread, surprise
+
+
+def fields_to_html(beliefs: NodeBeliefs) -> str:
+    """The fields of one node, and where they were at the end."""
+    node = beliefs._trajectories.labels.graph.nodes[beliefs._name]
+    title = f"Beliefs about {beliefs._name!r}, a {type(node).__name__}"
+    return table(title, HEAD, [field_row(name, getattr(beliefs, name)) for name in beliefs.fields])
+
+
+def rates_to_html(beliefs: EdgeBeliefs) -> str:
+    """The fields of one edge, and where they were at the end."""
+    kind = beliefs._kind.__name__
+    names = ["error", "precision_weight", "weighted_error"]
+    names += ["learning_rate"] if beliefs._couplings is not None else []
+    names += ["implied_learning_rate"] if beliefs._binary and len(names) == 4 else []
+    rows = [field_row(name, getattr(beliefs, name)) for name in names]
+    return table(f"What went up {beliefs.name}, a {kind} edge", HEAD, rows)
+
+
+HEAD = ("field", "shape", "least", "mean", "most", "last")
+
+
+def field_row(name: str, values: Array) -> tuple[object, ...]:
+    """A field in numbers; what is no number but of several is left to its shape."""
+    array = np.asarray(values, dtype=float)
+    shape = "(" + ", ".join(map(str, array.shape)) + ")"
+    known = array[np.isfinite(array)]
+    if not known.size:
+        return name, shape, "", "", "", ""
+    last = float(array[-1]) if array.ndim == 1 else ""
+    return name, shape, float(known.min()), float(known.mean()), float(known.max()), last

@@ -145,3 +145,8 @@ class NodeBeliefs:
 
     def __repr__(self) -> str:
         return f"NodeBeliefs({self._name!r}, fields {listed(self.fields)})"
+
+    def _repr_html_(self) -> str:
+        from pynodes._results.html import fields_to_html
+
+        return fields_to_html(self)

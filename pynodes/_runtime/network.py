@@ -200,6 +200,11 @@ class Network(Generative, Retrospective):
     def __repr__(self) -> str:
         return f"Network({len(self.labels.nodes)} nodes in {len(self.labels.groups)} groups)"
 
+    def _repr_html_(self) -> str:
+        from pynodes._runtime.network_html import network_to_html
+
+        return network_to_html(self)
+
 
 def compile_graph(graph: Graph, **settings: Any) -> Network:
     """Compile a graph; see :meth:`Graph.compile`."""

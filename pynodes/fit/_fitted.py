@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pynodes._html import table
 from pynodes.fit._drawing import Drawing
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.comparing._psis import log_sum
@@ -130,3 +131,8 @@ class Fitted(Drawing, abc.ABC):
 
     def __len__(self) -> int:
         return len(self.subjects)
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(prior)) for name, prior in self.agent.priors.items()]
+        made = ", ".join(f"{name} {value}" for name, value in self.provenance.items())
+        return table(repr(self), ("free value", "prior"), rows, notes=[made])

@@ -14,6 +14,7 @@ from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError, listed, nearest
 from pynodes._graph.graph import Graph
+from pynodes._html import table
 from pynodes._runtime.network import Network
 from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
@@ -245,6 +246,11 @@ class Agent:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {prior!r}" for name, prior in self.priors.items())
         return f"Agent({self.network!r}, {self.response!r}, free={{{shown}}})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(prior)) for name, prior in self.priors.items()]
+        title = f"Agent: {self.network!r}, {self.response!r}, {len(rows)} free values"
+        return table(title, ("free value", "prior"), rows)
 
 
 def check_shapes(values: Mapping[str, Any], count: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from pynodes._html import table
 
 if TYPE_CHECKING:
     from pynodes.fit.data.trials import Trials
@@ -18,9 +19,8 @@ def trials_to_html(trials: Trials) -> str:
     """A row per unit: how many trials and blocks, and how much is missing."""
     names = trials.roles.unit_keys or ("subject",)
     head = (*names, "trials", "blocks", "without response", "unseen", "ignored")
-    cells = "".join(f"<th>{title}</th>" for title in head)
+    rows: list[tuple[object, ...]] = []
     owner, block, _ = trials.layout.place
-    body = ""
     for number, subject in enumerate(trials.subjects[:SHOWN]):
         mine = owner == number
         counts = [
@@ -29,11 +29,5 @@ def trials_to_html(trials: Trials) -> str:
             *(int(f[mine].sum()) for f in (trials.unanswered, trials.unseen, trials.ignored)),
         ]
         own = trials.key_of(subject).values() or (subject,)
-        row = "".join(f"<td>{escape(str(cell))}</td>" for cell in (*own, *counts))
-        body += f"<tr>{row}</tr>"
-    rest = len(trials.subjects) - SHOWN
-    more = f"<p>... and {rest} more</p>" if rest > 0 else ""
-    return (
-        f"<table><caption>{escape(repr(trials))}</caption><thead><tr>{cells}</tr></thead>"
-        f"<tbody>{body}</tbody></table>{more}"
-    )
+        rows.append((*own, *counts))
+    return table(repr(trials), head, rows, more=len(trials.subjects) - SHOWN)

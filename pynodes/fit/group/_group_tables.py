@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
 
+from pynodes._html import table
 from pynodes._results.tables import extra
 from pynodes.fit.data._columns import Columns
 from pynodes.fit.group import _group
@@ -122,18 +122,5 @@ def unit_table(fit: GroupFit, mass: float) -> pandas.DataFrame:
 def group_to_html(fit: GroupFit) -> str:
     """What is known of the population, as a table with what may mislead below it."""
     rows = population_rows(fit)
-    cells = "".join(f"<th>{title}</th>" for title in rows[0])
-    body = "".join(
-        f"<tr>{''.join(f'<td>{shown(v)}</td>' for v in row.values())}</tr>" for row in rows
-    )
     said = f"{len(fit)} units, {fit.observations} trials, log evidence {fit.log_evidence:.6g}"
-    items = "".join(f"<li>{escape(problem)}</li>" for problem in fit.problems())
-    return (
-        f"<table><caption>{escape(said)}</caption><thead><tr>{cells}</tr></thead><tbody>{body}</tbody>"
-        f"</table>{f'<ul>{items}</ul>' if items else ''}"
-    )
-
-
-def shown(value: Any) -> str:
-    """A cell."""
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    return table(said, list(rows[0]), [list(row.values()) for row in rows], notes=fit.problems())

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._citing.versions import versions
 from pynodes.fit._fitted import Fitted
 from pynodes.fit.agent._binding import bound, counted
 from pynodes.fit.agent.agent import Agent
@@ -20,7 +21,6 @@ from pynodes.fit.group._em import Found
 from pynodes.fit.group._group_words import problems
 from pynodes.fit.group._populated import Populated
 from pynodes.fit.group._population import Coordinates, Population
-from pynodes.fit.keeping._provenance import versions
 from pynodes.fit.mode.map_fit import MapFit
 
 if TYPE_CHECKING:

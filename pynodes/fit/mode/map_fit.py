@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._citing.versions import versions
 from pynodes._runtime.series import share
 from pynodes.fit._fitted import Fitted
 from pynodes.fit._regressors import regressors
@@ -17,7 +18,6 @@ from pynodes.fit.agent._binding import counted
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data._units import trials_of
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.keeping._provenance import versions
 from pynodes.fit.mode import _edges
 from pynodes.fit.mode._laplace import Posterior
 from pynodes.fit.mode.directions import Identifiability, identifiability

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes.fit.keeping._provenance import versions
+from pynodes._citing.versions import versions
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """Where an object is in memory: another place in every run."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._citing.versions import versions
 from pynodes._errors import SamplingWarning
 from pynodes.fit._fitted import Fitted
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.comparing.leave_one_out import LeaveOneOut, leave_one_out
 from pynodes.fit.data._units import trials_of
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.keeping._provenance import versions
 from pynodes.fit.sampling import _diagnostics
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._draws import place_of, spread_evenly

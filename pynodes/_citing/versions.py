@@ -1,4 +1,4 @@
-"""Provenance: with what something was fitted."""
+"""Versions: with what something was computed."""
 
 from __future__ import annotations
 

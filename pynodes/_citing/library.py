@@ -1,0 +1,156 @@
+"""The library: every reference that some part of pynodes names as its source."""
+
+from __future__ import annotations
+
+from pynodes._citing.references import Reference, article, other
+
+FRONTIERS = "Frontiers in Human Neuroscience"
+PLOS = "PLOS Computational Biology"
+
+MODELS: tuple[Reference, ...] = (
+    article(
+        "mathys2011",
+        "Mathys et al. 2011",
+        "Mathys, Christoph and Daunizeau, Jean and Friston, Karl J. and Stephan, Klaas E.",
+        "A {Bayesian} foundation for individual learning under uncertainty",
+        FRONTIERS,
+        "10.3389/fnhum.2011.00039",
+        volume="5",
+        pages="39",
+    ),
+    article(
+        "mathys2014",
+        "Mathys et al. 2014",
+        "Mathys, Christoph D. and Lomakina, Ekaterina I. and Daunizeau, Jean and Iglesias, Sandra and "
+        "Brodersen, Kay H. and Friston, Karl J. and Stephan, Klaas E.",
+        "Uncertainty in perception and the {Hierarchical Gaussian Filter}",
+        FRONTIERS,
+        "10.3389/fnhum.2014.00825",
+        volume="8",
+        pages="825",
+    ),
+    other(
+        "weber2023",
+        "Weber et al. 2023",
+        "misc",
+        ("2305.10937",),
+        "Weber, Lilian Aline and Waade, Peter Thestrup and Legrand, Nicolas and M{\\o}ller, Anna Hedvig "
+        "and Stephan, Klaas Enno and Mathys, Christoph",
+        "The generalized {Hierarchical Gaussian Filter}",
+        eprint="2305.10937",
+        archiveprefix="arXiv",
+    ),
+    other(
+        "mathys2020",
+        "Mathys and Weber 2020",
+        "inproceedings",
+        ("10.1007/978-3-030-64919-7_7",),
+        "Mathys, Christoph and Weber, Lilian",
+        "Hierarchical {Gaussian} filtering of sufficient statistic time series for active inference",
+        booktitle="Active Inference. IWAI 2020",
+        series="Communications in Computer and Information Science",
+        volume="1326",
+        doi="10.1007/978-3-030-64919-7_7",
+    ),
+    article(
+        "diaconis1979",
+        "Diaconis and Ylvisaker 1979",
+        "Diaconis, Persi and Ylvisaker, Donald",
+        "Conjugate priors for exponential families",
+        "The Annals of Statistics",
+        "10.1214/aos/1176344611",
+        volume="7",
+        number="2",
+        pages="269--281",
+    ),
+    article(
+        "wang2011",
+        "Wang and Dunson 2011",
+        "Wang, Lianming and Dunson, David B.",
+        "Fast {Bayesian} inference in {Dirichlet} process mixture models",
+        "Journal of Computational and Graphical Statistics",
+        "10.1198/jcgs.2010.07081",
+        volume="20",
+        number="1",
+        pages="196--216",
+    ),
+    article(
+        "fearnhead2004",
+        "Fearnhead 2004",
+        "Fearnhead, Paul",
+        "Particle filters for mixture models with an unknown number of components",
+        "Statistics and Computing",
+        "10.1023/B:STCO.0000009418.04621.cd",
+        volume="14",
+        pages="11--21",
+    ),
+    other(
+        "rescorla1972",
+        "Rescorla and Wagner 1972",
+        "incollection",
+        ("Rescorla and Wagner (1972)",),
+        "Rescorla, Robert A. and Wagner, Allan R.",
+        "A theory of {Pavlovian} conditioning: Variations in the effectiveness of reinforcement and "
+        "nonreinforcement",
+        booktitle="Classical Conditioning {II}: Current Research and Theory",
+        editor="Black, Abraham H. and Prokasy, William F.",
+        publisher="Appleton-Century-Crofts",
+        pages="64--99",
+    ),
+    article(
+        "pearce1980",
+        "Pearce and Hall 1980",
+        "Pearce, John M. and Hall, Geoffrey",
+        "A model for {Pavlovian} learning: Variations in the effectiveness of conditioned but not of "
+        "unconditioned stimuli",
+        "Psychological Review",
+        "10.1037/0033-295X.87.6.532",
+        volume="87",
+        number="6",
+        pages="532--552",
+    ),
+    other(
+        "sutton1992",
+        "Sutton 1992",
+        "inproceedings",
+        ("Sutton (1992)",),
+        "Sutton, Richard S.",
+        "Gain adaptation beats least squares?",
+        booktitle="Proceedings of the Seventh {Yale} Workshop on Adaptive and Learning Systems",
+        pages="161--166",
+    ),
+    article(
+        "kalman1960",
+        "Kalman 1960",
+        "Kalman, Rudolf E.",
+        "A new approach to linear filtering and prediction problems",
+        "Journal of Basic Engineering",
+        "10.1115/1.3662552",
+        volume="82",
+        number="1",
+        pages="35--45",
+    ),
+    article(
+        "rabiner1989",
+        "Rabiner 1989",
+        "Rabiner, Lawrence R.",
+        "A tutorial on hidden {Markov} models and selected applications in speech recognition",
+        "Proceedings of the IEEE",
+        "10.1109/5.18626",
+        volume="77",
+        number="2",
+        pages="257--286",
+    ),
+    article(
+        "frassle2021",
+        "Frässle et al. 2021",
+        'Fr{\\"a}ssle, Stefan and others',
+        "{TAPAS}: An open-source software package for translational neuromodeling and computational "
+        "psychiatry",
+        "Frontiers in Psychiatry",
+        "10.3389/fpsyt.2021.680811",
+        volume="12",
+        pages="680811",
+    ),
+)
+"""Behind kinds of node, couplings, expansions and families."""
