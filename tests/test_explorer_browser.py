@@ -71,9 +71,9 @@ def chromium(tmp_path_factory):
 class Page:
     """A page that is open: what a person does with it, and what there is to read."""
 
-    def __init__(self, driver, path):
+    def __init__(self, driver, path, asked=""):
         self.driver = driver
-        driver.get(path.as_uri())
+        driver.get(path.as_uri() + asked)
         self.wait(lambda: self.js("return document.documentElement.dataset.ready") == "yes")
 
     def wait(self, done, what="the page"):
@@ -622,6 +622,35 @@ def test_a_long_series_is_thinned_but_exact_at_the_slider(chromium, tmp_path):
     assert max(values) == float(np.max(run["x1"].mean))
     page.slide(54_321)
     check_numbers(page, "x1", 54_321, run)
+
+
+def test_an_address_opens_a_step_and_a_node(chromium, tmp_path):
+    """And says so if there is no such node."""
+    beliefs().explore(tmp_path / "run.html")
+
+    page = Page(chromium, tmp_path / "run.html", "#step=181&node=x2")
+    assert (page.step, page.text("#chosen-title")) == (181, "x2")
+    check_numbers(page, "x2", 181)
+
+    chromium.get("about:blank")
+    page = Page(chromium, tmp_path / "run.html", "#node=x9")
+    assert "asks for node x9" in page.text("#trouble")
+
+
+def test_long_names_are_cut_in_the_drawing_only(chromium, tmp_path):
+    """Both ends stay; the whole name is what readers of screens are told, and the chosen node's title."""
+    name = "volatility of the world"
+    graph = pn.models.binary_hgf(3).rename({"x3": name})
+    page = opened(chromium, graph.compile().filter({"u": np.ones(5)}), tmp_path / "run.html")
+
+    assert page.node(name).find_element("css selector", ".name").text == "volati…e world"
+    assert page.node(name).get_attribute("aria-label").startswith(f"{name}, ContinuousState")
+    assert page.text("#chosen-title") == name
+    texts = page.driver.find_elements("css selector", "#drawing text")
+    drawing = page.find("#drawing svg").rect
+    assert all(
+        text.rect["x"] + text.rect["width"] <= drawing["x"] + drawing["width"] for text in texts
+    )
 
 
 def test_it_works_inside_a_notebook(chromium, tmp_path):

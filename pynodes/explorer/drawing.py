@@ -15,7 +15,7 @@ from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.couplings.functions import identity, name_of
 
-UPWARD, LOFTY = 1.3, 1.6
+UPWARD, LOFTY = 1.3, 1.75
 """Inches between levels; more where numbers stand below their nodes."""
 
 ACROSS, CLOSE = 1.5, 1.05
@@ -30,20 +30,20 @@ PIXELS = 100
 RADIUS = 36
 """Pixels from the middle of a node to where its edges end."""
 
-MARGIN, BESIDE, BELOW = 60, 75, 15
+MARGIN, BESIDE, BELOW = 60, 105, 30
 """Pixels around the outermost nodes, and those that the numbers to the right of a node, or below, need."""
 
 
-NUMBERS = (32, 68)
-"""Pixels to the side and down from a node's middle that numbers below it take."""
+NUMBERS = (36, 84)
+"""Pixels to the side and down from a node's middle that a name and numbers below it take."""
 
 
 def placed(graph: Graph) -> tuple[dict[str, tuple[float, float]], bool]:
     """Where every node is, in inches, the highest level on top; and whether some level is crowded."""
     places = layered(graph)
     crowded = max(Counter(level for _, level in places.values()).values()) > CROWD
-    across = CLOSE if crowded else ACROSS
-    return {name: (across * x, UPWARD * level) for name, (x, level) in places.items()}, crowded
+    across, upward = (CLOSE, LOFTY) if crowded else (ACROSS, UPWARD)
+    return {name: (across * x, upward * level) for name, (x, level) in places.items()}, crowded
 
 
 def drawn(graph: Graph) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def free_spot(
     if not crowded:
         inner = way[len(way) // 4 : -len(way) // 4]
         aside = inner[:, None] - np.array(list(nodes.values()))
-        covered = (aside[..., 0] > 20) & (aside[..., 0] < 115) & (np.abs(aside[..., 1]) < 26)
+        covered = (aside[..., 0] > 20) & (aside[..., 0] < 115) & (np.abs(aside[..., 1]) < 34)
         free = inner[~covered.any(axis=1)]
         if len(free):
             spot = free[np.argmin(np.linalg.norm(free - spot, axis=1))]

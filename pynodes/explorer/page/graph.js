@@ -1,6 +1,6 @@
 // Graph: nodes and edges as SVG, with what is believed at the step.
 
-const NODE = 20, RING = 33, BESIDE = 39;
+const NODE = 20, RING = 33, BESIDE = 39, LONGEST = run.crowded ? 12 : 14;
 const drawing = document.getElementById("drawing");
 const shown = new Map();
 const edgePaths = [];
@@ -32,7 +32,7 @@ function drawGraph() {
     const way = svg("path", { d: edge.path, class: edge.volatile ? "edge volatile" : "edge", "marker-end": `url(#${edge.volatile ? "volatility" : "value"}-head)` });
     way.append(svg("title", {}, `${edge.name}: ${edge.coupling} ${edge.remark}`));
     const remark = svg("text", { x: edge.spot[0], y: edge.spot[1], class: "remark", "text-anchor": "middle", "dominant-baseline": "central" });
-    remark.textContent = edge.remark;
+    remark.textContent = edge.remark.replace("-", "−");
     picture.append(way, remark);
     edgePaths.push({ edge, way, remark });
   }
@@ -47,17 +47,18 @@ function drawGraph() {
 
 function drawNode(node) {
   const group = svg("g", { class: "node", tabindex: 0, role: "button", transform: `translate(${node.place.join(" ")})`, "data-node": node.name });
-  const inside = node.name.length <= 5;
+  const inside = node.name.length <= 5, line = inside ? 0 : 1;
   const parts = {
     group,
     shape: shapeOf(node.role),
     ring: svg("circle", { r: 0, class: "ring" }),
-    mean: svg("text", textPlace(0)),
-    other: svg("text", textPlace(1)),
+    mean: svg("text", textPlace(line, 1 + line)),
+    other: svg("text", textPlace(line + 1, 1 + line)),
     ...extremes(node),
   };
-  const name = svg("text", { y: inside ? 0 : -RING - 6, class: inside ? "name" : "name beside", "text-anchor": "middle", "dominant-baseline": "central" });
-  name.textContent = node.name.length > 22 ? `${node.name.slice(0, 21)}…` : node.name;
+  const name = svg("text", inside ? { class: "name", "text-anchor": "middle", "dominant-baseline": "central" } : { ...textPlace(0, 2), class: "beside name" });
+  name.textContent = shortened(node.name);
+  group.append(svg("title", {}, node.name));
   group.append(svg("rect", { ...groundOf(), class: "ground" }), svg("circle", { r: RING + 4, class: "focus" }), parts.ring, parts.shape, name, parts.mean, parts.other);
   group.addEventListener("click", () => choose(node.name));
   group.addEventListener("keydown", (event) => {
@@ -69,16 +70,21 @@ function drawNode(node) {
   return group;
 }
 
+// Long names keep both ends, where they differ.
+function shortened(name) {
+  return name.length > LONGEST ? `${name.slice(0, LONGEST / 2 - 1)}…${name.slice(-LONGEST / 2)}` : name;
+}
+
 // What a pointer hits: the node, its ring and its numbers.
 function groundOf() {
   const reach = RING + 4;
-  return run.crowded ? { x: -reach, y: -reach, width: 2 * reach, height: 2 * reach + 32 } : { x: -reach, y: -reach, width: 2 * reach + 60, height: 2 * reach };
+  return run.crowded ? { x: -reach, y: -reach, width: 2 * reach, height: 2 * reach + 46 } : { x: -reach, y: -reach, width: 2 * reach + 60, height: 2 * reach };
 }
 
-// Numbers stand beside their node, or below where neighbours are close.
-function textPlace(line) {
+// Numbers stand beside their node, or below where neighbours are close; a name that does not fit inside comes first.
+function textPlace(line, last) {
   const common = { class: "beside", "dominant-baseline": "central" };
-  return run.crowded ? { ...common, y: RING + 10 + 15 * line, "text-anchor": "middle" } : { ...common, x: BESIDE, y: 16 * line - 7 };
+  return run.crowded ? { ...common, y: RING + 10 + 15 * line, "text-anchor": "middle" } : { ...common, x: BESIDE, y: 16 * (line - last / 2) };
 }
 
 // The lowest and highest mean of a run, and its largest standard deviation.

@@ -6,6 +6,16 @@ function trouble(text) {
   place.textContent = text;
 }
 
+// What the address asks for, as in run.html#step=60&node=x2; else the highest state, at the first step.
+function firstChosen() {
+  const asked = new URLSearchParams(location.hash.slice(1)), step = asked.get("step"), name = asked.get("node");
+  if (step !== null && !/^\d+$/.test(step)) trouble(`The address asks for step ${step}, which is no step.`);
+  else if (step !== null) now.step = Math.min(Number(step), run.steps - 1);
+  if (name !== null && !byName.has(name)) trouble(`The address asks for node ${name}, which is not on this page.`);
+  else if (name !== null) return name;
+  return (run.nodes.find((node) => node.role === "state") ?? run.nodes[0]).name;
+}
+
 async function start() {
   if (typeof DecompressionStream === "undefined") {
     trouble("This browser is too old to read the page: it lacks DecompressionStream, which all have had since 2023.");
@@ -21,9 +31,8 @@ async function start() {
   const choice = document.getElementById("choice");
   choice.append(...run.nodes.map((node) => element("option", { value: node.name }, node.name)));
   listTrajectories();
-  const first = run.nodes.find((node) => node.role === "state") ?? run.nodes[0];
   setStretch(0, run.steps - 1);
-  await choose(first.name);
+  await choose(firstChosen());
   document.documentElement.dataset.ready = "yes";
 }
 
