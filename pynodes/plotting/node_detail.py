@@ -15,6 +15,7 @@ from pynodes._graph.edge_names import edge_names
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish
 from pynodes.plotting.components import NAMED
+from pynodes.plotting.missing import anything_seen, shade
 from pynodes.plotting.node_panel import alone, draw_node
 from pynodes.plotting.panels import Given, Panels, arranged
 from pynodes.plotting.selection import check_mass, one_run, times
@@ -32,6 +33,9 @@ WORDS = {"effective_precision": "effective\nprecision", "value_error": "value\ne
     "from children": "from\nchildren",
 }
 """Labels that do not fit beside a panel on one line."""
+
+ABOVE = 3
+"""Lines that are named above their panel; more are named beside it."""
 
 Lines = dict[str, np.ndarray]
 
@@ -95,8 +99,10 @@ def plot_node(
         )
         note = draw_node(panels["belief"], beliefs, name, axis, credible)
         panels["belief"].set_title(note, loc="right", color=style.GREY, pad=2)
+        unseen = ~anything_seen(beliefs)
         for what, lines in shown.items():
             draw_lines(panels[what], axis, lines)
+            shade(panels[what], axis, unseen)
             panels[what].set_ylabel(WORDS.get(what, what))
         panels["belief"].set_ylabel(name)
         if "precision" in panels:
@@ -184,4 +190,12 @@ def draw_lines(ax: Axes, time: np.ndarray, lines: Lines) -> None:
             label=label or None,
         )
     if any(label for label, _ in columns) and len(columns) <= NAMED:
-        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=1.0)
+        few = len(columns) <= ABOVE
+        ax.legend(
+            loc="lower right" if few else "center left",
+            bbox_to_anchor=(1.0, 0.9) if few else (1.0, 0.5),
+            ncols=len(columns) if few else 1,
+            frameon=False,
+            handlelength=1.0,
+            borderpad=0,
+        )

@@ -74,6 +74,7 @@ def write_beside(
         zorder=5,
         fontsize=page.text,
         linespacing=0.95,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.75},
     )
 
 

@@ -13,6 +13,7 @@ from pynodes._geometry.thinning import thinned
 from pynodes.plotting import style
 from pynodes.plotting.batch import numbers_of, shown_values
 from pynodes.plotting.beliefs import finish
+from pynodes.plotting.missing import anything_seen, shade
 from pynodes.plotting.node_panel import alone
 from pynodes.plotting.panels import Given, Panels, arranged
 from pynodes.plotting.selection import chosen, one_run, times
@@ -85,8 +86,10 @@ def plot_runs(
             if evidence:
                 gained = np.cumsum(np.asarray(first.surprise - one.surprise))
                 draw_run(panels["evidence"], axis, gained, place, run)
+        unseen = ~np.any([anything_seen(one) for one in runs.values()], axis=0)
         for name, ax in panels.items():
             ax.set_ylabel(name)
+            shade(ax, axis, unseen)
         if evidence:
             said = f"log evidence gained on {next(iter(runs))}, in nats"
             panels["evidence"].set_title(said, loc="right", color=style.GREY, pad=2)

@@ -12,7 +12,7 @@ from pynodes.nodes import CategoricalInput
 from pynodes.plotting import style
 from pynodes.plotting.densities import which_steps
 from pynodes.plotting.matrices import name_sides, write_in_cells
-from pynodes.plotting.panels import Given, Panels, arranged
+from pynodes.plotting.panels import NARROW, Given, Panels, arranged
 from pynodes.plotting.selection import one_run
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ def plot_transitions(
     if len(names) != count:
         raise FieldError(f"states must name {count} states, not {len(names)}.")
     titles = {f"step {step}": step for step in rows}
-    across = min(len(rows), 4)
-    side = min(style.WIDTH / across, 0.55 + 0.42 * count)
+    paper = style.PAPER.get()
+    across = max(1, min(len(rows), 4, int(paper / NARROW)))
+    side = min((paper - 0.3) / across, 0.55 + 0.42 * count)
     down = -(-len(rows) // across)
     with style.rules():
         size = (side * across + 0.3, (side + 0.25) * down + 0.3)
