@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+CAPTION = "text-align:left;white-space:nowrap"
+
 LONGEST = 200
 """Longer cells are cut."""
 
@@ -43,7 +45,7 @@ def table(
         return f"<p>{escape(title)}</p>{rest}{said}"
     titles = "".join(f"<th>{escape(name)}</th>" for name in head)
     return (
-        f"<table><caption>{escape(title)}</caption><thead><tr>{titles}</tr></thead>"
+        f'<table><caption style="{CAPTION}">{escape(title)}</caption><thead><tr>{titles}</tr></thead>'
         f"<tbody>{body}</tbody></table>{rest}{said}"
     )
 
@@ -56,4 +58,4 @@ def cell(value: object) -> str:
 
 def first_sentence(described: type) -> str:
     """What a class is, from the first line of its description."""
-    return (described.__doc__ or "").strip().partition("\n")[0]
+    return (described.__doc__ or "").strip().partition("\n")[0].replace("``", "")
