@@ -41,6 +41,17 @@ MODELS: tuple[Reference, ...] = (
         archiveprefix="arXiv",
     ),
     other(
+        "legrand2024",
+        "Legrand et al. 2024",
+        "misc",
+        ("the unbounded HGF of pyhgf", "layers of volatile nodes in pyhgf"),
+        "Legrand, Nicolas and Weber, Lilian and Waade, Peter Thestrup and Daugaard, Anna Hedvig M{\\o}ller "
+        "and Khodadadi, Mojtaba and Miku{\\v{s}}, Nace and Mathys, Christoph",
+        "pyhgf: A neural network library for predictive coding",
+        eprint="2410.09206",
+        archiveprefix="arXiv",
+    ),
+    other(
         "mathys2020",
         "Mathys and Weber 2020",
         "inproceedings",
