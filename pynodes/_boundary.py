@@ -10,9 +10,13 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
+from types import CodeType
 from typing import ParamSpec, TypeVar
 
 from pynodes._errors import PynodesError
+
+DOOR = "<pynodes>"
+"""Where a traceback says that an error left the package."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,6 +35,16 @@ def boundary(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             raise shortened(error) from error.__cause__
 
+    return as_if(entered, function)
+
+
+def as_if(entered: Callable[P, R], function: Callable[P, R]) -> Callable[P, R]:
+    """The wrapper, which in a traceback goes by the name of what it wraps, and shows no lines of its own."""
+    code: CodeType = entered.__code__  # type: ignore[attr-defined]
+    shown = code.replace(
+        co_filename=DOOR, co_name=function.__name__, co_qualname=function.__qualname__
+    )
+    entered.__code__ = shown  # type: ignore[attr-defined]
     return entered
 
 

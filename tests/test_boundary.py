@@ -62,8 +62,20 @@ def test_a_traceback_ends_at_the_callers_line(mistake):
         MISTAKES[mistake]()
 
     frames = traceback.extract_tb(caught.value.__traceback__)
-    assert [f.name for f in frames if f.filename.startswith(INSIDE)] == ["entered"]
+    assert not [frame for frame in frames if frame.filename.startswith(INSIDE)]
+    assert frames[-1].filename == "<pynodes>"
+    assert frames[-2].filename == __file__
+    assert len([frame for frame in frames if frame.filename == "<pynodes>"]) == 1
     assert not [frame for frame in frames if "jax" in frame.filename]
+
+
+def test_the_last_frame_has_the_name_of_what_was_called():
+    with pytest.raises(pn.GraphError) as caught:
+        graph().couple("y", "u")
+    last = traceback.extract_tb(caught.value.__traceback__)[-1]
+
+    assert last.name == "couple"
+    assert not last.line
 
 
 def test_pytest_and_ipython_are_told_to_hide_the_door():
