@@ -142,8 +142,19 @@ def test_beliefs_from_a_file_have_no_messages(tmp_path):
     page = beliefs.explore().html
 
     check_fields(page, beliefs, ["u", "x"])
+    assert run_of(page)["untold"].startswith("not known")
     (edge,) = run_of(page)["edges"]
     assert not {"contribution", "gradient", "curvature"} & set(edge["series"])
+
+
+def test_too_many_messages_are_left_out(monkeypatch):
+    """The page says so, with the numbers."""
+    monkeypatch.setattr("pynodes.explorer.run.TALKATIVE", 11)
+    beliefs = network(binary()).filter({"u": OUTCOMES})  # two edges over six steps
+
+    assert "2 edges over 6 steps" in run_of(beliefs.explore().html)["untold"]
+    monkeypatch.setattr("pynodes.explorer.run.TALKATIVE", 12)
+    assert run_of(beliefs.explore().html)["untold"] == ""
 
 
 def test_irregular_time_is_told():

@@ -102,6 +102,7 @@ class Trajectories(KeptByName):
         parent, child, inlet = edge_named(self.labels.graph, name)
         return EdgeBeliefs(self, parent, child, inlet)
 
+    @boundary
     def messages(self) -> dict[str, EdgeMessages]:
         """What went down and up every edge at every step, by the edge's name, as in ``"x2->u"``.
 
@@ -199,6 +200,7 @@ class Trajectories(KeptByName):
 
         return animate_beliefs(self, path, **options)
 
+    @boundary
     def explore(
         self,
         path: str | os.PathLike[str] | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from pynodes._errors import FieldError, InputError
 from pynodes._keeping.replacing import replaced
+from pynodes._progress import Progress
 from pynodes.explorer.numbers import Numbers
 from pynodes.explorer.page import page
 from pynodes.explorer.run import described
@@ -79,11 +80,12 @@ def explored(
     if title is not None and not isinstance(title, str):
         raise InputError(f"title must be a text, not {title!r}.")
     check_size(beliefs, names, shape[0])
-    numbers = Numbers(shape[0])
     said = title or f"{len(names)} node{'s'[: len(names) > 1]} over {shape[0]:,} steps"
-    run = described(beliefs, names, numbers) | {"title": said}
-    run |= {"count": len(numbers), "number": numbers.kind}
-    found = Explorer(said, page(run, numbers.packed()))
+    with Progress(None, "making the explorer's page"):
+        numbers = Numbers(shape[0])
+        run = described(beliefs, names, numbers) | {"title": said}
+        run |= {"count": len(numbers), "number": numbers.kind}
+        found = Explorer(said, page(run, numbers.packed()))
     if path is not None:
         found.save(path)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 WIDEST = 64
 """Fields with more numbers per step than this are left out, and the page says so."""
 
-TALKATIVE = 4_000_000
-"""Messages are not looked for if edges times steps are more than this."""
+TALKATIVE = 1_000_000
+"""Messages are left out if edges times steps are more than this, and the page says so."""
 
 ORDER = (
     "mean",
@@ -44,7 +44,8 @@ def described(beliefs: Trajectories, names: Sequence[str], numbers: Numbers) -> 
     graph = beliefs.labels.graph
     shown = graph.subgraph(names)
     drawing = drawn(shown)
-    edges = edges_told(beliefs, set(names), numbers)
+    messages, untold = messages_of(beliefs)
+    edges = edges_told(beliefs, set(names), messages, numbers)
     for edge, way in zip([e for e in edges if e["inside"]], drawing["paths"], strict=True):
         edge |= way
     nodes = [
@@ -62,6 +63,7 @@ def described(beliefs: Trajectories, names: Sequence[str], numbers: Numbers) -> 
         "time": numbers.add(times) if (times := elapsed(beliefs)) is not None else None,
         "status": status_told(beliefs),
         "others": len(graph) - len(names),
+        "untold": untold,
     }
 
 
@@ -143,10 +145,14 @@ def shown(value: Any) -> str:
     return f"{plain(value):.6g}" if np.ndim(value) == 0 else f"array of shape {np.shape(value)}"
 
 
-def edges_told(beliefs: Trajectories, names: set[str], numbers: Numbers) -> list[dict[str, Any]]:
+def edges_told(
+    beliefs: Trajectories,
+    names: set[str],
+    messages: Mapping[str, EdgeMessages],
+    numbers: Numbers,
+) -> list[dict[str, Any]]:
     """Every edge of the nodes that are shown, with what went along it."""
     graph = beliefs.labels.graph
-    messages = messages_of(beliefs)
     told: list[dict[str, Any]] = []
     for name, (parent, child, coupling) in zip(edge_names(graph.edges), graph.edges, strict=True):
         if parent not in names and child not in names:
@@ -165,15 +171,15 @@ def edges_told(beliefs: Trajectories, names: set[str], numbers: Numbers) -> list
     return told
 
 
-def messages_of(beliefs: Trajectories) -> dict[str, EdgeMessages]:
-    """The messages of every edge; none if they cannot be found again, or are too many."""
-    edges = beliefs.labels.graph.edges
-    if len(edges) * np.shape(beliefs.status.alive)[0] > TALKATIVE:
-        return {}
+def messages_of(beliefs: Trajectories) -> tuple[dict[str, EdgeMessages], str]:
+    """The messages of every edge; or none, and why."""
+    edges, steps = len(beliefs.labels.graph.edges), np.shape(beliefs.status.alive)[0]
+    if edges * steps > TALKATIVE:
+        return {}, f"left out, since {edges:,} edges over {steps:,} steps are too many for one page"
     try:
-        return beliefs.messages()
+        return beliefs.messages(), ""
     except FieldError:
-        return {}
+        return {}, "not known: these beliefs do not know the inputs that they came from"
 
 
 def edge_series(

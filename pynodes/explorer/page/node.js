@@ -74,8 +74,9 @@ function fillTables(node) {
   }
   fillAbove(node);
   fillBelow(node);
-  const joined = run.edges.filter((edge) => edge.parent === node.name || edge.child === node.name);
-  document.getElementById("untold").hidden = !joined.length || joined.some((edge) => edge.series.contribution);
+  const untold = document.getElementById("untold"), joined = run.edges.some((edge) => edge.parent === node.name || edge.child === node.name);
+  untold.hidden = !run.untold || !joined;
+  untold.textContent = `What went along edges is ${run.untold}.`;
 }
 
 // What each parent adds to the node's prediction.
