@@ -28,6 +28,9 @@ under_way: contextvars.ContextVar[bool] = contextvars.ContextVar("under_way", de
 class Progress:
     """A line on the standard error stream; a bar where tqdm is installed and the end is known.
 
+    In a notebook it is a line of the cell's output, written over in place, so that a notebook that is kept
+    or printed has one line of it and not a hundred.
+
     Parameters
     ----------
     total
@@ -44,6 +47,7 @@ class Progress:
         self.shown = interactive() if shown is None else shown
         self.done, self.began, self.said = 0, time.monotonic(), ""
         self.bar: Any = None
+        self.cell: Any = None
         self.written = False
         self._lock, self._over = threading.Lock(), threading.Event()
         self._ticker: threading.Thread | None = None
@@ -63,6 +67,9 @@ class Progress:
 
     def _draw(self) -> None:
         """Draw the bar, or write the line again."""
+        if in_notebook():
+            self._display()
+            return
         if self.total is not None and self.bar is None and not self.written:
             self.bar = bar(self.total, self.unit)
         if self.bar is not None:
@@ -71,10 +78,22 @@ class Progress:
             self.bar.refresh()
             return
         self.written = True
+        sys.stderr.write(f"\r{self._line():<79}")
+        sys.stderr.flush()
+
+    def _line(self) -> str:
+        """How far it is, for how long it has gone on, and what was said last."""
         seconds = time.monotonic() - self.began
         far = self.unit if self.total is None else f"{self.done}/{self.total} {self.unit}"
-        sys.stderr.write(f"\r{f'{far}, {seconds:.0f} s {self.said}':<79}")
-        sys.stderr.flush()
+        return f"{far}, {seconds:.0f} s {self.said}".rstrip()
+
+    def _display(self) -> None:
+        """Show the line in the cell, or in its place."""
+        line = Line(self._line())
+        if self.cell is None:
+            self.cell = import_module("IPython.display").display(line, display_id=True)
+        else:
+            self.cell.update(line)
 
     def _tick(self) -> None:
         """Show that time passes, until it is over."""
@@ -113,8 +132,23 @@ def interactive() -> bool:
         return False
     if sys.stderr is not None and sys.stderr.isatty():
         return True
+    return in_notebook()
+
+
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook."""
     shell = sys.modules.get("IPython")
     return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+class Line:
+    """A line of text that a notebook shows as it is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def bar(total: int, unit: str) -> Any:

@@ -97,6 +97,28 @@ def test_in_a_notebook_it_is_shown(monkeypatch, shell, expected):
     assert _progress.interactive() == expected
 
 
+def test_in_a_notebook_one_line_is_written_over(capsys, monkeypatch, clock):
+    """Or a notebook that is kept would have a line for every time that it was looked at."""
+    texts = []
+    cell = types.SimpleNamespace(update=lambda line: texts.append(f"update {line!r}"))
+
+    def display(line, display_id):
+        assert display_id
+        texts.append(f"display {line!r}")
+        return cell
+
+    shell = types.SimpleNamespace(get_ipython=type("ZMQInteractiveShell", (), {}))
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+
+    go(clock, None)
+
+    assert texts[0].startswith("display 50/100 transitions, 2 s")
+    assert texts[1].startswith("update 100/100 transitions, 4 s 3 divergences in this chunk")
+    assert len(texts) == 2
+    assert capsys.readouterr() == ("", "")
+
+
 def test_what_is_over_soon_is_not_shown(capsys, clock):
     go(clock, True, seconds=0.4)
 
