@@ -390,3 +390,16 @@ def test_it_works_without_a_display(tmp_path):
 
     assert (tmp_path / "beliefs.png").stat().st_size > 1000
     assert (tmp_path / "graph.pdf").stat().st_size > 1000
+
+
+def test_what_was_not_observed_has_no_learning_rate():
+    """There is none to be shown where nothing was heard, however wide the belief has become."""
+    series = np.sin(np.arange(60.0) / 5)
+    series[20:35] = np.nan
+    beliefs = pn.models.continuous_hgf().compile().filter({"u": series})
+
+    (line,) = beliefs.plot_node("x1")["learning rate"].lines
+
+    drawn = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    assert all(np.isnan(drawn.get(step, np.nan)) for step in range(20, 35))
+    assert all(np.isfinite(drawn[step]) for step in (0, 19, 35, 59))

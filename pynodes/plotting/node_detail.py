@@ -144,9 +144,12 @@ def learned(beliefs: Trajectories, name: str) -> Lines:
     for edge, (parent, child, _) in zip(edge_names(edges), edges, strict=True):
         if parent == name and child in beliefs:
             try:
-                found[f"by {child}"] = np.asarray(beliefs.edge(edge).learning_rate)
+                rate = np.asarray(beliefs.edge(edge).learning_rate)
             except FieldError:  # of a coupling for which no rate is defined
                 continue
+            # What was not observed taught nothing, at whatever rate.
+            seen = beliefs[child].observed if beliefs.labels.graph.nodes[child].observable else True
+            found[f"by {child}"] = np.where(np.asarray(seen), rate, np.nan)
     return found
 
 
