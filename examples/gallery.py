@@ -20,7 +20,7 @@ import numpy as np
 import pynodes as pn
 from pynodes import plotting
 
-DPI = 90
+DPI = 80
 
 
 @cache
@@ -75,7 +75,7 @@ def grouped() -> Any:
 def drawn() -> Any:
     """Draws from the posterior of one subject."""
     agent, trials = tried()
-    return pn.fit_nuts(agent, trials.only(subject="s01"), draws=300, tune=300, chains=2, seed=1)
+    return pn.fit_nuts(agent, trials.only(subject="s01"), draws=1000, chains=2, seed=1)
 
 
 @cache
@@ -116,7 +116,7 @@ def every_node() -> Any:
 
 def batch() -> Any:
     """A network under forty parameter sets, in two groups."""
-    values = np.random.default_rng(0).normal([[-4.5], [-2.5]], 0.3, (2, 20)).ravel()
+    values = np.random.default_rng(0).normal([[-4.5], [-3.0]], 0.6, (2, 20)).ravel()
 
     def run(value: Any) -> Any:
         return network().replace({"x2.tonic_volatility": value}).filter({"u": outcomes()})
@@ -197,7 +197,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "plot_influence": lambda: drawn().loo().plot(),
     "plot_residuals": lambda: fitted().plot_residuals(),
     "plot_predicted": predicted,
-    "plot_check": lambda: fitted().predict(draws=50).plot(),
+    "plot_check": lambda: fitted().predict(draws=50).plot("subject"),
     "plot_population": lambda: grouped().plot(),
     "plot_shrinkage": lambda: grouped().plot_shrinkage(fitted()),
     "plot_comparison": lambda: compared().plot(),
