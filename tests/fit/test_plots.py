@@ -18,6 +18,7 @@ from pynodes.fit import (
     fit_map,
     random_effects_bms,
 )
+from pynodes.fit.comparing.leave_one_out import LeaveOneOut
 from pynodes.fit.mode._laplace import Posterior
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling.samples import Samples
@@ -299,6 +300,70 @@ def test_checks_colour_what_lies_outside():
         "bert",
         "carl",
     ]
+
+
+def test_influence_is_the_shape_of_every_item_with_orange_ones():
+    """Items above the limit, and those that nothing bears on, at the bottom."""
+    shape = np.array([0.1, 0.9, -np.inf, 0.3, 0.71])
+    loo = LeaveOneOut(
+        unit="trial",
+        keys={"trial": list(range(5))},
+        owners=("anna",) * 5,
+        pointwise=np.array([-0.5, -2.0, -0.1, -0.4, -1.0]),
+        effective=np.zeros(5),
+        pareto_k=shape,
+        draws=4000,
+    )
+
+    panels = loo.plot()
+
+    assert list(panels) == ["Pareto k", "log density"]
+    wrong = coloured(panels["Pareto k"], style.ORANGE)
+    np.testing.assert_array_equal(wrong, [[1, 0.9], [4, 0.71]])
+    fine = coloured(panels["Pareto k"], style.BLUE)
+    assert fine[fine[:, 0] == 2, 1] < 0.1
+    np.testing.assert_array_equal(coloured(panels["log density"], style.ORANGE)[:, 1], [-2.0, -1.0])
+    assert "2 of 5" in panels["Pareto k"].get_title(loc="right")
+    with pytest.raises(pn.InputError, match="2 matplotlib axes"):
+        loo.plot(axes=[plt.gca()])
+
+
+def test_predicted_responses_are_a_fan_over_a_subjects_trials():
+    """And the responses of the data are points."""
+    predicted = fit().predict(draws=40)
+    rows = np.flatnonzero(np.asarray(frame()["who"]) == "bert")
+
+    panels = predicted.plot_trials("bert", masses=[0.5])
+
+    assert list(panels) == ["y"]
+    expected = predicted.expected["y"][:, rows]
+    middle, points_of = panels["y"].lines[:2]
+    np.testing.assert_allclose(middle.get_ydata(), np.median(expected, axis=0))
+    np.testing.assert_array_equal(points_of.get_ydata(), frame()["y"].to_numpy(float)[rows])
+    (band,) = panels["y"].collections
+    corners = band.get_paths()[0].vertices
+    third = corners[corners[:, 0] == 3, 1]
+    ends = np.quantile(expected[:, 3], (0.25, 0.75))
+    np.testing.assert_allclose([third.min(), third.max()], ends)
+    with pytest.raises(pn.DataError, match="Name one of 'anna', 'bert'"):
+        predicted.plot_trials()
+    with pytest.raises(pn.DataError, match="no subject 'dora'"):
+        predicted.plot_trials("dora")
+    with pytest.raises(pn.InputError, match="between 0 and 1"):
+        predicted.plot_trials("bert", masses=[50])
+
+
+def test_figures_of_fits_go_onto_the_users_axes():
+    one = fit()["bert"]
+    _, pair = plt.subplots(1, 2)
+
+    panels = one.plot(axes=pair)
+
+    assert panels.axes == list(pair)
+    with pytest.raises(pn.InputError, match="2 matplotlib axes"):
+        one.plot(axes=pair[:1])
+    with pytest.raises(pn.InputError, match="must be matplotlib axes"):
+        one.plot_correlation(ax=3)
 
 
 @pytest.mark.slow
