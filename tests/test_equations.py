@@ -292,3 +292,27 @@ def test_what_is_traced_is_written_by_its_symbol():
         return value
 
     assert jax.grad(written)(jnp.asarray(1.0)) == 1.0
+
+
+def test_a_hidden_alternative_decides_which_probability_is_meant():
+    graph = pn.Graph().add(z=pn.BinaryState(), u=pn.BinaryInput())
+    graph = graph.couple("z", "u", pn.Emission(probabilities=[0.2, 0.7]))
+
+    assert r"\operatorname{logit} \left[ p_{z \to u} \right]_{z^{(t)}}" in graph.equations().aligned
+    assert graph.equations().values[r"p_{z \to u}"] == "(0.2, 0.7)"
+
+
+def test_parents_of_statistics_are_written_at_their_components():
+    """The components are counted from 1 in equations, as in the theory."""
+    graph = pn.Graph().add(u=pn.ExponentialFamilyState(), x=pn.ContinuousState())
+    followed = graph.couple("x", "u", pn.Statistic(component=1, strength=2.0)).equations()
+    counted = graph.couple("x", "u", pn.PseudoCount(strength=0.5)).equations()
+
+    assert (
+        r"\left[ \hat{\xi}_{u}^{(t)} \right]_{2} &= \alpha_{x \to u} \, x^{(t)}" in followed.lines
+    )
+    assert (
+        r"\left[ \hat{\xi}_{u}^{(t)} \right]_{1} &= \left[ \xi_{u}^{(t-1)} \right]_{1}"
+        in followed.lines
+    )
+    assert r"\nu_{u} \exp\left( \kappa_{x \to u} \, x^{(t)} \right)" in counted.aligned
