@@ -251,7 +251,11 @@ def drawn(graph, **options):
     return ax, markers, arrows, [text.get_text() for text in ax.texts]
 
 
-@pytest.mark.parametrize("graph", [fan(1), fan(15), fan(100), cases.rich_graph()], ids=repr)
+SIZES = [fan(1), fan(15), fan(100), fan(250), cases.rich_graph()]
+"""From three nodes to five hundred."""
+
+
+@pytest.mark.parametrize("graph", SIZES, ids=repr)
 def test_every_node_and_edge_is_drawn_once(graph):
     """With names up to forty nodes; beyond, the shape alone."""
     _, markers, arrows, texts = drawn(graph)
@@ -262,7 +266,7 @@ def test_every_node_and_edge_is_drawn_once(graph):
     assert set(graph.nodes) <= set(names) if len(graph) <= 40 else not names
 
 
-@pytest.mark.parametrize("graph", [fan(1), fan(15), fan(100), cases.rich_graph()], ids=repr)
+@pytest.mark.parametrize("graph", SIZES, ids=repr)
 def test_nothing_overlaps_or_leaves_the_picture(graph):
     """Nodes keep apart, parents are above children, arrows and texts are inside the figure."""
     ax, markers, arrows, _ = drawn(graph)

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from matplotlib import animation
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._compiler.levels import levels_of
 from pynodes._errors import InputError, MissingExtraError
 from pynodes._graph.graph import Graph
@@ -42,6 +43,7 @@ SAID = {
 }
 
 
+@boundary
 def animate_beliefs(
     beliefs: Trajectories,
     path: str | Path,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError, InputError
 from pynodes._geometry.thinning import thinned
 from pynodes.plotting import style
@@ -23,6 +24,7 @@ FEW = 12
 """Runs of a group up to which each has a line of its own."""
 
 
+@boundary
 def plot_batch(
     beliefs: Trajectories,
     nodes: Iterable[str] | None = None,

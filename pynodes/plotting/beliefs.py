@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes._geometry.thinning import thinned
 from pynodes.plotting import style
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
 
 
+@boundary
 def plot_beliefs(
     beliefs: Trajectories,
     nodes: Iterable[str] | None = None,

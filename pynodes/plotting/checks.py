@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
 
@@ -17,6 +18,7 @@ MANY = 40
 """Rows of a panel whose names can still be read."""
 
 
+@boundary
 def plot_check(
     predicted: Predictive,
     by: str | Sequence[str] = (),

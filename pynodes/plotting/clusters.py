@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError, InputError
 from pynodes.nodes import DirichletProcessState
 from pynodes.plotting import style
@@ -22,6 +23,7 @@ SHAPES = ("o", "s", "^", "D", "v", "P", "X", "*")
 """Marks of the components, so that readers without colour can tell them apart too."""
 
 
+@boundary
 def plot_clusters(
     beliefs: Trajectories,
     name: str,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
 
@@ -16,6 +17,7 @@ STRONG = 3.0
 """Nats from which evidence is called strong: odds of twenty to one."""
 
 
+@boundary
 def plot_comparison(found: Comparison, *, axes: Given = None) -> Panels:
     """Draw how far every model is from the best one, for all subjects together and for each.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes.plotting import style
 from pynodes.plotting.matrices import name_sides
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pynodes.fit.sampling.samples import Samples
 
 
+@boundary
 def plot_correlation(fit: MapFit | Samples, *, ax: Axes | None = None) -> Axes:
     """Draw the posterior correlation of every two parameters of a subject; its mean over several subjects.
 

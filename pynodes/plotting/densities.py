@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError, InputError
 from pynodes.nodes import ExponentialFamilyState
 from pynodes.plotting import style
@@ -30,6 +31,7 @@ BARS = 0.85
 """The same of bars, which must not hide one another."""
 
 
+@boundary
 def plot_densities(
     beliefs: Trajectories,
     name: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import NullLocator
 
+from pynodes._boundary import boundary
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
 from pynodes.plotting.values import short
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pynodes.fit.study.study_design import DesignAnalysis
 
 
+@boundary
 def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
     """Draw the posterior standard deviation to be expected over the number of trials, a panel per parameter.
 

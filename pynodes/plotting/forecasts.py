@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError, InputError
 from pynodes._geometry.thinning import thinned
 from pynodes.plotting import style
@@ -25,6 +26,7 @@ MASSES = (0.5, 0.8, 0.95)
 """Shares of the draws that the bands of a fan hold."""
 
 
+@boundary
 def plot_forecast(
     forecast: Forecast,
     nodes: Iterable[str] | None = None,

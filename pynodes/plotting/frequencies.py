@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import beta
 
+from pynodes._boundary import boundary
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pynodes.fit.comparing.random_effects import RandomEffects
 
 
+@boundary
 def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given = None) -> Panels:
     """Draw how frequent models are, how surely the most frequent one, and whose model is which.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes._graph.check import check_known, check_whole
 from pynodes._graph.graph import Graph
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
 
 
+@boundary
 def plot_graph(
     graph: Graph,
     ax: Axes | None = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes.fit.sampling._diagnostics import RELIABLE
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pynodes.fit.comparing.leave_one_out import LeaveOneOut
 
 
+@boundary
 def plot_influence(loo: LeaveOneOut, *, axes: Given = None) -> Panels:
     """Draw the Pareto shape of every item that was left out, and how well it was predicted.
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError
 from pynodes._geometry.thinning import thinned
 from pynodes._graph.edge_names import edge_names
@@ -40,6 +41,7 @@ ABOVE = 3
 Lines = dict[str, np.ndarray]
 
 
+@boundary
 def plot_node(
     beliefs: Trajectories,
     name: str,

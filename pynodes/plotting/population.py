@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pynodes.fit.group.group_fit import GroupFit
 
 
+@boundary
 def plot_population(group: GroupFit, *, axes: Given = None) -> Panels:
     """Draw what was found of a population, a panel per parameter: coefficients, scatter, 90 % intervals.
 

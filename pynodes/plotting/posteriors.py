@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import gaussian_kde, norm
 
+from pynodes._boundary import boundary
 from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
@@ -21,6 +22,7 @@ FINE = 400
 """Points of a density."""
 
 
+@boundary
 def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -> Panels:
     """Draw posteriors against priors, a panel per parameter.
 
@@ -62,6 +64,7 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
     return panels
 
 
+@boundary
 def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
     """Draw the draws of a sampler against priors, a panel per parameter.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pynodes.fit.study.predictive import Predictive
 
 
+@boundary
 def plot_predicted(
     predicted: Predictive,
     subject: Any = None,

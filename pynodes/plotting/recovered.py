@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import norm
 
+from pynodes._boundary import boundary
 from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.matrices import name_sides, write_in_cells
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pynodes.fit.study.recovery import ParameterRecovery
 
 
+@boundary
 def plot_recovery(
     recovery: ParameterRecovery, *, credible: float = 0.9, axes: Given = None
 ) -> Panels:
@@ -72,6 +74,7 @@ def draw_scatter(
     ax.set_xlabel(f"simulated\n(r = {together:.2f}, {100 * hit.mean():.0f}% covered)")
 
 
+@boundary
 def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
     """Draw which model had the most evidence for data of which, and what that says of the true one.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes.fit.data.trials import Trials
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
@@ -50,6 +51,7 @@ class Residual(NamedTuple):
         return error / np.sqrt(np.maximum(variance, 1e-6))
 
 
+@boundary
 def plot_residuals(
     fit: MapFit | Samples, *, draws: int = 50, seed: int = 0, axes: Given = None
 ) -> Panels:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import InputError, listed
 from pynodes._geometry.thinning import thinned
 from pynodes.plotting import style
@@ -25,6 +26,7 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 """Lines of the runs, so that readers without colour can tell them apart too."""
 
 
+@boundary
 def plot_runs(
     runs: Mapping[str, Trajectories],
     nodes: Iterable[str] | None = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError
 from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.plotting import style
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
 
 
+@boundary
 def plot_shrinkage(group: GroupFit, alone: MapFit, *, axes: Given = None) -> Panels:
     """Draw every subject's estimate by itself, and how it moves towards what the population expects of it.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import DataError
 from pynodes.fit.agent._binding import situated
 from pynodes.plotting import style
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
 
 
+@boundary
 def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Panels:
     """Draw what one subject believed under its estimates, a panel for every node, and its choices.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes.plotting import style
 from pynodes.plotting.batch import numbers_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
 
 
+@boundary
 def plot_trajectory_correlation(
     beliefs: Trajectories,
     nodes: Iterable[str] | None = None,

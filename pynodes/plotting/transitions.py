@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pynodes._boundary import boundary
 from pynodes._errors import FieldError, listed
 from pynodes.nodes import CategoricalInput
 from pynodes.plotting import style
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
 
 
+@boundary
 def plot_transitions(
     beliefs: Trajectories,
     steps: Sequence[int] | int = 3,
