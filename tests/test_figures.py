@@ -131,6 +131,21 @@ def test_a_narrow_paper_makes_narrow_figures_with_letters_of_one_size(beliefs):
     assert sizes == [9, 9]
 
 
+def test_panels_that_are_too_wide_for_the_paper_stand_below_one_another():
+    """And no picture is squeezed by its names."""
+    evidence = np.zeros((2, 10, 2))
+    evidence[0, :9, 0] = evidence[0, 9, 1] = evidence[1, :, 1] = 1.0
+    found = pn.fit.ModelRecovery(models=("HGF", "Rescorla-Wagner"), evidence=evidence)
+
+    with plotting.paper(3.5):
+        panels = found.plot()
+    panels.figure.canvas.draw()
+
+    one, other = (ax.get_window_extent() for ax in panels.axes)
+    assert one.y0 > other.y1
+    assert min(one.width, other.width) > 0.8 * panels.figure.dpi
+
+
 # What is drawn
 
 

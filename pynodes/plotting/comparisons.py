@@ -44,6 +44,7 @@ def plot_comparison(found: Comparison, *, axes: Given = None) -> Panels:
             axes,
             size=(style.WIDTH, 1.1 + 0.35 * len(rows)),
             columns=2,
+            least=2.4,
             width_ratios=[1, 1.6],
             sharey=True,
         )

@@ -78,6 +78,13 @@ class Panels(Mapping[str, Axes]):
         for ax in self.axes:
             ax.set_xlabel(said)
 
+    def label_left(self, said: str) -> None:
+        """Write a label left of all panels; left of the first one where the figure is the user's."""
+        if self._own:
+            self.figure.supylabel(said, fontsize=style.TEXT)
+        else:
+            self.axes[0].set_ylabel(said)
+
     def explain_below(self, columns: int) -> None:
         """The legend of the first panel below all of them; inside it where the figure is the user's."""
         handles, labels = self.axes[0].get_legend_handles_labels()
@@ -108,6 +115,7 @@ def arranged(
     *,
     size: tuple[float, float],
     columns: int = 1,
+    least: float = NARROW,
     **options: Any,
 ) -> Panels:
     """Panels of these names; to be called within the style's rules.
@@ -122,7 +130,9 @@ def arranged(
     size
         Inches of the new figure.
     columns
-        Panels in a row of it.
+        Panels in a row of it, unless the paper is too narrow for them.
+    least
+        Inches that a panel needs beside others.
     options
         As for :func:`matplotlib.pyplot.subplots`.
 
@@ -138,7 +148,7 @@ def arranged(
         return Panels(taken(names, axes))
     before = math.ceil(len(names) / columns)
     width = min(size[0], style.PAPER.get())
-    rows, columns, options = laid_out(len(names), columns, width, options)
+    rows, columns, options = laid_out(len(names), columns, width / least, options)
     height = size[1] * rows / before
     _, grid = plt.subplots(
         rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options
@@ -150,11 +160,11 @@ def arranged(
 
 
 def laid_out(
-    count: int, columns: int, width: float, options: dict[str, Any]
+    count: int, columns: int, fitting: float, options: dict[str, Any]
 ) -> tuple[int, int, dict[str, Any]]:
     """Rows, columns and options of a figure; fewer columns where they would be too narrow to read."""
-    if columns > 1 and width / columns < NARROW:
-        columns = max(1, int(width / NARROW))
+    if columns > 1 and fitting < columns:
+        columns = max(1, int(fitting))
         options = {key: value for key, value in options.items() if key != "width_ratios"}
     return math.ceil(count / columns), columns, options
 
@@ -199,10 +209,16 @@ def one_panel(ax: Axes | None, *, size: tuple[float, float], fits: bool = True) 
 
 
 def side_by_side(
-    names: Sequence[str], axes: Given, *, height: float = 2.1, across: int = 3
+    names: Sequence[str],
+    axes: Given,
+    *,
+    height: float = 2.1,
+    across: int = 3,
+    least: float = NARROW,
 ) -> Panels:
     """Small panels, a few in a row."""
     columns = min(len(names), across)
     rows = math.ceil(len(names) / columns)
     width = style.WIDTH * min(1.0, (columns + 0.4) / across)
-    return arranged(names, axes, size=(width, 0.3 + height * rows), columns=columns)
+    size = (width, 0.3 + height * rows)
+    return arranged(names, axes, size=size, columns=columns, least=least)

@@ -37,7 +37,7 @@ def plot_population(group: GroupFit, *, axes: Given = None) -> Panels:
     names = list(dict.fromkeys(owners))
     rows = max(owners.count(name) for name in names)
     with style.rules():
-        panels = side_by_side(names, axes, height=0.9 + 0.22 * rows, across=2)
+        panels = side_by_side(names, axes, height=0.9 + 0.22 * rows, across=2, least=2.4)
         for name, ax in panels.items():
             part = table[np.array(owners) == name]
             draw_terms(ax, part, [str(term).removeprefix(f"{name}:") for term in part["term"]])

@@ -98,12 +98,14 @@ def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
     names = 0.075 * max(len(name) for name in models)
     with style.rules():
         size = (2 * (side + names) + 0.4, side + 0.9)
-        panels = arranged(["confusion", "inversion"], axes, size=size, columns=2)
+        panels = arranged(
+            ["confusion", "inversion"], axes, size=size, columns=2, least=side + names
+        )
         titles = ("P(best | simulated)", "P(simulated | best)")
         for ax, values, title in zip(panels.axes, (confusion, inversion), titles, strict=True):
             draw_matrix(ax, values, models)
             ax.set_title(title)
-        panels.axes[0].set_ylabel("simulated model")
+        panels.label_left("simulated model")
         panels.label_below("model with the most evidence")
     return panels
 
