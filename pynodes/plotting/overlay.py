@@ -71,7 +71,7 @@ def number(value: float) -> str:
 
 def colour_of(moved: float) -> Any:
     """The colour of a move; the ends of the map are too dark to write on."""
-    place = 0.5 + 0.4 * float(np.clip(moved / WIDE, -1, 1))
+    place = 0.5 + 0.26 * float(np.clip(moved / WIDE, -1, 1))
     return mpl.colormaps[MAP](place)
 
 
