@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes.fit.sampling._diagnostics import RELIABLE
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
 
@@ -39,7 +38,6 @@ def plot_influence(loo: LeaveOneOut, *, axes: Given = None) -> Panels:
     finite = shape[np.isfinite(shape)]
     floor = min(0.0, float(finite.min())) - 0.1 if finite.size else -0.1
     shown = np.where(np.isneginf(shape), floor, shape)
-    limit = min(RELIABLE, 1 - 1 / np.log10(max(loo.draws, 11)))
     size, few = max(1.5, 4.0 - 0.01 * count), count <= 2000
     with style.rules():
         names = ["Pareto k", "log density"]
@@ -56,7 +54,7 @@ def plot_influence(loo: LeaveOneOut, *, axes: Given = None) -> Panels:
                     rasterized=not few,
                 )
         top = panels["Pareto k"]
-        top.axhline(limit, color=style.GREY, lw=0.9, ls="--")
+        top.axhline(loo.limit, color=style.GREY, lw=0.9, ls="--")
         said = f"{int((~fine).sum())} of {count} not to be relied on"
         top.set_title(said, loc="right", color=style.GREY, pad=2)
         top.set_ylabel("Pareto k")

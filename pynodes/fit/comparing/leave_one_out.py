@@ -75,9 +75,14 @@ class LeaveOneOut:
         return float(self.effective.sum())
 
     @property
+    def limit(self) -> float:
+        """The shape of the tail above which an item's estimate is not to be relied on."""
+        return min(RELIABLE, 1 - 1 / float(np.log10(max(self.draws, 11))))
+
+    @property
     def reliable(self) -> np.ndarray:
         """Whether an item's estimate is to be relied on."""
-        return self.pareto_k <= min(RELIABLE, 1 - 1 / np.log10(max(self.draws, 11)))
+        return self.pareto_k <= self.limit
 
     @property
     def table(self) -> pandas.DataFrame:

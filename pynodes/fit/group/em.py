@@ -11,13 +11,13 @@ from pynodes._boundary import boundary
 from pynodes._errors import DataError, InputError, ParameterError
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import bound
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.group._em import found_population
 from pynodes.fit.group._populated import populated
 from pynodes.fit.group.group_fit import GroupFit
-from pynodes.fit.mode.map import seeded
 
 TOLERANCE = 1e-4
 """A fit has converged when a turn moves nothing by more, in deviations; single precision allows for less."""

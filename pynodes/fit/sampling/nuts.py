@@ -10,9 +10,9 @@ import jax
 
 from pynodes._boundary import boundary
 from pynodes._runtime.series import positive, share
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.mode.map import seeded
 from pynodes.fit.sampling._checkpoint import Checkpoint
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._identity import identity

@@ -17,20 +17,18 @@ from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.comparing._psis import smoothed
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.mode.map import seeded
 from pynodes.fit.sampling._chains import begun
 from pynodes.fit.sampling._crew import crew
+from pynodes.fit.sampling._diagnostics import RELIABLE
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._problem import posed
 from pynodes.fit.sampling._start import started, whitened
 from pynodes.fit.sampling._target import Whitened
 from pynodes.fit.sampling.samples import Samples
-
-RELIABLE = 0.7
-"""Shape of the tail of the weights above which they are not to be relied on."""
 
 MORE = 4
 """So many times as many draws are made as are kept."""

@@ -15,9 +15,9 @@ from pynodes._errors import SamplingError
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.mode.map import seeded
 from pynodes.fit.sampling._crew import crew
 from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._particles import Particles, released, stepped

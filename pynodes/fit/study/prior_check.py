@@ -15,11 +15,11 @@ from pynodes._errors import ParameterError
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
+from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import situated
 from pynodes.fit.agent._failures import outcomes, told
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials, check_trials
-from pynodes.fit.mode.map import seeded
 from pynodes.fit.study.simulation import drawn
 
 if TYPE_CHECKING:
