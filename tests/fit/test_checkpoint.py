@@ -1,5 +1,7 @@
 """Checkpoints: a run that was stopped goes on as if it had not been, and what is damaged is refused."""
 
+import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -97,6 +99,25 @@ def test_an_interruption_from_the_keyboard_ends_a_run(tmp_path):
     assert 50 <= found.draws < 20_000
     assert found.draws % 50 == 0
     assert np.all(np.isfinite(found.positions))
+
+
+def test_an_interruption_that_is_lost_on_its_way_ends_a_run_all_the_same(monkeypatch):
+    """Its error may come up where none gets out."""
+    go_on, calls = _running.chunk, itertools.count(1)
+
+    def chunk(*arguments):
+        if next(calls) == 2:
+            with contextlib.suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(5)
+        return go_on(*arguments)
+
+    monkeypatch.setattr(_running, "chunk", chunk)
+    with pytest.warns(pn.SamplingWarning, match="40 of 70 draws per chain"):
+        found = sampled()
+
+    assert found.draws == 40
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_interruption_before_the_first_draw_is_one(monkeypatch):

@@ -17,6 +17,7 @@ from pynodes._typing import Array
 from pynodes.fit.sampling._chains import CHUNK, Chain, Noted, advanced, begun
 from pynodes.fit.sampling._checkpoint import Checkpoint
 from pynodes.fit.sampling._crew import Each, crew
+from pynodes.fit.sampling._interruption import heeded
 from pynodes.fit.sampling._stages import Stages
 from pynodes.fit.sampling._target import Whitened
 from pynodes.fit.sampling._tuning import untuned
@@ -69,11 +70,16 @@ def drawn(run: Run, checkpoint: Checkpoint | None, known: list[Any], shown: bool
     """
     kept: list[Notes] = [notes_of(arrays) for _, arrays in known]
     total = len(run.stages.counts)
-    with Progress(total, "transitions", shown) as progress, crew(len(run.keys)) as each:
+    with (
+        Progress(total, "transitions", shown) as progress,
+        crew(len(run.keys)) as each,
+        heeded() as go_on,
+    ):
         progress.advance(min(len(known) * CHUNK, total))
         try:
             chains = chains_of(known[-1][1], len(run.keys)) if known else starts(run, each)
             for stages in run.chunks(len(known)):
+                go_on()
                 chains, notes = chunk(run, chains, stages, each)
                 if checkpoint is not None:
                     checkpoint.write({}, arrays_of(chains, notes))
