@@ -33,7 +33,8 @@ class Stop(BaseException):
 
 
 def stopped_after(monkeypatch, chunks, error=Stop):
-    """Have runs end after so many chunks."""
+    """Have runs end after so many chunks; not the one that others are compared with."""
+    short()
     original, left = _running.chunk, [chunks]
 
     def chunk(*args):
@@ -80,7 +81,16 @@ def test_what_is_interrupted_by_hand_returns_what_there_is(tmp_path, monkeypatch
     assert_same(sampled(tmp_path), short())
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises its error; in a process that a shell began in the background nobody hears it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_from_the_keyboard_ends_a_run(tmp_path):
     """A real one, in the middle of some chunk."""
     folder = tmp_path / "run"
@@ -101,6 +111,8 @@ def test_an_interruption_from_the_keyboard_ends_a_run(tmp_path):
     assert np.all(np.isfinite(found.positions))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_that_is_lost_on_its_way_ends_a_run_all_the_same(monkeypatch):
     """Its error may come up where none gets out."""
     go_on, calls = _running.chunk, itertools.count(1)
