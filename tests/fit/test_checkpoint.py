@@ -90,6 +90,7 @@ def interruptible():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of a file that was just being opened
 @pytest.mark.usefixtures("interruptible")
 def test_an_interruption_from_the_keyboard_ends_a_run(tmp_path):
     """A real one, in the middle of some chunk."""
