@@ -10,12 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.symbols import number
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.families._base import AbstractFamily, least
 from pynodes.families._gamma_ratio import log_gamma_ratio
-from pynodes.families.normal import check_freedom
+from pynodes.families.normal import check_freedom, student
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,11 +124,6 @@ class MultivariateNormal(AbstractFamily):
         return jnp.linalg.eigvalsh(self.covariance(expected))[0]
 
     def equation(self, value: str, expected: str, count: str) -> str:
-        freedom, first = f"{count} + {number(self.freedom)}", rf"\left[ {expected} \right]_{{x}}"
+        first = rf"\left[ {expected} \right]_{{x}}"
         spread = rf"\left[ {expected} \right]_{{x x^T}} - {first} {first}^T"
-        scale = (
-            spread
-            if self.freedom == 1
-            else rf"\frac{{{count} + 1}}{{{freedom}}} \left( {spread} \right)"
-        )
-        return rf"{value} &\sim t_{{{freedom}}}\left( {first},\; {scale} \right)"
+        return student(value, first, spread, count, self.freedom)

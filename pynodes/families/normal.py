@@ -86,14 +86,9 @@ class Normal(AbstractFamily):
         return expected[1] - expected[0] ** 2
 
     def equation(self, value: str, expected: str, count: str) -> str:
-        freedom, first = f"{count} + {number(self.freedom)}", rf"\left[ {expected} \right]_1"
+        first = rf"\left[ {expected} \right]_1"
         spread = rf"\left[ {expected} \right]_2 - {first}^2"
-        scale = (
-            spread
-            if self.freedom == 1
-            else rf"\frac{{{count} + 1}}{{{freedom}}} \left( {spread} \right)"
-        )
-        return rf"{value} &\sim t_{{{freedom}}}\left( {first},\; {scale} \right)"
+        return student(value, first, spread, count, self.freedom)
 
 
 def check_freedom(family: AbstractFamily) -> None:
@@ -104,3 +99,11 @@ def check_freedom(family: AbstractFamily) -> None:
         raise ParameterError(
             f"{type(family).__name__}: freedom must be a positive number, not {freedom!r}."
         )
+
+
+def student(value: str, first: str, spread: str, count: str, freedom: float) -> str:
+    """A value that follows Student's t, in LaTeX: around a mean, with a spread that the count widens."""
+    degrees = f"{count} + {number(freedom)}"
+    widened = rf"\frac{{{count} + 1}}{{{degrees}}} \left( {spread} \right)"
+    scale = spread if freedom == 1 else widened
+    return rf"{value} &\sim t_{{{degrees}}}\left( {first},\; {scale} \right)"

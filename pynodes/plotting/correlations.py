@@ -42,15 +42,8 @@ def plot_correlation(fit: MapFit | Samples, *, ax: Axes | None = None) -> Axes:
     if len(names) < 2:
         raise InputError("There are no two parameters that could correlate.")
     each = correlations(fit)
-    side = 0.6 + 0.55 * len(names) + 0.05 * max(len(name) for name in names)
-    with style.rules():
-        ax = one_panel(ax, size=(side + 0.5, side))
-        draw_correlations(ax, each.mean(axis=0), names)
-        said = "posterior correlation" + (
-            f", mean of {len(each)} subjects" if len(each) > 1 else ""
-        )
-        ax.set_title(said, color=style.GREY)
-    return ax
+    said = "posterior correlation" + (f", mean of {len(each)} subjects" if len(each) > 1 else "")
+    return correlation_panel(ax, each.mean(axis=0), names, said)
 
 
 def correlations(fit: MapFit | Samples) -> np.ndarray:
@@ -66,6 +59,18 @@ def correlations(fit: MapFit | Samples) -> np.ndarray:
         covariance = np.einsum("sdi,sdj->sij", centred, centred)
     widths = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     return covariance / (widths[:, :, None] * widths[:, None, :])
+
+
+def correlation_panel(
+    ax: Axes | None, values: np.ndarray, names: tuple[str, ...], title: str
+) -> Axes:
+    """A panel that is as large as some correlations and their names need, with these in it."""
+    side = 0.6 + 0.55 * len(names) + 0.05 * max(len(name) for name in names)
+    with style.rules():
+        ax = one_panel(ax, size=(side + 0.5, side))
+        draw_correlations(ax, values, names)
+        ax.set_title(title, color=style.GREY)
+    return ax
 
 
 def draw_correlations(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> None:

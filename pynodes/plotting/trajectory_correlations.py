@@ -10,10 +10,8 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes._errors import InputError
-from pynodes.plotting import style
 from pynodes.plotting.batch import numbers_of
-from pynodes.plotting.correlations import draw_correlations
-from pynodes.plotting.panels import one_panel
+from pynodes.plotting.correlations import correlation_panel
 from pynodes.plotting.selection import chosen, one_run, scalar
 
 if TYPE_CHECKING:
@@ -67,9 +65,4 @@ def plot_trajectory_correlation(
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.corrcoef(series)
     values[still] = values[:, still] = np.nan
-    side = 0.6 + 0.55 * len(names) + 0.05 * max(len(name) for name in names)
-    with style.rules():
-        ax = one_panel(ax, size=(side + 0.5, side))
-        draw_correlations(ax, values, tuple(names))
-        ax.set_title(f"correlation over time: {field}", color=style.GREY)
-    return ax
+    return correlation_panel(ax, values, tuple(names), f"correlation over time: {field}")

@@ -40,11 +40,6 @@ class Likeness(Module):
     converged: Array
     definite: Array
 
-    @property
-    def known(self) -> Array:
-        """Whether a unit has any likelihood there."""
-        return jnp.isfinite(self.log_likelihood)
-
 
 def likened(
     model: Model, sequences: Sequences, mean: Array, scale: Array, starts: Array

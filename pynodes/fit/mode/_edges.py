@@ -43,11 +43,14 @@ def remote(fit: MapFit) -> np.ndarray:
 
 def problems(fit: MapFit) -> list[str]:
     """What went wrong or may mislead, a sentence each."""
-    return [said for index in range(len(fit)) for said in of_one(fit, index)]
+    bound, far = at_bound(fit), remote(fit)
+    return [
+        said for index in range(len(fit)) for said in of_one(fit, index, bound[index], far[index])
+    ]
 
 
-def of_one(fit: MapFit, index: int) -> Iterator[str]:
-    """The problems of one subject."""
+def of_one(fit: MapFit, index: int, bound: np.ndarray, far: np.ndarray) -> Iterator[str]:
+    """The problems of one subject, of whose estimates some lie at a bound or far out."""
     found = fit.posterior
     said = fit.trials.described(fit.subjects[index])
     who = f"{said[0].upper()}{said[1:]}: " if fit.trials.roles.by else ""
@@ -67,7 +70,6 @@ def of_one(fit: MapFit, index: int) -> Iterator[str]:
             f"{who}the Hessian is not positive definite: some direction is fixed neither by data nor by "
             "priors. The evidence takes the prior's curvature there and is not to be relied on."
         )
-    bound, far = at_bound(fit)[index], remote(fit)[index]
     for place, name in enumerate(fit.names):
         if bound[place]:
             yield f"{who}{name!r} is at a bound of its prior; its posterior is not Gaussian there."
