@@ -27,6 +27,7 @@ from pynodes._core.messages import VolatilityMessage as VolatilityMessage
 from pynodes._core.modules import choice as choice
 from pynodes._core.modules import index as index
 from pynodes._core.modules import parameter as parameter
+from pynodes._errors import BatchError as BatchError
 from pynodes._errors import CheckpointError as CheckpointError
 from pynodes._errors import CouplingError as CouplingError
 from pynodes._errors import CycleError as CycleError

@@ -62,6 +62,10 @@ class StateError(PynodesError, ValueError):
     """A state that belongs to another network."""
 
 
+class BatchError(PynodesError, ValueError):
+    """A batch of networks where one is needed."""
+
+
 class FieldError(PynodesError, AttributeError):
     """A field that a node's beliefs do not have."""
 

@@ -264,6 +264,44 @@ def test_networks_stack_under_vmap():
     np.testing.assert_allclose(of_stack, values, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "graph", [driven(), paired(), binary()], ids=["driven", "paired", "binary"]
+)
+def test_a_batch_of_networks_has_its_parameters_batch_first(graph):
+    """Whatever stands alone in its group or shares it, with one axis of a batch or two."""
+    net = network(graph)
+    for name, own in net.parameters().items():
+        values = 0.5 + jnp.arange(6.0).reshape(2, 3) / 10
+        rows = jax.vmap(lambda value, name=name: net.replace({name: value}))
+        for batch, given in ((rows, values[0]), (jax.vmap(rows), values)):
+            several = batch(given)
+            np.testing.assert_array_equal(several[name], given)
+            for other, value in net.parameters().items():
+                if other != name:
+                    np.testing.assert_array_equal(several[other], np.full(given.shape, value))
+            all_alike = several.replace({name: own})
+            np.testing.assert_array_equal(all_alike[name], np.full(given.shape, own))
+            assert all_alike[name].dtype == own.dtype
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_a_batch_of_networks_has_its_arrays_batch_first(names):
+    net = pn.Graph().add(**{name: pn.HiddenMarkov() for name in names}).compile()
+    stay = jnp.array([0.6, 0.7, 0.8])
+    several = jax.vmap(
+        lambda p: net.replace({"a.transition": jnp.array([[p, 1 - p], [1 - p, p]])})
+    )(stay)
+
+    np.testing.assert_array_equal(several["a.transition"][:, 0, 0], stay)
+    even = np.full((2, 2), 0.5)
+    alike = several.replace({"a.transition": even})
+    np.testing.assert_array_equal(alike["a.transition"], np.full((3, 2, 2), 0.5))
+    for name in names[1:]:
+        for found in (several, alike):
+            own = np.broadcast_to(net[f"{name}.transition"], (3, 2, 2))
+            np.testing.assert_array_equal(found[f"{name}.transition"], own)
+
+
 def test_masks_times_and_frozen_steps_may_be_traced():
     net = network(tracked())
     seen, frozen = VALUES > 0, VALUES > 1

@@ -41,7 +41,7 @@ NAMES = [
     *("Citation", "Equations", "cite"),
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
-    *("Array", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
+    *("Array", "BatchError", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
     *("CategoricalInput", "CategoricalState", "Category", "Emission", "VolatileState"),
     "CheckpointError",
     *("ContinuousState", "CouplingError", "CycleError", "DataError", "Drift", "DuplicateNodeError"),

@@ -28,18 +28,18 @@ class Addressed(Module):
         return self.labels.graph
 
     def parameters(self) -> dict[str, Array]:
-        """Every parameter by name: ``"node.field"`` and ``"parent->child.strength"``."""
+        """Every parameter by name: ``"node.field"`` and ``"parent->child.strength"``; a batch comes first."""
         return {name: self[name] for name in self.labels.parameters}
 
     def __getitem__(self, name: str) -> Array:
-        """The value of a parameter, by name."""
-        where = self.labels.address(name)
-        module = getattr(self.program, where.section)[where.stack]
-        return element(getattr(module, where.field), where.position, where.rank)
+        """The value of a parameter, by name; of a batch of networks one each, the batch first."""
+        return element(self.program, self.labels.address(name))
 
     @boundary
     def replace(self, values: Mapping[str, Scalar]) -> Self:
         """A network with some parameters changed; it runs the same compiled program.
+
+        Of a batch of networks, as ``jax.vmap`` makes one, all are changed alike.
 
         Parameters
         ----------

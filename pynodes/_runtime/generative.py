@@ -79,7 +79,7 @@ class Generative(Compiled):
         """
         check_key(key)
         feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
-        drawn = sampled(self.program, feed, self._groups(start), key)
+        drawn = sampled(self._single, feed, self._groups(start), key)
         return {
             name: drawn[group] if len(self.labels.groups[group]) == 1 else drawn[group][:, position]
             for name, (group, position) in self.labels.nodes.items()
@@ -121,7 +121,7 @@ class Generative(Compiled):
         feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
         kept = recorded(self.labels, record)
         drawn = foretold(
-            self.program, feed, self._groups(start), key, kept=kept, draws=positive("draws", draws)
+            self._single, feed, self._groups(start), key, kept=kept, draws=positive("draws", draws)
         )
         return Forecast(labels=self.labels, kept=kept, records=drawn)
 
@@ -163,7 +163,7 @@ class Generative(Compiled):
         feed = read_given(self.labels, {} if inputs is None else inputs, dt, steps)
         kept = recorded(self.labels, record)
         mine, theirs = jax.random.split(key)
-        drawn = drawn_from(self.labels, self.program, priors, theirs, draws)
+        drawn = drawn_from(self.labels, self._single, priors, theirs, draws)
         keys = jax.random.split(mine, draws)
 
         def one(values: dict[str, Array], key: Array) -> dict[int, Array]:
@@ -238,7 +238,7 @@ class Generative(Compiled):
         times, interval = elapsed(dt, steps)
         kept = recorded(self.labels, record)
         run, lived = interacted(
-            self.program,
+            self._single,
             Parties(
                 response=acting(response), environment=answering(environment), covariates=known
             ),

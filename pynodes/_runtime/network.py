@@ -32,7 +32,7 @@ class Network(Generative, Retrospective):
 
     def start(self) -> State:
         """The state before the first step."""
-        return State(labels=self.labels, groups=initial_state(self.program))
+        return State(labels=self.labels, groups=initial_state(self._single))
 
     @boundary
     def filter(

@@ -77,7 +77,7 @@ class Retrospective(Compiled):
         check_smoothable(self.labels)
         feed = read(self.labels, inputs, dt, observed, frozen)
         state, kept = self._groups(start), recorded(self.labels, record)
-        found = smoothed(self.program, feed, state, kept)
+        found = smoothed(self._single, feed, state, kept)
         run, alive = found.run, found.run.alive
         for flags in found.sound.values():
             alive = alive & jnp.all(jnp.reshape(flags, (feed.steps, -1)), axis=-1)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pynodes._compiler.labels import Labels
+from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program
 from pynodes._compiler.wiring import Wiring, places
 from pynodes._core.modules import parameters_of
@@ -152,7 +152,7 @@ def check_fed(program: Program, labels: Labels, keys: Iterable[Key]) -> None:
         node = labels.graph.nodes[name]
         group, position = labels.nodes[name]
         now = {
-            field: element(getattr(program.nodes[group], field), position, spec["rank"])
+            field: element(program, Address("nodes", group, field, position, spec["rank"]))
             for field, spec in parameters_of(node).items()
         }
         check_ready(name, dataclasses.replace(node, **now), inlets_on(program, labels, name))

@@ -48,6 +48,12 @@ def several_starts() -> pn.State:
     return start(np.arange(3.0))
 
 
+def several_networks() -> pn.Network:
+    """Three networks at once."""
+    net = network(tracked())
+    return jax.vmap(lambda mean: net.replace({"x.initial_mean": mean}))(np.arange(3.0))
+
+
 def without(package: str, call: str) -> object:
     """A table made where a package is not installed."""
     beliefs = filtered()
@@ -142,6 +148,18 @@ STATES = [
         lambda: filtered(start=several_starts()),
         pn.StateError,
         ("(3,)", "'x'", "jax.vmap"),
+    ),
+    *(
+        Wrong(f"several networks that {what}", call, pn.BatchError, ("(3,)", "jax.vmap"))
+        for what, call in {
+            "filter": lambda: several_networks().filter({"u": VALUES}),
+            "give a surprise": lambda: several_networks().surprise({"u": VALUES}),
+            "smooth": lambda: several_networks().smooth({"u": VALUES}),
+            "step": lambda: several_networks().step(network(tracked()).start(), {"u": 1.0}),
+            "start": lambda: several_networks().start(),
+            "sample": lambda: several_networks().sample(jax.random.key(0), STEPS),
+            "forecast": lambda: several_networks().forecast(jax.random.key(0), STEPS),
+        }.items()
     ),
     Wrong(
         "beliefs for a state",
