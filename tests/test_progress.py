@@ -10,6 +10,7 @@ import pynodes as pn
 from pynodes import _progress
 from pynodes._progress import Progress
 from tests.fit.cases import chooser, table
+from tests.fit.drawn import samples_of_study
 
 
 class Clock:
@@ -180,6 +181,16 @@ LONG = {
         agent, data, [4], n=2, starts=2, polished=1, progress=True
     ),
 }
+LONG |= {
+    "loo": lambda *_: samples_of_study().loo(progress=True),
+    "compare by loo": lambda *_: pn.compare(
+        {"one": samples_of_study(), "other": samples_of_study()}, by="loo", progress=True
+    ),
+    "predict": lambda agent, data: samples_of_study().predict(draws=3, progress=True).responses,
+    "prior_predictive": lambda agent, data: (
+        pn.prior_predictive(agent, data, draws=3, progress=True).expected
+    ),
+}
 SAID = {
     "fit_map": "subject",
     "fit_map of several": "2/2 agents",
@@ -189,10 +200,14 @@ SAID = {
     "parameter_recovery": "simulating and fitting 2 subjects",
     "model_recovery": "4/4 fits",
     "design_analysis": "fitting 2 subjects, 1 times",
+    "loo": "leaving out every trial",
+    "compare by loo": "2/2 models",
+    "predict": "3/3 draws",
+    "prior_predictive": "predicting",
 }
 
 
-QUICK = ("fit_map", "fit_map of several", "check_priors")
+QUICK = ("fit_map", "fit_map of several", "check_priors", "loo", "compare by loo", "predict")
 CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
 

@@ -34,9 +34,9 @@ from pynodes.fit.sampling.smc import fit_smc as fit_smc
 from pynodes.fit.study.confusion import ModelRecovery as ModelRecovery
 from pynodes.fit.study.confusion import model_recovery as model_recovery
 from pynodes.fit.study.predictive import Predictive as Predictive
-from pynodes.fit.study.predictive import prior_predictive as prior_predictive
 from pynodes.fit.study.prior_check import PriorCheck as PriorCheck
 from pynodes.fit.study.prior_check import check_priors as check_priors
+from pynodes.fit.study.prior_predictive import prior_predictive as prior_predictive
 from pynodes.fit.study.recovery import ParameterRecovery as ParameterRecovery
 from pynodes.fit.study.recovery import parameter_recovery as parameter_recovery
 from pynodes.fit.study.simulation import Simulation as Simulation

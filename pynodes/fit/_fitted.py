@@ -58,6 +58,7 @@ class Fitted(Drawing, abc.ABC):
         draws: int = 400,
         seed: int = 0,
         do: Mapping[str, Any] | None = None,
+        progress: bool | None = None,
     ) -> Predictive:
         """What the subjects would do: responses under draws from the posterior, and what is expected of them.
 
@@ -73,6 +74,9 @@ class Fitted(Drawing, abc.ABC):
         do
             Parameters that are set, by name, whatever was found of them: an intervention. Any parameter of
             the agent will do; free values may differ by subject.
+        progress
+            Whether responses show progress when they are asked for; by default in a terminal or a notebook,
+            once it takes a second.
 
         Raises
         ------
@@ -83,7 +87,7 @@ class Fitted(Drawing, abc.ABC):
         """
         trials = self.trials if trials is None else trials
         places = placed_for(self._places(draws, seed), self.trials, trials)
-        return predictive(self.agent, trials, places, seed, do)
+        return predictive(self.agent, trials, places, seed, do, progress)
 
     def score(self, trials: Trials | None = None) -> float:
         """Log predictive density of other trials of the same subjects, in nats; of all trials together.

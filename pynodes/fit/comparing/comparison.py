@@ -10,6 +10,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed
+from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes.fit.comparing.leave_one_out import LeaveOneOut, spread_of_sum
 from pynodes.fit.mode.map_fit import MapFit
@@ -149,7 +150,11 @@ class PredictiveComparison(Comparison):
 
 @boundary
 def compare(
-    fits: Mapping[str, MapFit] | Mapping[str, Samples], *, by: str = "lme", unit: str = "trial"
+    fits: Mapping[str, MapFit] | Mapping[str, Samples],
+    *,
+    by: str = "lme",
+    unit: str = "trial",
+    progress: bool | None = None,
 ) -> Comparison:
     """How probable, or how good at predicting, several agents are for the same trials.
 
@@ -162,6 +167,8 @@ def compare(
         of parameters alone; or ``"loo"``, how well each predicts what is left out.
     unit
         For ``"loo"``, what is left out at a time, as for :meth:`Samples.loo`.
+    progress
+        Whether to show progress of that; by default in a terminal or a notebook, once it takes a second.
 
     Raises
     ------
@@ -173,7 +180,7 @@ def compare(
     if not isinstance(fits, Mapping) or len(fits) < 2:
         raise DataError("Give two fits at least, by name, as fit_map({...}, trials) returns them.")
     check_kinds(fits, by)
-    return by_prediction(fits, unit) if by == "loo" else by_criterion(fits, by)
+    return by_prediction(fits, unit, progress) if by == "loo" else by_criterion(fits, by)
 
 
 def check_kinds(fits: Mapping[str, Any], by: str) -> None:
@@ -193,9 +200,15 @@ def check_kinds(fits: Mapping[str, Any], by: str) -> None:
             )
 
 
-def by_prediction(fits: Mapping[str, Any], unit: str) -> PredictiveComparison:
+def by_prediction(
+    fits: Mapping[str, Any], unit: str, progress: bool | None
+) -> PredictiveComparison:
     """A comparison by how well is predicted what is left out."""
-    parts: dict[str, LeaveOneOut] = {name: fit.loo(unit) for name, fit in fits.items()}
+    parts: dict[str, LeaveOneOut] = {}
+    with Progress(len(fits), "models", progress) as bar:
+        for each, fit in fits.items():
+            parts[each] = fit.loo(unit)
+            bar.advance()
     name, first = next(iter(parts.items()))
     for other, part in parts.items():
         if part.keys != first.keys or not same_data(fits[other], fits[name]):

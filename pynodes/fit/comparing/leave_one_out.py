@@ -128,12 +128,12 @@ class LeaveOneOut:
         return said + (f"; {count} not reliable, see .problems())" if count else ")")
 
 
-def leave_one_out(samples: Samples, unit: str) -> LeaveOneOut:
+def leave_one_out(samples: Samples, unit: str, progress: bool | None) -> LeaveOneOut:
     """What every item would have been expected to be, had it been left out."""
     trials, model = samples.trials, samples.agent.model
     kept = counted(model, trials)
     keys, owners, groups = items(trials, kept, unit)
-    with Progress(None, f"leaving out every {unit}"):
+    with Progress(None, f"leaving out every {unit}", progress):
         likelihoods = of_members(samples, groups, trials.layout.place[0][kept], unit)
         if likelihoods is None:
             parts = list(pointwise(model, samples._flat, trials).values())

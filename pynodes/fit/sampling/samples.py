@@ -176,7 +176,7 @@ class Samples(Fitted):
             warnings.warn(" ".join(found), SamplingWarning, stacklevel=2)
         return found
 
-    def loo(self, unit: str = "trial") -> LeaveOneOut:
+    def loo(self, unit: str = "trial", *, progress: bool | None = None) -> LeaveOneOut:
         """How well every trial, session or subject is predicted by a model that has not seen it.
 
         By Pareto-smoothed importance sampling (docs/theory/leaving_out.md): nothing is fitted again.
@@ -185,13 +185,15 @@ class Samples(Fitted):
         ----------
         unit
             What is left out at a time: ``"trial"``, ``"session"`` or ``"subject"``.
+        progress
+            Whether to show progress; by default in a terminal or a notebook, once it takes a second.
 
         Raises
         ------
         DataError
             An unknown unit, or but one item.
         """
-        return leave_one_out(self, unit)
+        return leave_one_out(self, unit, progress)
 
     def trajectories(
         self, fields: list[str] | None = None, *, at: str = "mean", draws: int | None = None

@@ -11,11 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._boundary import boundary
 from pynodes._errors import ParameterError
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
-from pynodes._runtime.series import positive
 from pynodes.fit._seeds import seeded
 from pynodes.fit.agent._binding import situated
 from pynodes.fit.agent._intervention import intervened
@@ -23,7 +21,6 @@ from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data._sequences import Sequences
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.sampling._draws import by_row, in_chunks, rows_of_draws
-from pynodes.fit.sampling._prior_draws import drawn_from_prior
 from pynodes.fit.study._responding import acted_under_draws, expected_under_draws
 from pynodes.fit.study.simulation import check_apart, columns_for
 
@@ -48,12 +45,15 @@ class Predictive:
         Draws on the lines of the priors, of shape (draws, subjects, free values).
     seed
         Of the responses.
+    progress
+        Whether they show progress when they are asked for; None where somebody is there to look.
     """
 
     agent: Agent
     trials: Trials
     positions: np.ndarray
     seed: int
+    progress: bool | None = None
 
     @property
     def draws(self) -> int:
@@ -96,7 +96,7 @@ class Predictive:
             A response that defines no ``prediction()``.
         """
         compute = partial(expected_under_draws, self.agent.model, self._sequences)
-        with Progress(None, "predicting"):
+        with Progress(None, "predicting", self.progress):
             found = rows_of_draws(compute, self.trials, self.positions)
         ignored = self.trials.ignored
         return {
@@ -221,7 +221,7 @@ class Predictive:
         compute = partial(acted_under_draws, self.agent.model, self._sequences)
         found: dict[str, list[np.ndarray]] = {}
         alive: list[np.ndarray] = []
-        with Progress(self.draws, "draws") as bar:
+        with Progress(self.draws, "draws", self.progress) as bar:
             for actions, fine in in_chunks(compute, self.trials.layout, self.positions, keys):
                 alive.append(fine)
                 for stream, whole in actions.items():
@@ -248,48 +248,19 @@ class Predictive:
 
 
 def predictive(
-    agent: Agent, trials: Trials, positions: np.ndarray, seed: int, do: Mapping[str, Any] | None
+    agent: Agent,
+    trials: Trials,
+    positions: np.ndarray,
+    seed: int,
+    do: Mapping[str, Any] | None,
+    progress: bool | None,
 ) -> Predictive:
     """Responses under some draws, once agent, trials and what is to be set are found to fit."""
     if agent.response is None:
         raise ParameterError("An agent without responses does nothing that could be predicted.")
     agent, positions = intervened(agent, positions, do)
-    found = Predictive(agent=agent, trials=trials, positions=positions, seed=seeded(seed))
+    found = Predictive(
+        agent=agent, trials=trials, positions=positions, seed=seeded(seed), progress=progress
+    )
     _ = found._columns, found._sequences
     return found
-
-
-@boundary
-def prior_predictive(
-    agent: Agent,
-    design: Trials,
-    *,
-    draws: int = 100,
-    seed: int = 0,
-    formulas: Mapping[str, str] | None = None,
-    do: Mapping[str, Any] | None = None,
-) -> Predictive:
-    """What an agent would do before anything is known of it: responses under draws from its priors.
-
-    Parameters
-    ----------
-    agent
-        The agent.
-    design
-        What is seen; responses there do not matter, but where one is missing, none is simulated.
-    draws, seed
-        How many draws, and from which seed.
-    formulas
-        With these (``{}`` for none), subjects are drawn from a population that is drawn itself, as for
-        :func:`fit_nuts`; without, each is drawn from the agent's priors.
-    do
-        Parameters that are set, by name, whatever their priors.
-
-    Raises
-    ------
-    ParameterError, DataError, FormulaError
-        Agent, design, formulas or values that do not fit.
-    """
-    settings = {} if formulas is None else {"formulas": formulas}
-    _, positions = drawn_from_prior(agent, design, positive("draws", draws), seeded(seed), settings)
-    return predictive(agent, design, positions, seed, do)
