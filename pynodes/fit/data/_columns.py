@@ -1,72 +1,19 @@
-"""Columns: what a data frame holds, as arrays, whatever library made it."""
+"""Columns: what stands in those of a data frame, as numbers, truth values or keys."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pynodes._errors import DataError, listed, nearest
+from pynodes._errors import DataError, nearest
 
 Columns = dict[str, np.ndarray]
 """A frame's columns by name, all of one length; of any type."""
 
 CODED = "Code what it holds as numbers, as in (frame['choice'] == 'left').astype(float)."
-
-
-def columns_of(data: Any) -> Columns:
-    """The columns of a frame: of pandas, of polars, or a mapping from names to sequences.
-
-    What a frame of pandas has in a named index counts as columns; a lazy one of polars is collected.
-
-    Raises
-    ------
-    DataError
-        Something else, columns of different lengths, two of one name, or no rows.
-    """
-    if type(data).__name__ == "LazyFrame":
-        data = data.collect()
-    if hasattr(data, "columns") and hasattr(data, "reset_index") and any(indexed(data)):
-        data = data.reset_index([name for name in indexed(data) if name])
-    if isinstance(data, Mapping):
-        names = list(data)
-    elif hasattr(data, "columns") and hasattr(data, "__getitem__"):
-        names = list(data.columns)
-    else:
-        raise DataError(
-            "Give the data as a frame with a row per trial, of pandas or polars, or as a mapping from names "
-            f"to columns, not as a {type(data).__name__}."
-        )
-    if len(set(names)) < len(names):
-        twice = sorted({str(name) for name in names if names.count(name) > 1})
-        raise DataError(f"The data have several columns called {listed(twice)}. Rename them.")
-    found = {str(name): one_column(str(name), data[name]) for name in names}
-    lengths = {name: len(column) for name, column in found.items()}
-    if len(set(lengths.values())) > 1:
-        raise DataError(f"The columns are of different lengths: {lengths}.")
-    if not found or not next(iter(lengths.values())):
-        raise DataError("The data have no rows.")
-    return found
-
-
-def indexed(data: Any) -> list[Any]:
-    """Names of the levels of a frame's index that are no columns; None of one without a name."""
-    return [name if name not in data.columns else None for name in data.index.names]
-
-
-def one_column(name: str, values: Any) -> np.ndarray:
-    """A column as an array of one dimension."""
-    if isinstance(values, np.ma.MaskedArray):
-        blank = np.nan if np.issubdtype(values.dtype, np.number) else None
-        values = np.ma.filled(values.astype(object if blank is None else float), blank)
-    array = np.array(values)
-    if array.ndim != 1:
-        raise DataError(
-            f"The column {name!r} has shape {array.shape}. A column has a value per row."
-        )
-    return array
 
 
 def named(columns: Columns, name: Any, role: str) -> np.ndarray:

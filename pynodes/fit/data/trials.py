@@ -11,7 +11,8 @@ import numpy as np
 from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed, nearest
 from pynodes.fit.data import _columns
-from pynodes.fit.data._columns import Columns, columns_of, keys_of, truths_of
+from pynodes.fit.data._columns import Columns, keys_of, truths_of
+from pynodes.fit.data._frames import columns_of
 from pynodes.fit.data._layout import Layout, check_order, laid_out
 from pynodes.fit.data._roles import Roles, check_unit, key_columns, listed_columns
 
@@ -31,7 +32,7 @@ class Trials:
     Parameters
     ----------
     data
-        A frame of pandas or polars, or a mapping from names to columns.
+        A frame of pandas, polars, pyarrow or whatever narwhals reads, or a mapping from names to columns.
     inputs
         The column of the only input; several columns that are called like their nodes; or a mapping from
         nodes (also regressors, and parameters known per trial, as for :meth:`pynodes.Network.filter`) to

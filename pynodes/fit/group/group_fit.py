@@ -14,7 +14,7 @@ from pynodes._citing.versions import versions
 from pynodes.fit._fitted import Fitted
 from pynodes.fit.agent._binding import bound, counted
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data._columns import columns_of
+from pynodes.fit.data._frames import columns_of
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group import _group
 from pynodes.fit.group._em import Found
@@ -122,7 +122,7 @@ class GroupFit(Fitted):
         Parameters
         ----------
         data
-            A frame with the columns of the formulas.
+            A frame with the columns of the formulas, of any library that :class:`Trials` takes.
 
         Raises
         ------
