@@ -12,7 +12,7 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, Beta, LogNormal, Normal, Trials, fit_map
-from pynodes.fit.mode._laplace import posteriors
+from pynodes.fit.mode._laplace import Modes, modes, touching
 from pynodes.fit.mode._newton import minimised
 from tests.fit.cases import FREE, chooser, table, watcher
 
@@ -118,7 +118,7 @@ def test_the_order_of_free_values_does_not_matter():
 def test_another_subject_seed_or_data_set_compiles_nothing():
     fitted()
     fit_map(chooser(), trials(table(SUBJECTS)).only(subject="s0"))
-    before = posteriors._cache_size()
+    before = modes._cache_size()
 
     for subject in ("s0", "s1", "s2"):
         for seed in (0, 5):
@@ -127,7 +127,7 @@ def test_another_subject_seed_or_data_set_compiles_nothing():
             )
             assert fit.converged
 
-    assert posteriors._cache_size() == before
+    assert modes._cache_size() == before
 
 
 def test_without_responses_it_finds_what_is_least_surprising():
@@ -351,3 +351,25 @@ def test_a_fit_prints_and_can_be_written():
 def test_what_cannot_be_fitted_or_shown_is_refused(make, said):
     with pytest.raises(pn.PynodesError, match=said):
         make()
+
+
+def test_a_flat_direction_beside_a_steep_one_leaves_the_evidence_finite():
+    """In single precision a product of such curvatures is no number; where one is lost, the prior's stays."""
+    steep = np.array([[[4.7e9, 0.0], [0.0, -37.0]]], np.float32)
+    one = np.zeros(1, np.float32)
+    found = Modes(
+        position=np.zeros((1, 2), np.float32),
+        log_joint=one,
+        log_likelihood=one,
+        curvature=steep,
+        converged=one == 0,
+        agreeing=one,
+    )
+
+    posterior = touching(found, np.array([1.0, 2.0]))
+
+    assert not posterior.definite[0]
+    assert posterior.log_evidence[0] == pytest.approx(
+        np.log(2 * np.pi) - 0.5 * np.log(4.7e9) + np.log(2.0), rel=1e-6
+    )
+    np.testing.assert_allclose(posterior.covariance[0], np.diag([1 / 4.7e9, 4.0]), rtol=1e-6)

@@ -127,7 +127,6 @@ def recovered(count=40):
         log_evidence=blank,
         converged=blank == 0,
         definite=blank == 0,
-        fragile=np.zeros((count, 2), bool),
         agreeing=np.full(count, 2),
     )
     return ParameterRecovery(agent=agent(), true=true, posterior=posterior), miss

@@ -12,9 +12,6 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import solve_triangular
 
 from pynodes._typing import Array
-from pynodes.fit.agent._likelihood import plainly
-from pynodes.fit.agent._model import Model
-from pynodes.fit.data._sequences import Sequences
 from pynodes.fit.group import _correlation
 from pynodes.fit.group._em import Found
 from pynodes.fit.group._marginal import columns_of, integrated, scatter_of, weight_prior
@@ -122,7 +119,7 @@ def unit_variances(found: Found) -> np.ndarray:
     return np.diagonal(np.linalg.inv(hessians), axis1=1, axis2=2)
 
 
-def unit_posterior(model: Model, sequences: Sequences, found: Found) -> Posterior:
+def unit_posterior(found: Found) -> Posterior:
     """Posteriors of the units, the population being as it was found."""
     likeness, mean, scale = found.likeness, found.view.mean, found.view.scale
     constants, _, _ = integrated(jax.tree.map(jnp.asarray, likeness), mean, scale)
@@ -131,7 +128,6 @@ def unit_posterior(model: Model, sequences: Sequences, found: Found) -> Posterio
     hessian = likeness.curvature + (inverse.T @ inverse)[None]
     covariance = np.linalg.inv(hessian)
     log_sizes = np.sum(np.log(np.diagonal(scale))) + 0.5 * scale.shape[0] * np.log(2 * np.pi)
-    deviations = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     arrays: dict[str, Any] = {
         "position": likeness.position,
         "log_joint": likeness.log_likelihood - 0.5 * np.sum(scores**2, axis=1) - log_sizes,
@@ -141,19 +137,9 @@ def unit_posterior(model: Model, sequences: Sequences, found: Found) -> Posterio
         "log_evidence": likeness.log_likelihood + np.asarray(constants),
         "converged": likeness.converged,
         "definite": likeness.definite,
-        "fragile": np.asarray(fragile(model, sequences, likeness.position, deviations)),
         "agreeing": np.ones(len(mean), int),
     }
     return Posterior(**arrays)
-
-
-@jax.jit
-def fragile(model: Model, sequences: Sequences, positions: Array, deviations: Array) -> Array:
-    """Whether filtering fails a standard deviation away from some positions, by unit and parameter."""
-    away = jnp.eye(positions.shape[1], dtype=positions.dtype)[:, None] * deviations[None]
-    around = jnp.stack([positions[None] + away, positions[None] - away])
-    over = jax.vmap(jax.vmap(plainly, in_axes=(0, None, None)), in_axes=(0, None, None))
-    return jnp.any(~jnp.isfinite(over(around, model, sequences)), axis=0).T
 
 
 def log_evidence(found: Found) -> float:

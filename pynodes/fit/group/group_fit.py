@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._citing.versions import versions
 from pynodes.fit._fitted import Fitted
-from pynodes.fit.agent._binding import bound, counted
+from pynodes.fit.agent._binding import counted
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data._frames import columns_of
 from pynodes.fit.data.trials import Trials
@@ -142,12 +142,10 @@ class GroupFit(Fitted):
         Positions, Hessians, covariances and evidence are those under the population; they take it for known.
         What ``summary()`` says of a prior is about the agent's.
         """
-        sequences = jax.tree.map(jnp.asarray, bound(self.agent.model, self.trials))
-        posterior = _group.unit_posterior(self.agent.model, sequences, self.found)
         return MapFit(
             agent=self.agent,
             trials=self.trials,
-            posterior=posterior,
+            posterior=_group.unit_posterior(self.found),
             settings={"prior": "population"},
         )
 

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._errors import DataError
-from pynodes.fit.agent._binding import situated
+from pynodes.fit.agent._binding import bound, situated
 from pynodes.fit.agent._failures import told
+from pynodes.fit.agent._sharding import over_devices
+from pynodes.fit.mode import _laplace
 from pynodes.fit.prior._scales import Logit
 
 if TYPE_CHECKING:
@@ -41,16 +43,29 @@ def remote(fit: MapFit) -> np.ndarray:
     return np.abs(fit.posterior.position - centre) > REMOTE * spread
 
 
+def fragile(fit: MapFit) -> np.ndarray:
+    """Beside which estimates filtering fails, a posterior standard deviation away."""
+    model, found = fit.agent.model, fit.posterior
+    deviations = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+    return over_devices(
+        _laplace.fragile, model, (bound(model, fit.trials), found.position, deviations)
+    )
+
+
 def problems(fit: MapFit) -> list[str]:
     """What went wrong or may mislead, a sentence each."""
-    bound, far = at_bound(fit), remote(fit)
+    edges = at_bound(fit), remote(fit), fit._fragile
     return [
-        said for index in range(len(fit)) for said in of_one(fit, index, bound[index], far[index])
+        said
+        for index in range(len(fit))
+        for said in of_one(fit, index, *(which[index] for which in edges))
     ]
 
 
-def of_one(fit: MapFit, index: int, bound: np.ndarray, far: np.ndarray) -> Iterator[str]:
-    """The problems of one subject, of whose estimates some lie at a bound or far out."""
+def of_one(
+    fit: MapFit, index: int, bounded: np.ndarray, far: np.ndarray, failing: np.ndarray
+) -> Iterator[str]:
+    """The problems of one subject, of whose estimates some lie at a bound, far out, or near a failure."""
     found = fit.posterior
     said = fit.trials.described(fit.subjects[index])
     who = f"{said[0].upper()}{said[1:]}: " if fit.trials.roles.by else ""
@@ -71,14 +86,14 @@ def of_one(fit: MapFit, index: int, bound: np.ndarray, far: np.ndarray) -> Itera
             "priors. The evidence takes the prior's curvature there and is not to be relied on."
         )
     for place, name in enumerate(fit.names):
-        if bound[place]:
+        if bounded[place]:
             yield f"{who}{name!r} is at a bound of its prior; its posterior is not Gaussian there."
         if far[place]:
             yield (
                 f"{who}{name!r} is more than {REMOTE:g} prior standard deviations from where the prior "
                 "expects it. Look whether prior or model suits this subject."
             )
-        if found.fragile[index, place]:
+        if failing[place]:
             yield (
                 f"{who}one posterior standard deviation from the estimate of {name!r} filtering fails"
                 f"{beside(fit, index, place)}: the evidence counts a region that is not there."

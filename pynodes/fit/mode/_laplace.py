@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from pynodes._core.modules import Module
 from pynodes._typing import Array
+from pynodes.fit.agent._likelihood import plainly
 from pynodes.fit.agent._model import Model
 from pynodes.fit.agent._sharding import over_devices
 from pynodes.fit.data._sequences import Sequences
-from pynodes.fit.mode._newton import Objective, minimised_in_turn
+from pynodes.fit.mode._newton import minimised_in_turn
 
 STEPS = 100
 """Newton steps after which a search is given up; most take fewer than twenty."""
@@ -43,8 +46,6 @@ class Posterior(Module):
         By Laplace's method.
     converged, definite
         Whether the search ended at a mode, and whether the Hessian is positive definite.
-    fragile
-        Whether filtering fails one standard deviation away from the mode, by free value.
     agreeing
         How many of the polished searches found this mode.
     """
@@ -57,33 +58,86 @@ class Posterior(Module):
     log_evidence: Array
     converged: Array
     definite: Array
-    fragile: Array
+    agreeing: Array
+
+
+class Modes(Module):
+    """Where searches ended, in units of the prior.
+
+    Attributes
+    ----------
+    position, log_joint, log_likelihood, converged, agreeing
+        As of a :class:`Posterior`.
+    curvature
+        Minus the second derivative of the log joint density in units of the prior.
+    """
+
+    position: Array
+    log_joint: Array
+    log_likelihood: Array
+    curvature: Array
+    converged: Array
     agreeing: Array
 
 
 def all_posteriors(
     model: Model, sequences: Sequences, key: Array, *, starts: int, polished: int
 ) -> Posterior:
-    """The posteriors of some subjects, over all devices, as NumPy arrays."""
-    polished = min(polished, starts)
-    return over_devices(of_share, (model, key), sequences, starts=starts, polished=polished)
-
-
-def of_share(common: tuple[Model, Array], sequences: Sequences, **settings: int) -> Posterior:
-    """The posteriors of the subjects whom one device has."""
-    model, key = common
-    return posteriors(model, sequences, key, **settings)
-
-
-@partial(jax.jit, static_argnames=("starts", "polished"))
-def posteriors(
-    model: Model, sequences: Sequences, key: Array, *, starts: int, polished: int
-) -> Posterior:
-    """The posteriors of some subjects, each its own.
+    """The posteriors of some subjects, over all devices, as NumPy arrays.
 
     Many starts are drawn from the prior and only looked at; the best are polished. All subjects have the
     same starts, so that whoever is fitted beside one changes nothing.
     """
+    polished = min(polished, starts)
+    found = over_devices(of_share, (model, key), sequences, starts=starts, polished=polished)
+    return touching(found, np.array([float(prior.spread) for prior in model.priors]))
+
+
+def touching(found: Modes, spread: np.ndarray) -> Posterior:
+    """The Gaussians that touch posteriors at their modes."""
+    curvature, log_joint = np.asarray(found.curvature), np.asarray(found.log_joint)
+    sizes, axes, definite = firm(curvature, np.isfinite(log_joint))
+    units = np.outer(spread, spread)
+    half_log = 0.5 * np.sum(np.log(sizes), axis=-1) - np.sum(np.log(spread))
+    exact = {
+        "hessian": curvature / units,
+        "covariance": np.einsum("...ik,...k,...jk->...ij", axes, 1 / sizes, axes) * units,
+        "log_evidence": log_joint + 0.5 * len(spread) * np.log(2 * np.pi) - half_log,
+    }
+    arrays: dict[str, Any] = {
+        "position": found.position,
+        "log_joint": log_joint,
+        "log_likelihood": found.log_likelihood,
+        "converged": found.converged,
+        "definite": definite,
+        "agreeing": found.agreeing,
+        **{name: array.astype(log_joint.dtype) for name, array in exact.items()},
+    }
+    return Posterior(**arrays)
+
+
+def firm(curvature: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positive curvatures in units of the prior, their axes, and whether those that were given are positive.
+
+    In directions in which they are not, the curvature is taken to be that of the prior: one.
+    """
+    safe = np.where(known[:, None, None], curvature.astype(float), np.eye(curvature.shape[-1]))
+    sizes, axes = np.linalg.eigh(safe)
+    rounding = 10 * np.finfo(curvature.dtype).eps
+    least = rounding * np.max(np.abs(sizes), axis=-1, keepdims=True)
+    fine = sizes > least
+    return np.where(fine, sizes, 1.0), axes, np.all(fine, axis=-1) & known
+
+
+def of_share(common: tuple[Model, Array], sequences: Sequences, **settings: int) -> Modes:
+    """The modes of the subjects whom one device has."""
+    model, key = common
+    return modes(model, sequences, key, **settings)
+
+
+@partial(jax.jit, static_argnames=("starts", "polished"))
+def modes(model: Model, sequences: Sequences, key: Array, *, starts: int, polished: int) -> Modes:
+    """The modes of some subjects, each its own."""
     centre = jnp.stack([prior.centre for prior in model.priors])
     spread = jnp.stack([prior.spread for prior in model.priors])
 
@@ -108,30 +162,21 @@ def posteriors(
     )
     found = jax.tree.map(lambda part: part.reshape(-1, polished, *part.shape[1:]), found)
 
-    values = jnp.where(jnp.isfinite(found.value), found.value, jnp.inf)
-    lowest = jnp.argmin(values, axis=1)
+    lowest = jnp.argmin(found.value, axis=1)
 
     def chosen(array: Array) -> Array:
         index = jnp.reshape(lowest, (-1, *(1,) * (array.ndim - 1)))
         return jnp.take_along_axis(array, index, axis=1)[:, 0]
 
-    value, place = chosen(values), chosen(found.position)
+    value, place = chosen(found.value), chosen(found.position)
     position = beside(centre, place) + beside(spread, place) * place
-    scaled, definite = firm(chosen(found.hessian), jnp.isfinite(value))
-    deviations = jnp.sqrt(jnp.diagonal(jnp.linalg.inv(scaled), axis1=-2, axis2=-1))
-    units = beside(jnp.outer(spread, spread), scaled)
-    half_log = 0.5 * jnp.linalg.slogdet(scaled)[1] - jnp.sum(jnp.log(spread))
-    return Posterior(
+    return Modes(
         position=position,
         log_joint=-value,
         log_likelihood=-value - model.log_prior(position),
-        hessian=chosen(found.hessian) / units,
-        covariance=jnp.linalg.inv(scaled) * units,
-        log_evidence=-value + 0.5 * len(model.priors) * jnp.log(2 * jnp.pi) - half_log,
+        curvature=chosen(found.hessian),
         converged=chosen(found.converged),
-        definite=definite,
-        fragile=fragile(lambda places: objective(places, subjects), place, deviations),
-        agreeing=jnp.sum(values < value[:, None] + SAME, axis=1),
+        agreeing=jnp.sum(found.value < value[:, None] + SAME, axis=1),
     )
 
 
@@ -151,26 +196,22 @@ def drawn_places(model: Model, key: Array, starts: int, centre: Array, spread: A
     return jnp.concatenate([jnp.zeros((1, len(model.priors)), drawn.dtype), drawn])
 
 
-def firm(hessian: Array, known: Array) -> tuple[Array, Array]:
-    """A positive definite Hessian in units of the prior, and whether the one that was given is.
+@jax.jit
+def fragile(model: Model, own: tuple[Sequences, Array, Array]) -> Array:
+    """Whether filtering fails so far from some positions, by subject and free value.
 
-    In directions in which it is not, the curvature is taken to be that of the prior: one.
+    Parameters
+    ----------
+    model
+        The agent.
+    own
+        What every subject saw and did, and of shape (subjects, free values) where to look and how far away.
     """
-    unknown = jnp.eye(hessian.shape[-1], dtype=hessian.dtype)
-    safe = jnp.where(known[:, None, None], hessian, unknown)
-    sizes, axes = jnp.linalg.eigh(safe)
-    least = 10 * jnp.finfo(sizes.dtype).eps * jnp.max(jnp.abs(sizes), axis=-1, keepdims=True)
-    fine = sizes > least
-    mended = jnp.einsum("...ik,...k,...jk->...ij", axes, jnp.where(fine, sizes, 1.0), axes)
-    definite = jnp.all(fine, axis=-1) & known
-    return jnp.where(definite[:, None, None], safe, mended), definite
-
-
-def fragile(objective: Objective, place: Array, deviations: Array) -> Array:
-    """Whether the objective has no value a standard deviation away, by subject and value."""
-    away = jnp.eye(place.shape[-1], dtype=place.dtype)[:, None] * deviations[None]
-    around = jnp.stack([away, -away])
-    return jnp.any(~jnp.isfinite(objective(beside(place, around) + around)), axis=0).T
+    sequences, positions, deviations = own
+    away = jnp.eye(positions.shape[1], dtype=positions.dtype)[:, None] * deviations[None]
+    around = jnp.stack([positions[None] + away, positions[None] - away])
+    over = jax.vmap(jax.vmap(plainly, in_axes=(0, None, None)), in_axes=(0, None, None))
+    return jnp.any(~jnp.isfinite(over(around, model, sequences)), axis=0).T
 
 
 def side_by_side(places: Array) -> int:

@@ -1,8 +1,12 @@
 """Newton: many minima, each in a few numbers, with exact second derivatives.
 
 Every lane is a search of its own. A step divides the gradient by the sizes of the Hessian's eigenvalues,
-so that it goes down where the function curves down too; it is no longer than ``FARTHEST``, and of its
-fractions the best is taken. Positions are in units in which a step of one is neither small nor large.
+so that it goes down where the function curves down too, and is no longer than the lane trusts: less after
+a step that led up, and again more after one that kept what it promised. Positions are in units in which a
+step of one is neither small nor large.
+
+Value, gradient and Hessian are looked at together and in one place of the program, at the start as at
+every place that is tried: what takes time is to compile them.
 
 Most searches take few steps and some take many. So a few go on side by side, and where one ends the next
 begins: none waits for the longest, and how many there are in all changes nothing in the compiled program.
@@ -10,6 +14,7 @@ begins: none waits for the longest, and how many there are in all changes nothin
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -29,8 +34,11 @@ LaneObjective = Callable[[Array, Array], Array]
 FARTHEST = 4.0
 """No step is longer."""
 
-FRACTIONS = (1.0, 0.5, 0.2, 0.05, 0.01)
-"""A step is tried in full, and these parts of it."""
+POOR, GOOD = 0.25, 0.75
+"""Shares of a promised descent, below which the next step is shorter, and above which it may be longer."""
+
+SHORTER = 0.25
+"""The part of a poor step that the next one is."""
 
 FLATTEST = 1e-3
 """Smaller curvatures are taken for this."""
@@ -62,8 +70,16 @@ class Work(Module):
 
     Attributes
     ----------
-    lane, at, steps
-        Of every worker: whose search it is at, where, and for how many steps.
+    lane
+        Of every worker: whose search it is at.
+    here
+        What is known of the lowest place so far.
+    tried
+        Where it looks next.
+    promised
+        By how much that should be lower.
+    trusted
+        How long a step may be.
     idle
         Workers for whom no search is left.
     waiting
@@ -71,8 +87,10 @@ class Work(Module):
     """
 
     lane: Array
-    at: Array
-    steps: Array
+    here: Minima
+    tried: Array
+    promised: Array
+    trusted: Array
     idle: Array
     waiting: Array
 
@@ -122,20 +140,22 @@ def minimised_in_turn(objective: LaneObjective, start: Array, most: int, *, work
 
     def step(carry: tuple[Minima, Work]) -> tuple[Minima, Work]:
         found, work = carry
-        now, there, ends = one_step(lambda at: objective(at, work.lane), work.at, work.steps)
-        ends = (ends | (now.steps >= most)) & ~work.idle
+        seen = derivatives(lambda at: objective(at, work.lane), work.tried)
+        work, ends = one_step(work, seen)
+        ends = (ends | (work.here.steps >= most)) & ~work.idle
         # Results go where their lane is; those of searches that go on, beyond the last.
         place = jnp.where(ends, work.lane, lanes)
-        found = jax.tree.map(lambda all_, one: all_.at[place].set(one, mode="drop"), found, now)
-        moved = Work(
-            lane=work.lane, at=there, steps=now.steps, idle=work.idle, waiting=work.waiting
+        found = jax.tree.map(
+            lambda all_, one: all_.at[place].set(one, mode="drop"), found, work.here
         )
-        return found, taking_turns(moved, ends, start)
+        return found, taking_turns(work, ends, start)
 
     begin = Work(
         lane=jnp.arange(workers),
-        at=start[:workers],
-        steps=jnp.zeros(workers, int),
+        here=unknown(start[:workers]),
+        tried=start[:workers],
+        promised=jnp.zeros(workers, start.dtype),
+        trusted=jnp.full(workers, FARTHEST, start.dtype),
         idle=jnp.zeros(workers, bool),
         waiting=jnp.asarray(workers),
     )
@@ -147,39 +167,58 @@ def taking_turns(work: Work, ends: Array, start: Array) -> Work:
     following = work.waiting + jnp.cumsum(ends) - 1
     fresh = ends & (following < start.shape[0])
     lane = jnp.where(fresh, following, work.lane)
+    tried = jnp.where(fresh[:, None], start[lane], work.tried)
     return Work(
         lane=lane,
-        at=jnp.where(fresh[:, None], start[lane], work.at),
-        steps=jnp.where(fresh, 0, work.steps),
+        here=chosen(fresh, unknown(tried), work.here),
+        tried=tried,
+        promised=work.promised,
+        trusted=jnp.where(fresh, FARTHEST, work.trusted),
         idle=work.idle | (ends & ~fresh),
         waiting=work.waiting + jnp.sum(fresh),
     )
 
 
-def one_step(objective: Objective, at: Array, steps: Array) -> tuple[Minima, Array, Array]:
-    """What is known where lanes are, where they go next, and whether they are at their end."""
-    value, gradient, hessian = derivatives(objective, at)
-    move, promised = newton_step(gradient, hessian)
-    tried = at[None] + move[None] * fractions(at)
-    values = objective(tried)
-    best = jnp.argmin(jnp.where(jnp.isnan(values), jnp.inf, values), axis=0)
-    lowest = jnp.take_along_axis(values, best[None], axis=0)[0]
-    there = jnp.take_along_axis(tried, best[None, ..., None], axis=0)[0]
-    error = jnp.finfo(value.dtype).eps * (1 + jnp.abs(value))
-    settled = jnp.isfinite(value) & (promised < error)
-    better = lowest < value
-    # Where rounding hides what is left, no fraction is better although little was promised.
-    settled = settled | (jnp.isfinite(value) & ~better & (promised < 1e4 * error))
-    ends = settled | ~better
-    known = Minima(
-        position=at,
-        value=value,
-        gradient=gradient,
-        hessian=hessian,
-        converged=settled,
-        steps=steps + 1,
+def one_step(work: Work, seen: tuple[Array, Array, Array]) -> tuple[Work, Array]:
+    """Searches after a look at what they tried, and which of them are at their end."""
+    here, (value, gradient, hessian) = work.here, seen
+    lower = value < here.value
+    trusted = trust(work, here.value - value)
+    there = dataclasses.replace(
+        here, position=work.tried, value=value, gradient=gradient, hessian=hessian
     )
-    return known, jnp.where(ends[..., None], at, there), ends
+    here = chosen(lower, there, here)
+    move, full, promised = newton_step(here.gradient, here.hessian, trusted)
+    error = jnp.finfo(value.dtype).eps * (1 + jnp.abs(here.value))
+    # Where rounding hides what is left, no step leads down although little was promised.
+    settled = (full < error) | (~lower & (full < 1e4 * error))
+    known = jnp.isfinite(here.value)
+    here = dataclasses.replace(here, converged=settled & known, steps=here.steps + 1)
+    moved = dataclasses.replace(
+        work, here=here, tried=here.position + move, promised=promised, trusted=trusted
+    )
+    return moved, settled | (promised < error) | ~known
+
+
+def trust(work: Work, descent: Array) -> Array:
+    """How long the next steps may be, after one that led down so far, or less than not at all."""
+    length = jnp.sqrt(jnp.sum((work.tried - work.here.position) ** 2, axis=-1))
+    poor = ~(descent >= POOR * work.promised)
+    good = descent > GOOD * work.promised
+    longer = jnp.where(good, jnp.minimum(2 * work.trusted, FARTHEST), work.trusted)
+    first = ~jnp.isfinite(work.here.value)
+    return jnp.where(first, FARTHEST, jnp.where(poor, SHORTER * length, longer))
+
+
+def chosen(which: Array, one: Minima, other: Minima) -> Minima:
+    """Of every lane what is known of one place or the other."""
+
+    def leaf(first: Array, second: Array) -> Array:
+        return jnp.where(
+            jnp.reshape(which, (*which.shape, *(1,) * (first.ndim - 1))), first, second
+        )
+
+    return jax.tree.map(leaf, one, other)
 
 
 def unknown(start: Array) -> Minima:
@@ -187,7 +226,7 @@ def unknown(start: Array) -> Minima:
     lanes, count = start.shape[:-1], start.shape[-1]
     return Minima(
         position=start,
-        value=jnp.zeros(lanes, start.dtype),
+        value=jnp.full(lanes, jnp.inf, start.dtype),
         gradient=jnp.zeros_like(start),
         hessian=jnp.broadcast_to(jnp.eye(count, dtype=start.dtype), (*lanes, count, count)),
         converged=jnp.zeros(lanes, bool),
@@ -195,20 +234,16 @@ def unknown(start: Array) -> Minima:
     )
 
 
-def newton_step(gradient: Array, hessian: Array) -> tuple[Array, Array]:
-    """A downward step, and by how much it promises to lower the value."""
+def newton_step(gradient: Array, hessian: Array, longest: Array) -> tuple[Array, Array, Array]:
+    """A downward step no longer than that, by how much a full one promises to lower the value, and this."""
     sizes, axes = jnp.linalg.eigh(hessian)
     along = jnp.einsum("...ij,...i->...j", axes, gradient)
     firm = jnp.maximum(jnp.abs(sizes), FLATTEST)
     move = -jnp.einsum("...ij,...j->...i", axes, along / firm)
-    promised = 0.5 * jnp.sum(along**2 / firm, axis=-1)
-    length = jnp.sqrt(jnp.sum(move**2, axis=-1, keepdims=True))
-    return move * jnp.minimum(1.0, FARTHEST / jnp.maximum(length, FLATTEST)), promised
-
-
-def fractions(at: Array) -> Array:
-    """The fractions along a new first axis beside those of some positions."""
-    return jnp.reshape(jnp.asarray(FRACTIONS, at.dtype), (-1, *(1,) * at.ndim))
+    full = 0.5 * jnp.sum(along**2 / firm, axis=-1)
+    length = jnp.sqrt(jnp.sum(move**2, axis=-1))
+    fraction = jnp.minimum(1.0, longest / jnp.maximum(length, FLATTEST * longest))
+    return move * fraction[..., None], full, full * fraction * (2 - fraction)
 
 
 def derivatives(objective: Objective, at: Array) -> tuple[Array, Array, Array]:

@@ -140,7 +140,7 @@ class MapFit(Fitted):
     @property
     def at_edge(self) -> dict[str, Any]:
         """Whether an estimate is at the edge of what can be: see :meth:`problems`."""
-        edges = self.posterior.fragile | _edges.at_bound(self) | _edges.remote(self)
+        edges = self._fragile | _edges.at_bound(self) | _edges.remote(self)
         return {name: self._own(edges[:, index]) for index, name in enumerate(self.names)}
 
     def problems(self) -> list[str]:
@@ -267,6 +267,11 @@ class MapFit(Fitted):
         """Trials that bear on the likelihood, by subject."""
         owners = self.trials.layout.place[0][counted(self.agent.model, self.trials)]
         return np.bincount(owners, minlength=len(self))
+
+    @cached_property
+    def _fragile(self) -> np.ndarray:
+        """Beside which estimates filtering fails, of shape (subjects, free values)."""
+        return _edges.fragile(self)
 
     @property
     def _deviations(self) -> np.ndarray:
