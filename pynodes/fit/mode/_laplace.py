@@ -152,8 +152,10 @@ def modes(model: Model, sequences: Sequences, key: Array, *, starts: int, polish
 
     subjects = jnp.arange(sequences.frozen.shape[0])
     drawn = drawn_places(model, key, starts, centre, spread)
-    every = jnp.broadcast_to(drawn[:, None], (starts, len(subjects), drawn.shape[-1]))
-    _, best = lax.top_k(-objective(every, subjects).T, polished)
+    best = jnp.broadcast_to(jnp.arange(starts), (len(subjects), starts))
+    if polished < starts:
+        every = jnp.broadcast_to(drawn[:, None], (starts, len(subjects), drawn.shape[-1]))
+        _, best = lax.top_k(-objective(every, subjects).T, polished)
     found = minimised_in_turn(
         lambda places, lanes: objective(places, lanes // polished),
         drawn[best].reshape(-1, drawn.shape[-1]),

@@ -20,6 +20,10 @@ from pynodes.fit.sampling._target import AbstractTarget, Whitened
 Frame = dict[str, np.ndarray]
 """Centre and scales of a :class:`Whitened` target, by name."""
 
+STARTS = 4
+"""From so many starts a single unit's mode is looked for. All are followed: to look at more first would take
+longer, since that is a program of its own to be compiled."""
+
 LEAST = 1e-4
 """Smallest deviation, and smallest variance in a direction beside those of single numbers, that is used."""
 
@@ -39,7 +43,7 @@ def started(problem: Problem) -> tuple[dict[str, bool], Frame]:
         Filtering fails wherever one looks.
     """
     if problem.group is None:
-        fit = fit_map(problem.agent, problem.trials)
+        fit = fit_map(problem.agent, problem.trials, starts=STARTS, polished=STARTS)
         check_found(fit.subjects, fit.posterior.log_joint)
         return {}, frame_of_one(fit)
     group = fit_em(
