@@ -148,3 +148,19 @@ def test_sessions_that_are_not_named_are_not_left_out():
 
     with pytest.raises(pn.DataError, match="name no sessions"):
         items(kept, np.ones(len(kept), bool), "session")
+
+
+@pytest.mark.parametrize("formulas", ["age", ["age"], 1])
+def test_formulas_that_say_of_which_parameter_nothing_are_refused(formulas):
+    with pytest.raises(pn.FormulaError, match=r"formulas by parameter.*not "):
+        pn.fit_em(chooser(), trials(), formulas=formulas)
+    with pytest.raises(pn.FormulaError, match=r"formulas by parameter.*not "):
+        pn.fit_nuts(chooser(), trials(), formulas=formulas)
+
+
+@pytest.mark.parametrize("values", [5, [-3.0, 1.0], "x2.tonic_volatility"])
+def test_values_without_names_are_refused(values):
+    with pytest.raises(pn.ParameterError, match="values by name, a mapping, not "):
+        pn.simulate(chooser(), trials(), values)
+    with pytest.raises(pn.ParameterError, match="values by name, a mapping, not "):
+        chooser().log_likelihood(values, trials())

@@ -231,6 +231,8 @@ class Agent:
 
     def _checked(self, values: Mapping[str, Any]) -> Values:
         """Values of just the free parameters, each within its prior's bounds."""
+        if not hasattr(values, "keys"):
+            raise ParameterError(f"Give values by name, a mapping, not {values!r}.")
         for name in values:
             if name not in self.names:
                 hint = nearest(name, self.names) if self.names else "It has none."

@@ -212,7 +212,7 @@ class Trials:
                 )
             place = self.roles.by.index(name)
             values = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-            here = {key[place] for key in self.keys}
+            here = dict.fromkeys(key[place] for key in self.keys)
             absent = [value for value in values if value not in here]
             if absent:
                 raise DataError(f"No trial has {name} {absent[0]!r}. There are {listed(here)}.")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pynodes._errors import ParameterError, listed, nearest
+from pynodes._errors import FormulaError, ParameterError, listed, nearest
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group._design import intercept_alone
@@ -60,6 +60,10 @@ def populated(
     ParameterError
         A formula of something that is not free, or an unknown covariance.
     """
+    if formulas is not None and not isinstance(formulas, Mapping):
+        raise FormulaError(
+            f"Give formulas by parameter, as in {{'x2.tonic_volatility': 'group'}}, not {formulas!r}."
+        )
     given = dict(formulas or {})
     for name in given:
         if name not in agent.names:
