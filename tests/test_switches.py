@@ -35,6 +35,12 @@ def assert_alike(one, other):
             np.testing.assert_allclose(*values, rtol=1e-10, atol=1e-12, err_msg=f"{name}.{field}")
 
 
+def slopes(network, series):
+    """The gradient of the surprise in every parameter, by name."""
+    function = jax.jit(jax.grad(lambda values: network.replace(values).surprise(series)))
+    return function(network.parameters())
+
+
 def off(edges):
     return dict.fromkeys(edges, False)
 
@@ -103,9 +109,9 @@ def test_gradients_are_those_without_the_edge(edges, many, limited):
     network, less = graph.compile().switch(off(edges)), without(graph, edges).compile()
     series = cases.series_for(graph, 8)
 
-    found = jax.grad(lambda v: network.replace(v).surprise(series))(network.parameters())
+    found = slopes(network, series)
 
-    expected = jax.grad(lambda v: less.replace(v).surprise(series))(less.parameters())
+    expected = slopes(less, series)
     for name, slope in found.items():
         assert np.isfinite(slope)
         np.testing.assert_allclose(slope, expected.get(name, 0.0), rtol=1e-8, atol=1e-10)
@@ -122,7 +128,7 @@ def test_what_is_off_may_be_infinite(coupling, many, limited):
     series = cases.series_for(graph)
     network = graph.compile().switch({"wild->u": False})
 
-    found = jax.grad(lambda v: network.replace(v).surprise(series))(network.parameters())
+    found = slopes(network, series)
 
     quiet = graph.uncouple("wild", "u").compile()
     np.testing.assert_allclose(

@@ -1,6 +1,5 @@
 """Laws that every response keeps."""
 
-import functools
 import itertools
 
 import jax
@@ -134,14 +133,14 @@ def test_gradients_equal_central_differences(case):
     given = {name: value for name, value in known.items() if name in smooth}
     flat, rebuild = ravel_pytree((parameters, seen, given))
     function = jax.jit(lambda x: total(rebuild(x)))
-    gradient = np.asarray(jax.grad(function)(flat))
+    gradient = np.asarray(jax.jit(jax.grad(function))(flat))
 
     assert np.isfinite(gradient).all()
     assert np.abs(gradient).max() > 1e-3
     # An outcome of exactly 0 or 1 and a detection rate of 0 are where rules have an edge.
     moved = np.nonzero((np.asarray(flat) != 0) & (np.asarray(flat) != 1))[0]
     steps = 1e-6 * jnp.eye(flat.size)[moved]
-    around = jax.vmap(function)(flat[None] + jnp.concatenate([steps, -steps]))
+    around = jax.jit(jax.vmap(function))(flat[None] + jnp.concatenate([steps, -steps]))
     ahead, behind = np.split(np.asarray(around), 2)
     slopes = (ahead - behind) / 2e-6
     np.testing.assert_allclose(gradient[moved], slopes, rtol=2e-6, atol=2e-7)
@@ -160,12 +159,14 @@ def test_missing_responses_contribute_nothing(case):
     np.testing.assert_array_equal(found, likelihood(case, responses, frozen=gone))
     for name in case.response.parameters():
 
-        def total(value, name=name, y=gappy):
+        @jax.jit
+        @jax.grad
+        def slope(value, y, name=name):
             return jnp.sum(likelihood(case, y, case.response.replace({name: value})))
 
         at = jnp.asarray(case.response.parameters()[name])
-        assert np.isfinite(jax.grad(total)(at))
-        assert jax.grad(functools.partial(total, y=np.full(TRIALS, np.nan)))(at) == 0
+        assert np.isfinite(slope(at, gappy))
+        assert slope(at, np.full(TRIALS, np.nan)) == 0
 
 
 @every
