@@ -44,8 +44,7 @@ def _swift(program: Parcel, feed: Feed, state: State | None, kept: Kept) -> Parc
 @partial(jax.jit, static_argnames="kept")
 def _careful(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
     """A run that holds the last belief that counted."""
-    run = loops.filtered(program, feed, state, kept, hold=True)
-    return loops.held(program, feed, state, kept, run)
+    return loops.masked(feed, loops.filtered(program, feed, state, kept, hold=True))
 
 
 @jax.jit

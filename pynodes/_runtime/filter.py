@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -51,25 +52,32 @@ class Run(Module):
 def filtered(program: Program, feed: Feed, state: State | None, kept: Kept, *, hold: bool) -> Run:
     """Filter a series, from the program's initial beliefs unless a state is given.
 
-    With ``hold`` the state stays what it was at frozen steps and from a failure on. Records are
-    always what each step computed; :func:`held` mends them.
+    With ``hold`` state and records stay what they were at frozen steps and from a failure on; without,
+    they are what each step computed.
     """
+    before = sweeps.start(program) if state is None else state
 
-    def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
-        before, alive = carry
+    def advance(
+        carry: tuple[State, Array, Records | None], moment: Moment
+    ) -> tuple[tuple[State, Array, Records | None], Any]:
+        before, alive, last = carry
         now = moment.program(program)
         beliefs, seen = one_step(now, feed, before, moment)
         after, fine = remembered(now, beliefs), healthy(beliefs)
         alive = alive & (fine if moment.frozen is None else fine | moment.frozen)
+        reports = {index: reported(now, index, beliefs, positions) for index, positions in kept}
         if hold:
             moves = alive if moment.frozen is None else alive & ~moment.frozen
-            after = jax.tree.map(lambda a, b: jnp.where(moves, a, b), after, before)
-        reports = {index: reported(now, index, beliefs, positions) for index, positions in kept}
-        return (after, alive), (reports, surprises(now, beliefs, seen), alive, overgrown(beliefs))
+            after, last = jax.tree.map(
+                lambda new, old: jnp.where(moves, new, old), (after, reports), (before, last)
+            )
+            reports = last
+        found = (reports, surprises(now, beliefs, seen), alive, overgrown(beliefs))
+        return (after, alive, last), found
 
-    begin = (sweeps.start(program) if state is None else state, jnp.array(True))
-    (final, _), (records, surprise, alive, bounded) = lax.scan(
-        advance, begin, feed.series, feed.steps
+    last = at_rest(program, before, kept) if hold else None
+    (final, _, _), (records, surprise, alive, bounded) = lax.scan(
+        advance, (before, jnp.array(True), last), feed.series, feed.steps
     )
     return Run(records=records, surprise=surprise, final=final, alive=alive, bounded=bounded)
 
@@ -161,35 +169,46 @@ def overgrown(beliefs: Beliefs) -> Array:
 
 
 def held(program: Program, feed: Feed, state: State | None, kept: Kept, run: Run) -> Run:
-    """A run in which steps that did not count repeat the last that did, or the beginning.
-
-    Surprise is zero at frozen steps and infinite from a failure on.
-    """
-    frozen = feed.series.frozen
-    moves = run.alive if frozen is None else run.alive & ~frozen
+    """A run in which steps that did not count repeat the last that did, or the beginning."""
+    moves = moving(feed, run)
     last = lax.cummax(jnp.where(moves, jnp.arange(feed.steps), -1))
-    rest = resting(program, sweeps.start(program) if state is None else state)
-    first = {index: reported(program, index, rest, positions) for index, positions in kept}
+    first = at_rest(program, sweeps.start(program) if state is None else state, kept)
 
     def repeated(series: Array, start: Array) -> Array:
         return jnp.where(
             alongside(last < 0, series), start, jnp.take(series, jnp.maximum(last, 0), axis=0)
         )
 
-    def masked(surprise: Array) -> Array:
+    return masked(
+        feed, dataclasses.replace(run, records=jax.tree.map(repeated, run.records, first))
+    )
+
+
+def masked(feed: Feed, run: Run) -> Run:
+    """A run whose surprise is zero at frozen steps and infinite from a failure on."""
+    moves = moving(feed, run)
+
+    def mask(surprise: Array) -> Array:
         return jnp.where(
             alongside(run.alive, surprise),
             jnp.where(alongside(moves, surprise), surprise, 0.0),
             jnp.inf,
         )
 
-    return Run(
-        records=jax.tree.map(repeated, run.records, first),
-        surprise=jax.tree.map(masked, run.surprise),
-        final=run.final,
-        alive=run.alive,
-        bounded=run.bounded & moves,
-    )
+    surprise = jax.tree.map(mask, run.surprise)
+    return dataclasses.replace(run, surprise=surprise, bounded=run.bounded & moves)
+
+
+def moving(feed: Feed, run: Run) -> Array:
+    """Which steps counted."""
+    frozen = feed.series.frozen
+    return run.alive if frozen is None else run.alive & ~frozen
+
+
+def at_rest(program: Program, state: State, kept: Kept) -> Records:
+    """What groups report of a state before any step."""
+    beliefs = resting(program, state)
+    return {index: reported(program, index, beliefs, positions) for index, positions in kept}
 
 
 def resting(program: Program, state: State) -> Beliefs:
