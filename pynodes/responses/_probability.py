@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from pynodes._core.growth import bounded
@@ -24,8 +25,31 @@ def inside(probability: Array) -> Array:
 
 def log_odds(probability: Array) -> Array:
     """The logit of a probability; finite, with finite derivatives, at 0 and 1 too."""
-    safe = inside(probability)
-    return jnp.log(safe) - jnp.log1p(-safe)
+    return _logit(inside(probability))
+
+
+@jax.custom_jvp
+def _logit(probability: Array) -> Array:
+    """The logit; one logarithm, since 1 - p is exact where it is small."""
+    return jnp.log(probability / (1 - probability))
+
+
+_logit.defjvps(lambda change, _, p: change / (p * (1 - p)))
+
+
+@jax.custom_jvp
+def log_sigmoid(logit: Array) -> Array:
+    """Log probability of an outcome of some log odds, whose derivative needs no further exponential."""
+    return jnp.minimum(logit, 0) - jnp.log1p(jnp.exp(-jnp.abs(logit)))
+
+
+@log_sigmoid.defjvp
+def _log_sigmoid_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """Its slope is the probability of the other outcome."""
+    (logit,), (change,) = primals, tangents
+    small = jnp.exp(-jnp.abs(logit))
+    other = jnp.where(logit < 0, 1.0, small) / (1 + small)
+    return log_sigmoid(logit), other * change
 
 
 def exponential(x: Array) -> Array:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from pynodes._typing import Array
 from pynodes.responses._base import AbstractResponse, Given
 from pynodes.responses._fields import Reader
+from pynodes.responses._probability import log_sigmoid
 
 
 class AbstractBinaryResponse(AbstractResponse):
@@ -27,7 +28,7 @@ class AbstractBinaryResponse(AbstractResponse):
 
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
         logit = self.logit(beliefs, given)
-        return jax.nn.log_sigmoid(jnp.where(response > 0.5, logit, -logit))
+        return log_sigmoid(jnp.where(response > 0.5, logit, -logit))
 
     def prediction(self, beliefs: Reader, given: Given) -> Array:
         return jax.nn.sigmoid(self.logit(beliefs, given))
