@@ -363,8 +363,8 @@ def edited(data, edit):
 @pytest.mark.usefixtures("no_pickle")
 @pytest.mark.parametrize("kind", ["network", "trajectories"])
 @pytest.mark.parametrize("what", ["renamed", "removed", None, -1, "text", [], {}, 1e9])
-def test_a_changed_header_is_refused_or_says_the_same(what, kind, tmp_path):
-    """Every entry in turn: by another name, gone, or something else. Never another error.
+def test_a_changed_header_is_read_or_refused(what, kind, tmp_path):
+    """Every entry in turn: by another name, gone, or something else. Never is there another error.
 
     The digest is made anew, so that it is not what refuses.
     """

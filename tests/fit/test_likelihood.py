@@ -39,16 +39,16 @@ def one_by_one(positions, sequences):
 
 
 def test_gradients_are_those_of_the_sum_over_subjects(sequences):
-    expected, slopes = jax.value_and_grad(one_by_one)(POSITIONS, sequences)
+    expected, slopes = jax.jit(jax.value_and_grad(one_by_one))(POSITIONS, sequences)
 
-    value, found = jax.value_and_grad(total)(POSITIONS, sequences)
+    value, found = jax.jit(jax.value_and_grad(total))(POSITIONS, sequences)
 
     assert value == pytest.approx(float(expected), rel=1e-12)
     np.testing.assert_allclose(found, slopes, rtol=1e-10, atol=1e-12)
 
 
 def test_gradients_are_finite_differences(sequences):
-    found = jax.grad(total)(POSITIONS, sequences)
+    found = jax.jit(jax.grad(total))(POSITIONS, sequences)
     value, step = jax.jit(total), 1e-5
 
     for place in np.ndindex(POSITIONS.shape):
@@ -59,18 +59,18 @@ def test_gradients_are_finite_differences(sequences):
 def test_batches_of_positions_and_of_data_are_each_by_itself(sequences):
     """As chains and as simulated studies are."""
     chains = jnp.stack([POSITIONS, POSITIONS + 0.3, 1.1 * POSITIONS, POSITIONS - 0.1])
-    alone = [jax.grad(total)(positions, sequences) for positions in chains]
-    gradient = jax.grad(total)
+    gradient = jax.jit(jax.grad(total))
+    alone = [gradient(positions, sequences) for positions in chains]
 
-    over_chains = jax.vmap(gradient, in_axes=(0, None))(chains, sequences)
-    pairs = jax.vmap(jax.vmap(gradient, in_axes=(0, None)), in_axes=(0, None))
+    over_chains = jax.jit(jax.vmap(gradient, in_axes=(0, None)))(chains, sequences)
+    pairs = jax.jit(jax.vmap(jax.vmap(gradient, in_axes=(0, None)), in_axes=(0, None)))
     twice = pairs(chains.reshape(2, 2, *POSITIONS.shape), sequences)
 
     np.testing.assert_allclose(over_chains, jnp.stack(alone), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(twice.reshape(over_chains.shape), over_chains, rtol=1e-12)
 
     turned = jax.tree.map(lambda leaf: np.stack([leaf, leaf[::-1]]), sequences)
-    over_data = jax.vmap(gradient, in_axes=(None, 0))(POSITIONS, turned)
+    over_data = jax.jit(jax.vmap(gradient, in_axes=(None, 0)))(POSITIONS, turned)
     np.testing.assert_allclose(over_data[0], alone[0], rtol=1e-10, atol=1e-12)
     backwards = gradient(POSITIONS[::-1], sequences)[::-1]
     np.testing.assert_allclose(over_data[1], backwards, rtol=1e-10, atol=1e-12)
@@ -78,12 +78,13 @@ def test_batches_of_positions_and_of_data_are_each_by_itself(sequences):
 
 @pytest.mark.slow
 def test_second_derivatives_are_those_of_the_sum(sequences):
-    expected = jax.hessian(one_by_one)(POSITIONS, sequences)
+    expected = jax.jit(jax.hessian(one_by_one))(POSITIONS, sequences)
+    hessian = jax.hessian(total)
 
-    np.testing.assert_allclose(
-        jax.hessian(total)(POSITIONS, sequences), expected, rtol=1e-9, atol=1e-11
-    )
-    batch = jax.vmap(jax.hessian(total), in_axes=(0, None))(POSITIONS[None], sequences)
+    found = jax.jit(hessian)(POSITIONS, sequences)
+    batch = jax.jit(jax.vmap(hessian, in_axes=(0, None)))(POSITIONS[None], sequences)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(batch[0], expected, rtol=1e-9, atol=1e-11)
 
 
@@ -91,6 +92,7 @@ def test_second_derivatives_are_those_of_the_sum(sequences):
 def test_what_is_fixed_can_be_differentiated_too(sequences):
     model = chooser().model
 
+    @jax.jit
     def at(mean):
         network = model.network.replace({"x2.initial_mean": mean})
         return jnp.sum(
@@ -99,7 +101,7 @@ def test_what_is_fixed_can_be_differentiated_too(sequences):
 
     step = 1e-5
     expected = (at(0.3 + step) - at(0.3 - step)) / (2 * step)
-    assert jax.grad(at)(0.3) == pytest.approx(float(expected), abs=1e-7)
+    assert jax.jit(jax.grad(at))(0.3) == pytest.approx(float(expected), abs=1e-7)
 
 
 def test_where_filtering_fails_it_is_impossible_and_flat():
@@ -111,12 +113,13 @@ def test_where_filtering_fails_it_is_impossible_and_flat():
     data = Trials(table(((40,), (40,))), inputs="u", actions="y", by=["subject", "session"])
     known = bound(agent.model, data)
 
-    def summed(positions):
-        return jnp.sum(log_likelihoods(agent.model, positions, known))
+    @jax.jit
+    def each(positions):
+        return log_likelihoods(agent.model, positions, known)
 
     positions = jnp.array([[0.0], [-6.0]])
-    values = log_likelihoods(agent.model, positions, known)
-    slopes = jax.grad(summed)(positions)
+    values = each(positions)
+    slopes = jax.jit(jax.grad(lambda positions: jnp.sum(each(positions))))(positions)
 
     assert values[0] == -jnp.inf
     assert np.isfinite(values[1])
