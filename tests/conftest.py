@@ -1,8 +1,10 @@
-"""Settings of the whole suite: float64, no silent promotion, no window, programs that are made fast."""
+"""Settings of the whole suite: float64, no silent promotion, no window, programs made fast and once."""
 
 import itertools
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import jax
@@ -17,12 +19,28 @@ if jax.__version_info__[:2] == (0, 10):  # compiles three times as fast so; othe
     swift += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
 os.environ.setdefault("XLA_FLAGS", " ".join(swift))
 
+# What one process has compiled all others load, until the run ends. JAX 0.10 complains of each program
+# that it loads. Whoever names a folder for them keeps it.
+programs = None
+if jax.__version_info__[:2] > (0, 10) and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    programs = tempfile.mkdtemp(prefix="programs-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    jax.config.update("jax_compilation_cache_dir", programs)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 finished = itertools.count(1)
 MAPPED = Path("/proc/self/maps")
+
+
+def pytest_unconfigure():
+    """Leaves no programs behind."""
+    if programs is not None:
+        shutil.rmtree(programs, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
