@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 
 import jax
 
@@ -20,8 +21,12 @@ def main(address: str = "", processes: str = "1", number: str = "0") -> None:
     """Fit subjects, their population, and one by itself, and print what was found."""
     if address:
         jax.distributed.initialize(address, int(processes), int(number))
+    warnings.simplefilter("ignore", pn.SamplingWarning)  # there are but a few draws
     trials = pn.Trials(table(LENGTHS), inputs="u", actions="y", by=["subject", "session"])
     fit = pn.fit_map(chooser(), trials, seed=2)
+    few = {"chains": 3, "tune": 60, "draws": 40, "seed": 5}
+    one = pn.fit_nuts(chooser(), trials.only(subject="s2"), **few)
+    group = pn.fit_nuts(chooser(), trials, **few | {"tune": 5, "draws": 5})
     told = {
         "devices": jax.device_count(),
         "positions": fit.positions.tolist(),
@@ -29,6 +34,8 @@ def main(address: str = "", processes: str = "1", number: str = "0") -> None:
         "agreeing": fit.agreeing.tolist(),
         "population": list(pn.fit_em(chooser(), trials, seed=2).estimates.values()),
         "alone": pn.fit_map(chooser(), trials.only(subject="s2"), seed=2).lme,
+        "draws of one": one.positions.tolist(),
+        "draws of a group": group.positions.tolist(),
     }
     sys.stdout.write(json.dumps(told) + "\n")
 
