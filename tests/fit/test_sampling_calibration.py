@@ -90,3 +90,36 @@ def test_a_truth_of_a_population_lies_anywhere_among_its_draws():
             places[name].append(place_among(positions[unit], draws, every=6))
 
     assert_uniform(places)
+
+
+def test_a_truth_of_a_population_of_learners_lies_anywhere_among_its_draws():
+    """Of eight who learn and choose: likelihoods are no parabolas, and some hardly say anything."""
+    agent = Agent(
+        pn.models.binary_hgf(2),
+        pn.responses.UnitSquareSigmoid(inverse_temperature=4.0),
+        free={"x2.tonic_volatility": Normal(-2.0, 1.0)},
+    )
+    empty = design(8, 60)
+    population = populated(agent, empty).population
+    places = {name: [] for name in (*population.names, "first", "last")}
+    for seed in range(80):
+        coordinates = population.drawn(jax.random.key(seed))
+        positions = np.asarray(population.placed(coordinates)[0])[:, 0]
+        data = pn.simulate(agent, empty, {"x2.tonic_volatility": positions}, seed=seed).trials
+        found = fit_nuts(
+            agent,
+            data,
+            parameterisation="noncentred",
+            chains=1,
+            draws=400,
+            tune=200,
+            target_acceptance=0.9,
+            seed=seed,
+        )
+        for name, truth in population.named(coordinates).items():
+            places[name].append(place_among(float(truth), found.population[name], every=5))
+        for name, unit in (("first", 0), ("last", -1)):
+            draws = found.positions[..., unit, 0]
+            places[name].append(place_among(positions[unit], draws, every=5))
+
+    assert_uniform(places)
