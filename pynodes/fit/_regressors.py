@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes._errors import FieldError
+from pynodes._errors import FieldError, nearest
 from pynodes._typing import Array
 from pynodes.fit.agent._binding import blank_beliefs, bound
 from pynodes.fit.agent._model import Model, Values
@@ -122,4 +122,13 @@ def read(model: Model, values: Values, block: Sequences, beliefs: Any, field: st
         raise FieldError(
             f"A field is 'node.field', 'parent->child.field', 'surprise' or 'log_likelihood', not {field!r}."
         )
-    return getattr(beliefs.edge(owner) if "->" in owner else beliefs[owner], of_it)
+    if "->" not in owner:
+        found = getattr(beliefs[owner], of_it)
+        if not isinstance(found, jax.Array):
+            raise FieldError(f"{field!r} is nothing that changes from trial to trial.")
+        return found
+    edge = beliefs.edge(owner)
+    known = [name for name, kind in vars(type(edge)).items() if isinstance(kind, property)]
+    if of_it not in known:
+        raise FieldError(f"The edge {owner!r} has no field {of_it!r}. {nearest(of_it, known)}")
+    return getattr(edge, of_it)

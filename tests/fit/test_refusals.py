@@ -1,5 +1,7 @@
 """What fitting refuses, since it would mean something else than was meant."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -164,3 +166,25 @@ def test_values_without_names_are_refused(values):
         pn.simulate(chooser(), trials(), values)
     with pytest.raises(pn.ParameterError, match="values by name, a mapping, not "):
         chooser().log_likelihood(values, trials())
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("x2->u.gain", r"edge 'x2->u' has no field 'gain'.*'learning_rate'"),
+        ("x2->u.name", "edge 'x2->u' has no field 'name'"),
+        ("x2.plot", "'x2' has no field 'plot'"),
+        ("x2.fields", r"'x2\.fields' is nothing that changes"),
+        ("x2.men", r"'x2' has no field 'men'"),
+        ("x2", "A field is"),
+    ],
+)
+def test_fields_that_are_none_are_named(field, said):
+    with pytest.raises(pn.FieldError, match=said):
+        quick_fit().trajectories([field])
+
+
+@functools.cache
+def quick_fit():
+    """A fit of a subject."""
+    return pn.fit_map(chooser(), trials().only(subject="s1"), starts=1, polished=1)
