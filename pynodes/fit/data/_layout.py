@@ -104,8 +104,8 @@ def check_order(
             said = "again" if number == last else f"after {trial} {last:g}"
             raise DataError(
                 f"{described(names, key)}has {trial} {number:g} {said} in rows {where} and {row}. Every "
-                "trial is there once, and in the order in which they happened: sort the data first, or name the "
-                "column that tells sessions apart in by=."
+                "trial is there once, and in the order in which they happened: sort the data first, or name "
+                "the column that tells sessions apart in by=."
             )
         before[key] = number, row
 
