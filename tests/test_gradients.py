@@ -118,3 +118,27 @@ def test_the_network_the_series_and_the_times_are_differentiable():
         times = [np.where(np.arange(15) == at, 1 + d, 1.0) for d in (1e-6, -1e-6)]
         moved = [network.surprise({"u": u}, dt=dt) for dt in times]
         np.testing.assert_allclose(by_time[at], (moved[0] - moved[1]) / 2e-6, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [1, 7, 128, 300])
+def test_a_batch_of_any_size_has_the_gradients_of_its_members(size, monkeypatch):
+    """Whether or not it is computed in parts, and whether or not all parts are equally large."""
+    monkeypatch.setattr("pynodes._runtime.derivatives.CACHED", 256)
+    network = pn.models.binary_hgf(levels=3).compile()
+    rng = np.random.default_rng(2)
+    thetas = jnp.array(rng.normal((-3.0, -4.0), 0.3, (size, 2)))
+    outcomes = jnp.array(rng.integers(0, 2, (size, 6)).astype(float))
+
+    @jax.jit
+    def surprise(theta, outcomes):
+        values = {"x2.tonic_volatility": theta[0], "x3.tonic_volatility": theta[1]}
+        return network.replace(values).surprise({"u": outcomes})
+
+    jax.clear_caches()
+    alone = jax.jit(jax.value_and_grad(surprise))
+    values, gradients = jax.jit(jax.vmap(jax.value_and_grad(surprise)))(thetas, outcomes)
+
+    for member in {0, size // 2, size - 1}:
+        value, gradient = alone(thetas[member], outcomes[member])
+        np.testing.assert_allclose(values[member], value, rtol=1e-12)
+        np.testing.assert_allclose(gradients[member], gradient, rtol=1e-10, atol=1e-12)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib import metadata
 
 import jax
 
@@ -14,6 +13,8 @@ PACKAGES = ("jax", "jaxlib", "numpy", "blackjax")
 
 def versions() -> dict[str, str]:
     """Versions of what computes here, and in which precision."""
+    from importlib import metadata  # slow to import, and seldom needed
+
     found = {"pynodes": sys.modules["pynodes"].__version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, dataclass_transform
 
 import jax
@@ -89,6 +89,8 @@ class Module:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.__annotations__ = {**cls.__annotations__, "_class": "type"}
+        cls._class = choice(cls)
         dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
         cls.__init__ = by_name(cls, cls.__init__)
         fields = dataclasses.fields(cls)
@@ -111,31 +113,49 @@ class Module:
 
 
 def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]:
-    """A constructor that names the fields it does not know, and the nearest one it does."""
-    known = [field.name for field in dataclasses.fields(cls) if field.name != "_class"]
-    arrays = {
-        field.name: field.default
+    """A constructor that names the fields it does not know, and the nearest one it does.
+
+    Many are made in every call of a network, so names are looked at only once something is wrong.
+    """
+    arrays = [
+        (field.name, field.default)
         for field in dataclasses.fields(cls)
         if field.metadata.get("parameter", {}).get("rank")
-    }
+    ]
 
     @boundary
     @functools.wraps(init)
     def named(self: Module, *args: Any, **values: Any) -> None:
-        if args:
-            raise ParameterError(
-                f"{cls.__name__} takes its fields by name, as in "
-                f"{cls.__name__}({known[0] if known else 'name'}=...)."
-            )
-        for name in values:
-            if name not in known and name != "_class":
-                raise ParameterError(
-                    f"{cls.__name__} has no parameter {name!r}. {nearest(name, known)}"
-                )
-        wide = {name: as_array(values.get(name, default)) for name, default in arrays.items()}
-        init(self, **{**values, **wide, "_class": cls})
+        for name, default in arrays:
+            values[name] = as_array(values.get(name, default))
+        try:
+            init(self, *args, **values)
+        except TypeError:
+            check_names(cls, args, values)
+            raise
 
     return named
+
+
+def check_names(cls: type[Module], args: tuple[Any, ...], values: Mapping[str, Any]) -> None:
+    """Refuse what a constructor cannot take.
+
+    Raises
+    ------
+    ParameterError
+        Fields that are not given by name, or under names of none.
+    """
+    known = [field.name for field in dataclasses.fields(cls) if field.name != "_class"]
+    if args:
+        raise ParameterError(
+            f"{cls.__name__} takes its fields by name, as in "
+            f"{cls.__name__}({known[0] if known else 'name'}=...)."
+        )
+    for name in values:
+        if name not in known and name != "_class":
+            raise ParameterError(
+                f"{cls.__name__} has no parameter {name!r}. {nearest(name, known)}"
+            )
 
 
 def parameters_of(module: Module | type[Module]) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import numpy as np
 from jax.core import Tracer
 
 
@@ -12,4 +13,6 @@ def traced(tree: Any) -> bool:
     """Whether any leaf of a tree is known only while tracing."""
     if isinstance(tree, Tracer):
         return True
+    if tree is None or isinstance(tree, np.ndarray):  # asked for every series of every call
+        return False
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))

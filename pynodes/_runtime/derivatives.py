@@ -10,11 +10,13 @@ if they are few, computes the whole gradient forward. What the caller asked for 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 
@@ -26,6 +28,10 @@ from pynodes._typing import Array
 
 FORWARD_LIMIT = 16
 """Up to so many perturbed numbers the gradient is computed forward (docs/performance.md)."""
+
+CACHED = 1024
+"""Of a large batch so many bytes of every number are computed at a time on a CPU. What a step needs of more
+does not stay near the processor: a thousand subjects take half as long again (docs/performance.md)."""
 
 Outcome = Callable[..., tuple[Array, Array]]
 """Total surprise, and whether the filter stayed healthy, from perturbed and fixed leaves."""
@@ -90,15 +96,63 @@ def gradient_of(
     def _(size: int, batched: Any, at: list[Array], fixed: list[Array]) -> tuple[Any, Any]:
         if not any(jax.tree.leaves(batched)):
             return plain(at, fixed), (False, False, False)
-        axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, batched)
-        whole = jax.vmap(outcome, in_axes=tuple(axes), axis_size=size)
-        one = [
-            leaf[0] if is_batched else leaf for leaf, is_batched in zip(at, batched[0], strict=True)
-        ]
-        total, alive, slopes = pushed(lambda at: whole(at, fixed), at, one)
-        return (total, alive, jnp.moveaxis(slopes, 0, -1)), (True, True, True)
+        found = in_parts(partial(together, outcome, batched), size, batched, at, fixed)
+        return found, (True, True, True)
 
     return gradient
+
+
+def together(
+    outcome: Outcome, batched: Any, size: int, at: list[Array], fixed: list[Array]
+) -> tuple[Array, Array, Array]:
+    """Totals, health and gradients of a batch."""
+    axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, batched)
+    whole = jax.vmap(outcome, in_axes=tuple(axes), axis_size=size)
+    one = [leaf[0] if is_batched else leaf for leaf, is_batched in zip(at, batched[0], strict=True)]
+    total, alive, slopes = pushed(lambda at: whole(at, fixed), at, one)
+    return total, alive, jnp.moveaxis(slopes, 0, -1)
+
+
+def in_parts(
+    compute: Callable[..., Any], size: int, batched: Any, at: list[Array], fixed: list[Array]
+) -> Any:
+    """What is computed of a batch, one part of it after the other if it is large.
+
+    Every part has members from all over the batch, so that a batch that is spread over several devices
+    keeps all of them busy.
+    """
+    parts = parts_of(size)
+    if parts == 1:
+        return compute(size, at, fixed)
+    each = -(-size // parts)
+    leaves, tree = jax.tree.flatten((at, fixed))
+    flags = jax.tree.leaves(batched)
+
+    def dealt(leaf: Array) -> Array:
+        padding = [(0, each * parts - size)] + [(0, 0)] * (leaf.ndim - 1)
+        whole = jnp.pad(leaf, padding, mode="edge")
+        return jnp.swapaxes(whole.reshape(each, parts, *leaf.shape[1:]), 0, 1)
+
+    def gathered(leaf: Array) -> Array:
+        return jnp.swapaxes(leaf, 0, 1).reshape(each * parts, *leaf.shape[2:])[:size]
+
+    def part(members: list[Array]) -> Any:
+        among = iter(members)
+        filled = [next(among) if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
+        return compute(each, *jax.tree.unflatten(tree, filled))
+
+    members = [dealt(leaf) for leaf, flag in zip(leaves, flags, strict=True) if flag]
+    return jax.tree.map(gathered, lax.map(part, members))
+
+
+def parts_of(size: int) -> int:
+    """How many parts a batch is computed in.
+
+    Several only where it pays: on a CPU, and with a JAX that makes one kernel of a loop over a batch.
+    """
+    if jax.default_backend() != "cpu" or jax.__version_info__[:2] < (0, 12):
+        return 1
+    return -(-size * jnp.dtype(jnp.result_type(float)).itemsize // CACHED)
 
 
 def pushed(

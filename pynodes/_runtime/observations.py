@@ -27,13 +27,13 @@ def observations(
             continue
         group, position = labels.place(name)
         mask = masks.get(name)
-        pair = (array, mask) if traced((array, mask)) else tidied(name, node, array, mask)
+        pair = (array, mask) if traced(array) or traced(mask) else tidied(name, node, array, mask)
         columns.setdefault(group, {})[position] = pair
     values: dict[int, Any] = {}
     seen: dict[int, Any] = {}
     for group, found in columns.items():
         array, mask = side_by_side(found, len(labels.groups[group]))
-        if traced((array, mask)):
+        if traced(array) or traced(mask):
             event = len(labels.graph.nodes[labels.groups[group][0]].event_shape)
             array, mask = split(array, mask, event)
         values[group] = array

@@ -6,7 +6,9 @@ network's parameters travel as one vector, and its trajectories come back as one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,6 +19,29 @@ from pynodes._core.modules import Module, choice
 from pynodes._typing import AnyArray
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Layout:
+    """How a tree is packed: one object for all that are packed alike, so that comparing costs nothing.
+
+    Attributes
+    ----------
+    tree
+        Structure of the tree.
+    places
+        For every leaf of the tree, its stack and its row in it.
+    """
+
+    tree: Any
+    places: tuple[tuple[int, int], ...]
+
+    def opened(self, stacks: Sequence[AnyArray]) -> Any:
+        """The tree, its leaves rows of some stacks."""
+        return jax.tree.unflatten(self.tree, [stacks[stack][row] for stack, row in self.places])
+
+
+layout = functools.cache(Layout)
+
+
 class Parcel(Module):
     """A tree whose arrays of equal shape and type are stacked.
 
@@ -24,15 +49,12 @@ class Parcel(Module):
     ----------
     stacks
         The stacked arrays.
-    tree
-        Structure of the tree.
-    places
-        For every leaf of the tree, its stack and its row in it.
+    layout
+        How the tree is packed in them.
     """
 
     stacks: tuple[AnyArray, ...]
-    tree: Any = choice()
-    places: tuple[tuple[int, int], ...] = choice()
+    layout: Layout = choice()
 
     @classmethod
     def of(cls, tree: Any, rank: int, stack: Callable[..., Any]) -> Parcel:
@@ -47,17 +69,12 @@ class Parcel(Module):
             places.append((list(parts).index(key), len(rows)))
             rows.append(leaf)
         stacks = tuple(stack(rows) for rows in parts.values())
-        return cls(stacks=stacks, tree=structure, places=tuple(places))
+        return cls(stacks=stacks, layout=layout(structure, tuple(places)))
 
     def opened(self) -> Any:
         """The tree, its leaves rows of the stacks."""
-        return jax.tree.unflatten(
-            self.tree, [self.stacks[stack][row] for stack, row in self.places]
-        )
+        return self.layout.opened(self.stacks)
 
     def on_host(self) -> Any:
         """The tree with numpy arrays, which share the memory of the stacks where they can."""
-        here = Parcel(
-            stacks=tuple(map(np.asarray, self.stacks)), tree=self.tree, places=self.places
-        )
-        return here.opened()
+        return self.layout.opened(list(map(np.asarray, self.stacks)))

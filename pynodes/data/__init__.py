@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +9,8 @@ import numpy as np
 from pynodes._results.tables import extra
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     import pandas
 
 
@@ -71,9 +72,15 @@ def study() -> pandas.DataFrame:
     reaction times (of milliseconds) are 6.1, by 0.15, plus 0.1 per bit of surprise, by 0.03, plus
     the outcome's uncertainty, with a variance of 0.04. Sites do not differ.
     """
-    with files("pynodes.data").joinpath("study.csv").open(encoding="utf-8") as lines:
+    with _file("study.csv").open(encoding="utf-8") as lines:
         return extra("pandas").read_csv(lines)
 
 
 def _series(name: str) -> np.ndarray:
-    return np.loadtxt(files("pynodes.data").joinpath(name).read_text().splitlines())
+    return np.loadtxt(_file(name).read_text().splitlines())
+
+
+def _file(name: str) -> Traversable:
+    from importlib.resources import files  # slow to import, and seldom needed
+
+    return files("pynodes.data").joinpath(name)

@@ -157,7 +157,7 @@ def responded(model: Model, trials: Trials) -> dict[str, np.ndarray]:
 def blank_beliefs(model: Model, record: Any) -> Any:
     """Beliefs of one step with all their fields, for those who ask which there are, and of what shape."""
     network = model.network
-    series = {
+    series: dict[str, np.ndarray] = {
         name: np.full((1, *shape_of(network.labels, name)), np.nan)
         for name in [*network.graph.inputs, *network.labels.required]
         if network.graph.nodes.get(name) is None or not network.graph.nodes[name].given
