@@ -88,6 +88,7 @@ def test_the_continuous_model_takes_the_units_of_the_data():
     np.testing.assert_array_equal(found["x2.mean"], network.filter({"u": ratings})["x2"].mean)
 
 
+@pytest.mark.slow
 def test_a_regressor_and_many_nodes_are_no_obstacle():
     """The table has all nodes; the figure as many as can be read."""
     graph = pn.models.continuous_hgf(1).repeat(20).add(r=pn.Regressor()).couple("r", "x1[0]")

@@ -21,7 +21,10 @@ import pynodes as pn
 def described(network, series, **options):
     beliefs = network.filter(series, **options)
     names = {k: v for k, v in network.parameters().items() if k in PARAMETERS}
-    gradient = jax.grad(lambda v: network.replace(v).surprise(series, **options))(names)
+    def surprise(values):
+        return network.replace(values).surprise(series, **options)
+
+    gradient = jax.jit(jax.grad(surprise))(names)
     fields = {
         f"{name}.{field}": np.asarray(getattr(beliefs[name], field))
         for name in beliefs for field in beliefs[name].fields

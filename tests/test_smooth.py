@@ -206,7 +206,14 @@ def test_jit_and_vmap_give_the_same():
             np.testing.assert_allclose(batch[name].mean[row], alone[name].mean, **SAME)
 
 
-@pytest.mark.parametrize("expansion", ["standard", "enhanced", "unbounded"])
+@pytest.mark.parametrize(
+    "expansion",
+    [
+        "standard",
+        pytest.param("enhanced", marks=pytest.mark.slow),
+        pytest.param("unbounded", marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_are_central_differences(expansion):
     network, series = modest(expansion)
     names = ["x.tonic_volatility", "x.autoconnection", "z->y.strength", "u.precision"]

@@ -119,7 +119,7 @@ def test_gradients_are_those_without_the_edge(edges, many, limited):
 
 
 @pytest.mark.parametrize("coupling", [pn.Observation, pn.Drift])
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_what_is_off_may_be_infinite(coupling, many, limited):
     """An edge that would say infinity, with slopes that are no numbers, says nothing when it is off."""
     limited(100 if many else 2)

@@ -89,7 +89,7 @@ class Module:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.__annotations__ = {**cls.__annotations__, "_class": "type"}
+        cls.__annotations__ = {**cls.__annotations__, "_class": type}
         cls._class = choice(cls)
         dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
         cls.__init__ = by_name(cls, cls.__init__)

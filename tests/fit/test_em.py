@@ -60,6 +60,7 @@ def by_hand():
     return best, hessian / (4 * step**2)
 
 
+@pytest.mark.slow
 def test_deviations_are_those_of_the_exact_marginal_likelihood():
     """A mixed model with known noise: its likelihood is a normal density of all ratings at once."""
     best, _ = by_hand()

@@ -133,6 +133,7 @@ def test_they_are_fitted_and_shown(make):
     assert frame.notna().to_numpy().all()
 
 
+@pytest.mark.slow
 def test_components_of_an_array_have_a_column_each():
     agent, inputs, names, actions, _, known = category()
     frame = fit_map(agent, trials(inputs, names, actions, known)).trajectories(["u.predicted_mean"])

@@ -32,6 +32,7 @@ def ridge():
     return fit_map(agent, told, starts=4)
 
 
+@pytest.mark.slow
 def test_the_ridge_of_the_filter_is_found():
     """The log volatility is ω + κ μ: only its own direction, the gradient of that, is learned."""
     fit = ridge()
