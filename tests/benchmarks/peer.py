@@ -119,7 +119,12 @@ def main() -> None:
 
         rust = three_levels(options.scheme, Rust)
         rust.set_update_sequence()
-        result["filter_rust"] = workloads.timed(lambda: rust.input_data(u.astype(float)), 300)
+
+        def call_rust() -> None:
+            rust.input_data(u.astype(float))
+            _ = rust.node_trajectories  # as arrays, which is what the others return
+
+        result["filter_rust"] = workloads.timed(call_rust, 300)
     except ImportError:
         result["filter_rust"] = float("nan")
 
