@@ -79,6 +79,19 @@ def test_trials_are_predicted_as_if_left_out(exact):
     assert found.problems() == []
 
 
+def test_watanabes_criterion_is_what_it_is_in_closed_form(exact):
+    """For a Gaussian posterior N(m, s²) of an offset, log likelihoods have a known variance."""
+    samples, errors = exact
+    mean, variance = posterior(errors)
+    seen = stats.norm(mean, np.sqrt(variance + VARIANCE)).logpdf(errors)
+    spread = (variance**2 / 2 + variance * (errors - mean) ** 2) / VARIANCE**2
+    found = samples.loo()
+
+    np.testing.assert_allclose(found.watanabe, seen - spread, atol=0.02)
+    assert found.waic == pytest.approx(-2 * (seen - spread).sum(), abs=0.1)
+    assert found.waic == pytest.approx(-2 * found.elpd, abs=0.2)
+
+
 def test_the_score_is_the_predictive_density(exact):
     """Of responses that were not fitted, one by one, given those that were."""
     samples, errors = exact

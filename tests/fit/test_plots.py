@@ -311,6 +311,7 @@ def test_influence_is_the_shape_of_every_item_with_orange_ones():
         pointwise=np.array([-0.5, -2.0, -0.1, -0.4, -1.0]),
         effective=np.zeros(5),
         pareto_k=shape,
+        watanabe=np.zeros(5),
         draws=4000,
     )
 

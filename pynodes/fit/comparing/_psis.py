@@ -25,11 +25,15 @@ class Left(NamedTuple):
         How much less than under the posterior that has seen it.
     shape
         Shape of the tail of the weights; above 0.7 they are not to be relied on.
+    watanabe
+        What ``elpd`` would be by Watanabe (2010), JMLR 11: the log predictive density under the posterior
+        that has seen the item, less the variance of its log likelihood.
     """
 
     elpd: np.ndarray
     effective: np.ndarray
     shape: np.ndarray
+    watanabe: np.ndarray
 
 
 def left_out(likelihoods: np.ndarray) -> Left:
@@ -46,7 +50,8 @@ def few_left_out(rows: np.ndarray) -> Left:
     """The same of a few items, whose log likelihoods have shape (items, draws)."""
     weights, shape = smoothed(-rows)
     elpd = log_sum(weights + rows) - log_sum(weights)
-    return Left(elpd, log_sum(rows) - np.log(rows.shape[1]) - elpd, shape)
+    seen = log_sum(rows) - np.log(rows.shape[1])
+    return Left(elpd, seen - elpd, shape, seen - rows.var(axis=1, ddof=1))
 
 
 def smoothed(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

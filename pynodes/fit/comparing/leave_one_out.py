@@ -47,6 +47,9 @@ class LeaveOneOut:
     pareto_k
         Shape of the tail of the weights. Above 0.7 (less with few draws) its item is too influential for the
         estimate to be relied on; minus infinity where no parameter bears on it.
+    watanabe
+        What ``pointwise`` would be by the widely applicable information criterion, which does not say where
+        it fails: where ``pareto_k`` is large, or variances of log likelihoods exceed 0.4.
     draws
         How many draws it was computed from.
     """
@@ -57,6 +60,7 @@ class LeaveOneOut:
     pointwise: np.ndarray
     effective: np.ndarray
     pareto_k: np.ndarray
+    watanabe: np.ndarray
     draws: int
 
     @property
@@ -73,6 +77,15 @@ class LeaveOneOut:
     def effective_parameters(self) -> float:
         """Effective number of parameters."""
         return float(self.effective.sum())
+
+    @property
+    def waic(self) -> float:
+        """The widely applicable information criterion, -2 times the sum of ``watanabe``; less is better.
+
+        Source: Watanabe (2010), JMLR 11, on the scale of AIC as in Gelman, Hwang and Vehtari (2014), doi
+        10.1007/s11222-013-9416-2.
+        """
+        return -2 * float(self.watanabe.sum())
 
     @property
     def limit(self) -> float:
@@ -147,6 +160,7 @@ def leave_one_out(samples: Samples, unit: str, progress: bool | None) -> LeaveOn
         pointwise=found.elpd,
         effective=found.effective,
         pareto_k=found.shape,
+        watanabe=found.watanabe,
         draws=len(likelihoods),
     )
 
