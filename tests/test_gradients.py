@@ -1,5 +1,9 @@
 """Law 9 on whole networks: every derivative, by every way, is that of finite differences."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -142,3 +146,34 @@ def test_a_batch_of_any_size_has_the_gradients_of_its_members(size, monkeypatch)
         value, gradient = alone(thetas[member], outcomes[member])
         np.testing.assert_allclose(values[member], value, rtol=1e-12)
         np.testing.assert_allclose(gradients[member], gradient, rtol=1e-10, atol=1e-12)
+
+
+SPREAD = """
+import jax, jax.numpy as jnp, numpy as np
+import pynodes as pn
+
+network = pn.models.binary_hgf(levels=2).compile()
+mesh = jax.sharding.Mesh(np.array(jax.devices()), ("subjects",))
+spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("subjects"))
+volatilities = jnp.linspace(-4.0, -2.0, 600)
+
+def surprise(volatility):
+    return network.replace({"x2.tonic_volatility": volatility}).surprise({"u": [1.0, 0.0, 1.0]})
+
+slopes = jax.jit(jax.vmap(jax.grad(surprise)))
+found = slopes(jax.device_put(volatilities, spread))
+assert len(found.sharding.device_set) == 2
+np.testing.assert_allclose(found, slopes(volatilities), rtol=1e-6)
+"""
+
+
+def test_a_large_batch_may_be_spread_over_devices():
+    """In a process of its own, which has two."""
+    flags = "--xla_force_host_platform_device_count=2"
+    run = subprocess.run(
+        [sys.executable, "-c", SPREAD],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"XLA_FLAGS": flags},
+    )
+    assert run.returncode == 0, run.stderr.decode()

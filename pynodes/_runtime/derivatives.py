@@ -116,11 +116,7 @@ def together(
 def in_parts(
     compute: Callable[..., Any], size: int, batched: Any, at: list[Array], fixed: list[Array]
 ) -> Any:
-    """What is computed of a batch, one part of it after the other if it is large.
-
-    Every part has members from all over the batch, so that a batch that is spread over several devices
-    keeps all of them busy.
-    """
+    """What is computed of a batch, one part of it after the other if it is large."""
     parts = parts_of(size)
     if parts == 1:
         return compute(size, at, fixed)
@@ -131,10 +127,10 @@ def in_parts(
     def dealt(leaf: Array) -> Array:
         padding = [(0, each * parts - size)] + [(0, 0)] * (leaf.ndim - 1)
         whole = jnp.pad(leaf, padding, mode="edge")
-        return jnp.swapaxes(whole.reshape(each, parts, *leaf.shape[1:]), 0, 1)
+        return whole.reshape(parts, each, *leaf.shape[1:])
 
     def gathered(leaf: Array) -> Array:
-        return jnp.swapaxes(leaf, 0, 1).reshape(each * parts, *leaf.shape[2:])[:size]
+        return leaf.reshape(each * parts, *leaf.shape[2:])[:size]
 
     def part(members: list[Array]) -> Any:
         among = iter(members)
@@ -148,9 +144,11 @@ def in_parts(
 def parts_of(size: int) -> int:
     """How many parts a batch is computed in.
 
-    Several only where it pays: on a CPU, and with a JAX that makes one kernel of a loop over a batch.
+    Several only where it pays: on a CPU, and with a JAX that makes one kernel of a loop over a batch. Where
+    there are several devices a batch may be spread over them, and how it lies there is not changed.
     """
-    if jax.default_backend() != "cpu" or jax.__version_info__[:2] < (0, 12):
+    one_kernel = jax.default_backend() == "cpu" and jax.__version_info__[:2] >= (0, 12)
+    if not one_kernel or jax.device_count() > 1:
         return 1
     return -(-size * jnp.dtype(jnp.result_type(float)).itemsize // CACHED)
 
