@@ -8,6 +8,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
+from pynodes.fit.group._formula_syntax import ELEMENTWISE
 from pynodes.fit.group._populated import populated
 from tests.fit.cases import chooser
 
@@ -182,6 +183,59 @@ def test_what_is_wrong_with_a_formula_is_said(name):
 
     with pytest.raises(pn.FormulaError, match=said):
         design(formula)
+
+
+HOSTILE = {
+    "quotes that end elsewhere": (
+        """I('a" == group) + np.lib.npyio.os.system("touch mark") + I(group == 'a')""",
+        "different quotes",
+    ),
+    "module behind a module": ("np.lib.npyio.os.system('touch mark')", "calls 'np.lib.npyio"),
+    "name in backquotes": ("`np.f2py.os.system`('touch mark')", "calls what is no name"),
+    "globals of a mark": ("C.__globals__.clear()", "calls 'C.__globals__.clear'"),
+    "globals of a transform": ("scale.__init__.__globals__.get('np')", "calls 'scale.__init__"),
+    "call of a call": ("C(group)(age)", "calls what is no name"),
+    "letters that look like others": ("\uff45val('1')", "calls"),
+    "getattr": ("getattr(np, 'os')", "calls 'getattr'"),
+    "function that writes": ("np.exp(age, out=age)", "nothing by name"),
+    "transform that is not listed": ("proportion(age, 60)", "calls 'proportion'"),
+    "subscript": ("group['a']", "in brackets"),
+    "subscript in a call": ("I(age[0])", "cannot be read"),
+    "list comprehension": ("[x for x in age]", "cannot be read"),
+    "lambda": ("I(lambda: age)", "':' inside of a call"),
+    "text with a prefix": ("f'{age}'", "nothing between"),
+    "text for a term": ("'age'", "is no term"),
+    "number for a term": ("2 + age", "2 is no term"),
+    "comparison for a term": ("age == 20", "between terms"),
+    "numbers without end": ("I(age * 9 ** 9 ** 9 ** 9 ** 9 ** 9 ** 9 ** 9)", "no number for some"),
+    "power of a sum": ("(age + group) ** 9999", "from 1 to 10"),
+    "products without end": ("*".join(f"`{n}`" for n in range(12)), "4096 terms, more than 500"),
+    "degree without end": ("poly(age, 100000000)", "asks for 1e\\+08"),
+    "columns without end": ("bs(age, df=1000000000)", "asks for 1e\\+09"),
+    "digits without end": ("I(age * 1" + "0" * 5000 + ")", "cannot be read"),
+    "deep": ("(" * 200 + "age" + ")" * 200, "cannot be read.*recursion"),
+    "deeper": ("-" * 3000 + "1", "may have 500"),
+    "long": ("+".join(["age"] * 3000), "may have 500"),
+    "effects of effects": ("((1|site)|group)", "cannot be read"),
+    "character that is none": ("age\x00", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_formula_runs_nothing_but_what_is_listed(name, tmp_path, monkeypatch):
+    """Whatever it says, it is refused in a sentence, at once, and leaves no mark."""
+    monkeypatch.chdir(tmp_path)
+    formula, said = HOSTILE[name]
+
+    with pytest.raises(pn.FormulaError, match=said):
+        design(formula)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_function_that_may_be_called_is_one_of_numbers():
+    """No name that is allowed leads anywhere but to an elementwise function of numbers."""
+    assert all(isinstance(getattr(np, name), np.ufunc) for name in ELEMENTWISE)
 
 
 def test_the_group_that_others_are_compared_with_may_be_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,14 @@ from pynodes.fit.data._columns import Columns
 from pynodes.fit.data._covariates import of_units
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group._design import Design
+from pynodes.fit.group._formula_syntax import ELEMENTWISE, parse_formula, shorten
 from pynodes.fit.group._formula_terms import labels_of, size_of
-from pynodes.fit.group._formula_text import check_text
 from pynodes.fit.group._grouped_terms import grouped_of
 
-NAMESPACE = {"np": np, "log": np.log, "exp": np.exp, "sqrt": np.sqrt, "abs": np.abs}
+NAMESPACE = {
+    "np": SimpleNamespace(**{name: getattr(np, name) for name in ELEMENTWISE}),
+    **{name: getattr(np, name) for name in ("log", "exp", "sqrt", "abs")},
+}
 """What formulas may call besides what formulae knows, such as ``scale`` and ``center``."""
 
 
@@ -74,7 +78,7 @@ def parsed(trials: Trials, parameter: str, formula: str, centre: float, spread: 
     MissingExtraError
         formulae is not installed.
     """
-    matrices = read(trials, parameter, check_text(formula, parameter))
+    matrices = read(trials, parameter, formula)
     terms, columns, centres, spreads = fixed_of(matrices.common, len(trials.subjects), parameter)
     check_columns(columns, terms, parameter)
     grouped, levels = grouped_of(matrices.group, trials, parameter, spread)
@@ -98,30 +102,34 @@ def read(trials: Trials, parameter: str, formula: str) -> Any:
     FormulaError
         It cannot be read, or computed.
     """
-    formulae, pandas = extra("formulae"), extra("pandas")
-    nothing = extra("formulae.environment").Environment([{}])
+    extra("formulae")
+    pandas, environment = extra("pandas"), extra("formulae.environment")
+    tree = parse_formula(formula, parameter)
+    said = f"The formula of {parameter!r}, {shorten(formula)}, cannot be"
     try:
-        wanted = formulae.model_description(formula).var_names
+        model = model_of(tree)
+        wanted = model.var_names
     except Exception as error:  # of classes that formulae keeps to itself
-        raise FormulaError(
-            f"The formula of {parameter!r}, {formula!r}, cannot be read: "
-            f"{str(error).rstrip('.')}. It is one such as "
-            "'group + scale(age) + (1|site)'."
-        ) from error
-    names = {name for name in wanted if isinstance(name, str) and name and name not in NAMESPACE}
+        raise FormulaError(f"{said} read: {str(error).rstrip('.')}.") from error
+    names = {name for name in wanted if isinstance(name, str) and name}
     frame = pandas.DataFrame(
         of_units(trials, names, parameter) or {"": np.zeros(len(trials.subjects))}
     )
     try:
         with np.errstate(all="ignore"):
-            return formulae.design_matrices(
-                formula, frame, na_action="pass", env=nothing, extra_namespace=NAMESPACE
+            return extra("formulae.matrices").DesignMatrices(
+                model, frame, environment.Environment([NAMESPACE])
             )
     except Exception as error:  # whatever the functions of a formula raise
         what = f"it knows no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-        raise FormulaError(
-            f"The formula of {parameter!r}, {formula!r}, cannot be computed: {what}."
-        ) from error
+        raise FormulaError(f"{said} computed: {what}.") from error
+
+
+def model_of(tree: Any) -> Any:
+    """The terms of a formula's tree."""
+    terms = extra("formulae.terms")
+    found = extra("formulae.resolver").Resolver(tree).resolve()
+    return found if isinstance(found, terms.Model) else terms.Model(found)
 
 
 def fixed_of(
