@@ -100,6 +100,15 @@ class MissingExtraError(PynodesError, ImportError):
     """An optional package that the call needs is not installed."""
 
 
+def format_value(value: object, most: int = 200) -> str:
+    """A value in a message: its repr, cut where it is long; its type where it has none."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits, lists without end
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def listed(names: Iterable[object]) -> str:
     """Names as prose: ``'a', 'b' and 'c'``; long lists are cut."""
     quoted = [repr(name) for name in names]
@@ -113,5 +122,7 @@ def listed(names: Iterable[object]) -> str:
 def nearest(name: object, known: Iterable[str]) -> str:
     """The sentence that ends a message about an unknown name: a likely one, or all of them."""
     known = list(known)
-    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(
+        format_value(name) if not isinstance(name, str) else name, known, n=1, cutoff=0.6
+    )
     return f"Did you mean {close[0]!r}?" if close else f"Known here: {listed(known)}."

@@ -150,8 +150,14 @@ BINARY = "--model binary_hgf --input outcome"
             "no model 'binary'. Did you mean 'binary_hgf'?",
         ),
         ("data.csv --graph none.json --input outcome", "There is no file 'none.json'."),
-        ("data.csv --graph data.csv --input outcome", "'data.csv' is not JSON"),
-        ("data.csv --model broken.json --input outcome", "'broken.json' is not JSON"),
+        (
+            "data.csv --graph data.csv --input outcome",
+            "'data.csv' cannot be read as a graph. This is",
+        ),
+        (
+            "data.csv --model broken.json --input outcome",
+            "'broken.json' cannot be read as a graph. This",
+        ),
         ("data.csv --graph other.json --input outcome", "'other.json' cannot be read as a graph"),
         ("data.csv --graph two.json --input outcome", "give --input NODE=COLUMN for each"),
         ("data.csv --graph two.json --input u[0]=outcome", "No series was given for 'u[1]'"),

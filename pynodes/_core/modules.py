@@ -15,7 +15,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
-from pynodes._errors import ParameterError, nearest
+from pynodes._errors import ParameterError, format_value, nearest
 
 
 def parameter(
@@ -189,7 +189,7 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
     rank = spec["rank"]
     if not is_real(value):
         expected = "an array of real numbers" if rank else "a real number"
-        raise ParameterError(f"{owner}: {name} must be {expected}, not {value!r}.")
+        raise ParameterError(f"{owner}: {name} must be {expected}, not {format_value(value)}.")
     if np.ndim(value) != rank:
         expected = (
             f"have {rank} dimensions, not shape" if rank else "be one number, not an array of shape"
@@ -200,7 +200,21 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
         )
     if not traced(value):
         for number in np.asarray(value).ravel().tolist():
-            check_number(f"{owner}: {name}", float(number), spec)
+            check_number(f"{owner}: {name}", to_float(f"{owner}: {name}", number), spec)
+
+
+def to_float(what: str, number: Any) -> float:
+    """A number as a floating-point one.
+
+    Raises
+    ------
+    ParameterError
+        A whole number beyond all of these.
+    """
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise ParameterError(f"{what} is a whole number beyond what a number can be.") from error
 
 
 def check_number(what: str, number: float, spec: dict[str, Any]) -> None:

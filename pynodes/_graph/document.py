@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_of, plain
-from pynodes._errors import FormatError
+from pynodes._errors import FormatError, format_value
 from pynodes._graph.described import Described
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, part, reject, required
@@ -20,6 +21,15 @@ from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
 
 FORMAT, VERSION = "pynodes-graph", 1
+
+ADVICE = " Give the text that graph.to_json() wrote, not a file's name; for a dictionary use Graph.from_dict."
+"""What is said to whom reads something else than JSON as a graph."""
+
+DEEPEST = 50
+"""Lists and objects of a JSON text that may lie inside one another; a graph needs seven."""
+
+DIGITS = 308
+"""Digits that a whole number may have: with more it is beyond every floating-point number."""
 
 
 def to_dict(graph: Described) -> dict[str, Any]:
@@ -112,15 +122,15 @@ def from_dict(
     FormatError
         Not such a dictionary, another version, or an entry that cannot be read.
     """
-    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+    if not isinstance(data, Mapping) or not is_text(data.get("format"), FORMAT):
         raise FormatError(
             f"This is not a graph: its 'format' is not {FORMAT!r}. graph.to_json() and graph.to_dict() write "
             "what can be read."
         )
-    if data.get("version") != VERSION:
+    if type(data.get("version")) is not int or data["version"] != VERSION:
         raise FormatError(
-            f"This graph is of version {data.get('version')!r}; this pynodes reads version {VERSION}. "
-            "Read it with the pynodes that wrote it, or install a newer one."
+            f"This graph is of version {format_value(data.get('version'), 40)}; this pynodes reads "
+            f"version {VERSION}. Read it with the pynodes that wrote it, or install a newer one."
         )
     reject(data, ("format", "version", "settings", "nodes", "edges"), "The graph")
     library = Library(kinds, functions or {})
@@ -132,6 +142,11 @@ def from_dict(
         nodes[name] = library.node(entry)
     edges = [library.edge(entry) for entry in entries(data, "edges")]
     return Graph(**library.settings(part(data, "settings", "The graph"))).extend(nodes, edges)
+
+
+def is_text(value: object, text: str) -> bool:
+    """Whether a value of a document is just this text."""
+    return isinstance(value, str) and value == text
 
 
 def entries(data: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
@@ -155,11 +170,68 @@ def from_json(text: str, kinds: Kinds = (), functions: Mapping[str, Any] | None 
     FormatError
         Not JSON, or not a graph.
     """
+    return from_dict(parse_json(text, ADVICE), kinds, functions)
+
+
+def parse_json(text: str | bytes, advice: str = "") -> Any:
+    """The values of a JSON text, read strictly: nothing in it is dropped, rounded to infinity or endless.
+
+    Raises
+    ------
+    FormatError
+        Not JSON; a key that stands twice in one object; a number with more digits or a larger exponent than
+        numbers have; lists in lists without end. What is no JSON at all is told the advice.
+    """
     try:
-        data = json.loads(text)
-    except (TypeError, json.JSONDecodeError) as error:
+        data = json.loads(
+            text, object_pairs_hook=to_object, parse_int=to_whole, parse_float=to_number
+        )
+    except RecursionError as error:
+        raise FormatError("This is not JSON that can be read: it is nested without end.") from error
+    except (TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FormatError(f"This is not JSON: {error}.{advice}") from error
+    check_depth(data)
+    return data
+
+
+def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of some keys and values, no key of which stands twice."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise FormatError(
+                f"The key {key!r} stands twice in one object, so that it is not known which is meant. Leave "
+                "one out."
+            )
+        found[key] = value
+    return found
+
+
+def to_whole(text: str) -> int:
+    """A whole number."""
+    if len(text) > DIGITS:
         raise FormatError(
-            f"This is not JSON: {error}. Give the text that graph.to_json() wrote, not a file's name; for a "
-            "dictionary use Graph.from_dict."
-        ) from error
-    return from_dict(data, kinds, functions)
+            f"A number of {len(text)} digits, {text[:12]}..., is beyond what a number can be."
+        )
+    return int(text)
+
+
+def to_number(text: str) -> float:
+    """A real number; infinity is written as such and does not come out of rounding."""
+    number = float(text)
+    if math.isinf(number):
+        raise FormatError(f"The number {text[:40]} is beyond what a number can be.")
+    return number
+
+
+def check_depth(data: Any) -> None:
+    """Lists and objects do not lie inside one another without end."""
+    level, depth = [data], 0
+    while level:
+        if depth > DEEPEST:
+            raise FormatError(f"Lists and objects are nested more than {DEEPEST} deep.")
+        parts = [
+            v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)
+        ]
+        level = [each for part in parts for each in part if isinstance(each, dict | list)]
+        depth += 1

@@ -6,12 +6,16 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+import jax
+import numpy as np
+
 import pynodes.couplings
 import pynodes.families
 import pynodes.nodes
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
-from pynodes._core.modules import choices_of, indices_of, parameters_of
-from pynodes._errors import FormatError, nearest
+from pynodes._core.modules import choices_of, indices_of, is_real, parameters_of, to_float
+from pynodes._core.tracing import traced
+from pynodes._errors import FormatError, ParameterError, format_value, nearest
 from pynodes._graph.settings import Settings
 from pynodes.couplings import FUNCTIONS, AbstractCoupling
 from pynodes.families import AbstractFamily
@@ -19,6 +23,12 @@ from pynodes.nodes import AbstractNode
 
 INITIAL = "initial_"
 """Parameters whose names begin so are kept apart, as the belief before the first step."""
+
+MOST = 10**6
+"""Numbers that one entry of a document may make more than stand in it, and values of its choices."""
+
+MOST_TOGETHER = 10**7
+"""Numbers that all entries of a document may make together."""
 
 Kinds: TypeAlias = Iterable[
     type[AbstractNode] | type[AbstractCoupling] | type[AbstractFamily] | AbstractExpansion
@@ -49,6 +59,7 @@ class Library:
             raise FormatError(f"kinds must be a list, as in [{kinds!r}].")
         for kind in kinds:
             self.learn(kind)
+        self.room = MOST_TOGETHER
 
     def learn(self, kind: Any) -> None:
         """Know a kind of the user's own."""
@@ -69,16 +80,22 @@ class Library:
     def settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a file, ready for Graph."""
         reject(settings, tuple(Settings.names()), "The section 'settings'")
-        return {name: self.chosen(name, value) for name, value in settings.items()}
+        return {
+            name: self.chosen(name, value, "The section 'settings'")
+            for name, value in settings.items()
+        }
 
-    def chosen(self, name: str, value: Any) -> Any:
+    def chosen(self, name: str, value: Any, owner: str) -> Any:
         """A choice of a file, expansions and families by name."""
         if name == "family" and value is not None:
             return self.family(value)
         if name != "expansion" or value is None:
+            check_plain_choice(name, value, owner)
             return value
         if not isinstance(value, str) or value not in self.expansions:
-            raise FormatError(f"No expansion is named {value!r}. {nearest(value, self.expansions)}")
+            raise FormatError(
+                f"No expansion is named {format_value(value)}. {nearest(value, self.expansions)}"
+            )
         return self.expansions[value]
 
     def family(self, entry: Any) -> Any:
@@ -86,13 +103,17 @@ class Library:
         name = entry.get("name") if isinstance(entry, Mapping) else None
         if not isinstance(name, str) or name not in self.families:
             raise FormatError(
-                f"No family is named {name!r}. {nearest(name, self.families)} A family of your own is named "
-                "in kinds=[...]."
+                f"No family is named {format_value(name)}. {nearest(name, self.families)} A family of your "
+                "own is named in kinds=[...]."
             )
         cls = self.families[name]
         fields = {key: value for key, value in entry.items() if key != "name"}
         reject(fields, tuple(field.name for field in dataclasses.fields(cls)), f"Family {name!r}")
-        return cls(**fields)
+        for field, value in fields.items():
+            check_plain_choice(field, value, f"Family {name!r}")
+        family = cls(**fields)
+        self.take(family.size, f"Family {name!r}")
+        return family
 
     def node(self, entry: Mapping[str, Any]) -> AbstractNode:
         """The node of an entry."""
@@ -109,8 +130,30 @@ class Library:
         owner = f"Node {entry['name']!r}"
         fields = dict(part(entry, "parameters", owner))
         fields |= {INITIAL + key: value for key, value in part(entry, "initial", owner).items()}
-        fields |= {k: self.chosen(k, v) for k, v in part(entry, "choices", owner).items()}
-        return self.nodes[kind](**fields)
+        for key in parameters_of(self.nodes[kind]).keys() & fields.keys():
+            fields[key] = to_numbers(f"{kind} {entry['name']!r}: {key}", fields[key])
+        choices = part(entry, "choices", owner)
+        fields |= {key: self.chosen(key, value, owner) for key, value in choices.items()}
+        node = self.nodes[kind](**fields)
+        if any(is_count(value) for value in choices.values()):
+            leaves = jax.tree.leaves(jax.eval_shape(type(node).init, node))
+            self.take(sum(leaf.size for leaf in leaves), owner)
+        return node
+
+    def take(self, numbers: int, owner: str) -> None:
+        """Let an entry make some numbers, unless they would fill the memory.
+
+        Raises
+        ------
+        FormatError
+            There are too many.
+        """
+        self.room -= numbers
+        if numbers > MOST or self.room < 0:
+            raise FormatError(
+                f"{owner} would hold {numbers} numbers, more than a document can ask for. Make such a graph "
+                "by program."
+            )
 
     def edge(self, entry: Mapping[str, Any]) -> tuple[str, str, AbstractCoupling]:
         """Parent, child and coupling of an entry."""
@@ -130,8 +173,17 @@ class Library:
             f"Edge {parent}->{child}",
         )
         fields = {key: entry[key] for key in own_fields if key in entry}
+        for key in parameters_of(cls).keys() & fields.keys():
+            fields[key] = to_numbers(f"{kind} {parent}->{child}: {key}", fields[key])
+        for key in set(indices_of(cls)) & fields.keys():
+            if not is_count(fields[key]) or not 0 <= fields[key] <= MOST:
+                raise FormatError(
+                    f"Edge {parent}->{child}: {key!r} must be a whole number from 0, not "
+                    f"{format_value(fields[key])}."
+                )
         choices = part(entry, "choices", f"Edge {parent}->{child}")
-        fields |= {key: self.chosen(key, value) for key, value in choices.items()}
+        owner = f"Edge {parent}->{child}"
+        fields |= {key: self.chosen(key, value, owner) for key, value in choices.items()}
         if "function" in fields:
             fields["function"] = self.function(fields["function"], f"Edge {parent}->{child}")
         return parent, child, cls(**fields)
@@ -140,10 +192,56 @@ class Library:
         """The coupling function of a name."""
         if not isinstance(name, str) or name not in self.functions:
             raise FormatError(
-                f"{owner}: no coupling function is named {name!r}. {nearest(name, self.functions)} A "
-                "function of your own is named in functions={name: function}."
+                f"{owner}: no coupling function is named {format_value(name)}. "
+                f"{nearest(name, self.functions)} A function of your own is named in functions="
+                "{name: function}."
             )
         return self.functions[name]
+
+
+def is_count(value: Any) -> bool:
+    """Whether a choice says how many."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def to_numbers(what: str, value: Any) -> Any:
+    """A parameter of a document: a number, or numbers in lists that make an array.
+
+    Raises
+    ------
+    ParameterError
+        Something else.
+    """
+    if isinstance(value, list | tuple):
+        try:
+            good = np.asarray(value).dtype.kind in "fiu"
+        except ValueError:  # lists of different lengths
+            good = False
+    else:
+        good = is_real(value) or traced(value)
+    if not good:
+        raise ParameterError(
+            f"{what} must be a real number, or an array of them as lists, not {format_value(value)}."
+        )
+    return to_float(what, value) if isinstance(value, int) else value
+
+
+def check_plain_choice(name: str, value: Any, owner: str) -> None:
+    """A choice of a document is a word, a truth value or a number of a size that can be.
+
+    Raises
+    ------
+    FormatError
+        Something else.
+    """
+    if value is not None and not isinstance(value, str | bool | int | float):
+        raise FormatError(
+            f"{owner}: {name!r} must be a word or a number, not {format_value(value)}."
+        )
+    if isinstance(value, int) and not -MOST <= value <= MOST:
+        raise FormatError(
+            f"{owner}: {name!r} is {format_value(value, 20)}, more than a document can ask for."
+        )
 
 
 def own(module: Any, base: type) -> dict[str, Any]:
@@ -160,7 +258,9 @@ def required(entry: Mapping[str, Any], key: str, owner: str) -> str:
     """A text that an entry must have."""
     value = entry.get(key)
     if not isinstance(value, str):
-        raise FormatError(f"{owner} lacks {key!r}, or has one that is no text: {dict(entry)!r}.")
+        raise FormatError(
+            f"{owner} lacks {key!r}, or has one that is no text: {format_value(dict(entry))}."
+        )
     return value
 
 
@@ -168,7 +268,9 @@ def part(entry: Mapping[str, Any], key: str, owner: str) -> Mapping[str, Any]:
     """An object inside an entry; an empty one if it is not there."""
     found = entry.get(key, {})
     if not isinstance(found, Mapping):
-        raise FormatError(f"{owner}: {key!r} must be an object of names and values, not {found!r}.")
+        raise FormatError(
+            f"{owner}: {key!r} must be an object of names and values, not {format_value(found)}."
+        )
     return found
 
 

@@ -14,7 +14,7 @@ from jax import lax
 from jax.core import Tracer
 
 from pynodes._core.tracing import traced
-from pynodes._errors import InputError
+from pynodes._errors import InputError, format_value
 from pynodes._typing import AnyArray
 
 Series: TypeAlias = AnyArray | Sequence[float]
@@ -54,7 +54,7 @@ def plain_numbers(name: str, values: Any) -> np.ndarray:
         if array.dtype.kind not in "fiub":
             filled = [math.nan if v is None else v for v in array.astype(object).ravel()]
             array = np.array(filled, float).reshape(array.shape)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{name!r} is not a series of numbers: {error}. Give real numbers, and NaN where there is none."
         ) from error
@@ -100,7 +100,7 @@ def plain_times(dt: Any) -> np.ndarray:
         if times.dtype.kind in "USMbc":
             raise TypeError(f"it begins with {times.ravel()[:1].tolist()}")
         times = times.astype(float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"dt must be one number or one per step: {error}.") from error
     wrong = ~(np.isfinite(times) & (times > 0))
     if wrong.any():
@@ -118,10 +118,14 @@ def flags(name: str, values: Any, steps: int) -> AnyArray:
     if traced(values):
         array: Any = values.astype(bool)
     else:
-        array = np.asarray(values)
+        try:
+            array = np.asarray(values)
+        except ValueError:  # rows of different lengths
+            array = np.array(None)
         if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
             raise InputError(
-                f"{name} must hold truth values, one per step: True and False, or 1 and 0, not {values!r}."
+                f"{name} must hold truth values, one per step: True and False, or 1 and 0, not "
+                f"{format_value(values)}."
             )
         array = array.astype(bool)
     if array.shape != (steps,):

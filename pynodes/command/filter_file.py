@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from pynodes import models
 from pynodes._errors import FormatError, listed, nearest
+from pynodes._graph.document import parse_json
 from pynodes._graph.graph import Graph
 from pynodes.command.demo import report
 from pynodes.command.files import (
@@ -86,9 +86,7 @@ def graph_of(options: argparse.Namespace, series: np.ndarray) -> Graph:
 def graph_from(path: Path) -> Graph:
     """The graph in a JSON file."""
     try:
-        return Graph.from_dict(json.loads(read_text(path)))
-    except json.JSONDecodeError as error:
-        raise FileError(f"{str(path)!r} is not JSON: {error}.") from error
+        return Graph.from_dict(parse_json(read_text(path)))
     except FormatError as error:
         raise FileError(f"{str(path)!r} cannot be read as a graph. {error}") from error
 

@@ -45,6 +45,11 @@ class AbstractFamily(abc.ABC):
         return ()
 
     @property
+    def size(self) -> int:
+        """How many statistics there are; overridden where counting them would make them."""
+        return len(self.default_statistics)
+
+    @property
     @abc.abstractmethod
     def default_statistics(self) -> tuple[float, ...]:
         """Expected statistics to begin with, one for each statistic."""

@@ -51,6 +51,10 @@ class Categorical(AbstractFamily):
         return f"the whole numbers from 0 to {self.outcomes - 1}"
 
     @property
+    def size(self) -> int:
+        return self.outcomes
+
+    @property
     def default_statistics(self) -> tuple[float, ...]:
         return (1 / self.outcomes,) * self.outcomes
 

@@ -61,6 +61,10 @@ class MultivariateNormal(AbstractFamily):
         return (self.dimension,)
 
     @property
+    def size(self) -> int:
+        return self.dimension * (self.dimension + 3) // 2
+
+    @property
     def default_statistics(self) -> tuple[float, ...]:
         second = np.eye(self.dimension)[np.tril_indices(self.dimension)]
         return (*(0.0,) * self.dimension, *second.tolist())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._errors import DataError, nearest
+from pynodes._errors import DataError, format_value, nearest
 
 Columns = dict[str, np.ndarray]
 """A frame's columns by name, all of one length; of any type."""
@@ -48,9 +48,9 @@ def numbers_of(columns: Columns, name: Any, role: str) -> np.ndarray:
     for row, value in enumerate(array.tolist()):
         try:
             found[row] = math.nan if is_missing(value) else plain(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
-                f"{not_numbers(name, role)}: row {row} is {value!r}. {CODED}"
+                f"{not_numbers(name, role)}: row {row} is {format_value(value)}. {CODED}"
             ) from error
     return found
 
