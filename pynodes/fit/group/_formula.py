@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from pynodes._errors import FormulaError, listed
+from pynodes._errors import FormulaError
 from pynodes._results.tables import extra
 from pynodes.fit.data._columns import Columns
 from pynodes.fit.data._covariates import of_units
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group._design import Design
-from pynodes.fit.group._formula_syntax import ELEMENTWISE, parse_formula, shorten
-from pynodes.fit.group._formula_terms import labels_of, size_of
-from pynodes.fit.group._grouped_terms import grouped_of
+from pynodes.fit.group._formula_calls import LazyColumns
+from pynodes.fit.group._formula_columns import AbstractColumns, Coded, Covariate, Product
+from pynodes.fit.group._formula_syntax import parse_formula, shorten
+from pynodes.fit.group._formula_terms import check_columns, collect_fixed, collect_grouped
 
-NAMESPACE = {
-    "np": SimpleNamespace(**{name: getattr(np, name) for name in ELEMENTWISE}),
-    **{name: getattr(np, name) for name in ("log", "exp", "sqrt", "abs")},
-}
-"""What formulas may call besides what formulae knows, such as ``scale`` and ``center``."""
+MOST_NUMBERS = 10**7
+"""Numbers that the columns of one term may be."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,13 +33,13 @@ class Parsed:
         Its arrays.
     levels
         Names of the levels of every factor of grouped effects.
-    matrices
-        What formulae made of it, which knows how columns were scaled; None of an intercept alone.
+    terms
+        What makes the columns of the fixed effects of covariates, term by term, with all numbers in it.
     """
 
     design: Design
-    levels: dict[str, tuple[str, ...]]
-    matrices: Any = None
+    levels: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    terms: tuple[Product, ...] = (Product(),)
 
     def columns_for(self, columns: Columns) -> np.ndarray:
         """The columns of the fixed effects for other units, scaled as those of the data were.
@@ -52,23 +50,13 @@ class Parsed:
             A column that is not there, or a group that the data do not have.
         """
         count = len(next(iter(columns.values())))
-        if self.matrices is None:
-            return np.ones((count, 1))
-        if not self.design.terms:
-            return np.zeros((count, 0))
-        frame = extra("pandas").DataFrame(columns)
-        try:
-            found = self.matrices.common.evaluate_new_data(frame)
-        except KeyError as error:
-            raise FormulaError(
-                f"The formula needs a column {error}, which is not given."
-            ) from error
-        except ValueError as error:
-            raise FormulaError(f"The formula cannot be computed: {error}") from error
-        return np.asarray(found.design_matrix, float).reshape(count, -1)
+        found = [term.compute(columns) for term in self.terms]
+        return np.concatenate([np.zeros((count, 0)), *found], axis=1)
 
 
-def parsed(trials: Trials, parameter: str, formula: str, centre: float, spread: float) -> Parsed:
+def read_formula(
+    trials: Trials, parameter: str, formula: str, centre: float, spread: float
+) -> Parsed:
     """The design of one parameter, whose prior has some centre and spread.
 
     Raises
@@ -78,10 +66,13 @@ def parsed(trials: Trials, parameter: str, formula: str, centre: float, spread: 
     MissingExtraError
         formulae is not installed.
     """
-    matrices = read(trials, parameter, formula)
-    terms, columns, centres, spreads = fixed_of(matrices.common, len(trials.subjects), parameter)
+    model = read_terms(trials, parameter, formula)
+    fixed = list({term.name: term for term in model.common_terms}.values())
+    terms, columns, centres, spreads = collect_fixed(fixed, len(trials.subjects), parameter)
     check_columns(columns, terms, parameter)
-    grouped, levels = grouped_of(matrices.group, trials, parameter, spread)
+    grouped, levels = collect_grouped(
+        list({t.name: t for t in model.group_terms}.values()), trials, parameter, spread
+    )
     if "Intercept" in terms:
         centres = np.array([float(name == "Intercept") for name in terms])
     design = Design(
@@ -91,11 +82,11 @@ def parsed(trials: Trials, parameter: str, formula: str, centre: float, spread: 
         spreads=spread * spreads,
         grouped=grouped,
     )
-    return Parsed(design=design, levels=levels, matrices=matrices)
+    return Parsed(design=design, levels=levels, terms=tuple(map(make_product, fixed)))
 
 
-def read(trials: Trials, parameter: str, formula: str) -> Any:
-    """What formulae makes of a formula and the columns it names.
+def read_terms(trials: Trials, parameter: str, formula: str) -> Any:
+    """The terms that formulae makes of a formula, with their columns.
 
     Raises
     ------
@@ -103,83 +94,77 @@ def read(trials: Trials, parameter: str, formula: str) -> Any:
         It cannot be read, or computed.
     """
     extra("formulae")
-    pandas, environment = extra("pandas"), extra("formulae.environment")
     tree = parse_formula(formula, parameter)
     said = f"The formula of {parameter!r}, {shorten(formula)}, cannot be"
     try:
-        model = model_of(tree)
+        model = resolve_terms(tree)
         wanted = model.var_names
     except Exception as error:  # of classes that formulae keeps to itself
         raise FormulaError(f"{said} read: {str(error).rstrip('.')}.") from error
-    names = {name for name in wanted if isinstance(name, str) and name}
-    frame = pandas.DataFrame(
+    names = {name for name in wanted if isinstance(name, str)}
+    frame = extra("pandas").DataFrame(
         of_units(trials, names, parameter) or {"": np.zeros(len(trials.subjects))}
     )
+    nothing = extra("formulae.environment").Environment([{}])
     try:
-        with np.errstate(all="ignore"):
-            return extra("formulae.matrices").DesignMatrices(
-                model, frame, environment.Environment([NAMESPACE])
-            )
-    except Exception as error:  # whatever the functions of a formula raise
-        what = f"it knows no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-        raise FormulaError(f"{said} computed: {what}.") from error
+        model.set_types(frame, nothing)
+        check_widths(model, len(frame))
+        model.eval(frame, nothing)
+    except Exception as error:  # whatever the columns do not go with
+        raise FormulaError(f"{said} computed: {str(error).rstrip('.')}.") from error
+    return model
 
 
-def model_of(tree: Any) -> Any:
-    """The terms of a formula's tree."""
-    terms = extra("formulae.terms")
-    found = extra("formulae.resolver").Resolver(tree).resolve()
+def resolve_terms(tree: Any) -> Any:
+    """The terms of a formula's tree, whose calls compute what is listed here and nothing else."""
+    terms, call = extra("formulae.terms"), extra("formulae.terms.call_resolver").CallResolver
+
+    class Resolver(extra("formulae.resolver").Resolver):
+        def visitCallExpr(self, expr: Any) -> Any:
+            text = str(call(expr).resolve())
+            return terms.Term(terms.Call(LazyColumns(expr, text)))
+
+    found = Resolver(tree).resolve()
     return found if isinstance(found, terms.Model) else terms.Model(found)
 
 
-def fixed_of(
-    common: Any, units: int, parameter: str
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
-    """Names and columns of the fixed effects, and what their priors are in units of the parameter's.
-
-    Centres are one for the columns of a factor that stand in for an intercept, where there is none.
-    """
-    names: list[str] = []
-    columns: list[np.ndarray] = []
-    centres: list[float] = []
-    spreads: list[float] = []
-    for term in common.terms.values() if common is not None else ():
-        if term.kind == "offset":
-            raise FormulaError("offset(...) has no coefficient to estimate. Leave it out.")
-        data = np.asarray(term.data, float).reshape(units, -1)
-        if not data.shape[1]:
-            raise FormulaError(
-                f"The term {term.name!r} of the formula of {parameter!r} is the same for all units, and so "
-                "explains nothing. Leave it out."
-            )
-        whole = term.kind == "categoric" and np.allclose(data.sum(axis=1), 1.0)
-        names += labels_of(term)
-        columns += list(data.T)
-        centres += [float(whole)] * data.shape[1]
-        spreads += [1 / size_of(column, term.kind) for column in data.T]
-    array = np.stack(columns, axis=1) if columns else np.zeros((units, 0))
-    return tuple(names), array, np.array(centres), np.array(spreads)
-
-
-def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -> None:
-    """Columns are numbers, and none is made up of others.
+def check_widths(model: Any, units: int) -> None:
+    """No term makes more columns than could ever be told apart, or kept.
 
     Raises
     ------
     FormulaError
-        One that is not; names it.
+        One does.
     """
-    for name, column in zip(terms, columns.T, strict=True):
-        if not np.isfinite(column).all():
-            raise FormulaError(
-                f"The term {name!r} of the formula of {parameter!r} is no number for some units. What is "
-                "scaled must differ between units, and logarithms are of positive numbers."
-            )
-    scaled = columns / np.maximum(np.abs(columns).max(axis=0, initial=0), 1e-300)
-    for count in range(1, len(terms) + 1):
-        if np.linalg.matrix_rank(scaled[:, :count]) < count:
-            before = f"those before it, {listed(terms[: count - 1])}" if count > 1 else "zero alone"
-            raise FormulaError(
-                f"The term {terms[count - 1]!r} of the formula of {parameter!r} is made up of {before}: data "
-                "of these units cannot tell them apart. Leave one out."
-            )
+    parts = [*model.common_terms, *(part for t in model.group_terms for part in (t.expr, t.factor))]
+    for term in parts:
+        width = 1
+        for values, kind in iterate_values(term):
+            several = values.shape[1] if values.ndim > 1 else 1
+            width *= len(set(values.tolist())) if kind == "categoric" else several
+        if width * units > MOST_NUMBERS:
+            raise FormulaError(f"the term {term.name!r} makes {width} columns of {units} units")
+
+
+def iterate_values(term: Any) -> Iterator[tuple[np.ndarray, str]]:
+    """The values of the parts of a term, before levels become columns, and of which kind they are."""
+    for component in getattr(term, "components", ()):
+        values = component._intermediate_data
+        yield np.asarray(getattr(values, "data", values)), component.kind
+
+
+def make_product(term: Any) -> Product:
+    """What makes the columns of a term."""
+    return Product(parts=tuple(make_columns(part) for part in getattr(term, "components", ())))
+
+
+def make_columns(component: Any) -> AbstractColumns:
+    """What makes the columns of one part of a term."""
+    call = getattr(component, "call", None)
+    part = Covariate(name=component.name) if call is None else call.columns
+    if component.kind != "categoric":
+        return part
+    levels = tuple(getattr(level, "item", lambda one=level: one)() for level in component.levels)
+    return Coded(
+        part=part, levels=levels, codes=np.asarray(component.contrast_matrix.matrix, float)
+    )

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pynodes._errors import FormulaError, listed
 from pynodes._results.tables import extra
+from pynodes.fit.group._formula_columns import ELEMENTWISE
 
-FUNCTIONS = (
-    *("log", "exp", "sqrt", "abs", "scale", "standardize", "center", "bs", "cc", "cr", "poly"),
-)
-"""What may be called in a formula to make numbers of numbers, besides the functions of ``np``."""
+REQUIRED = object()
+"""The default of what a call must say."""
 
-MARKS = ("C", "I", "S", "T", "B", "binary", "Treatment", "Sum", "offset")
-"""What may be called in a formula to say how something is meant."""
+SIGNATURES: dict[str, dict[str, Any]] = {
+    **{name: {"x": REQUIRED} for name in ("log", "exp", "sqrt", "abs", "I")},
+    **{name: {"x": REQUIRED} for name in ("scale", "standardize", "center")},
+    "poly": {"x": REQUIRED, "degree": 1, "raw": False},
+    "bs": {"x": REQUIRED, "df": REQUIRED, "degree": 3}
+    | {"lower_bound": None, "upper_bound": None, "center": True},
+    "cr": {"x": REQUIRED, "df": 10, "lower_bound": None, "upper_bound": None, "center": True},
+    "cc": {"x": REQUIRED, "period": REQUIRED, "df": 10, "lower_bound": None, "center": True},
+    "C": {"x": REQUIRED, "contrast": None},
+    "T": {"x": REQUIRED, "ref": None},
+    "S": {"x": REQUIRED, "omit": None},
+    **{name: {"x": REQUIRED, "success": None} for name in ("B", "binary")},
+}
+"""What may be called besides the elementwise functions of ``np``, with what it is told and its default."""
 
-ELEMENTWISE = (
-    *("abs", "absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh"),
-    *("cbrt", "ceil", "cos", "cosh", "exp", "exp2", "expm1", "fabs", "floor", "hypot", "log"),
-    *("log10", "log1p", "log2", "logaddexp", "maximum", "minimum", "mod", "power", "reciprocal"),
-    *("rint", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc"),
-)
-"""The functions of ``np`` that may be called: numbers from numbers, one for one."""
-
-CALLABLE = frozenset((*FUNCTIONS, *MARKS, *(f"np.{name}" for name in ELEMENTWISE)))
-"""All that may be called."""
+CONTRASTS = {"Treatment": {"reference": None}, "Sum": {"omit": None}}
+"""How the levels of a factor may be compared, as ``C`` is told."""
 
 BETWEEN_TERMS = ("PLUS", "MINUS", "STAR", "SLASH", "COLON", "STAR_STAR", "PIPE")
 """Signs between terms."""
@@ -44,17 +45,14 @@ BETWEEN_NUMBERS = (
 LONGEST = 500
 """Names, numbers and signs that a formula may have."""
 
+LARGEST = 10**300
+"""The largest whole number that a formula may have: with a larger one nothing could be computed."""
+
 MOST_TERMS = 500
 """Terms that a formula may be multiplied out to."""
 
 ENDLESS = 10**6
 """Where counting them stops."""
-
-SMOOTH = ("bs", "cc", "cr", "poly")
-"""What makes several columns of one."""
-
-LARGEST = 1000
-"""The largest number that may say how many these are."""
 
 
 def parse_formula(formula: object, parameter: str) -> Any:
@@ -70,7 +68,7 @@ def parse_formula(formula: object, parameter: str) -> Any:
             f"The formula of {parameter!r} must be a text such as 'group + scale(age)', not {formula!r}."
         )
     said = f"The formula of {parameter!r} is {shorten(formula)}"
-    parser = parser_of(formula, said)
+    parser = make_parser(formula, said)
     check_tokens(parser.tokens, said)
     try:
         tree = parser.parse()
@@ -83,7 +81,7 @@ def parse_formula(formula: object, parameter: str) -> Any:
     except FormulaError:
         raise
     except Exception as error:  # of classes that formulae keeps to itself, or nested too deeply
-        raise unreadable(said, error) from error
+        raise say_unreadable(said, error) from error
     if count > MOST_TERMS:
         raise FormulaError(
             f"{said}, which is multiplied out to {count} terms, more than {MOST_TERMS}. Write the terms that "
@@ -97,7 +95,7 @@ def shorten(formula: str) -> str:
     return repr(formula if len(formula) <= 200 else f"{formula[:200]}...")
 
 
-def parser_of(formula: str, said: str) -> Any:
+def make_parser(formula: str, said: str) -> Any:
     """Formulae's parser of a text."""
     scanner, parser = extra("formulae.scanner"), extra("formulae.parser")
     try:
@@ -105,10 +103,10 @@ def parser_of(formula: str, said: str) -> Any:
     except (
         Exception
     ) as error:  # an unexpected character, an open quote, a number of too many digits
-        raise unreadable(said, error) from error
+        raise say_unreadable(said, error) from error
 
 
-def unreadable(said: str, error: Exception) -> FormulaError:
+def say_unreadable(said: str, error: Exception) -> FormulaError:
     """The error of a text that is no formula."""
     return FormulaError(
         f"{said}, which cannot be read: {str(error).rstrip('.')}. A formula is such as "
@@ -228,30 +226,67 @@ class Check:
         if type(node.callee) is not self.expr.Variable or node.callee.level is not None:
             raise self.refuse(", which calls what is no name.")
         name = node.callee.name.lexeme
-        if name not in CALLABLE:
-            raise self.refuse(
-                f", which calls {name!r}. A formula knows {listed(FUNCTIONS + MARKS[:-1])}, and functions "
-                "of numbers such as np.log1p."
-            )
-        for argument in node.args:
-            key = argument.name.name.lexeme if type(argument) is self.expr.Assign else None
-            value = argument if key is None else argument.value
-            if key is not None and name.startswith("np."):
+        if name == "offset":
+            raise self.refuse(". offset(...) has no coefficient to estimate. Leave it out.")
+        if name.startswith("np.") and name[3:] in ELEMENTWISE:
+            if any(type(argument) is self.expr.Assign for argument in node.args):
                 raise self.refuse(f". {name} takes columns, and nothing by name.")
-            if name in SMOOTH and key != "period" and type(value) is self.expr.Literal:
-                self.size(value.value)
-            self.argument(value)
+            found = dict(enumerate(node.args))
+        elif name in SIGNATURES:
+            found = self.bind(name, SIGNATURES[name], node.args)
+        else:
+            raise self.refuse(
+                f", which calls {name!r}. A formula knows {listed(SIGNATURES)}, and functions of numbers "
+                "such as np.log1p."
+            )
+        for key, argument in found.items():
+            if key == "contrast" and type(argument) is self.expr.Call:
+                self.contrast(argument)
+            elif not isinstance(key, str) or key == "x":
+                self.argument(argument)
+            else:
+                self.literal(name, key, argument)
 
-    def size(self, value: Any) -> None:
-        """Check a number that may say how many columns are made."""
-        if isinstance(value, int | float) and value > LARGEST:
-            raise self.refuse(f", which asks for {value:.4g} of what may be {LARGEST} at most.")
+    def bind(self, name: str, known: dict[str, Any], given: list[Any]) -> dict[Any, Any]:
+        """What a call is told, by name."""
+        found: dict[Any, Any] = {}
+        for place, argument in enumerate(given):
+            named = type(argument) is self.expr.Assign
+            key = argument.name.name.lexeme if named else [*known, None][min(place, len(known))]
+            if key not in known or key in found:
+                raise self.refuse(f". {name} takes {listed(known)}, each once.")
+            found[key] = argument.value if named else argument
+        absent = [key for key, default in known.items() if default is REQUIRED and key not in found]
+        if absent:
+            raise self.refuse(f". {name} must be given {listed(absent)}.")
+        return found
+
+    def contrast(self, node: Any) -> None:
+        """Check how the levels of a factor are compared."""
+        name = getattr(getattr(node.callee, "name", None), "lexeme", None)
+        if type(node.callee) is not self.expr.Variable or name not in CONTRASTS:
+            raise self.refuse(f". Levels are compared by {listed(CONTRASTS)}.")
+        for key, argument in self.bind(name, CONTRASTS[name], node.args).items():
+            self.literal(name, key, argument)
+
+    def literal(self, name: str, key: str, node: Any) -> Any:
+        """The number, word or truth value that a call is told."""
+        if type(node) is self.expr.Literal:
+            return node.value
+        if type(node) is self.expr.Unary and type(node.right) is self.expr.Literal:
+            value = node.right.value
+            if isinstance(value, int | float):
+                return -value if node.operator.kind == "MINUS" else value
+        raise self.refuse(f". {key}= of {name} must be a number or a text.")
 
     def argument(self, node: Any) -> None:
         """Check what stands inside of a call."""
         if type(node) is self.expr.Literal:
-            return
-        if type(node) is self.expr.Grouping:
+            if not isinstance(node.value, int | float | str):
+                raise self.refuse(f", with {node.value!r} inside of a call.")
+            if isinstance(node.value, int) and abs(node.value) > LARGEST:
+                raise self.refuse(", with a number beyond what numbers can be.")
+        elif type(node) is self.expr.Grouping:
             self.argument(node.expression)
         elif type(node) is self.expr.Call:
             self.call(node)
@@ -260,15 +295,7 @@ class Check:
         elif type(node) is self.expr.Binary:
             if node.operator.kind not in BETWEEN_NUMBERS:
                 raise self.refuse(f", with {node.operator.lexeme!r} inside of a call.")
-            for side in (node.left, node.right):
-                self.argument(side)
-                self.compute_in_floats(side)
+            self.argument(node.left)
+            self.argument(node.right)
         else:
             self.name(node)
-
-    def compute_in_floats(self, node: Any) -> None:
-        """Numbers that are computed with overflow instead of growing without end, as 9 ** 9 ** 9 does."""
-        while type(node) in (self.expr.Grouping, self.expr.Unary):
-            node = node.expression if type(node) is self.expr.Grouping else node.right
-        if type(node) is self.expr.Literal and type(node.value) is int:
-            node.lexeme, node.value = str(node.value), np.float64(node.value)

@@ -1,4 +1,4 @@
-"""Terms of a formula: names of their columns, and by how much these differ between units."""
+"""Terms: the columns of a formula's terms as a design, with the priors of their coefficients."""
 
 from __future__ import annotations
 
@@ -6,8 +6,63 @@ from typing import Any
 
 import numpy as np
 
+from pynodes._errors import FormulaError, listed
+from pynodes.fit.data.trials import Trials
+from pynodes.fit.group._design import Grouped
 
-def labels_of(term: Any) -> list[str]:
+
+def collect_fixed(
+    common: list[Any], units: int, parameter: str
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Names and columns of the fixed effects, and what their priors are in units of the parameter's.
+
+    Centres are one for the columns of a factor that stand in for an intercept, where there is none.
+    """
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    centres: list[float] = []
+    spreads: list[float] = []
+    for term in common:
+        data = np.asarray(term.data, float).reshape(units, -1)
+        if not data.shape[1]:
+            raise FormulaError(
+                f"The term {term.name!r} of the formula of {parameter!r} is the same for all units, and so "
+                "explains nothing. Leave it out."
+            )
+        whole = term.kind == "categoric" and np.allclose(data.sum(axis=1), 1.0)
+        names += name_columns(term)
+        columns += list(data.T)
+        centres += [float(whole)] * data.shape[1]
+        spreads += [1 / measure_spread(column, term.kind) for column in data.T]
+    array = np.stack(columns, axis=1) if columns else np.zeros((units, 0))
+    return tuple(names), array, np.array(centres), np.array(spreads)
+
+
+def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -> None:
+    """Columns are numbers, and none is made up of others.
+
+    Raises
+    ------
+    FormulaError
+        One that is not; names it.
+    """
+    for name, column in zip(terms, columns.T, strict=True):
+        if not np.isfinite(column).all():
+            raise FormulaError(
+                f"The term {name!r} of the formula of {parameter!r} is no number for some units. What is "
+                "scaled must differ between units, and logarithms are of positive numbers."
+            )
+    scaled = columns / np.maximum(np.abs(columns).max(axis=0, initial=0), 1e-300)
+    for count in range(1, len(terms) + 1):
+        if np.linalg.matrix_rank(scaled[:, :count]) < count:
+            before = f"those before it, {listed(terms[: count - 1])}" if count > 1 else "zero alone"
+            raise FormulaError(
+                f"The term {terms[count - 1]!r} of the formula of {parameter!r} is made up of {before}: data "
+                "of these units cannot tell them apart. Leave one out."
+            )
+
+
+def name_columns(term: Any) -> list[str]:
     """Names of the columns of a term: ``group[T.b]`` for what a level differs by from the first one."""
     labels: list[str] = list(term.labels)
     for part in getattr(term, "components", ()):
@@ -16,7 +71,7 @@ def labels_of(term: Any) -> list[str]:
     return labels
 
 
-def size_of(column: np.ndarray, kind: str) -> float:
+def measure_spread(column: np.ndarray, kind: str) -> float:
     """By how much a column differs between units: a step between two groups, or a standard deviation."""
     if kind == "intercept" or not np.isfinite(column).all():
         return 1.0
@@ -25,3 +80,74 @@ def size_of(column: np.ndarray, kind: str) -> float:
     distinct = np.unique(column)
     size = np.ptp(column) if distinct.size <= 2 else np.std(column)
     return float(size) if size > 0 else 1.0
+
+
+def collect_grouped(
+    group: list[Any], trials: Trials, parameter: str, spread: float
+) -> tuple[tuple[Grouped, ...], dict[str, tuple[str, ...]]]:
+    """The grouped effects, all of one factor together, and names of the factors' levels."""
+    factors: dict[str, list[Any]] = {}
+    for term in group:
+        factors.setdefault(term.factor.name, []).append(term)
+    found: list[Grouped] = []
+    levels: dict[str, tuple[str, ...]] = {}
+    for factor, terms in factors.items():
+        one = group_terms(factor, terms, len(trials.subjects), spread)
+        if is_scatter(one, factor, trials, parameter):
+            continue
+        found.append(one)
+        levels[factor] = tuple(str(level) for level in terms[0].groups)
+    return tuple(found), levels
+
+
+def group_terms(factor: str, terms: list[Any], units: int, spread: float) -> Grouped:
+    """The effects of one factor's levels."""
+    count = len(terms[0].groups)
+    columns: list[str] = []
+    wholes: list[np.ndarray] = []
+    spreads: list[float] = []
+    for term in terms:
+        data = term.data.toarray() if hasattr(term.data, "toarray") else term.data
+        whole = np.asarray(data, float).reshape(units, count, -1)
+        names = ["1"] if term.kind == "intercept" else name_columns(term.expr)
+        columns += names
+        wholes.append(whole)
+        spreads += [spread / measure_spread(c, term.kind) for c in whole.sum(axis=1).T]
+    every = np.concatenate(wholes, axis=2)
+    return Grouped(
+        factor=factor,
+        columns=tuple(columns),
+        levels=count,
+        level=np.abs(every).sum(axis=2).argmax(axis=1),
+        values=every.sum(axis=1),
+        spreads=np.array(spreads),
+    )
+
+
+def is_scatter(part: Grouped, factor: str, trials: Trials, parameter: str) -> bool:
+    """Whether effects of a factor are those of single units, which scatter anyway.
+
+    Raises
+    ------
+    FormulaError
+        A factor that groups nothing, or columns whose effects cannot be told from the units' scatter.
+    """
+    said = f"The formula of {parameter!r} has effects of {factor!r}"
+    if part.levels == 1:
+        raise FormulaError(f"{said}, which is the same for all units. Leave them out.")
+    if part.levels < len(trials.subjects):
+        return False
+    if part.columns == ("1",) and set(factor.split(":")) <= set(trials.roles.by):
+        return True
+    raise FormulaError(
+        f"{said}, of which every unit has one of its own: they cannot be told from the scatter of the units, "
+        f"which is always there. {advise_units(trials)}"
+    )
+
+
+def advise_units(trials: Trials) -> str:
+    """What makes units of which a factor has several."""
+    finer = trials.roles.by[trials.roles.keyed :]
+    if finer:
+        return f"With Trials(..., unit={finer[0]!r}) a subject has several units."
+    return "Leave them out."

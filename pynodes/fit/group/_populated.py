@@ -11,7 +11,7 @@ from pynodes._errors import FormulaError, ParameterError, listed, nearest
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group._design import intercept_alone
-from pynodes.fit.group._formula import Parsed, parsed
+from pynodes.fit.group._formula import Parsed, read_formula
 from pynodes.fit.group._population import Population
 
 KINDS = ("diagonal", "full")
@@ -77,9 +77,9 @@ def populated(
         centre, spread = float(prior.centre), float(prior.spread)
         if whole[name] == "1":
             design = intercept_alone(len(trials.subjects), centre, spread)
-            found[name] = Parsed(design=design, levels={})
+            found[name] = Parsed(design=design)
         else:
-            found[name] = parsed(trials, name, whole[name], centre, spread)
+            found[name] = read_formula(trials, name, whole[name], centre, spread)
     population = Population(
         parameters=agent.names,
         correlated=covariance == "full" and len(agent.names) > 1,
