@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 import pynodes as pn
 from tests.pages import ROOT
 
@@ -29,14 +27,15 @@ RESPONSES = [
 ]
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_an_expression_can_be_written(expression):
-    assert eval(expression, {"pn": pn}) is not None
+def test_expressions_can_be_written():
+    assert len(EXPRESSIONS) > 50
+    assert not [one for one in EXPRESSIONS if eval(one, {"pn": pn}) is None]
 
 
-@pytest.mark.parametrize("model", PERCEPTUAL + RESPONSES)
-def test_every_model_of_the_toolbox_has_a_row(model):
-    assert any(f"`{model}`" in row for row in ROWS)
+def test_every_model_of_the_toolbox_has_a_row():
+    models = PERCEPTUAL + RESPONSES
+
+    assert not [model for model in models if not any(f"`{model}`" in row for row in ROWS)]
 
 
 def test_as_many_as_the_toolbox_has():

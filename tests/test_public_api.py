@@ -123,33 +123,40 @@ def test_the_public_names_are_these():
     assert set(PACKAGES) <= set(found)
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES, *PACKAGES} - {"Array", "Scalar", "Inlets"}))
-def test_a_public_name_says_what_it_is(name):
-    """And so does every public method and property of it, or the one that it overrides."""
+def undocumented(name: str) -> list[str]:
+    """A public name, and every public method and property of it, that say not what they are."""
     found = getattr(pn, name)
-
-    assert inspect.getdoc(found)
-    if inspect.isclass(found):
-        for member, value in vars(found).items():
-            called = callable(value) or isinstance(value, property | classmethod)
-            if called and not member.startswith("_"):
-                assert inspect.getdoc(getattr(found, member)), f"{name}.{member}"
-
-
-@pytest.mark.parametrize("name", ["agents", "models", "data", "plotting", "responses", "testing"])
-def test_a_public_function_of_a_subpackage_says_what_it_does(name):
-    package = getattr(pn, name)
-    public = {n: v for n, v in vars(package).items() if inspect.isfunction(v) and n[0] != "_"}
-
-    assert public
-    for function in public.values():
-        assert inspect.getdoc(function)
+    members = vars(found).items() if inspect.isclass(found) else ()
+    called = [
+        member
+        for member, value in members
+        if not member.startswith("_")
+        and (callable(value) or isinstance(value, property | classmethod))
+    ]
+    silent = [] if inspect.getdoc(found) else [name]
+    return silent + [f"{name}.{one}" for one in called if not inspect.getdoc(getattr(found, one))]
 
 
-@pytest.mark.parametrize("name", CONTRACT)
-def test_the_contract_is_kept(name):
-    for member in CONTRACT[name]:
-        assert hasattr(getattr(pn, name), member)
+def test_public_names_say_what_they_are():
+    """Methods and properties too, or what they override."""
+    names = {*NAMES, *PACKAGES} - {"Array", "Scalar", "Inlets"}
+
+    assert not [silent for name in sorted(names) for silent in undocumented(name)]
+
+
+def test_public_functions_of_subpackages_say_what_they_do():
+    for name in ["agents", "models", "data", "plotting", "responses", "testing"]:
+        package = getattr(pn, name)
+        public = {n: v for n, v in vars(package).items() if inspect.isfunction(v) and n[0] != "_"}
+
+        assert public, name
+        assert not [n for n, function in public.items() if not inspect.getdoc(function)], name
+
+
+def test_the_contract_is_kept():
+    promised = [(name, member) for name, members in CONTRACT.items() for member in members]
+
+    assert not [(name, one) for name, one in promised if not hasattr(getattr(pn, name), one)]
 
 
 def test_the_arguments_of_the_contract_are_there():

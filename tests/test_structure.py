@@ -1,66 +1,94 @@
-"""The size of our own code: files and functions that a reader can hold in mind."""
+"""The form of our own code: files, functions and classes that a reader can hold in mind."""
 
 import ast
 import re
 from pathlib import Path
 
-import pytest
-
 PACKAGE = Path(__file__).resolve().parents[1] / "pynodes"
-MODULES = sorted(PACKAGE.rglob("*.py"))
-NAMES = [str(path.relative_to(PACKAGE)) for path in MODULES]
+TEXTS = {
+    str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8")
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+TREES = {name: ast.parse(text, name) for name, text in TEXTS.items()}
+
+INHERITED = {
+    *("Comparison", "Drawing", "Fitted", "Gaussian", "KeptByName", "Module", "Title"),
+    *("Addressed", "Compiled", "Generative", "Retrospective"),
+    *("Described", "Editable", "Structure"),
+}
+"""Classes that others inherit from although they are not abstract. Let it become shorter, not longer."""
 
 
-def functions(path):
-    """Every function and method of a module."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
-
-
-def code_lines(function):
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Lines from the first statement to the last, without the docstring."""
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
     return body[-1].end_lineno - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_no_module_is_longer_than_three_hundred_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+def test_no_module_is_longer_than_seven_hundred_lines():
+    lengths = {name: len(text.splitlines()) for name, text in TEXTS.items()}
+
+    assert len(lengths) > 100
+    assert not {name: length for name, length in lengths.items() if length > 700}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_no_function_is_longer_than_sixty_lines(path):
+def test_no_function_is_longer_than_sixty_lines():
     """Of code; a docstring may be as long as it needs to be."""
-    assert not {f.name: code_lines(f) for f in functions(path) if code_lines(f) > 60}
+    lengths = {
+        f"{name}: {node.name}": code_lines(node)
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    assert len(lengths) > 500
+    assert not {name: length for name, length in lengths.items() if length > 60}
+
+
+def test_no_class_is_cut_into_pieces_by_inheritance():
+    """Who is inherited from is abstract, and says so in its name, or is an error or a warning."""
+    classes = [
+        node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    ]
+    bases = {
+        ast.unparse(base).split("[")[0].rpartition(".")[2]
+        for node in classes
+        for base in node.bases
+    }
+    concrete = {
+        name
+        for name in bases & {node.name for node in classes}
+        if not re.match(r"Abstract|\w+(Error|Warning)$", name)
+    }
+
+    assert concrete - INHERITED == set()
+    assert INHERITED - concrete == set(), "no longer inherited from: take them off the list"
 
 
 def test_the_engine_fits_on_one_page():
     """It is what a newcomer reads first."""
-    path = PACKAGE / "_runtime" / "sweeps.py"
-
-    assert len(path.read_text(encoding="utf-8").splitlines()) < 80
+    assert len(TEXTS["_runtime/sweeps.py"].splitlines()) < 80
 
 
-@pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_no_module_is_named_for_nothing(path):
+def test_no_module_is_named_for_nothing():
     """A file is named for what is in it."""
-    assert path.stem.strip("_") not in {"utils", "util", "helpers", "misc", "common", "manager"}
+    nothing = {"utils", "util", "helpers", "misc", "common", "manager"}
+
+    assert not [name for name in TEXTS if Path(name).stem.strip("_") in nothing]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_a_module_says_what_it_is(path):
+def test_every_module_says_what_it_is():
     """In one line that ends with a full stop; concepts are named, not praised."""
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    firsts = {
+        name: (ast.get_docstring(tree) or "\n").splitlines()[0] for name, tree in TREES.items()
+    }
 
-    assert said
-    assert said.splitlines()[0].endswith(".")
+    assert not {name: first for name, first in firsts.items() if not first.endswith(".")}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=NAMES)
-def test_no_comment_is_a_banner_or_leftover(path):
-    """No rulers, no work to do, no code that was commented out."""
-    text = path.read_text(encoding="utf-8")
+def test_no_comment_is_a_banner_or_leftover():
+    """Ruff finds work to do (FIX) and most code that was commented out (ERA), but not these."""
+    unwanted = re.compile(r"^\s*#\s*(?:[-=#*]{4,}|def |class ).*$", flags=re.MULTILINE)
+    found = {name: unwanted.findall(text) for name, text in TEXTS.items()}
 
-    assert not re.findall(r"^\s*#\s*(?:[-=#*]{4,}|TODO|FIXME|XXX).*$", text, flags=re.MULTILINE)
-    assert not re.findall(r"^\s*#\s*(?:def |return |import |from \w+ import ).*$", text, flags=re.M)
+    assert not {name: lines for name, lines in found.items() if lines}
