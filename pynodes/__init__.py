@@ -49,10 +49,10 @@ from pynodes._errors import StateError as StateError
 from pynodes._errors import UnknownEdgeError as UnknownEdgeError
 from pynodes._errors import UnknownNodeError as UnknownNodeError
 from pynodes._errors import UnknownPanelError as UnknownPanelError
+from pynodes._files import load as load
+from pynodes._files import save as save
 from pynodes._graph.equations import Equations as Equations
 from pynodes._graph.graph import Graph as Graph
-from pynodes._keeping.files import load as load
-from pynodes._keeping.files import save as save
 from pynodes._results.edge_beliefs import EdgeBeliefs as EdgeBeliefs
 from pynodes._results.forecast import Forecast as Forecast
 from pynodes._results.interaction import Interaction as Interaction
@@ -121,7 +121,6 @@ if _TYPE_CHECKING:
     from pynodes.fit import fit_nuts as fit_nuts
     from pynodes.fit import fit_pathfinder as fit_pathfinder
     from pynodes.fit import fit_smc as fit_smc
-    from pynodes.fit import load_fit as load_fit
     from pynodes.fit import model_recovery as model_recovery
     from pynodes.fit import parameter_average as parameter_average
     from pynodes.fit import parameter_recovery as parameter_recovery
@@ -152,7 +151,6 @@ _FITTING = (
     "fit_nuts",
     "fit_pathfinder",
     "fit_smc",
-    "load_fit",
     "model_recovery",
     "parameter_average",
     "parameter_recovery",

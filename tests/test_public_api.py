@@ -88,7 +88,6 @@ NAMES = [
         "fit_em",
         "fit_map",
         "fit_nuts",
-        "load_fit",
         "fit_pathfinder",
         "fit_smc",
         "model_recovery",

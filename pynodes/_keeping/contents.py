@@ -1,91 +1,406 @@
-"""Contents: what a file says of a graph, a network, a state or trajectories.
+"""Contents: what a file says of graphs, networks, states and of what came out of runs.
 
-A graph is written as a document (docs/format.md), and everything else as the graph it was compiled
-from, the settings, and arrays. No structure is written down: it is compiled again (``revival.py``).
+A graph is written as a document (docs/format.md), and everything else as the graph it was compiled from, the
+settings, and arrays. No structure is written down: it is compiled again, and the numbers are put in their
+places, once they are of the shapes and types that belong there.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
+from jax.tree_util import keystr
 
-from pynodes._compiler.labels import Labels
+from pynodes._compiler.compile import compiled
+from pynodes._compiler.labels import Kept, Labels
+from pynodes._compiler.program import Program
+from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import parameters_of
-from pynodes._graph.document import to_dict
+from pynodes._errors import FormatError, format_value, listed
+from pynodes._graph.document import from_dict, to_dict
 from pynodes._graph.graph import Graph
+from pynodes._graph.library import Library
 from pynodes._graph.settings import Settings
-from pynodes._keeping.leaves import Leaves, check_plain, leaves_of
+from pynodes._keeping.records import Keeper, Reader, Writer, check_known, expect
+from pynodes._results.forecast import Forecast
+from pynodes._results.interaction import Interaction
 from pynodes._results.state import State
+from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
+from pynodes._runtime import sweeps
 from pynodes._runtime.network import Network
+from pynodes._runtime.switches import switchable
+from pynodes.couplings import AbstractCoupling
+from pynodes.families import AbstractFamily
+from pynodes.nodes import AbstractNode
 
 
-class Content(NamedTuple):
-    """What is written down of one thing: plain values, and arrays by part and place."""
-
-    said: dict[str, Any]
-    arrays: dict[str, Leaves]
-
-
-def graph_content(graph: Graph) -> Content:
+def write_graph(graph: Graph, file: Writer) -> dict[str, Any]:
     """A graph's document."""
+    del file
     for name, node in graph.nodes.items():
-        check_plain([getattr(node, field) for field in parameters_of(node)], f"The node {name!r}")
+        check_known([getattr(node, field) for field in parameters_of(node)], f"The node {name!r}")
     for parent, child, coupling in graph.edges:
-        check_plain(coupling, f"The coupling {parent}->{child}")
-    return Content({"graph": to_dict(graph)}, {})
+        check_known(coupling, f"The coupling {parent}->{child}")
+    return to_dict(graph)
 
 
-def compiled_content(labels: Labels) -> dict[str, Any]:
-    """The graph and the settings that were compiled, and a sign of how the nodes were grouped."""
-    return graph_content(labels.graph).said | {
+def read_graph(said: Any, file: Reader) -> Graph:
+    """The graph of a document."""
+    return from_dict(expect(said, dict, "A graph"), graph_kinds(file), file.functions)
+
+
+def graph_kinds(file: Reader) -> list[Any]:
+    """What of the user's own may be in a graph; the rest is of fits."""
+    return [
+        kind
+        for kind in file.own
+        if isinstance(kind, AbstractExpansion)
+        or issubclass(kind, AbstractNode | AbstractCoupling | AbstractFamily)
+    ]
+
+
+def write_compiled(labels: Labels, file: Writer) -> dict[str, Any]:
+    """The graph and the settings that were compiled, and a sign of how all was laid out."""
+    return {
+        "graph": write_graph(labels.graph, file),
         "settings": settings_to_dict(labels.settings),
-        "groups": sign(labels.groups),
+        "layout": sign((labels.groups, labels.edges, labels.wires)),
     }
 
 
-def network_content(network: Network) -> Content:
+def read_compiled(said: Mapping[str, Any], file: Reader) -> tuple[Program, Labels]:
+    """The graph of a file, compiled as it was.
+
+    Raises
+    ------
+    FormatError
+        It is laid out otherwise here, so that the numbers would go to the wrong places.
+    """
+    graph = read_graph(said["graph"], file)
+    settings = Library(graph_kinds(file), file.functions).settings(
+        expect(said["settings"], dict, "settings")
+    )
+    program, labels = compiled(graph, graph.settings.revised(**settings))
+    if said["layout"] != sign((labels.groups, labels.edges, labels.wires)):
+        raise FormatError(
+            "This pynodes lays the network out otherwise than the one that wrote the file, so the numbers "
+            "would go to the wrong places. Read it with the pynodes that wrote it."
+        )
+    return program, labels
+
+
+def write_network(network: Network, file: Writer) -> dict[str, Any]:
     """A network's graph with all its numbers: parameters, wiring and switches."""
-    labels, program = network.labels, network.program
-    said = {
-        "switched": any(wiring.switched for wirings in program.down for wiring in wirings),
-        "layout": sign(layout_of(labels)),
-    }
-    leaves = leaves_of(program, "The network")
-    return Content(compiled_content(labels) | said, {"program": leaves})
+    program = network.program
+    switched = any(wiring.switched for wirings in program.down for wiring in wirings)
+    leaves = write_tree(program, "The network", file)
+    return write_compiled(network.labels, file) | {"switched": switched, "program": leaves}
 
 
-def state_content(state: State) -> Content:
+def read_network(said: Any, file: Reader) -> Network:
+    """The network of a file."""
+    said = take(said, "A network", "graph", "settings", "layout", "switched", "program")
+    program, labels = read_compiled(said, file)
+    if expect(said["switched"], bool, "switched"):
+        program = switchable(program)
+    network = Network(labels=labels, program=program)
+    filled = read_tree(program, said["program"], "The network", file)
+    return dataclasses.replace(network, program=filled)
+
+
+def write_state(state: State, file: Writer) -> dict[str, Any]:
     """A state's graph and what its nodes remember."""
-    return Content(compiled_content(state.labels), {"state": leaves_of(state.groups, "The state")})
+    return write_compiled(state.labels, file) | {
+        "groups": write_tree(state.groups, "The state", file)
+    }
 
 
-def trajectories_content(beliefs: Trajectories) -> Content:
+def read_state(said: Any, file: Reader) -> State:
+    """The state of a file."""
+    said = take(said, "A state", "graph", "settings", "layout", "groups")
+    program, labels = read_compiled(said, file)
+    return make_state(program, labels, said["groups"], file)
+
+
+def make_state(program: Program, labels: Labels, said: Any, file: Reader) -> State:
+    """A state with the numbers of a file, of a program that was compiled again."""
+    like = jax.eval_shape(sweeps.start, program)
+    return State(labels=labels, groups=read_tree(like, said, "The state", file))
+
+
+def write_trajectories(beliefs: Trajectories, file: Writer) -> dict[str, Any]:
     """All that was recorded, where it ended, and what happened; the nodes of a failure by name."""
-    check_plain(beliefs, "What was believed")
+    check_known(beliefs, "What was believed")
     single = np.ndim(beliefs.status.alive) < 2
-    said = {
-        "kept": beliefs.kept,
-        "named": beliefs.status.nodes if single else [],
-        "layout": sign(layout_of(beliefs.labels)),
+    couplings = beliefs.couplings
+    return write_compiled(beliefs.labels, file) | {
+        "kept": [[group, None if at is None else list(at)] for group, at in beliefs.kept],
+        "records": write_groups(beliefs.records, file),
+        "surprises": write_groups({g: {"": a} for g, a in beliefs.surprises.items()}, file),
+        "observed": write_groups({g: {"": a} for g, a in beliefs.observed.items()}, file),
+        "alive": file.array(beliefs.status.alive, "status.alive"),
+        "bounded": file.array(beliefs.status.bounded, "status.bounded"),
+        "failed": beliefs.status.nodes if single else [],
+        "final": write_tree(beliefs.final.groups, "The state", file),
+        "couplings": None
+        if couplings is None
+        else write_tree(couplings, "What was believed", file),
     }
-    records = {
-        f"{g}/{field}": a for g, fields in beliefs.records.items() for field, a in fields.items()
+
+
+def read_trajectories(said: Any, file: Reader) -> Trajectories:
+    """The trajectories of a file."""
+    said = take(
+        *(said, "Trajectories", "graph", "settings", "layout", "kept", "records", "surprises"),
+        *("observed", "alive", "bounded", "failed", "final", "couplings"),
+    )
+    program, labels = read_compiled(said, file)
+    alive: Any = file.array(said["alive"], "alive")
+    bounded: Any = file.array(said["bounded"], "bounded")
+    if (
+        alive.dtype != bool
+        or bounded.dtype != bool
+        or alive.shape != bounded.shape
+        or not alive.ndim
+    ):
+        raise FormatError("'alive' and 'bounded' are no truth values, one per step.")
+    kept = read_kept(said["kept"], labels)
+    rows = {group: len(labels.groups[group]) if at is None else len(at) for group, at in kept}
+    every = {group: len(names) for group, names in enumerate(labels.groups)}
+    records: dict[int, Any] = read_groups(said["records"], rows, alive.shape, file)
+    failed = [str(name) for name in expect(said["failed"], list, "failed")]
+    for name in failed:
+        labels.place(name)
+    couplings = said["couplings"]
+    return Trajectories(
+        labels=labels,
+        kept=kept,
+        records={group: records.get(group, {}) for group, _ in kept},
+        surprises=only_fields(read_groups(said["surprises"], every, alive.shape, file)),
+        observed=only_fields(read_groups(said["observed"], every, alive.shape, file)),
+        final=make_state(program, labels, said["final"], file),
+        status=Status(
+            alive=alive, bounded=bounded, explain=NamedBefore(tuple(failed)) if failed else None
+        ),
+        couplings=None
+        if couplings is None
+        else read_tree(program.couplings, couplings, "What was believed", file),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedBefore:
+    """The nodes behind a failure, as they were found before it was written down."""
+
+    nodes: tuple[str, ...]
+
+    def __call__(self, what: str, step: int) -> list[str]:
+        """Their names."""
+        del what, step
+        return list(self.nodes)
+
+
+def write_forecast(forecast: Forecast, file: Writer) -> dict[str, Any]:
+    """Draws of the future, and of the parameters that they came with."""
+    check_known(forecast, "What was drawn")
+    return write_compiled(forecast.labels, file) | {
+        "kept": [[group, None if at is None else list(at)] for group, at in forecast.kept],
+        "records": write_groups({g: {"": a} for g, a in forecast.records.items()}, file),
+        "parameters": file.value(forecast.parameters, dict[str, np.ndarray], "parameters"),
     }
-    parts = {
-        "state": leaves_of(beliefs.final.groups, "The state"),
-        "records": records,
-        "surprises": {str(group): values for group, values in beliefs.surprises.items()},
-        "observed": {str(group): values for group, values in beliefs.observed.items()},
-        "status": {"alive": beliefs.status.alive, "bounded": beliefs.status.bounded},
+
+
+def read_forecast(said: Any, file: Reader) -> Forecast:
+    """The draws of a file."""
+    said = take(said, "A forecast", "graph", "settings", "layout", "kept", "records", "parameters")
+    _, labels = read_compiled(said, file)
+    kept = read_kept(said["kept"], labels)
+    rows = {group: len(labels.groups[group]) if at is None else len(at) for group, at in kept}
+    return Forecast(
+        labels=labels,
+        kept=kept,
+        records=only_fields(read_groups(said["records"], rows, None, file)),
+        parameters=file.value(said["parameters"], dict[str, np.ndarray], "parameters"),
+    )
+
+
+def write_interaction(lived: Interaction, file: Writer) -> dict[str, Any]:
+    """What an agent believed and did; the environment's state, if it is made of arrays and names."""
+    check_known(lived, "What was done")
+    arrays = dict[str, np.ndarray]
+    return {
+        "beliefs": write_trajectories(lived.beliefs, file),
+        "actions": file.plain(lived.actions, "actions"),
+        "inputs": file.value(lived.inputs, arrays, "inputs"),
+        "shown": file.value(lived.shown, arrays, "shown"),
+        "world": file.plain(lived.world, "The state of the environment"),
     }
-    if beliefs.couplings is not None:
-        parts["couplings"] = leaves_of(beliefs.couplings, "What was believed")
-    arrays = {part: jax.tree.map(np.asarray, leaves) for part, leaves in parts.items()}
-    return Content(compiled_content(beliefs.labels) | said, arrays)
+
+
+def read_interaction(said: Any, file: Reader) -> Interaction:
+    """The interaction of a file."""
+    said = take(said, "An interaction", "beliefs", "actions", "inputs", "shown", "world")
+    arrays = dict[str, np.ndarray]
+    return Interaction(
+        beliefs=read_trajectories(said["beliefs"], file),
+        actions=file.plain(said["actions"], "actions"),
+        inputs=file.value(said["inputs"], arrays, "inputs"),
+        shown=file.value(said["shown"], arrays, "shown"),
+        world=file.plain(said["world"], "world"),
+    )
+
+
+def take(said: Any, what: str, *keys: str) -> dict[str, Any]:
+    """An object with these entries and no others.
+
+    Raises
+    ------
+    FormatError
+        It is something else.
+    """
+    expect(said, dict, what)
+    if said.keys() != set(keys):
+        raise FormatError(f"{what} in a file has other entries than {listed(keys)}.")
+    return said
+
+
+def write_groups(
+    groups: Mapping[int, Mapping[str, Any]], file: Writer
+) -> list[tuple[int, str, dict[str, int]]]:
+    """Arrays by group and field, as a list."""
+    return [
+        (group, field, file.array(values, f"{field or 'A series'} of group {group}"))
+        for group, fields in groups.items()
+        for field, values in fields.items()
+    ]
+
+
+def read_groups(
+    said: Any, members: Mapping[int, int], steps: tuple[int, ...] | None, file: Reader
+) -> dict[int, dict[str, np.ndarray]]:
+    """Arrays by group and field: of a step each, and of as many nodes as there are.
+
+    Raises
+    ------
+    FormatError
+        Arrays of other shapes, or of groups that are not there.
+    """
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for each in expect(said, list, "A list of arrays"):
+        if not isinstance(each, list) or len(each) != 3 or each[0] not in members:
+            raise FormatError(f"{format_value(each)} is no array of a group.")
+        group, field, number = each
+        array = file.array(number, f"{field!r} of group {group}")
+        steps = array.shape[:2] if steps is None else steps
+        several = (members[group],) * (members[group] > 1)
+        expected = (*steps, *several)
+        if array.shape[: len(expected)] != expected or array.dtype.kind not in "fb":
+            raise FormatError(
+                f"{field!r} of group {group} is {array.dtype} of shape {array.shape}, where real numbers of "
+                f"a shape that begins with {expected} belong."
+            )
+        found.setdefault(group, {})[expect(field, str, "The name of a field")] = array
+    check_precision(
+        [array for fields in found.values() for array in fields.values()], "The records"
+    )
+    return found
+
+
+def only_fields(groups: Mapping[int, Mapping[str, np.ndarray]]) -> dict[int, Any]:
+    """The only array of every group."""
+    return {group: next(iter(fields.values())) for group, fields in groups.items()}
+
+
+def read_kept(said: Any, labels: Labels) -> Kept:
+    """The groups whose nodes are kept, and at which positions."""
+    found: list[tuple[int, tuple[int, ...] | None]] = []
+    for each in expect(said, list, "kept"):
+        group, at = expect(each, list, "kept")
+        positions = (
+            range(len(labels.groups[expect(group, int, "A group")])) if group >= 0 else range(0)
+        )
+        if at is not None and not all(type(place) is int and place in positions for place in at):
+            raise FormatError(f"{format_value(at)} are no positions in group {group}.")
+        found.append((group, None if at is None else tuple(at)))
+    return tuple(found)
+
+
+def write_tree(tree: Any, what: str, file: Writer) -> dict[str, dict[str, int]]:
+    """The numbers of a tree, by the way to each.
+
+    Raises
+    ------
+    FormatError
+        Traced numbers, leaves that are no numbers, or of batches that differ.
+    """
+    check_known(tree, what)
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {keystr(path): file.array(leaf, f"{what}{keystr(path)}") for path, leaf in leaves}
+
+
+def read_tree(like: Any, said: Any, what: str, file: Reader) -> Any:
+    """A tree of the same form as another, with the numbers of a file.
+
+    Raises
+    ------
+    FormatError
+        Numbers that belong elsewhere, too few of them, or of other types than there.
+    """
+    expect(said, dict, what)
+    paths, form = jax.tree_util.tree_flatten_with_path(like)
+    names = [keystr(path) for path, _ in paths]
+    if set(names) != said.keys():
+        differ = sorted(set(names) ^ said.keys())
+        raise FormatError(
+            f"{what} in this file has another form than here: they differ in {differ[0]}. It was made by "
+            "another pynodes, or by other kinds than those that were given."
+        )
+    arrays = [file.array(said[name], f"{what}{name}") for name in names]
+    batches = {
+        find_batch(name, array, leaf, what)
+        for name, array, (_, leaf) in zip(names, arrays, paths, strict=True)
+    }
+    if len(batches) > 1 or 0 in next(iter(batches), ()):
+        raise FormatError(f"{what} in this file is a batch of {listed(sorted(batches))} at once.")
+    check_precision(arrays, what)
+    return jax.tree.unflatten(form, arrays)
+
+
+def find_batch(name: str, array: np.ndarray, like: Any, what: str) -> tuple[int, ...]:
+    """The batch that comes before the shape of an array, which is of the type and shape that belong there."""
+    shape, count = like.shape, array.ndim - len(like.shape)
+    same = array.dtype.kind == like.dtype.kind and array.dtype.itemsize in (
+        like.dtype.itemsize,
+        4,
+        8,
+    )
+    if count < 0 or array.shape[count:] != shape or not same:
+        raise FormatError(
+            f"{what} in this file has {array.dtype} numbers of shape {array.shape} at {name}, where "
+            f"{like.dtype} of shape {shape} belong."
+        )
+    return array.shape[:count]
+
+
+def check_precision(arrays: Sequence[np.ndarray], what: str) -> None:
+    """Real numbers are all of one precision.
+
+    Raises
+    ------
+    FormatError
+        They are of several.
+    """
+    found = {array.dtype for array in arrays if array.dtype.kind == "f"}
+    if len(found) > 1:
+        raise FormatError(
+            f"{what} in this file has numbers of {listed(map(str, found))} side by side."
+        )
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Any]:
@@ -93,11 +408,17 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
     return to_dict(Graph().with_settings(**vars(settings)))["settings"]
 
 
-def layout_of(labels: Labels) -> tuple[Any, ...]:
-    """Where everything is in a program."""
-    return labels.groups, labels.edges, labels.wires
-
-
 def sign(layout: object) -> int:
     """A number by which a layout is known again."""
     return zlib.crc32(repr(layout).encode())
+
+
+KEEPERS: dict[type, Keeper] = {
+    Graph: Keeper(write_graph, read_graph),
+    Network: Keeper(write_network, read_network),
+    State: Keeper(write_state, read_state),
+    Trajectories: Keeper(write_trajectories, read_trajectories),
+    Forecast: Keeper(write_forecast, read_forecast),
+    Interaction: Keeper(write_interaction, read_interaction),
+}
+"""How everything is kept that belongs to no fit."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pynodes._errors import FieldError, InputError
-from pynodes._keeping.replacing import replaced
+from pynodes._keeping.container import replace_file
 from pynodes._progress import Progress
 from pynodes.explorer.numbers import Numbers
 from pynodes.explorer.page import page
@@ -50,7 +50,7 @@ class Explorer:
         OSError
             The folder is not there, or cannot be written to.
         """
-        replaced(os.fspath(path), self.html.encode())
+        replace_file(os.fspath(path), self.html.encode())
 
     def _repr_html_(self) -> str:
         name = html.escape(self.title, quote=True)

@@ -12,7 +12,6 @@ from pynodes.fit.comparing.random_effects import random_effects_bms as random_ef
 from pynodes.fit.data.trials import Trials as Trials
 from pynodes.fit.group.em import fit_em as fit_em
 from pynodes.fit.group.group_fit import GroupFit as GroupFit
-from pynodes.fit.keeping.files import load_fit as load_fit
 from pynodes.fit.mode.average import ParameterAverage as ParameterAverage
 from pynodes.fit.mode.average import parameter_average as parameter_average
 from pynodes.fit.mode.directions import Identifiability as Identifiability

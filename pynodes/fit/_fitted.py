@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -19,7 +18,7 @@ from pynodes.fit.study.predictive import Predictive, predictive
 
 
 class Fitted(Drawing, abc.ABC):
-    """An agent that was fitted to the trials of some subjects: it predicts, and goes into files."""
+    """An agent that was fitted to the trials of some subjects: it predicts, and can be kept."""
 
     method: ClassVar[str]
 
@@ -109,29 +108,6 @@ class Fitted(Drawing, abc.ABC):
         parts = list(pointwise(self.agent.model, places, trials).values())
         rows = np.asarray(sum(parts[1:], start=parts[0]).T, float)
         return float(np.sum(log_sum(rows) - np.log(rows.shape[1])))
-
-    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
-        """Write the fit to a file, with agent and trials: :func:`load_fit` reads it.
-
-        A file of this name is replaced, at once and only when the new one is whole.
-
-        Parameters
-        ----------
-        path
-            Name of the file; no ending is added, ``.nc`` is usual.
-
-        Raises
-        ------
-        FormatError
-            Something in the agent or the data that cannot be written down.
-        MissingExtraError
-            xarray or h5netcdf is not installed.
-        OSError
-            The file cannot be written.
-        """
-        from pynodes.fit.keeping.files import written
-
-        written(self, path)
 
     def __len__(self) -> int:
         return len(self.subjects)

@@ -1,17 +1,50 @@
-"""Files of fits: what is read is what was written, and everything else is refused."""
+"""Fits, agents and trials in files: what is read is what was written, and everything else is refused."""
 
+import contextlib
 import dataclasses
+import datetime
+import functools
 import json
-import sys
+import re
 
 import jax.numpy as jnp
 import numpy as np
+import pandas
 import pytest
 
 import pynodes as pn
-from pynodes.fit import Agent, Beta, Gamma, LogitNormal, Normal, Trials, fit_em, fit_map, load_fit
-from pynodes.fit.keeping._document import Reviver, agent_document
-from pynodes.fit.keeping._trials_document import columns_dataset, roles_document, trials_of
+from pynodes._files import list_everything
+from pynodes._keeping import container
+from pynodes.fit import (
+    Agent,
+    Beta,
+    Comparison,
+    Gamma,
+    GroupFit,
+    Identifiability,
+    LeaveOneOut,
+    LogitNormal,
+    MapFit,
+    ModelRecovery,
+    Normal,
+    ParameterAverage,
+    ParameterRecovery,
+    Predictive,
+    PredictiveComparison,
+    PriorCheck,
+    RandomEffects,
+    Simulation,
+    Trials,
+    fit_em,
+    fit_map,
+)
+from pynodes.fit.group._em import Found, View
+from pynodes.fit.group._likeness import Likeness
+from pynodes.fit.group._marginal import scatter_of
+from pynodes.fit.group._populated import populated
+from pynodes.fit.keeping import results
+from pynodes.fit.mode._laplace import Posterior
+from pynodes.fit.study.study_design import DesignAnalysis
 from pynodes.responses import (
     AbstractBinaryResponse,
     GaussianResponse,
@@ -23,17 +56,327 @@ from pynodes.responses import (
 from tests.fit import cases
 from tests.fit.drawn import gaussian_draws, samples_of_one, samples_of_population, study
 from tests.fit.test_map import linear_agent, linear_trials
+from tests.test_keeping import edited, keys_of, nothing_runs
 
-xarray = pytest.importorskip("xarray")
-pytest.importorskip("h5netcdf")
+FORMULA = "C(group, Treatment('b')) + poly(log(age), 2) + (1|site)"
 
 
-def same_trials(found, expected):
-    assert found.roles == expected.roles
-    assert found.keys == expected.keys
-    assert set(found.columns) == set(expected.columns)
-    for name, column in expected.columns.items():
-        np.testing.assert_array_equal(found.columns[name], column)
+def again(thing, folder, **options):
+    """What comes back of something that was saved."""
+    pn.save(folder / "kept.npz", thing)
+    return pn.load(folder / "kept.npz", **options)
+
+
+def numbers(random, shapes, **sizes):
+    """Arrays of some kinds and shapes, as the checks of files know them."""
+    kinds = {"f": lambda a: a, "b": lambda a: a > 0, "i": lambda a: np.abs(np.rint(a)).astype(int)}
+    found = {}
+    for name, said in shapes.items():
+        kind, *dims = said.split()
+        found[name] = kinds[kind](random.normal(size=[sizes[dim] for dim in dims]))
+    return found
+
+
+@functools.cache
+def members():
+    """Trials of six members of two groups and three sites."""
+    count = np.repeat(np.arange(6), 2)
+    return Trials(
+        {
+            "subject": np.array([f"s{number}" for number in count]),
+            "u": np.tile([1.0, 0.0], 6),
+            "y": np.tile([0.0, np.nan], 6),
+            "age": np.array([20.0, 31.0, 24.0, 45.0, 36.0, 28.0])[count],
+            "group": np.array(list("abbaba"))[count],
+            "site": np.array(list("xxyyzz"))[count],
+        },
+        inputs="u",
+        actions="y",
+        by="subject",
+    )
+
+
+@functools.cache
+def results_of_every_sort():
+    """One of everything that a fit can be or become, with numbers of its shapes that nobody computed."""
+    random, agent, trials = np.random.default_rng(0), cases.chooser(), members()
+    free, units = len(agent.names), 6
+    population = populated(agent, trials, {agent.names[0]: FORMULA}, covariance="full")
+    designs = population.population.designs
+    effects = [g.levels * len(g.columns) for d in designs for g in d.grouped]
+    sizes = {"n": units, "p": free, "w": sum(len(d.terms) for d in designs) + sum(effects)}
+    sizes["s"] = len(scatter_of(population.population)[0])
+    posterior = Posterior(**numbers(random, results.MODE, **sizes))
+    fit = MapFit(
+        agent=agent,
+        trials=trials,
+        posterior=posterior,
+        settings={"seed": np.int64(3), "t": (1, 2.5)},
+    )
+    found = Found(
+        scatter=random.normal(size=sizes["s"]),
+        view=View(**numbers(random, results.VIEW, **sizes)),
+        likeness=Likeness(**numbers(random, results.LIKENESS, **sizes)),
+        turns=4,
+        moved=0.1,
+        converged=True,
+    )
+    recovery = ParameterRecovery(
+        agent=agent, true=random.normal(size=(units, free)), posterior=posterior
+    )
+    left_out = LeaveOneOut(
+        unit="trial",
+        keys={"subject": ["a", "b"], "when": [datetime.date(2026, 1, 1), None]},
+        owners=("a", ("b", 2)),
+        draws=7,
+        **{
+            name: random.normal(size=2)
+            for name in ("pointwise", "effective", "pareto_k", "watanabe")
+        },
+    )
+    comparison = {
+        "models": ("a", "b"),
+        "subjects": ("s1", ("s2", 3)),
+        "evidence": random.normal(size=(2, 2)),
+    }
+    effect = {"models": ("a", "b"), "prior_counts": np.ones(2), "counts": random.random(2)}
+    families = RandomEffects(**effect, attributions=random.random((2, 2)), omnibus_risk=0.5)
+    values = {name: random.normal(size=units) for name in agent.names}
+    every = [
+        trials,
+        agent,
+        fit,
+        GroupFit(
+            agent=agent,
+            trials=trials,
+            populated=population,
+            found=found,
+            settings={"covariance": "full"},
+        ),
+        samples_of_one(),
+        samples_of_population(),
+        Simulation(trials=trials, values=values),
+        Predictive(
+            agent=agent, trials=trials, positions=random.normal(size=(3, units, free)), seed=1
+        ),
+        PriorCheck(
+            agent=agent,
+            trials=trials,
+            values=values,
+            failing=np.ones((units, 3), bool),
+            bounded=np.zeros((units, 3), bool),
+        ),
+        recovery,
+        ModelRecovery(models=("a", "b"), evidence=random.normal(size=(2, 5, 2))),
+        DesignAnalysis(agent=agent, trials=(10, 20), recoveries=(recovery, recovery)),
+        ParameterAverage(agent=agent, position=random.normal(size=free), covariance=np.eye(free)),
+        Identifiability(
+            names=agent.names,
+            spreads=np.ones(free),
+            curvatures=np.ones(free),
+            directions=np.eye(free),
+        ),
+        Comparison(**comparison, criterion="lme"),
+        PredictiveComparison(**comparison, criterion="loo", parts={"a": left_out, "b": left_out}),
+        dataclasses.replace(families, families=families),
+        left_out,
+    ]
+    return {type(thing).__name__ + " 2" * (thing is every[5]): thing for thing in every}
+
+
+SORTS = (
+    *("Trials", "Agent", "MapFit", "GroupFit", "Samples", "Samples 2", "Simulation", "Predictive"),
+    *("PriorCheck", "ParameterRecovery", "ModelRecovery", "DesignAnalysis", "ParameterAverage"),
+    *("Identifiability", "Comparison", "PredictiveComparison", "RandomEffects", "LeaveOneOut"),
+)
+"""What they are called here."""
+
+
+def assert_same(found, expected, where=""):
+    """Two things of one type with the same in them, bit for bit."""
+    where = f"{where}.{type(expected).__name__}"
+    if isinstance(expected, np.ndarray) or hasattr(expected, "__array__"):
+        one, other = np.asarray(found), np.asarray(expected)
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), where
+        if one.dtype.kind == "O":
+            assert_same(one.tolist(), other.tolist(), where)
+        else:
+            assert one.tobytes() == other.tobytes(), where
+        return
+    assert type(found) is type(expected), where
+    if isinstance(expected, Trials):
+        assert found.roles == expected.roles
+        assert_same(found.columns, expected.columns, where)
+    elif isinstance(expected, Agent):
+        assert found.model.places == expected.model.places
+        assert repr(found) == repr(expected)
+    elif dataclasses.is_dataclass(expected) and not isinstance(expected, type):
+        for field in dataclasses.fields(expected):
+            assert_same(getattr(found, field.name), getattr(expected, field.name), where)
+    elif isinstance(expected, dict):
+        assert list(found) == list(expected), where
+        for name, each in expected.items():
+            assert_same(found[name], each, f"{where}[{name!r}]")
+    elif isinstance(expected, tuple | list):
+        assert len(found) == len(expected), where
+        for one, other in zip(found, expected, strict=True):
+            assert_same(one, other, where)
+    else:
+        assert found == expected or found != found, where
+
+
+def plainly(thing):
+    """A fit whose settings are as a file has them: numbers of NumPy's are plain ones."""
+    if not getattr(thing, "settings", None) or not isinstance(thing, MapFit):
+        return thing
+    settings = {n: getattr(v, "item", lambda v=v: v)() for n, v in thing.settings.items()}
+    return dataclasses.replace(thing, settings=settings)
+
+
+def test_there_is_one_of_everything_that_is_kept():
+    every = {type(thing) for thing in results_of_every_sort().values()}
+
+    assert every == {*results.KEEPERS, *results.RECORDS}
+    assert tuple(results_of_every_sort()) == SORTS
+
+
+@pytest.mark.parametrize("name", SORTS)
+def test_a_result_comes_back_as_it_was(name, tmp_path):
+    thing = results_of_every_sort()[name]
+
+    assert_same(again(thing, tmp_path), plainly(thing))
+
+
+@pytest.mark.parametrize("name", SORTS)
+def test_a_flipped_bit_of_a_result_is_refused(name, tmp_path):
+    path = tmp_path / "kept.npz"
+    pn.save(path, results_of_every_sort()[name])
+    data = path.read_bytes()
+
+    for place in range(0, len(data), max(1, len(data) // 200)):
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        with pytest.raises(pn.FormatError):
+            pn.load(path)
+
+
+CHANGES = ["renamed", "removed", None, -1, "text", [], {}, {"array": 0}, 10**300]
+
+
+@pytest.mark.parametrize("name", SORTS)
+def test_a_changed_header_of_a_result_is_read_or_refused(name, tmp_path):
+    """Every entry in turn is another, under a digest that is right. Never is there an error of another kind.
+
+    Of lists that are long the first entries will do.
+    """
+    path = tmp_path / "kept.npz"
+    pn.save(path, results_of_every_sort()[name])
+    data = path.read_bytes()
+    header, _ = container.unpack(data)
+    pn.load(path)
+    ways = [way for way in keys_of(header) if all(step not in range(2, 99) for step in way)]
+    for number, way in enumerate(ways):
+        what = CHANGES[number % len(CHANGES)]
+
+        def edit(header, _, way=way, what=what):
+            *above, key = way
+            for step in above:
+                header = header[step]
+            if what == "renamed" and isinstance(header, dict):
+                header[f"{key}s"] = header.pop(key)
+            elif what in ("removed", "renamed"):
+                del header[key]
+            else:
+                header[key] = what
+
+        path.write_bytes(edited(data, edit))
+        try:
+            found = pn.load(path)
+        except pn.FormatError:
+            continue
+        assert type(found).__name__ == name.split()[0]
+
+
+ARRAY = r'{"array": (\d+)}'
+"""How a header says which array is meant."""
+
+SWAPS = {
+    "single": lambda array: array.astype(np.float32),
+    "whole": lambda array: array.astype(int),
+    "longer": lambda array: np.concatenate([np.atleast_1d(array)] * 2),
+    "flat": lambda array: array.ravel()[:1].reshape(()),
+    "empty": lambda array: np.zeros((0, *array.shape[1:])),
+}
+
+
+@pytest.mark.parametrize("what", SWAPS)
+@pytest.mark.parametrize("kind", ["MapFit", "GroupFit", "ParameterRecovery"])
+def test_arrays_that_do_not_go_with_the_rest_are_refused(kind, what, tmp_path):
+    """Each in turn: what is read has numbers for every subject and every value."""
+    thing = results_of_every_sort()[kind]
+    path = tmp_path / "kept.npz"
+    pn.save(path, thing)
+    data = path.read_bytes()
+    header, arrays = container.unpack(data)
+    columns = [
+        int(each) for each in re.findall(ARRAY, json.dumps(header["content"].get("trials", 0)))
+    ]
+    for place, array in enumerate(arrays):
+        if array.dtype != np.float64 or (what == "flat" and not array.ndim):
+            continue
+        if place in columns and what in ("single", "whole"):
+            continue  # numbers of any type may stand in a column
+
+        def edit(_, arrays, place=place):
+            return [SWAPS[what](a) if number == place else a for number, a in enumerate(arrays)]
+
+        path.write_bytes(edited(data, edit))
+        if what == "single" or (what == "whole" and set(np.unique(array)) <= {0, 1}):
+            with contextlib.suppress(pn.FormatError):
+                pn.load(path)  # as fits without double precision are, and the codes of levels
+            continue
+        with pytest.raises(pn.FormatError):
+            pn.load(path)
+
+
+def test_a_formula_in_a_file_is_never_read(tmp_path):
+    """It is a label. What is expected of others comes from numbers."""
+    group = results_of_every_sort()["GroupFit"]
+    evil = """I('a" == group) + np.lib.npyio.os.system("touch mark") + I(group == 'a')"""
+    path = tmp_path / "kept.npz"
+    pn.save(path, group)
+
+    def edit(header, _):
+        header["content"]["populated"]["formulas"]["x2.tonic_volatility"] = evil
+
+    path.write_bytes(edited(path.read_bytes(), edit))
+    pn.load(path)  # what is imported late is there
+    with nothing_runs():
+        found = pn.load(path)
+    assert found.formulas["x2.tonic_volatility"] == evil
+    assert_same(found.populated.parts, group.populated.parts)
+
+
+@pytest.mark.parametrize(
+    "evil", ["os.system", "np.load", "__import__", "scale", "np.lib.npyio.os.system"]
+)
+def test_a_file_computes_only_what_is_in_the_table(evil, tmp_path):
+    agent = cases.chooser()
+    group = results_of_every_sort()["GroupFit"]
+    formulas = {agent.names[0]: "log(age)"}
+    path = tmp_path / "kept.npz"
+    pn.save(path, dataclasses.replace(group, populated=populated(agent, members(), formulas)))
+    text = path.read_bytes()
+
+    def edit(header, _):
+        parts = header["content"]["populated"]["parts"]["x2.tonic_volatility"]["terms"][1]["parts"]
+        assert parts[0]["function"] == "log"
+        parts[0]["function"] = evil
+
+    path.write_bytes(edited(text, edit))
+    with pytest.raises(pn.FormatError, match="no function that a formula knows"):
+        pn.load(path)
 
 
 def same_likelihood(found, expected):
@@ -44,64 +387,22 @@ def same_likelihood(found, expected):
     assert found.model.places == expected.model.places
 
 
-@pytest.mark.parametrize("made", [samples_of_one, samples_of_population])
-def test_samples_come_back_as_they_were(tmp_path, made):
-    samples, path = made(), tmp_path / "fit.nc"
-    samples.to_netcdf(path)
-    found = load_fit(path)
-
-    np.testing.assert_array_equal(found.positions, samples.positions)
-    assert found.positions.dtype == samples.positions.dtype
-    assert list(found.population) == list(samples.population)
-    for name, draws in samples.population.items():
-        np.testing.assert_array_equal(found.population[name], draws)
-    for name, numbers in samples.drawn.stats.items():
-        np.testing.assert_array_equal(found.drawn.stats[name], numbers)
-        assert found.drawn.stats[name].dtype == numbers.dtype
-    assert found.provenance == samples.provenance
-    same_trials(found.trials, samples.trials)
-    assert found.score() == pytest.approx(samples.score(), abs=1e-9)
-
-
-def test_what_the_tree_writes_is_read_too(tmp_path):
-    samples, path = samples_of_population(), tmp_path / "tree.nc"
-    samples.tree.to_netcdf(path, engine="h5netcdf")
-
-    np.testing.assert_array_equal(load_fit(path).positions, samples.positions)
-
-
-def test_a_file_is_what_arviz_reads(tmp_path):
-    arviz_stats = pytest.importorskip("arviz_stats")
-    samples, path = samples_of_population(), tmp_path / "fit.nc"
-    samples.to_netcdf(path)
-    with xarray.open_datatree(path, engine="h5netcdf") as tree:
-        table = arviz_stats.summary(tree, var_names=["inverse_temperature:deviation"])
-
-    assert len(table) == 1
-
-
-def test_a_map_fit_comes_back_as_it_was(tmp_path):
-    agent = linear_agent(Normal(-0.3, 1.7))
-    fit = fit_map(agent, linear_trials(), starts=2, polished=1, seed=3)
-    path = tmp_path / "map.nc"
-    fit.to_netcdf(path)
-    found = load_fit(path)
+def test_a_map_fit_says_the_same_when_it_comes_back(tmp_path):
+    fit = fit_map(linear_agent(Normal(-0.3, 1.7)), linear_trials(), starts=2, polished=1, seed=3)
+    found = again(fit, tmp_path)
 
     for name in ("positions", "hessian", "covariance", "lme", "accuracy", "bic", "converged"):
         np.testing.assert_array_equal(getattr(found, name), getattr(fit, name))
     assert found.provenance == fit.provenance
     assert found.provenance["seed"] == 3
     assert found.problems() == fit.problems()
-    same_trials(found.trials, fit.trials)
 
 
 @pytest.mark.slow
-def test_a_group_comes_back_as_it_was(tmp_path):
+def test_a_group_says_the_same_when_it_comes_back(tmp_path):
     pytest.importorskip("formulae")
     group = fit_em(cases.chooser(), study(), formulas={"x2.tonic_volatility": "scale(age)"})
-    path = tmp_path / "group.nc"
-    group.to_netcdf(path)
-    found = load_fit(path)
+    found = again(group, tmp_path)
 
     assert found.estimates == group.estimates
     assert found.provenance == group.provenance
@@ -110,7 +411,33 @@ def test_a_group_comes_back_as_it_was(tmp_path):
     np.testing.assert_array_equal(found.individuals.covariance, group.individuals.covariance)
     assert found.population.equals(group.population)
     assert found.score() == group.individuals.score()
-    same_trials(found.trials, group.trials)
+    others = {"age": [20.0, 50.0]}
+    assert found.expect(others).equals(group.expect(others))
+
+
+def test_samples_say_the_same_when_they_come_back(tmp_path):
+    found = again(samples_of_one(), tmp_path)
+
+    assert found.score() == samples_of_one().score()
+    assert found.provenance == samples_of_one().provenance
+
+
+def test_what_is_exported_is_what_arviz_reads(tmp_path):
+    """A tree of the draws in netCDF. pynodes does not read it, and says what does."""
+    xarray = pytest.importorskip("xarray")
+    arviz_stats = pytest.importorskip("arviz_stats")
+    pytest.importorskip("h5netcdf")
+    samples, path = samples_of_population(), tmp_path / "fit.nc"
+    samples.tree.to_netcdf(path, engine="h5netcdf")
+    with xarray.open_datatree(path, engine="h5netcdf") as tree:
+        table = arviz_stats.summary(tree, var_names=["inverse_temperature:deviation"])
+        assert (
+            tree["constant_data"]["subject"].values.tolist() == study().columns["subject"].tolist()
+        )
+
+    assert len(table) == 1
+    with pytest.raises(pn.FormatError, match=r"samples\.tree\.to_netcdf.*xarray\.open_datatree"):
+        pn.load(path)
 
 
 class Careless(AbstractBinaryResponse):
@@ -195,19 +522,18 @@ def agents():
 
 
 @pytest.mark.parametrize("name", agents())
-def test_agents_come_back_as_they_were(name):
+def test_agents_come_back_as_they_were(name, tmp_path):
     agent, given = agents()[name]
-    said = json.loads(json.dumps(agent_document(agent)))
 
-    same_likelihood(Reviver(**given).agent(said), agent)
+    same_likelihood(again(agent, tmp_path, **given), agent)
 
 
-def test_streams_come_back_as_they_were():
+def test_streams_come_back_as_they_were(tmp_path):
     responses = {"choice": UnitSquareSigmoid(), "time": GaussianResponse(belief="u.predicted_mean")}
     agent = Agent(
         pn.models.binary_hgf(2), responses, free={"choice.inverse_temperature": pn.LogNormal(0, 1)}
     )
-    found = Reviver().agent(json.loads(json.dumps(agent_document(agent))))
+    found = again(agent, tmp_path)
 
     assert found.names == agent.names
     assert repr(found.response) == repr(agent.response)
@@ -219,17 +545,15 @@ def test_streams_come_back_as_they_were():
 )
 def test_what_a_reader_lacks_is_named(tmp_path, name, said):
     agent, given = agents()[name]
-    path = tmp_path / "fit.nc"
-    samples = gaussian_draws(agent, study(), draws=20)
-    samples.to_netcdf(path)
+    samples, path = gaussian_draws(agent, study(), draws=20), tmp_path / "kept.npz"
+    pn.save(path, samples)
     with pytest.raises(pn.FormatError, match=said):
-        load_fit(path)
+        pn.load(path)
 
-    assert load_fit(path, **given).names == agent.names
+    assert pn.load(path, **given).names == agent.names
 
 
-def test_columns_of_every_sort_come_back():
-    pandas = pytest.importorskip("pandas")
+def test_columns_of_every_sort_come_back(tmp_path):
     frame = pandas.DataFrame(
         {
             "subject": pandas.Categorical(["a/b", "a/b", "ü", "ü"]),
@@ -238,75 +562,47 @@ def test_columns_of_every_sort_come_back():
             "u": [1.0, np.nan, 0.0, 1.0],
             "y": pandas.array([1, None, 0, 1], dtype="Int64"),
             "bad": [True, False, False, False],
-            "when": pandas.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]),
-            "note": ["x", None, "", "y"],
+            "when": pandas.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03", None]),
+            "day": [
+                datetime.date(2024, 1, 1),
+                None,
+                datetime.datetime(2024, 1, 2, 3),
+                float("nan"),
+            ],
+            "note": pandas.Series(["x", None, "", "\ud800"], dtype=object),
+            "mixed": [1, True, 1.0, "1"],
+            "short": np.array([1, 2, 3, 4], np.uint8),
+            "half": np.array([0.5, np.nan, np.inf, -1.0], np.float16),
+            "swapped": np.array([1.0, 2.0, 3.0, 4.0], ">f8"),
         }
     )
     trials = Trials(
         frame, inputs="u", actions="y", by=["subject", "run"], ignored="bad", unit="run"
     )
-    found = trials_of(columns_dataset(trials), json.loads(json.dumps(roles_document(trials))))
+    found = again(trials, tmp_path)
 
     assert found.subjects == trials.subjects == (("a/b", 1), ("a/b", 2), ("ü", 1), ("ü", 2))
     np.testing.assert_array_equal(found.numbers("y"), trials.numbers("y"))
     np.testing.assert_array_equal(found.ignored, trials.ignored)
-    np.testing.assert_array_equal(found.columns["when"], trials.columns["when"])
-    assert found.columns["bad"].dtype == bool
-    assert found.columns["note"].tolist()[0] == "x"
     assert found.roles == trials.roles
+    for name in ("when", "short", "half", "bad", "run"):
+        assert found.columns[name].dtype == trials.columns[name].dtype
+        np.testing.assert_array_equal(found.columns[name], trials.columns[name])
+    np.testing.assert_array_equal(found.columns["swapped"], [1, 2, 3, 4])
+    for name in ("day", "note", "mixed"):
+        assert list(map(repr, found.columns[name])) == list(map(repr, trials.columns[name]))
 
 
 def test_what_no_file_can_hold_is_refused_by_name(tmp_path):
     data = cases.table() | {"odd": np.array([object()] * 41)}
     trials = Trials(data, inputs="u", actions="y", by=["subject", "session"])
-    samples = dataclasses.replace(samples_of_population(), trials=trials)
     with pytest.raises(pn.FormatError, match="column 'odd'"):
-        samples.to_netcdf(tmp_path / "fit.nc")
+        pn.save(tmp_path / "kept.npz", dataclasses.replace(samples_of_population(), trials=trials))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_file_is_refused(tmp_path):
-    path = tmp_path / "fit.nc"
-    samples_of_one().to_netcdf(path)
-    whole = path.read_bytes()
-    for part in (whole[: len(whole) // 2], b"", b"not a file"):
-        path.write_bytes(part)
-        with pytest.raises(pn.FormatError, match="no netCDF file"):
-            load_fit(path)
-    with pytest.raises(FileNotFoundError):
-        load_fit(tmp_path / "none.nc")
+def test_every_name_that_is_kept_is_one_of_ours():
+    """What pynodes.save says that it keeps can be found by that name."""
+    public = {**vars(pn), **vars(pn.fit), **vars(pn.fit.study.study_design)}
 
-
-def test_another_file_is_refused(tmp_path):
-    path = tmp_path / "other.nc"
-    xarray.DataTree.from_dict({"posterior": xarray.Dataset({"a": ("x", [1.0])})}).to_netcdf(
-        path, engine="h5netcdf"
-    )
-    with pytest.raises(pn.FormatError, match="no fit that pynodes wrote"):
-        load_fit(path)
-    tree = samples_of_one().tree.copy()
-    del tree["posterior"]
-    tree.to_netcdf(path, engine="h5netcdf")
-    with pytest.raises(pn.FormatError, match="does not say what a file of a fit says"):
-        load_fit(path)
-
-
-def test_an_old_file_stays_whole_when_writing_fails(tmp_path, monkeypatch):
-    path = tmp_path / "fit.nc"
-    samples_of_one().to_netcdf(path)
-    before = path.read_bytes()
-
-    def broken(*_args, **_options):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(xarray.DataTree, "to_netcdf", broken)
-    with pytest.raises(OSError, match="disk full"):
-        samples_of_one().to_netcdf(path)
-    assert path.read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_what_writes_files_is_named_where_it_is_missing(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "h5netcdf", None)
-    with pytest.raises(pn.MissingExtraError, match=r"pynodes\[fit\]"):
-        samples_of_one().to_netcdf(tmp_path / "fit.nc")
+    assert all(name in public for name in list_everything().names)

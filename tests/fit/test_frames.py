@@ -151,14 +151,13 @@ def test_regressors_merge_with_the_frame(made):
 
 
 @pytest.mark.parametrize("made", FRAMES)
-def test_a_file_keeps_the_columns_of_any_frame(made):
-    from pynodes.fit.keeping._trials_document import columns_dataset, roles_document, trials_of
-
+def test_a_file_keeps_the_columns_of_any_frame(made, tmp_path):
     data = study()
     if made in ("a mapping of lists", "pandas of objects"):
         del data["when"]  # single objects, which no file holds and which nobody needs
     told = trials(FRAMES[made](data))
-    again = trials_of(columns_dataset(told), roles_document(told))
+    pn.save(tmp_path / "trials.npz", told)
+    again = pn.load(tmp_path / "trials.npz")
 
     assert again.keys == told.keys
     for name in ("u", "y", "age"):

@@ -222,6 +222,10 @@ class Coded(AbstractColumns):
     levels: tuple[str | int | float | bool, ...]
     codes: np.ndarray
 
+    def __post_init__(self) -> None:
+        if np.shape(self.codes)[:1] != (len(self.levels),):
+            raise FormulaError(f"There is not one row of codes for each of {listed(self.levels)}.")
+
     def compute(self, columns: Columns) -> np.ndarray:
         """The columns, of shape (rows, columns).
 

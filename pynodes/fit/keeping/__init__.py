@@ -1,1 +1,1 @@
-"""Fits in files."""
+"""Fits, agents and trials in files."""

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._errors import CheckpointError, FormatError
-from pynodes._keeping.container import packed, unpacked
-from pynodes._keeping.replacing import replaced
+from pynodes._errors import CheckpointError, FormatError, format_value
+from pynodes._keeping.container import pack, read_file, replace_file, unpack
 
 FORMAT, VERSION = "pynodes-checkpoint", 1
 
@@ -56,7 +55,7 @@ class Checkpoint:
         """Write one more file."""
         header = {"format": FORMAT, "version": VERSION, "number": self.count}
         header |= {"identity": self.identity, "values": values, "names": list(arrays)}
-        replaced(self._path(self.count), packed(header, list(arrays.values())))
+        replace_file(self._path(self.count), pack(header, list(arrays.values())))
         self.count += 1
 
     def _files(self) -> list[str]:
@@ -83,12 +82,16 @@ class Checkpoint:
         """One file, if it is whole and of this run."""
         path = self._path(number)
         try:
-            with open(path, "rb") as file:
-                header, arrays = unpacked(file.read())
+            header, arrays = unpack(read_file(path), repr(path))
         except FormatError as error:
             raise CheckpointError(
-                f"{path!r} is damaged or cut off. Nothing was changed. {self._advice()}"
+                f"{path!r} is damaged or cut off: {error} Nothing was changed. {self._advice()}"
             ) from error
+        if header.get("format") == "pynodes-file":
+            raise CheckpointError(
+                f"{path!r} holds a {format_value(header.get('kind'))} and is no checkpoint: pynodes.load "
+                "reads it. Name another folder."
+            )
         if header.get("format") != FORMAT or header.get("number") != number:
             raise CheckpointError(
                 f"{path!r} is a file of pynodes, but no checkpoint of that number."
@@ -97,8 +100,16 @@ class Checkpoint:
             raise CheckpointError(
                 f"{path!r} was written by another version of pynodes, in format {header.get('version')!r}."
             )
-        self._compare(header["identity"])
-        return header["values"], dict(zip(header["names"], arrays, strict=True))
+        identity, values = header.get("identity"), header.get("values")
+        names: Any = header.get("names")
+        if (
+            not isinstance(identity, dict)
+            or not isinstance(values, dict)
+            or not is_names(names, arrays)
+        ):
+            raise CheckpointError(f"{path!r} does not say what a checkpoint says. {self._advice()}")
+        self._compare(identity)
+        return values, dict(zip(names, arrays, strict=True))
 
     def _compare(self, identity: dict[str, Any]) -> None:
         """Refuse the folder of another run, and say what differs."""
@@ -122,3 +133,9 @@ class Checkpoint:
     def _advice(self) -> str:
         """What to do with a folder that is not whole."""
         return "Remove this file and those of higher numbers to go on from before it, or name another folder."
+
+
+def is_names(names: Any, arrays: list[np.ndarray]) -> bool:
+    """Whether something is a name for each of some arrays."""
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return texts and len(names) == len(set(names)) == len(arrays)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._keeping.records import Catalogue, Writer
 from pynodes._results.tables import extra
 from pynodes.fit.agent._binding import counted
 from pynodes.fit.agent._model import Model
 from pynodes.fit.data import _units
 from pynodes.fit.data._roles import ONLY
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.keeping._document import agent_document
-from pynodes.fit.keeping._trials_document import columns_dataset, roles_document
+from pynodes.fit.keeping.agents import write_agent
 from pynodes.fit.sampling._draws import pointwise
 from pynodes.fit.sampling._prior_draws import drawn_from_prior
 
@@ -71,9 +72,18 @@ def attributes(samples: Samples) -> dict[str, str]:
         "settings": json.dumps(samples.drawn.settings, default=number),
         "versions": json.dumps(samples.versions),
         "population": json.dumps(list(samples.population)),
-        "agent": json.dumps(agent_document(samples.agent)),
-        "roles": json.dumps(roles_document(samples.trials)),
+        "agent": json.dumps(write_agent(samples.agent, Writer(Catalogue({})))),
+        "roles": json.dumps(dataclasses.asdict(samples.trials.roles)),
     }
+
+
+def columns_dataset(trials: Trials) -> Any:
+    """The columns of the data, each a variable over their rows: numbers and times, all others as texts."""
+    found = {
+        name: ("row", column if column.dtype.kind in "biufmM" else column.astype(str))
+        for name, column in trials.columns.items()
+    }
+    return dataset(found)
 
 
 def number(value: Any) -> Any:

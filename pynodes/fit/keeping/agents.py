@@ -1,0 +1,188 @@
+"""Agents as plain values that a file can hold, and back.
+
+A graph is written as elsewhere (docs/format.md). Responses and priors are written by the name of their
+class and their fields; classes and functions of one's own are given by whoever reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import pynodes.fit.prior.priors
+import pynodes.responses
+from pynodes._errors import FormatError, format_value, nearest
+from pynodes._graph.library import Library
+from pynodes._keeping.contents import graph_kinds, read_graph, settings_to_dict, write_graph
+from pynodes._keeping.records import Reader, Writer, check_known, expect
+from pynodes._runtime.network import Network
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.prior._prior import AbstractPrior
+from pynodes.responses import AbstractResponse, JointResponse
+
+
+def write_agent(agent: Agent, file: Writer) -> dict[str, Any]:
+    """An agent as plain values.
+
+    Raises
+    ------
+    FormatError
+        Something in it that cannot be written down.
+    """
+    return {
+        "network": write_named_network(agent.network, file),
+        "response": None if agent.response is None else write_response(agent.response),
+        "free": {name: write_module(prior) for name, prior in agent.priors.items()},
+        "places": {
+            name: [f"{part}:{parameter}" for part, parameter in targets]
+            for name, targets in agent.model.places
+        },
+    }
+
+
+def read_agent(said: Any, file: Reader) -> Agent:
+    """The agent of a document."""
+    expect(said, dict, "An agent")
+    free = {
+        name: read_prior(entry, file) for name, entry in expect(said["free"], dict, "free").items()
+    }
+    response = None if said["response"] is None else read_response(said["response"], file)
+    network = read_named_network(said["network"], file)
+    return Agent(network, response, free=free, tied=expect(said["places"], dict, "places"))
+
+
+def write_named_network(network: Network, file: Writer) -> dict[str, Any]:
+    """A network as its graph and settings, and as the parameters and switches that differ from these."""
+    graph, settings = network.graph, network.labels.settings
+    check_known(network.program, "The network of the agent")
+    fresh = graph.compile(**vars(settings)).parameters()
+    now = {name: np.asarray(value) for name, value in network.parameters().items()}
+    switches = network.switches
+    return {
+        "graph": write_graph(graph, file),
+        "settings": settings_to_dict(settings),
+        "parameters": {
+            name: value.tolist()
+            for name, value in now.items()
+            if not np.array_equal(value, np.asarray(fresh[name]))
+        },
+        "switches": {}
+        if all(map(bool, switches.values()))
+        else {n: bool(v) for n, v in switches.items()},
+    }
+
+
+def read_named_network(said: Any, file: Reader) -> Network:
+    """The network of a document."""
+    graph = read_graph(expect(said, dict, "A network")["graph"], file)
+    library = Library(graph_kinds(file), file.functions)
+    settings = library.settings(expect(said["settings"], dict, "settings"))
+    network = graph.compile(**settings).replace(expect(said["parameters"], dict, "parameters"))
+    return network.switch(said["switches"]) if said["switches"] else network
+
+
+def write_response(response: Any) -> dict[str, Any]:
+    """A response, or several by stream."""
+    if isinstance(response, JointResponse):
+        return {"streams": {name: write_module(part) for name, part in response.streams.items()}}
+    return write_module(response)
+
+
+def read_response(said: Any, file: Reader) -> Any:
+    """The response of a document."""
+    if "streams" in expect(said, dict, "A response"):
+        streams = expect(said["streams"], dict, "streams")
+        return JointResponse.of(
+            **{name: read_response(each, file) for name, each in streams.items()}
+        )
+    known = list_classes(pynodes.responses, AbstractResponse)
+    return read_module(said, known, "response", file)
+
+
+def read_prior(said: Any, file: Reader) -> AbstractPrior:
+    """The prior of a document."""
+    return read_module(said, list_classes(pynodes.fit.prior.priors, AbstractPrior), "prior", file)
+
+
+def write_module(module: Any) -> dict[str, Any]:
+    """A response or a prior by the name of its class and its fields."""
+    fields = [f.name for f in dataclasses.fields(module) if f.name != "_class"]
+    owner = type(module).__name__
+    check_known(module, owner)
+    return {"kind": owner} | {
+        "fields": {name: write_field(getattr(module, name), f"{owner}.{name}") for name in fields}
+    }
+
+
+def read_module(said: Any, ours: dict[str, Any], what: str, file: Reader) -> Any:
+    """A response or a prior of its class, with its fields."""
+    own = {kind.__name__: kind for kind in file.own if is_ours(kind)}
+    known, name = ours | own, expect(said, dict, f"A {what}").get("kind")
+    if not isinstance(name, str) or name not in known:
+        raise FormatError(
+            f"The file names the {what} {format_value(name)}, which is not known here. "
+            f"{nearest(name, known)} A class of your own is named in kinds=[...]."
+        )
+    fields = expect(said["fields"], dict, f"The fields of a {what}")
+    return known[name](**{field: read_field(given, file) for field, given in fields.items()})
+
+
+def write_field(value: Any, whose: str) -> Any:
+    """A field as plain values; functions by name.
+
+    Raises
+    ------
+    FormatError
+        Something else.
+    """
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, tuple | list):
+        return [write_field(each, whose) for each in value]
+    if isinstance(value, Mapping):
+        return {str(name): write_field(each, whose) for name, each in value.items()}
+    if callable(value):
+        return {"function": getattr(value, "__name__", "function")}
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise FormatError(f"{whose} is {format_value(value)}, which cannot be written to a file.")
+    return array.tolist()
+
+
+def read_field(said: Any, file: Reader) -> Any:
+    """A field's value."""
+    if isinstance(said, list):
+        return tuple(read_field(each, file) for each in said)
+    if isinstance(said, dict) and said.keys() == {"function"}:
+        return find_function(said["function"], file)
+    if isinstance(said, dict):
+        return {name: read_field(each, file) for name, each in said.items()}
+    return said
+
+
+def find_function(name: Any, file: Reader) -> Any:
+    """A function of the user's own."""
+    if not isinstance(name, str) or name not in file.functions:
+        raise FormatError(
+            f"The file names the function {format_value(name)}, and holds no code. Give it in functions="
+            f"{{{format_value(name)}: function}}."
+        )
+    return file.functions[name]
+
+
+def is_ours(kind: Any) -> bool:
+    """Whether something is a class of responses or of priors, not of what graphs are made of."""
+    return isinstance(kind, type) and issubclass(kind, AbstractResponse | AbstractPrior)
+
+
+def list_classes(module: Any, base: type) -> dict[str, Any]:
+    """The classes of a kind in a module of ours."""
+    found = {name: value for name, value in vars(module).items() if isinstance(value, type)}
+    return {
+        name: cls
+        for name, cls in found.items()
+        if issubclass(cls, base) and not getattr(cls, "__abstractmethods__", None)
+    }
