@@ -15,12 +15,6 @@ from tests.laws import cases
 SETTINGS = [{}, {"marginalise": False}]
 
 
-def gappy(series):
-    """A series with gaps in different places of every input."""
-    rng = np.random.default_rng(9)
-    return {k: np.where(rng.random(len(v)) < 0.2, np.nan, v) for k, v in series.items()}
-
-
 def central_difference(function, at, step=1e-6):
     return (function(at + step) - function(at - step)) / (2 * step)
 
@@ -45,7 +39,7 @@ def test_gradients_equal_central_differences(expansion, settings, limit, limited
     limited(limit)
     graph = cases.rich_graph(expansion, **settings)
     network = graph.compile()
-    series, dt = gappy(cases.series_for(graph, 25)), cases.times_for(25)
+    series, dt = cases.gappy_series_for(graph, 25), cases.times_for(25)
     names = [n for n, v in network.parameters().items() if not n.endswith("autoconnection")]
     start = jnp.array([float(network[name]) for name in names])
 
@@ -81,7 +75,7 @@ def two_levels():
     ids=["small", "rich"],
 )
 def test_both_directions_and_all_transformations_agree(graph, names, limited):
-    network, series = graph.compile(), gappy(cases.series_for(graph, 20))
+    network, series = graph.compile(), cases.gappy_series_for(graph, 20)
 
     def surprise(values):
         return network.replace(dict(zip(names, values, strict=True))).surprise(series)

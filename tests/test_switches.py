@@ -1,6 +1,8 @@
-"""Switches: an edge that is off is an edge that is not there, and nothing is compiled for it."""
+"""Switches: an edge that is off is an edge that is not there, and nothing is compiled for it.
 
-import itertools
+What one step does is tried step by step (``laws/stepwise.py``; every coupling by itself in
+``laws/test_silence.py``), and once each in a compiled run.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ import pynodes as pn
 from pynodes._runtime import calls
 from tests.laws import cases
 from tests.laws.same import assert_same
+from tests.laws.stepwise import assert_alike, walk
 from tests.pages import executed
 from tests.small import VALUES, paired
 
@@ -27,138 +30,79 @@ def without(graph, edges):
     return graph
 
 
-def assert_alike(one, other):
-    """Two runs agree in every field that both have: a node that has lost its parents has no errors."""
-    for name in one:
-        for field in [field for field in one[name].fields if field in other[name].fields]:
-            values = getattr(one[name], field), getattr(other[name], field)
-            np.testing.assert_allclose(*values, rtol=1e-10, atol=1e-12, err_msg=f"{name}.{field}")
-
-
-def slopes(network, series):
-    """The gradient of the surprise in every parameter, by name."""
-    function = jax.jit(jax.grad(lambda values: network.replace(values).surprise(series)))
-    return function(network.parameters())
-
-
 def off(edges):
     return dict.fromkeys(edges, False)
 
 
-@pytest.mark.parametrize("case", cases.COUPLED, ids=repr)
-@pytest.mark.parametrize("expansion", cases.DEFAULT_FIRST, ids=repr)
-def test_an_edge_that_is_off_is_not_there(case, expansion):
-    """Whatever the coupling, for everyone's beliefs and for the surprise."""
-    graph, edge = cases.graph_of(case, expansion), f"parent->{cases.target_of(case)}"
-    series, dt = cases.series_for(graph), cases.times_for()
+def test_any_edges_of_a_rich_graph_may_be_off_in_one_program():
+    """As structure learning tries them: all masks at once, traced, each as the graph without the edges.
 
-    beliefs = graph.compile().switch({edge: False}).filter(series, dt=dt)
-
-    there = without(graph, [edge]).compile().filter(series, dt=dt)
-    common = [name for name in graph.nodes if name != "parent" or not case.child.observable]
-    for name in common:
-        np.testing.assert_allclose(beliefs[name].mean, there[name].mean, rtol=1e-12, atol=1e-13)
-        np.testing.assert_allclose(beliefs[name].precision, there[name].precision, rtol=1e-12)
-    np.testing.assert_allclose(beliefs.surprise, there.surprise, rtol=1e-12, atol=1e-13)
-    np.testing.assert_array_equal(beliefs["parent"].mean, beliefs["parent"].predicted_mean)
-
-
-MANY = [EDGES[::2], EDGES[1::3], EDGES]
-
-
-@pytest.mark.parametrize(
-    ("edges", "expansion"),
-    [
-        *((edges, "unbounded") for edges in MANY),
-        *(pytest.param(edges, "enhanced", marks=pytest.mark.slow) for edges in MANY),
-        *(pytest.param([edge], "unbounded", marks=pytest.mark.slow) for edge in EDGES),
-    ],
-)
-def test_any_edges_of_a_rich_graph_may_be_off(edges, expansion):
-    """Groups of several nodes, padded places, two couplings between one pair, and a constant."""
-    graph = RICH.with_settings(expansion=expansion)
-    series, dt = cases.series_for(graph), cases.times_for()
+    Groups of several nodes, padded places, two couplings between one pair, a constant, and a gap.
+    """
+    network, series, dt = RICH.compile(), cases.series_for(RICH), cases.times_for()
     series["u1"][3:6] = np.nan
+    gone = [EDGES[::2], EDGES[1::2], EDGES]
+    masks = np.array([[edge not in edges for edge in EDGES] for edges in gone])
+    traces = []
 
-    beliefs = graph.compile().switch(off(edges)).filter(series, dt=dt)
+    @jax.jit
+    @jax.vmap
+    def run(mask):
+        traces.append(mask)
+        return network.switch(dict(zip(EDGES, mask, strict=True))).filter(series, dt=dt)
 
-    assert_alike(beliefs, without(graph, edges).compile().filter(series, dt=dt))
+    found = run(masks)
+
+    assert len(traces) == 1
+    for number, edges in enumerate(gone):
+        less = without(RICH, edges).compile().filter(series, dt=dt)
+        for name in less:
+            for field in less[name].fields:
+                values = getattr(found[name], field)[number], getattr(less[name], field)
+                where = f"{edges}: {name}.{field}"
+                np.testing.assert_allclose(*values, rtol=1e-10, atol=1e-12, err_msg=where)
 
 
 def test_what_was_off_may_be_on_again():
     network = RICH.compile()
-    series = cases.series_for(RICH)
+    series, dt = cases.series_for(RICH), cases.times_for()
     again = network.switch(off(EDGES)).switch(dict.fromkeys(EDGES, True))
 
-    assert_same(again.filter(series), network.filter(series), rtol=1e-13)
+    assert_same(again.filter(series, dt=dt), network.filter(series, dt=dt), rtol=1e-13)
     assert again.switches == network.switches == dict.fromkeys(EDGES, True)
     assert network.switch(off(EDGES[:2])).switches == dict.fromkeys(EDGES, True) | off(EDGES[:2])
 
 
-@pytest.mark.parametrize(("edges", "many"), [(["x->v", "n->u"], True), (["top->x", "x->y"], False)])
-def test_gradients_are_those_without_the_edge(edges, many, limited):
-    """Forward and backward; and those of what is off are zero."""
-    limited(100 if many else 2)
-    graph = (
-        paired()
-        .add(n=pn.ContinuousState())
-        .couple("n", "u", pn.Noise(strength=0.5))
-        .couple("x", "y", pn.Drift(strength=0.3))
-        .couple("x", "v", pn.Observation(function="tanh"))
-    )
-    network, less = graph.compile().switch(off(edges)), without(graph, edges).compile()
-    series = cases.series_for(graph, 8)
+def test_gradients_are_those_without_the_edge(limited):
+    """Backward and forward; and those of what is off are zero.
 
-    found = slopes(network, series)
-
-    expected = slopes(less, series)
-    for name, slope in found.items():
-        assert np.isfinite(slope)
-        np.testing.assert_allclose(slope, expected.get(name, 0.0), rtol=1e-8, atol=1e-10)
-    assert {name.rpartition(".")[0] for name in set(found) - set(expected)} == set(edges)
-
-
-@pytest.mark.parametrize("coupling", [pn.Observation, pn.Drift])
-@pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_what_is_off_may_be_infinite(coupling, many, limited):
-    """An edge that would say infinity, with slopes that are no numbers, says nothing when it is off."""
-    limited(100 if many else 2)
+    Also where the edge would say infinity, with slopes that are no numbers.
+    """
     wild = pn.ContinuousState(initial_mean=1e4, tonic_volatility=-3.0)
-    graph = paired().add(wild=wild).couple("wild", "u", coupling(function="exp", strength=2.0))
-    series = cases.series_for(graph)
-    network = graph.compile().switch({"wild->u": False})
-
-    found = slopes(network, series)
-
-    quiet = graph.uncouple("wild", "u").compile()
-    np.testing.assert_allclose(
-        network.filter(series).surprise, quiet.filter(series).surprise, rtol=1e-12, atol=1e-13
+    plain = paired().couple("x", "v", pn.Observation(function="tanh"))
+    graph = (
+        plain.add(n=pn.ContinuousState(), wild=wild)
+        .couple("n", "u", pn.Noise(strength=0.5))
+        .couple("wild", "u", pn.Observation(function="exp", strength=2.0))
+        .couple("wild", "y", pn.Drift(function="exp", strength=2.0))
     )
-    assert all(np.isfinite(slope) for slope in found.values())
-    assert found["wild->u.strength"] == found["wild.initial_mean"] == 0
+    edges = ["n->u", "wild->u", "wild->y", "top->x"]
+    there = ["x->v.strength", "top->y.strength", "x.tonic_volatility", "u.precision"]
+    gone = [*(f"{edge}.strength" for edge in edges), "wild.initial_mean", "n.tonic_volatility"]
+    network, series = graph.compile().switch(off(edges)), cases.series_for(graph, 8)
 
+    def slopes(network, names):
+        def surprise(values):
+            return network.replace(dict(zip(names, values, strict=True))).surprise(series)
 
-def test_every_mask_of_a_graph_in_one_program():
-    """As structure learning tries them: all at once, traced, each as the graph without the edges."""
-    graph = paired().couple("x", "y", pn.Drift(strength=0.3))
-    network, series = graph.compile(), cases.series_for(graph, 12)
-    names = list(network.switches)
-    masks = list(itertools.product([False, True], repeat=len(names)))
-    traces = []
+        return jax.jit(jax.grad(surprise))(jnp.array([float(network[name]) for name in names]))
 
-    @jax.jit
-    def surprise(mask):
-        traces.append(mask)
-        return network.switch(dict(zip(names, mask, strict=True))).surprise(series)
-
-    found = jax.vmap(surprise)(jnp.array(masks))
-
-    assert len(traces) == 1
-    for mask, value in list(zip(masks, found, strict=True))[::3]:
-        gone = [name for name, on in zip(names, mask, strict=True) if not on]
-        np.testing.assert_allclose(
-            value, without(graph, gone).compile().surprise(series), rtol=1e-12
-        )
+    forward = slopes(network, there + gone)
+    expected = slopes(plain.uncouple("top", "x").compile(), there)
+    limited(0)
+    for found in (forward, slopes(network, there + gone)):
+        np.testing.assert_allclose(found[: len(there)], expected, rtol=1e-8, atol=1e-10)
+        np.testing.assert_array_equal(found[len(there) :], 0)
 
 
 def test_a_batch_of_switched_networks_is_one_network():
@@ -229,12 +173,15 @@ def test_the_noise_of_an_input_cannot_be_all_off():
 
 
 def test_in_float32_as_well():
+    """As its shapes and types are found, without compiling."""
     with jax.enable_x64(False):
         network = RICH.compile().switch(off(EDGES[::3]))
-        beliefs = network.filter(cases.series_for(RICH))
+        beliefs = jax.eval_shape(lambda one: one.filter(cases.series_for(RICH)), network)
 
-        assert beliefs["x1"].mean.dtype == np.float32
-        assert beliefs.status.ok
+    assert {leaf.dtype for leaf in jax.tree.leaves(beliefs)} <= {
+        np.dtype("float32"),
+        np.dtype(bool),
+    }
 
 
 STATE = pn.ContinuousState
@@ -259,21 +206,32 @@ COUNTED = (
 )
 
 
-@pytest.mark.parametrize("graph", [CHOSEN, EMITTED, COUNTED], ids=["chosen", "emitted", "counted"])
-def test_edges_that_mean_one_of_several_may_be_off(graph):
+@pytest.mark.parametrize(
+    ("graph", "edges"),
+    [(CHOSEN, ["y->u", "top->x"]), (EMITTED, ["x->s"]), (COUNTED, ["x->u", "n->v"])],
+    ids=["chosen", "emitted", "counted"],
+)
+def test_edges_that_mean_one_of_several_may_be_off(graph, edges):
     """What is left still means the outcome, the statistic or the alternative that it meant."""
-    rng, made = np.random.default_rng(0), graph.compile()
+    rng = np.random.default_rng(0)
     series = {
         name: rng.normal(size=20) if graph is COUNTED else rng.integers(0, 2, 20).astype(float)
         for name in graph.inputs
     }
 
-    for edge in made.switches:
-        less = without(graph, [edge]).compile()
-        switched = made.switch({edge: False})
-        assert_alike(switched.filter(series), less.filter(series))
-    if graph is not COUNTED:
-        assert_alike(switched.smooth(series), less.smooth(series))
+    switched = graph.compile().switch(off(edges)).filter(series)
+
+    less = without(graph, edges).compile().filter(series)
+    assert_same(less, switched, rtol=1e-10, atol=1e-12)
+
+
+def test_a_run_is_smoothed_without_what_is_off():
+    series = {"u": np.random.default_rng(0).integers(0, 3, 20).astype(float)}
+
+    switched = CHOSEN.compile().switch({"top->x": False, "z->u": False}).smooth(series)
+
+    less = without(CHOSEN, ["top->x", "z->u"]).compile().smooth(series)
+    assert_same(less, switched, rtol=1e-10, atol=1e-12)
 
 
 def test_a_discrete_state_does_not_hear_what_is_off():
@@ -283,10 +241,11 @@ def test_a_discrete_state_does_not_hear_what_is_off():
         .couple("s", "u", pn.Probability(strength=2.0))
         .couple("x", "s")
     )
-    network = graph.compile().switch({"s->u": False})
-    series = cases.series_for(graph)
+    series, dt = cases.series_for(graph, 4), np.ones(4)
 
-    assert_alike(network.filter(series), without(graph, ["s->u"]).compile().filter(series))
+    found = walk(graph.compile().switch({"s->u": False}), series, dt)
+
+    assert_alike(walk(without(graph, ["s->u"]).compile(), series, dt), found, rtol=1e-10)
 
 
 def test_the_page_about_changing_graphs_runs():

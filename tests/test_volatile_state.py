@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from tests.laws import cases
+from tests.laws import cases, stepwise
+from tests.laws.stepwise import walk
 
 VALUE = {
     "tonic_volatility": -2.0,
@@ -71,6 +72,12 @@ def alone(levels, **settings):
     return pn.Graph(**settings).extend(*levels)
 
 
+def series_for(graph, steps):
+    """Observations of the inputs, or of x."""
+    walk = np.cumsum(np.random.default_rng(2).normal(size=steps)) * 0.3
+    return cases.series_for(graph, steps) or {"x": walk}
+
+
 def assert_alike(one, two, rtol=1e-11):
     """The beliefs of both forms, the inner level's by its own names."""
     for name in one.names:
@@ -95,23 +102,30 @@ def assert_alike(one, two, rtol=1e-11):
 @pytest.mark.parametrize("memory", ["discrete", "exact"])
 @pytest.mark.parametrize("marginalise", [True, False])
 @pytest.mark.parametrize("expansion", cases.EXPANSIONS, ids=repr)
-def test_it_is_two_nodes_among_parents_and_children(expansion, marginalise, memory):
-    """Through gaps, and over irregular times."""
+@pytest.mark.parametrize("graph", [in_the_middle, alone])
+def test_its_steps_are_those_of_two_nodes(graph, expansion, marginalise, memory):
+    """Among parents and children or where its value is seen, through gaps, over irregular times."""
     settings = {"expansion": expansion, "marginalise": marginalise}
-    one, two = (in_the_middle(form(memory=memory), **settings) for form in (one_node, two_nodes))
-    series, dt = cases.series_for(one), cases.times_for()
-    series["u"][5:9], series["w"][7:12] = np.nan, np.nan
+    one, two = (graph(form(memory=memory), **settings) for form in (one_node, two_nodes))
+    series, dt = series_for(one, 4), cases.times_for(4)
+    for start, values in enumerate(series.values(), start=1):
+        values[start:3] = np.nan
+
+    found, expected = (walk(graph.compile(), series, dt) for graph in (one, two))
+
+    inner = {name.replace("inner_", ""): found["x"][name] for name in found["x"] if "inner" in name}
+    assert {"mean", "precision", "predicted_mean", "predicted_precision"} <= set(inner)
+    stepwise.assert_alike(expected, found | {"v": inner}, rtol=1e-11)
+
+
+@pytest.mark.parametrize("graph", [in_the_middle, alone])
+def test_it_is_two_nodes(graph):
+    """In a run, among parents and children or where its value is seen."""
+    one, two = (graph(form(memory="exact")) for form in (one_node, two_nodes))
+    series, dt = series_for(one, 40), cases.times_for()
+    series[next(iter(series))][::7] = np.nan
 
     assert_alike(one.compile().filter(series, dt=dt), two.compile().filter(series, dt=dt))
-
-
-@pytest.mark.parametrize("expansion", cases.EXPANSIONS, ids=repr)
-def test_it_is_two_nodes_where_its_value_is_seen(expansion):
-    one, two = (alone(form(), expansion=expansion) for form in (one_node, two_nodes))
-    values = np.cumsum(np.random.default_rng(2).normal(size=40)) * 0.3
-    values[::7] = np.nan
-
-    assert_alike(one.compile().filter({"x": values}), two.compile().filter({"x": values}))
 
 
 def test_several_of_them_are_one_group():

@@ -141,6 +141,13 @@ def series_for(graph: pn.Graph, steps: int = 40, seed: int = 0) -> dict[str, np.
     }
 
 
+def gappy_series_for(graph: pn.Graph, steps: int = 40, seed: int = 0) -> dict[str, np.ndarray]:
+    """The same with gaps in every input, at different steps."""
+    rng = np.random.default_rng(9)
+    series = series_for(graph, steps, seed)
+    return {name: np.where(rng.random(steps) < 0.2, np.nan, one) for name, one in series.items()}
+
+
 def times_for(steps: int = 40, seed: int = 1) -> np.ndarray:
     """Irregular times since the previous step."""
     return np.random.default_rng(seed).gamma(4.0, 0.25, steps)

@@ -1,4 +1,7 @@
-"""Laws 4, 5, 6, 7 and 11: order, multiplicity, chunks, gaps and time."""
+"""Laws 4, 5, 6, 7 and 11: order, multiplicity, chunks, gaps and time.
+
+Runs of the rich graph have 40 steps, times, and gaps in all inputs or none: they share two programs.
+"""
 
 import numpy as np
 import pytest
@@ -7,22 +10,18 @@ import pynodes as pn
 from tests.laws import cases
 from tests.laws.same import assert_same
 
-SETTINGS = [{}, {"marginalise": False}]
+RICH = cases.rich_graph()
 
 
-@pytest.mark.parametrize("expansion", cases.EXPANSIONS[1:], ids=repr)
-def test_the_order_of_definition_is_irrelevant(expansion):
-    graph = cases.rich_graph(expansion)
+def test_the_order_of_definition_is_irrelevant():
     rng = np.random.default_rng(3)
-    names = [str(name) for name in rng.permutation(list(graph.nodes))]
-    edges = [graph.edges[i] for i in rng.permutation(len(graph.edges))]
-    shuffled = pn.Graph(expansion=expansion).extend(
-        {name: graph.nodes[name] for name in names}, edges
-    )
-    series, dt = cases.series_for(graph), cases.times_for()
+    names = [str(name) for name in rng.permutation(list(RICH.nodes))]
+    edges = [RICH.edges[i] for i in rng.permutation(len(RICH.edges))]
+    shuffled = pn.Graph().extend({name: RICH.nodes[name] for name in names}, edges)
+    series, dt = cases.series_for(RICH), cases.times_for()
 
     assert_same(
-        graph.compile().filter(series, dt=dt), shuffled.compile().filter(series, dt=dt), rtol=1e-9
+        RICH.compile().filter(series, dt=dt), shuffled.compile().filter(series, dt=dt), rtol=1e-9
     )
 
 
@@ -73,29 +72,37 @@ def test_evidence_of_identical_volatility_children_adds(expansion):
         assert mean_of_three == pytest.approx(mean_of_one, abs=0.1)
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize("expansion", cases.DEFAULT_FIRST, ids=repr)
+@pytest.mark.parametrize(
+    ("expansion", "settings"),
+    [
+        (pn.Unbounded(), {}),
+        pytest.param(pn.Enhanced(), {"marginalise": False}, marks=pytest.mark.slow),
+        pytest.param(pn.Standard(), {"marginalise": False}, marks=pytest.mark.slow),
+    ],
+    ids=repr,
+)
 def test_two_chunks_are_one_run(expansion, settings):
     graph = cases.rich_graph(expansion, **settings)
     network, series, dt = graph.compile(), cases.series_for(graph), cases.times_for()
 
     whole = network.filter(series, dt=dt, throw=False)
-    first = network.filter({k: v[:17] for k, v in series.items()}, dt=dt[:17], throw=False)
-    second = network.filter(
-        {k: v[17:] for k, v in series.items()}, dt=dt[17:], start=first.final, throw=False
+    first, second = (
+        {name: values[half] for name, values in series.items()}
+        for half in (slice(20), slice(20, None))
     )
+    before = network.filter(first, dt=dt[:20], start=network.start(), throw=False)
+    after = network.filter(second, dt=dt[20:], start=before.final, throw=False)
 
     for name in whole:
         for field in ("mean", "predicted_mean"):
-            parts = [getattr(chunk[name], field) for chunk in (first, second)]
+            parts = [getattr(chunk[name], field) for chunk in (before, after)]
             np.testing.assert_allclose(
                 np.concatenate(parts), getattr(whole[name], field), rtol=1e-12
             )
 
 
 def test_steps_are_a_run():
-    graph = cases.rich_graph()
-    network, series, dt = graph.compile(), cases.series_for(graph, 12), cases.times_for(12)
+    network, series, dt = RICH.compile(), cases.series_for(RICH), cases.times_for()
     whole = network.filter(series, dt=dt)
     state = network.start()
 
@@ -108,8 +115,11 @@ def test_steps_are_a_run():
         np.testing.assert_allclose(now.surprise, whole.surprise[k], rtol=1e-10)
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize("expansion", cases.EXPANSIONS[1:], ids=repr)
+@pytest.mark.parametrize(
+    ("expansion", "settings"),
+    [(pn.Unbounded(), {}), (pn.Enhanced(), {"marginalise": False})],
+    ids=repr,
+)
 def test_without_observations_every_belief_stays_at_its_prediction(expansion, settings):
     """At every level, for any length, at the beginning, in the middle and at the end."""
     graph = cases.rich_graph(expansion, **settings)
@@ -131,34 +141,30 @@ def test_without_observations_every_belief_stays_at_its_prediction(expansion, se
 
 def test_a_gap_in_one_input_leaves_the_others_learning():
     """An input without observation says nothing; whatever else hears, hears as if it were not there."""
-    graph = cases.rich_graph()
-    series = cases.series_for(graph)
+    series, dt = cases.gappy_series_for(RICH), cases.times_for()
     partly = {**series, "u2": np.full(40, np.nan)}
+    gone = {"u2", "bias", "x2", "top"}
     without = pn.Graph().extend(
-        {
-            name: node
-            for name, node in graph.nodes.items()
-            if name not in ("u2", "bias", "x2", "top")
-        },
-        [edge for edge in graph.edges if not {"u2", "bias", "x2", "top"} & {edge[0], edge[1]}],
+        {name: node for name, node in RICH.nodes.items() if name not in gone},
+        [edge for edge in RICH.edges if not gone & {edge[0], edge[1]}],
     )
     cut = without.compile().replace({"x3.tonic_volatility": -4.0 - 0.5})
 
-    one = graph.compile().filter(partly)
-    other = cut.filter({name: series[name] for name in ("u1", "u3")})
+    one = RICH.compile().filter(partly, dt=dt)
+    other = cut.filter({name: series[name] for name in ("u1", "u3")}, dt=dt)
 
     for name in ("x1", "x3", "shared", "noise"):
         np.testing.assert_allclose(one[name].mean, other[name].mean, rtol=1e-10, atol=1e-12)
 
 
 def test_a_mask_is_the_same_as_nan():
-    graph = cases.rich_graph()
-    network, series = graph.compile(), cases.series_for(graph)
+    network, series, dt = RICH.compile(), cases.series_for(RICH), cases.times_for()
     seen = np.random.default_rng(5).random(40) < 0.6
+    gappy = {name: np.where(seen, values, np.nan) for name, values in series.items()}
 
-    one = network.filter({name: np.where(seen, values, np.nan) for name, values in series.items()})
-    other = network.filter(series, observed=seen)
-    third = network.filter(series, observed=dict.fromkeys(series, seen))
+    one = network.filter(gappy, dt=dt)
+    other = network.filter(series, dt=dt, observed=seen)
+    third = network.filter(series, dt=dt, observed=dict.fromkeys(series, seen))
 
     assert_same(one, other, rtol=0)
     assert_same(one, third, rtol=0)
