@@ -13,7 +13,7 @@ from pynodes._core.modules import Module, choices_of, indices_of, is_default, pa
 from pynodes._errors import FormatError, format_value
 from pynodes._graph.described import Described
 from pynodes._graph.graph import Graph
-from pynodes._graph.library import INITIAL, Kinds, Library, part, reject, required
+from pynodes._graph.library import INITIAL, Kinds, Library, check_keys, take_object, take_text
 from pynodes._graph.settings import name_of as expansion_name
 from pynodes.couplings import AbstractCoupling
 from pynodes.couplings.functions import name_of as function_name
@@ -97,13 +97,13 @@ def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
     defaults = {name: field.default for name, field in type(module).__dataclass_fields__.items()}
     values = {name: getattr(module, name) for name in choices_of(module) if name not in skip}
     return {
-        name: written(value)
+        name: write_choice(value)
         for name, value in values.items()
         if not is_default(value, defaults[name])
     }
 
 
-def written(value: Any) -> Any:
+def write_choice(value: Any) -> Any:
     """A choice as plain values: an expansion by name, a family by name and choices of its own."""
     if isinstance(value, AbstractExpansion):
         return expansion_name(value)
@@ -122,6 +122,11 @@ def from_dict(
     FormatError
         Not such a dictionary, another version, or an entry that cannot be read.
     """
+    return read_document(data, Library(kinds, functions or {}))
+
+
+def read_document(data: Mapping[str, Any], library: Library) -> Graph:
+    """The same, of one document among several that share what they may ask for."""
     if not isinstance(data, Mapping) or not is_text(data.get("format"), FORMAT):
         raise FormatError(
             f"This is not a graph: its 'format' is not {FORMAT!r}. graph.to_json() and graph.to_dict() write "
@@ -132,16 +137,17 @@ def from_dict(
             f"This graph is of version {format_value(data.get('version'), 40)}; this pynodes reads "
             f"version {VERSION}. Read it with the pynodes that wrote it, or install a newer one."
         )
-    reject(data, ("format", "version", "settings", "nodes", "edges"), "The graph")
-    library = Library(kinds, functions or {})
+    check_keys(data, ("format", "version", "settings", "nodes", "edges"), "The graph")
     nodes: dict[str, AbstractNode] = {}
-    for entry in entries(data, "nodes"):
-        name = required(entry, "name", "A node")
+    for entry in list_entries(data, "nodes"):
+        name = take_text(entry, "name", "A node")
         if name in nodes:
             raise FormatError(f"Two nodes are named {name!r}.")
-        nodes[name] = library.node(entry)
-    edges = [library.edge(entry) for entry in entries(data, "edges")]
-    return Graph(**library.settings(part(data, "settings", "The graph"))).extend(nodes, edges)
+        nodes[name] = library.read_node(entry)
+    edges = [library.read_edge(entry) for entry in list_entries(data, "edges")]
+    return Graph(**library.read_settings(take_object(data, "settings", "The graph"))).extend(
+        nodes, edges
+    )
 
 
 def is_text(value: object, text: str) -> bool:
@@ -149,7 +155,7 @@ def is_text(value: object, text: str) -> bool:
     return isinstance(value, str) and value == text
 
 
-def entries(data: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
+def list_entries(data: Mapping[str, Any], section: str) -> list[Mapping[str, Any]]:
     """The entries of a section, each a dictionary."""
     found = data.get(section, [])
     if not isinstance(found, list) or not all(isinstance(entry, Mapping) for entry in found):

@@ -48,9 +48,9 @@ class Library:
     """
 
     def __init__(self, kinds: Kinds, functions: Mapping[str, Any]) -> None:
-        self.nodes = own(pynodes.nodes, AbstractNode)
-        self.couplings = own(pynodes.couplings, AbstractCoupling)
-        self.families = own(pynodes.families, AbstractFamily)
+        self.nodes = list_kinds(pynodes.nodes, AbstractNode)
+        self.couplings = list_kinds(pynodes.couplings, AbstractCoupling)
+        self.families = list_kinds(pynodes.families, AbstractFamily)
         self.expansions = dict(EXPANSIONS)
         if not isinstance(functions, Mapping):
             raise FormatError(f"functions must be functions by name, not {functions!r}.")
@@ -77,18 +77,18 @@ class Library:
                 f"{kind!r}."
             )
 
-    def settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def read_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a file, ready for Graph."""
-        reject(settings, tuple(Settings.names()), "The section 'settings'")
+        check_keys(settings, tuple(Settings.names()), "The section 'settings'")
         return {
-            name: self.chosen(name, value, "The section 'settings'")
+            name: self.read_choice(name, value, "The section 'settings'")
             for name, value in settings.items()
         }
 
-    def chosen(self, name: str, value: Any, owner: str) -> Any:
+    def read_choice(self, name: str, value: Any, owner: str) -> Any:
         """A choice of a file, expansions and families by name."""
         if name == "family" and value is not None:
-            return self.family(value)
+            return self.read_family(value)
         if name != "expansion" or value is None:
             check_plain_choice(name, value, owner)
             return value
@@ -98,7 +98,7 @@ class Library:
             )
         return self.expansions[value]
 
-    def family(self, entry: Any) -> Any:
+    def read_family(self, entry: Any) -> Any:
         """The family of an entry."""
         name = entry.get("name") if isinstance(entry, Mapping) else None
         if not isinstance(name, str) or name not in self.families:
@@ -108,32 +108,36 @@ class Library:
             )
         cls = self.families[name]
         fields = {key: value for key, value in entry.items() if key != "name"}
-        reject(fields, tuple(field.name for field in dataclasses.fields(cls)), f"Family {name!r}")
+        check_keys(
+            fields, tuple(field.name for field in dataclasses.fields(cls)), f"Family {name!r}"
+        )
         for field, value in fields.items():
             check_plain_choice(field, value, f"Family {name!r}")
         family = cls(**fields)
         self.take(family.size, f"Family {name!r}")
         return family
 
-    def node(self, entry: Mapping[str, Any]) -> AbstractNode:
+    def read_node(self, entry: Mapping[str, Any]) -> AbstractNode:
         """The node of an entry."""
-        kind = required(entry, "kind", "A node")
+        kind = take_text(entry, "kind", "A node")
         if kind not in self.nodes:
             raise FormatError(
                 f"{entry['name']!r} is of kind {kind!r}, which is not known here. "
                 f"{nearest(kind, self.nodes)} "
                 "A kind of your own is named in kinds=[...]."
             )
-        reject(
+        check_keys(
             entry, ("name", "kind", "parameters", "initial", "choices"), f"Node {entry['name']!r}"
         )
         owner = f"Node {entry['name']!r}"
-        fields = dict(part(entry, "parameters", owner))
-        fields |= {INITIAL + key: value for key, value in part(entry, "initial", owner).items()}
+        fields = dict(take_object(entry, "parameters", owner))
+        fields |= {
+            INITIAL + key: value for key, value in take_object(entry, "initial", owner).items()
+        }
         for key in parameters_of(self.nodes[kind]).keys() & fields.keys():
             fields[key] = to_numbers(f"{kind} {entry['name']!r}: {key}", fields[key])
-        choices = part(entry, "choices", owner)
-        fields |= {key: self.chosen(key, value, owner) for key, value in choices.items()}
+        choices = take_object(entry, "choices", owner)
+        fields |= {key: self.read_choice(key, value, owner) for key, value in choices.items()}
         node = self.nodes[kind](**fields)
         if any(is_count(value) for value in choices.values()):
             leaves = jax.tree.leaves(jax.eval_shape(type(node).init, node))
@@ -155,10 +159,10 @@ class Library:
                 "by program."
             )
 
-    def edge(self, entry: Mapping[str, Any]) -> tuple[str, str, AbstractCoupling]:
+    def read_edge(self, entry: Mapping[str, Any]) -> tuple[str, str, AbstractCoupling]:
         """Parent, child and coupling of an entry."""
-        parent, child = required(entry, "parent", "An edge"), required(entry, "child", "An edge")
-        kind = required(entry, "coupling", "An edge")
+        parent, child = take_text(entry, "parent", "An edge"), take_text(entry, "child", "An edge")
+        kind = take_text(entry, "coupling", "An edge")
         if kind not in self.couplings:
             raise FormatError(
                 f"The edge {parent}->{child} is a {kind!r}, which is not known here. "
@@ -167,7 +171,7 @@ class Library:
         cls = self.couplings[kind]
         named = ["function"] if "function" in choices_of(cls) else []
         own_fields = [*parameters_of(cls), *indices_of(cls), *named]
-        reject(
+        check_keys(
             entry,
             ("parent", "child", "coupling", "choices", *own_fields),
             f"Edge {parent}->{child}",
@@ -181,14 +185,14 @@ class Library:
                     f"Edge {parent}->{child}: {key!r} must be a whole number from 0, not "
                     f"{format_value(fields[key])}."
                 )
-        choices = part(entry, "choices", f"Edge {parent}->{child}")
+        choices = take_object(entry, "choices", f"Edge {parent}->{child}")
         owner = f"Edge {parent}->{child}"
-        fields |= {key: self.chosen(key, value, owner) for key, value in choices.items()}
+        fields |= {key: self.read_choice(key, value, owner) for key, value in choices.items()}
         if "function" in fields:
-            fields["function"] = self.function(fields["function"], f"Edge {parent}->{child}")
+            fields["function"] = self.read_function(fields["function"], f"Edge {parent}->{child}")
         return parent, child, cls(**fields)
 
-    def function(self, name: Any, owner: str) -> Any:
+    def read_function(self, name: Any, owner: str) -> Any:
         """The coupling function of a name."""
         if not isinstance(name, str) or name not in self.functions:
             raise FormatError(
@@ -244,7 +248,7 @@ def check_plain_choice(name: str, value: Any, owner: str) -> None:
         )
 
 
-def own(module: Any, base: type) -> dict[str, Any]:
+def list_kinds(module: Any, base: type) -> dict[str, Any]:
     """The kinds that a package of ours exports, abstract ones left out."""
     found = {name: value for name, value in vars(module).items() if isinstance(value, type)}
     return {
@@ -254,7 +258,7 @@ def own(module: Any, base: type) -> dict[str, Any]:
     }
 
 
-def required(entry: Mapping[str, Any], key: str, owner: str) -> str:
+def take_text(entry: Mapping[str, Any], key: str, owner: str) -> str:
     """A text that an entry must have."""
     value = entry.get(key)
     if not isinstance(value, str):
@@ -264,7 +268,7 @@ def required(entry: Mapping[str, Any], key: str, owner: str) -> str:
     return value
 
 
-def part(entry: Mapping[str, Any], key: str, owner: str) -> Mapping[str, Any]:
+def take_object(entry: Mapping[str, Any], key: str, owner: str) -> Mapping[str, Any]:
     """An object inside an entry; an empty one if it is not there."""
     found = entry.get(key, {})
     if not isinstance(found, Mapping):
@@ -274,7 +278,7 @@ def part(entry: Mapping[str, Any], key: str, owner: str) -> Mapping[str, Any]:
     return found
 
 
-def reject(entry: Mapping[str, Any], known: tuple[str, ...], owner: str) -> None:
+def check_keys(entry: Mapping[str, Any], known: tuple[str, ...], owner: str) -> None:
     """Refuse keys that nobody would read."""
     for key in entry:
         if key not in known:

@@ -9,7 +9,7 @@ from pynodes._core.modules import indices_of, parameters_of, plain
 from pynodes._errors import FormatError
 from pynodes._graph.described import Described
 from pynodes._graph.graph import Graph
-from pynodes._graph.library import Kinds, Library, part
+from pynodes._graph.library import Kinds, Library, take_object
 from pynodes._graph.resolve import WORDS, resolved
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling
@@ -57,7 +57,7 @@ def settings_of(source: networkx.DiGraph, library: Library) -> dict[str, Any]:
     settings = source.graph.get("settings", {})
     if isinstance(settings, Settings):
         return vars(settings)
-    return library.settings(part(source.graph, "settings", "The networkx graph"))
+    return library.read_settings(take_object(source.graph, "settings", "The networkx graph"))
 
 
 def node_of(name: str, attributes: Mapping[str, Any], leaf: bool, library: Library) -> AbstractNode:
@@ -71,7 +71,7 @@ def node_of(name: str, attributes: Mapping[str, Any], leaf: bool, library: Libra
         )
     kind = attributes.get("kind", "ContinuousInput" if leaf else "ContinuousState")
     fields = {key: value for key, value in attributes.items() if key != "kind"}
-    return library.node({"name": name, "kind": kind, "parameters": fields})
+    return library.read_node({"name": name, "kind": kind, "parameters": fields})
 
 
 def edge_of(
@@ -84,4 +84,4 @@ def edge_of(
     fields = {key: value for key, value in attributes.items() if key not in ("kind", "coupling")}
     if isinstance(kind, str) and kind in WORDS:
         kind = type(resolved(kind, target, child)).__name__
-    return library.edge({"parent": parent, "child": child, "coupling": kind, **fields})[2]
+    return library.read_edge({"parent": parent, "child": child, "coupling": kind, **fields})[2]

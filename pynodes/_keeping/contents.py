@@ -22,7 +22,7 @@ from pynodes._compiler.program import Program
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import parameters_of
 from pynodes._errors import FormatError, format_value, listed
-from pynodes._graph.document import from_dict, to_dict
+from pynodes._graph.document import read_document, to_dict
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Library
 from pynodes._graph.settings import Settings
@@ -52,17 +52,21 @@ def write_graph(graph: Graph, file: Writer) -> dict[str, Any]:
 
 def read_graph(said: Any, file: Reader) -> Graph:
     """The graph of a document."""
-    return from_dict(expect(said, dict, "A graph"), graph_kinds(file), file.functions)
+    return read_document(expect(said, dict, "A graph"), find_library(file))
 
 
-def graph_kinds(file: Reader) -> list[Any]:
-    """What of the user's own may be in a graph; the rest is of fits."""
-    return [
-        kind
-        for kind in file.own
-        if isinstance(kind, AbstractExpansion)
-        or issubclass(kind, AbstractNode | AbstractCoupling | AbstractFamily)
-    ]
+def find_library(file: Reader) -> Library:
+    """What names in a file stand for; one for all of its graphs, which share what they may ask for."""
+    if "library" not in file.shared:
+        kinds = [kind for kind in file.own if is_of_graphs(kind)]
+        file.shared["library"] = Library(kinds, file.functions)
+    return file.shared["library"]
+
+
+def is_of_graphs(kind: Any) -> bool:
+    """Whether something of the user's own may be in a graph; the rest is of fits."""
+    bases = AbstractNode | AbstractCoupling | AbstractFamily
+    return isinstance(kind, AbstractExpansion) or issubclass(kind, bases)
 
 
 def write_compiled(labels: Labels, file: Writer) -> dict[str, Any]:
@@ -83,9 +87,7 @@ def read_compiled(said: Mapping[str, Any], file: Reader) -> tuple[Program, Label
         It is laid out otherwise here, so that the numbers would go to the wrong places.
     """
     graph = read_graph(said["graph"], file)
-    settings = Library(graph_kinds(file), file.functions).settings(
-        expect(said["settings"], dict, "settings")
-    )
+    settings = find_library(file).read_settings(expect(said["settings"], dict, "settings"))
     program, labels = compiled(graph, graph.settings.revised(**settings))
     if said["layout"] != sign((labels.groups, labels.edges, labels.wires)):
         raise FormatError(
@@ -116,9 +118,28 @@ def read_network(said: Any, file: Reader) -> Network:
 
 def write_state(state: State, file: Writer) -> dict[str, Any]:
     """A state's graph and what its nodes remember."""
-    return write_compiled(state.labels, file) | {
-        "groups": write_tree(state.groups, "The state", file)
-    }
+    return write_compiled(state.labels, file) | {"groups": write_memories(state, file)}
+
+
+def write_memories(state: State, file: Writer) -> dict[str, dict[str, int]]:
+    """What nodes remember.
+
+    Raises
+    ------
+    FormatError
+        Batches of some nodes are not those of others.
+    """
+    labels, batches = state.labels, set[tuple[int, ...]]()
+    for names, belief, ranks in zip(labels.groups, state.groups, labels.ranks, strict=True):
+        if belief is not None:
+            pairs = zip(jax.tree.leaves(belief), jax.tree.leaves(ranks), strict=True)
+            own = len(names) > 1
+            batches |= {np.shape(leaf)[: np.ndim(leaf) - rank - own] for leaf, rank in pairs}
+    if len(batches) > 1:
+        raise FormatError(
+            f"This state is a batch of {listed(sorted(batches))} at once. Its nodes must be of one batch."
+        )
+    return write_tree(state.groups, "The state", file)
 
 
 def read_state(said: Any, file: Reader) -> State:
@@ -147,7 +168,7 @@ def write_trajectories(beliefs: Trajectories, file: Writer) -> dict[str, Any]:
         "alive": file.array(beliefs.status.alive, "status.alive"),
         "bounded": file.array(beliefs.status.bounded, "status.bounded"),
         "failed": beliefs.status.nodes if single else [],
-        "final": write_tree(beliefs.final.groups, "The state", file),
+        "final": write_memories(beliefs.final, file),
         "couplings": None
         if couplings is None
         else write_tree(couplings, "What was believed", file),

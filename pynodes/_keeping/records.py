@@ -25,6 +25,9 @@ from pynodes._errors import FormatError, format_value, listed, nearest
 NUMBERS = "biuf"
 """Kinds of numbers that an array in a file may hold: truth values, whole and real ones."""
 
+LARGEST = 2**63
+"""From here on whole numbers are none that arrays could hold."""
+
 SCALARS = (bool, int, float, str)
 """Plain values that are written as they are."""
 
@@ -213,12 +216,15 @@ class Reader:
         Classes and objects of the user's own that a file may name.
     functions
         Functions of the user's own, by name.
+    shared
+        What is made once for all that is in the file.
     """
 
     catalogue: Catalogue
     arrays: list[np.ndarray]
     own: tuple[Any, ...] = ()
     functions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    shared: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def array(self, said: Any, where: str) -> np.ndarray:
         """An array by its number.
@@ -353,7 +359,7 @@ def expect(said: Any, hint: Any, where: str) -> Any:
     known: tuple[type, ...] = typing.get_args(hint) or (hint,)
     if float in known and int not in known and type(said) is int:
         return float(said)
-    if type(said) not in known:
+    if type(said) not in known or (type(said) is int and abs(said) >= LARGEST):
         words: dict[type, str] = {
             dict: "names and values",
             list: "a list",

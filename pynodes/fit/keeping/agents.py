@@ -15,9 +15,8 @@ import numpy as np
 import pynodes.fit.prior.priors
 import pynodes.responses
 from pynodes._errors import FormatError, format_value, nearest
-from pynodes._graph.library import Library
-from pynodes._keeping.contents import graph_kinds, read_graph, settings_to_dict, write_graph
-from pynodes._keeping.records import Reader, Writer, check_known, expect
+from pynodes._keeping.contents import find_library, read_graph, settings_to_dict, write_graph
+from pynodes._keeping.records import LARGEST, Reader, Writer, check_known, expect
 from pynodes._runtime.network import Network
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.prior._prior import AbstractPrior
@@ -78,8 +77,7 @@ def write_named_network(network: Network, file: Writer) -> dict[str, Any]:
 def read_named_network(said: Any, file: Reader) -> Network:
     """The network of a document."""
     graph = read_graph(expect(said, dict, "A network")["graph"], file)
-    library = Library(graph_kinds(file), file.functions)
-    settings = library.settings(expect(said["settings"], dict, "settings"))
+    settings = find_library(file).read_settings(expect(said["settings"], dict, "settings"))
     network = graph.compile(**settings).replace(expect(said["parameters"], dict, "parameters"))
     return network.switch(said["switches"]) if said["switches"] else network
 
@@ -160,7 +158,7 @@ def read_field(said: Any, file: Reader) -> Any:
         return find_function(said["function"], file)
     if isinstance(said, dict):
         return {name: read_field(each, file) for name, each in said.items()}
-    return said
+    return float(said) if type(said) is int and abs(said) >= LARGEST else said
 
 
 def find_function(name: Any, file: Reader) -> Any:

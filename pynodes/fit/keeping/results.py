@@ -238,6 +238,17 @@ def check_recovery(recovery: ParameterRecovery) -> None:
     check_arrays(recovery.posterior, MODE, **sizes)
 
 
+def check_analysis(analysis: DesignAnalysis) -> None:
+    """A recovery for every number of trials, of the same simulated subjects."""
+    if not analysis.recoveries or len(analysis.recoveries) != len(analysis.trials):
+        raise FormatError("There is not one recovery for each number of trials.")
+    for recovery in analysis.recoveries:
+        shapes = {"true": "f n p"}
+        check_arrays(
+            recovery, shapes, n=len(analysis.recoveries[0].true), p=len(analysis.agent.names)
+        )
+
+
 def check_comparison(found: Comparison) -> None:
     """Evidence of every model for every subject."""
     check_arrays(found, {"evidence": "f n m"}, n=len(found.subjects), m=len(found.models))
@@ -273,6 +284,7 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     GroupFit: check_group,
     Samples: check_samples,
     ParameterRecovery: check_recovery,
+    DesignAnalysis: check_analysis,
     Comparison: check_comparison,
     PredictiveComparison: check_comparison,
     RandomEffects: check_effects,

@@ -57,6 +57,10 @@ def check_roles(roles: Roles) -> None:
     if roles.unseen not in UNSEEN:
         raise DataError(f"unseen must be {listed(UNSEEN)}, not {roles.unseen!r}.")
     check_unit(roles.unit, roles.by, roles.carry_over)
+    for named in (roles.inputs, roles.actions or {}, roles.covariates):
+        for name, columns in named.items():
+            if not columns:
+                raise DataError(f"No column is named for {name!r}.")
 
 
 def write_column(name: str, column: np.ndarray, file: Writer) -> dict[str, Any]:

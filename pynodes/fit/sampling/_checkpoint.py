@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._errors import CheckpointError, FormatError, format_value
+from pynodes._errors import CheckpointError, FormatError, format_value, listed
 from pynodes._keeping.container import pack, read_file, replace_file, unpack
 
 FORMAT, VERSION = "pynodes-checkpoint", 1
@@ -48,8 +48,38 @@ class Checkpoint:
         self.count = len(self._files())
 
     def read(self) -> list[Part]:
-        """All that was written, in order."""
-        return [self._read(number) for number in range(self.count)]
+        """All that was written, in order.
+
+        Raises
+        ------
+        CheckpointError
+            A file that is damaged, of another run, or with arrays that do not go with those of the others.
+        """
+        found = [self._read(number) for number in range(self.count)]
+        first: dict[tuple[str, ...], dict[str, Any]] = {}
+        for number, (_, arrays) in enumerate(found):
+            form = self._form(arrays)
+            usual = first.setdefault(tuple(arrays), form)
+            differ = [name for name in form if form[name] != usual[name]]
+            if differ or len(first) > 2:
+                raise CheckpointError(
+                    f"{self._path(number)!r} has other arrays than the files before it: "
+                    f"{listed(differ or arrays)}. {self._advice()}"
+                )
+        return found
+
+    def _form(self, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Types and shapes of arrays, but for how many draws there are."""
+        chains = {len(array) if array.ndim else 0 for array in arrays.values()}
+        if len(chains) > 1 and any(name.startswith("chain/") for name in arrays):
+            raise CheckpointError(
+                f"The checkpoint in {self.folder!r} has arrays of {listed(sorted(chains))} chains side by "
+                f"side. {self._advice()}"
+            )
+        return {
+            name: (array.dtype, array.shape if name.startswith("chain/") else array.shape[2:])
+            for name, array in arrays.items()
+        }
 
     def write(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Write one more file."""
