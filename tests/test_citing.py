@@ -102,14 +102,13 @@ def test_an_agent_cites_its_responses_too():
 
 def test_a_fit_cites_how_it_was_made_and_tells_its_settings():
     trials = pn.Trials(table(), inputs="u", actions="y", by=["subject", "session"])
-    fit = pn.fit_map(chooser(), trials, starts=2, polished=1, seed=71)
+    fit = pn.fit_map(chooser(), trials, starts=2, refine=1, seed=71)
     citation = pn.cite(fit)
 
     assert citation.provenance["seed"] == 71
     assert citation.provenance["method"] == "map"
     assert (
-        "most probable values of every subject, with seed 71, starts 2, polished 1."
-        in citation.text
+        "most probable values of every subject, with seed 71, starts 2, refine 1." in citation.text
     )
 
 

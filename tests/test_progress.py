@@ -164,21 +164,21 @@ def trials():
 
 
 LONG = {
-    "fit_map": lambda agent, data: pn.fit_map(agent, data, starts=2, polished=1, progress=True),
+    "fit_map": lambda agent, data: pn.fit_map(agent, data, starts=2, refine=1, progress=True),
     "fit_map of several": lambda agent, data: pn.fit_map(
-        {"a": agent, "b": agent}, data, starts=2, polished=1, progress=True
+        {"a": agent, "b": agent}, data, starts=2, refine=1, progress=True
     ),
     "fit_em": lambda agent, data: pn.fit_em(agent, data, iterations=2, progress=True),
     "simulate": lambda agent, data: pn.simulate(agent, data, progress=True),
     "check_priors": lambda agent, data: pn.check_priors(agent, data, n=3, progress=True),
     "parameter_recovery": lambda agent, data: pn.parameter_recovery(
-        agent, data, n=2, starts=2, polished=1, progress=True
+        agent, data, n=2, starts=2, refine=1, progress=True
     ),
     "model_recovery": lambda agent, data: pn.model_recovery(
-        {"a": agent, "b": agent}, data, n=2, starts=2, polished=1, progress=True
+        {"a": agent, "b": agent}, data, n=2, starts=2, refine=1, progress=True
     ),
     "design_analysis": lambda agent, data: pn.design_analysis(
-        agent, data, [4], n=2, starts=2, polished=1, progress=True
+        agent, data, [4], n=2, starts=2, refine=1, progress=True
     ),
 }
 LONG |= {

@@ -222,6 +222,16 @@ def test_importing_changes_nothing_and_loads_only_what_is_used():
     assert found["environment"]
 
 
+def test_the_first_figure_of_beliefs_loads_no_fitting():
+    found = after(
+        "import pynodes.plotting; beliefs = pynodes.models.binary_hgf().compile().filter({'u': [1, 0]});"
+        "import matplotlib; matplotlib.use('agg'); beliefs.plot()"
+    )
+
+    assert "pynodes.plotting.beliefs" in found["modules"]
+    assert not [name for name in found["modules"] if name.startswith("pynodes.fit")]
+
+
 def test_filtering_loads_no_tables_and_no_plots_and_changes_no_setting():
     found = after(
         "beliefs = pynodes.models.binary_hgf().compile().filter({'u': [1, 0, 1]});"

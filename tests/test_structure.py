@@ -12,7 +12,7 @@ TEXTS = {
 TREES = {name: ast.parse(text, name) for name, text in TEXTS.items()}
 
 INHERITED = {
-    *("Comparison", "Drawing", "Fitted", "Gaussian", "KeptByName", "Module", "Title"),
+    *("Gaussian", "KeptByName", "Module", "Title"),
     *("Addressed", "Compiled", "Generative", "Retrospective"),
     *("Described", "Editable", "Structure"),
 }

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from pynodes._errors import ParameterError, listed
 from pynodes._graph.graph import Graph
+from pynodes._inference.priors import AbstractPrior
 from pynodes.fit import Agent, Fixed, LogNormal, Normal
-from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.responses import (
     AbstractResponse,
     JointResponse,

@@ -9,7 +9,7 @@ import numpy as np
 from pynodes._errors import InputError
 
 
-def seeded(seed: Any) -> int:
+def check_seed(seed: Any) -> int:
     """A seed: a whole number.
 
     Raises

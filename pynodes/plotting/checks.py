@@ -12,7 +12,7 @@ from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
 
 if TYPE_CHECKING:
-    from pynodes.fit.study.predictive import Predictive
+    from pynodes.fit.agent.predictive import Predictive
 
 MANY = 40
 """Rows of a panel whose names can still be read."""

@@ -11,14 +11,14 @@ from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
 
 if TYPE_CHECKING:
-    from pynodes.fit.comparing.comparison import Comparison
+    from pynodes.fit.comparing.comparison import AbstractComparison
 
 STRONG = 3.0
 """Nats from which evidence is called strong: odds of twenty to one."""
 
 
 @boundary
-def plot_comparison(found: Comparison, *, axes: Given = None) -> Panels:
+def plot_comparison(found: AbstractComparison, *, axes: Given = None) -> Panels:
     """Draw how far every model is from the best one, for all subjects together and for each.
 
     On the left the sum over subjects; on the right a point per subject, less than zero where the subject

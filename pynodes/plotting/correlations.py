@@ -47,13 +47,13 @@ def plot_correlation(fit: MapFit | Samples, *, ax: Axes | None = None) -> Axes:
 
 
 def correlations(fit: MapFit | Samples) -> np.ndarray:
-    """Posterior correlations of positions, of shape (subjects, values, values)."""
+    """Posterior correlations in unconstrained space, of shape (subjects, values, values)."""
     from pynodes.fit.mode.map_fit import MapFit
 
     if isinstance(fit, MapFit):
         covariance = np.asarray(fit.posterior.covariance)
     else:
-        drawn = np.moveaxis(fit.positions, 2, 0)
+        drawn = np.moveaxis(fit.unconstrained, 2, 0)
         drawn = drawn.reshape(len(drawn), -1, drawn.shape[-1])
         centred = drawn - drawn.mean(axis=1, keepdims=True)
         covariance = np.einsum("sdi,sdj->sij", centred, centred)

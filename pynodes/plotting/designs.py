@@ -35,16 +35,18 @@ def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
     The panels by name; nothing is shown or saved.
     """
     trials = np.array(found.trials)
-    errors = np.stack([np.asarray(one.posterior.position) - one.true for one in found.recoveries])
+    errors = np.stack(
+        [np.asarray(one.posterior.unconstrained) - one.true for one in found.recoveries]
+    )
     with style.rules():
         panels = side_by_side(found.agent.names, axes)
         for place, (name, ax) in enumerate(panels.items()):
             prior = found.agent.priors[name]
-            low, high = np.quantile(found.deviations[:, :, place], (0.1, 0.9), axis=1)
+            low, high = np.quantile(found.posterior_sd[:, :, place], (0.1, 0.9), axis=1)
             ax.fill_between(trials, low, high, color=style.BLUE, alpha=0.2, lw=0)
             ax.plot(
                 trials,
-                found.expected[name],
+                found.expected_sd[name],
                 "o-",
                 color=style.BLUE,
                 ms=3.5,
@@ -53,7 +55,9 @@ def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
             )
             rmse = np.sqrt((errors[:, :, place] ** 2).mean(axis=1))
             ax.plot(trials, rmse, "--", color=style.ORANGE, lw=1.0, label="error (RMSE)")
-            ax.axhline(float(prior.spread), color=style.GREY, lw=0.9, ls=":", label="prior")
+            ax.axhline(
+                float(prior.unconstrained_sd), color=style.GREY, lw=0.9, ls=":", label="prior"
+            )
             ax.set_xscale("log")
             ax.set_xticks(trials, [str(count) for count in found.trials])
             ax.xaxis.set_minor_locator(NullLocator())

@@ -13,7 +13,7 @@ from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
 
 if TYPE_CHECKING:
-    from pynodes.fit.comparing.random_effects import RandomEffects
+    from pynodes._inference.random_effects import RandomEffects
 
 
 @boundary
@@ -33,7 +33,7 @@ def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given
     -------
     The panels ``"frequency"``, ``"exceedance"`` and ``"attribution"``; nothing is shown or saved.
     """
-    count = len(found.attributions)
+    probabilities = found.posterior_model_probabilities
     with style.rules():
         panels = arranged(
             ["frequency", "exceedance", "attribution"],
@@ -55,14 +55,14 @@ def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given
             xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="probability of being\nthe most frequent"
         )
         surely.legend(frameon=False, loc="best", handlelength=1.0)
-        order = np.lexsort((-found.attributions.max(axis=1), found.attributions.argmax(axis=1)))
-        whose.imshow(found.attributions[order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        whose.set(xlabel=f"{count} subjects, sorted\n(darker: more probable)", xticks=[])
+        order = np.lexsort((-probabilities.max(axis=1), probabilities.argmax(axis=1)))
+        whose.imshow(probabilities[order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        whose.set(xlabel=f"{len(order)} subjects, sorted\n(darker: more probable)", xticks=[])
         whose.spines[:].set_visible(False)
         shares.set_yticks(rows, found.models)
         whose.tick_params(length=0)
         surely.tick_params(axis="y", length=0)
-        panels.remark(f"omnibus risk {found.omnibus_risk:.2g}")
+        panels.remark(f"Bayesian omnibus risk {found.bayesian_omnibus_risk:.2g}")
     return panels
 
 

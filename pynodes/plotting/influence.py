@@ -11,7 +11,7 @@ from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
 
 if TYPE_CHECKING:
-    from pynodes.fit.comparing.leave_one_out import LeaveOneOut
+    from pynodes.fit.sampling.leave_one_out import LeaveOneOut
 
 
 @boundary

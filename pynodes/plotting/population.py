@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def plot_population(group: GroupFit, *, axes: Given = None) -> Panels:
     """Draw what was found of a population, a panel per parameter: coefficients, scatter, 90 % intervals.
 
-    All are on the line of the parameter's prior. Slopes whose interval holds no zero are orange.
+    All are in unconstrained space. Slopes whose interval holds no zero are orange.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def draw_terms(ax: Axes, part: Any, terms: list[str]) -> None:
     """A row per term of one parameter."""
     rows = np.arange(len(terms))
     low, high = part["lower"].to_numpy(float), part["upper"].to_numpy(float)
-    slope = np.array([term != "Intercept" and "deviation" not in term for term in terms])
+    slope = np.array([term != "Intercept" and term != "sd" for term in terms])
     slope &= np.array(["|" not in term for term in terms])
     surely = slope & ((low > 0) | (high < 0))
     for mask, colour in ((~surely, style.BLUE), (surely, style.ORANGE)):

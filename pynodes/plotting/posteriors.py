@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from scipy.stats import gaussian_kde, norm
 
 from pynodes._boundary import boundary
-from pynodes.fit.prior._prior import AbstractPrior
+from pynodes._inference.priors import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
 from pynodes.plotting.values import density, label_with_values, reach, short
@@ -26,7 +26,7 @@ FINE = 400
 def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -> Panels:
     """Draw posteriors against priors, a panel per parameter.
 
-    For one subject the densities of both, on the line of the prior, whose ticks are values. For several, each
+    For one subject the densities of both, in unconstrained space, whose ticks are values. For several, each
     subject's estimate and central interval, in the order of the estimates, over the interval of the prior.
 
     Parameters
@@ -42,14 +42,16 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
     -------
     The panels by name; nothing is shown or saved.
     """
-    deviations = np.sqrt(np.diagonal(fit.posterior.covariance, axis1=-2, axis2=-1))
     several = len(fit) > 1
     with style.rules():
         height = min(2.1 + 0.03 * len(fit), 6.0) if several else 2.1
         panels = side_by_side(fit.names, axes, height=height)
         for place, (name, ax) in enumerate(panels.items()):
             prior = fit.agent.priors[name]
-            means, widths = np.asarray(fit.posterior.position)[:, place], deviations[:, place]
+            means, widths = (
+                np.asarray(fit.posterior.unconstrained)[:, place],
+                fit.posterior_sd[:, place],
+            )
             if several:
                 draw_forest(
                     ax, prior, means, float(norm.ppf(0.5 + credible / 2)) * widths, credible
@@ -68,7 +70,7 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
 def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
     """Draw the draws of a sampler against priors, a panel per parameter.
 
-    The density of all chains' draws on the line of the prior, a line per subject; of one subject, a line per
+    The density of all chains' draws in unconstrained space, a line per subject; of one subject, a line per
     chain. Chains that do not lie on one another have not converged.
 
     Parameters
@@ -82,15 +84,14 @@ def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
     -------
     The panels by name; nothing is shown or saved.
     """
-    positions = samples.positions
-    several = positions.shape[2] > 1
+    several = len(samples) > 1
     with style.rules():
         panels = side_by_side(samples.names, axes)
         for place, (name, ax) in enumerate(panels.items()):
             prior = samples.agent.priors[name]
-            drawn = positions[..., place]
+            drawn = samples.unconstrained[..., place]
             series = (
-                [drawn[:, :, unit].ravel() for unit in range(drawn.shape[2])]
+                [drawn[:, :, subject].ravel() for subject in range(drawn.shape[2])]
                 if several
                 else [chain[:, 0] for chain in drawn]
             )
@@ -145,8 +146,8 @@ def draw_forest(
 ) -> None:
     """Estimates and intervals of all subjects in order, over the interval of the prior."""
     order, rows = np.argsort(means, kind="stable"), np.arange(len(means))
-    half = float(norm.ppf(0.5 + credible / 2)) * float(prior.spread)
-    centre = float(prior.centre)
+    half = float(norm.ppf(0.5 + credible / 2)) * float(prior.unconstrained_sd)
+    centre = float(prior.unconstrained_mean)
     ax.axvspan(centre - half, centre + half, color=style.PALE, alpha=0.6, lw=0, zorder=0)
     ax.axvline(centre, color=style.GREY, lw=0.8, zorder=1)
     ax.hlines(rows, (means - halves)[order], (means + halves)[order], color=style.BLUE, lw=0.9)

@@ -16,7 +16,7 @@ from pynodes.plotting.panels import Given, Panels, arranged
 from pynodes.plotting.selection import check_mass
 
 if TYPE_CHECKING:
-    from pynodes.fit.study.predictive import Predictive
+    from pynodes.fit.agent.predictive import Predictive
 
 
 @boundary
@@ -59,7 +59,7 @@ def plot_predicted(
         check_mass("masses", mass)
     rows = rows_of(predicted, subject)
     shown = fans(predicted, rows)
-    trial, blocks = np.arange(len(rows)), predicted.trials.layout.place[1][rows]
+    trial, blocks = np.arange(len(rows)), predicted.trials.layout.index[1][rows]
     with style.rules():
         size = (style.WIDTH, 0.7 + 1.4 * len(shown))
         panels = arranged(list(shown), axes, size=size, sharex=True)
@@ -88,7 +88,7 @@ def rows_of(predicted: Predictive, subject: Any) -> np.ndarray:
     if subject is not None and subject not in subjects:
         raise DataError(f"There is no subject {subject!r}, only {listed(subjects)}.")
     place = 0 if subject is None else subjects.index(subject)
-    return np.flatnonzero(predicted.trials.layout.place[0] == place)
+    return np.flatnonzero(predicted.trials.layout.index[0] == place)
 
 
 def quantiles(expected: np.ndarray, probabilities: tuple[float, ...]) -> np.ndarray:

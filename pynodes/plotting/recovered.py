@@ -9,15 +9,14 @@ from matplotlib.axes import Axes
 from scipy.stats import norm
 
 from pynodes._boundary import boundary
-from pynodes.fit.prior._prior import AbstractPrior
+from pynodes._inference.priors import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.matrices import name_sides, write_in_cells
 from pynodes.plotting.panels import Given, Panels, arranged, side_by_side
 from pynodes.plotting.values import label_with_values, short
 
 if TYPE_CHECKING:
-    from pynodes.fit.study.confusion import ModelRecovery
-    from pynodes.fit.study.recovery import ParameterRecovery
+    from pynodes.fit.study.recovery import ModelRecovery, ParameterRecovery
 
 
 @boundary
@@ -39,14 +38,12 @@ def plot_recovery(
     -------
     The panels by name; nothing is shown or saved.
     """
-    halves = float(norm.ppf(0.5 + credible / 2)) * np.sqrt(
-        np.diagonal(recovery.posterior.covariance, axis1=-2, axis2=-1)
-    )
+    halves = float(norm.ppf(0.5 + credible / 2)) * recovery.posterior_sd
     with style.rules():
         panels = side_by_side(recovery.agent.names, axes, height=2.5)
         for place, (name, ax) in enumerate(panels.items()):
             prior = recovery.agent.priors[name]
-            true, found = recovery.true[:, place], recovery.posterior.position[:, place]
+            true, found = recovery.true[:, place], recovery.posterior.unconstrained[:, place]
             draw_scatter(ax, prior, true, np.asarray(found), halves[:, place])
             ax.set_title(short(name))
         panels.axes[0].set_ylabel(f"estimate, {100 * credible:.4g}% interval")
@@ -56,7 +53,7 @@ def plot_recovery(
 def draw_scatter(
     ax: Axes, prior: AbstractPrior, true: np.ndarray, found: np.ndarray, half: np.ndarray
 ) -> None:
-    """Estimates of one parameter over its true values, on the line of the prior."""
+    """Estimates of one parameter over its true values, in unconstrained space."""
     hit = np.abs(found - true) < half
     for mask, colour in ((hit, style.BLUE), (~hit, style.ORANGE)):
         ax.vlines(

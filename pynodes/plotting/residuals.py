@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
-from pynodes.fit.data.trials import Trials
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arranged
 
 if TYPE_CHECKING:
+    from pynodes.fit.data.trials import Trials
     from pynodes.fit.mode.map_fit import MapFit
     from pynodes.fit.sampling.samples import Samples
 
@@ -131,9 +131,9 @@ def draw_calibration(ax: Axes, one: Residual) -> None:
 
 def draw_course(ax: Axes, one: Residual, trials: Trials) -> None:
     """Mean residual of the last option, or of a number, by part of the session."""
-    step = trials.layout.place[2]
+    step = trials.layout.index[2]
     lengths = in_blocks(np.ones(len(step)), trials, blank=0.0).sum(axis=-1)
-    whose, block, _ = trials.layout.place
+    whose, block, _ = trials.layout.index
     part = np.minimum((PARTS * step / lengths[whose, block]).astype(int), PARTS - 1)
     scores = one.scores[:, -1]
     means, halves = [], []
@@ -172,5 +172,5 @@ def draw_echo(ax: Axes, one: Residual, trials: Trials) -> None:
 
 
 def in_blocks(rows: np.ndarray, trials: Trials, blank: float = np.nan) -> np.ndarray:
-    """Rows in their places, of shape (subjects, blocks, steps)."""
-    return trials.layout.spread(np.asarray(rows, float), blank)
+    """Values by row as an array of shape (subjects, blocks, steps)."""
+    return trials.layout.pad(np.asarray(rows, float), blank)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError
-from pynodes.fit.prior._prior import AbstractPrior
+from pynodes._inference.priors import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
 from pynodes.plotting.values import label_with_values, short
@@ -43,8 +43,8 @@ def plot_shrinkage(group: GroupFit, alone: MapFit, *, axes: Given = None) -> Pan
     """
     if group.subjects != alone.subjects or group.names != alone.names:
         raise DataError("Both fits must be of the same agent and the same subjects.")
-    before = np.asarray(alone.posterior.position)
-    after = np.asarray(group.individuals.posterior.position)
+    before = np.asarray(alone.posterior.unconstrained)
+    after = np.asarray(group.individuals.posterior.unconstrained)
     expected = np.broadcast_to(group.expected, np.shape(after))
     with style.rules():
         panels = side_by_side(group.names, axes, height=min(2.1 + 0.025 * len(before), 5.5))

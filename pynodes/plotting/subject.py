@@ -9,7 +9,6 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError
-from pynodes.fit.agent._binding import situated
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import plot_beliefs
 from pynodes.plotting.panels import Panels
@@ -42,16 +41,18 @@ def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Panels:
     DataError
         A fit of several subjects, or a block that is not there.
     """
+    from pynodes.fit.agent.arrays import design_arrays
+
     if len(fit) != 1:
         raise DataError("This draws one subject. Take one of the fit, as in fit['s01'].")
     layout = fit.trials.layout
-    rows = np.flatnonzero(layout.place[1] == block)
+    rows = np.flatnonzero(layout.index[1] == block)
     if not rows.size:
-        raise DataError(f"There is no block {block}: they are 0 to {int(layout.place[1].max())}.")
-    network, _ = fit.agent.placed(fit.estimates)
-    whole = situated(fit.agent.model, fit.trials)
+        raise DataError(f"There is no block {block}: they are 0 to {int(layout.index[1].max())}.")
+    network, _ = fit.agent.instantiate(fit.estimates)
+    whole = design_arrays(fit.agent.model, fit.trials)
     one = jax.tree.map(lambda leaf: np.asarray(leaf)[0, block, : len(rows)], whole)
-    beliefs = fit.agent.model.beliefs(network, one, None)
+    beliefs = fit.agent.model.filter(network, one, None)
     panels = plot_beliefs(beliefs, **options)
     for column in (name for (name, *_) in (fit.trials.roles.actions or {}).values()):
         draw_choices(panels, list(beliefs.labels.graph.inputs), fit.trials.numbers(column)[rows])

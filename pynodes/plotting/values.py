@@ -1,4 +1,4 @@
-"""Values: axes along the line of a prior, which are labelled with values of the parameter."""
+"""Values: axes in the unconstrained space of a prior, which are labelled with values of the parameter."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from pynodes.fit.prior._prior import AbstractPrior
-from pynodes.fit.prior._scales import Line
+from pynodes._inference.priors import AbstractPrior
+from pynodes._inference.transforms import Identity
 
 LABELS = 5
 """Ticks of an axis at most, so that their labels do not touch."""
@@ -20,12 +20,12 @@ SHARES = [0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.99
 
 
 def label_with_values(axis: Axis, prior: AbstractPrior, low: float, high: float) -> None:
-    """Ticks of an axis along the line of a prior, at round values, from one position to another."""
-    if isinstance(prior.scale, Line):
+    """Ticks of an axis in unconstrained space, at round values, from one number to another."""
+    if isinstance(prior.transform, Identity):
         axis.set_major_locator(MaxNLocator(LABELS - 1))
         return
     values = np.array(round_values(prior))
-    places = np.asarray(prior.scale.position(jnp.asarray(values)))
+    places = np.asarray(prior.transform.unconstrain(jnp.asarray(values)))
     inside = np.flatnonzero((places > low) & (places < high))
     chosen = inside[:: max(1, math.ceil(len(inside) / LABELS))]
     axis.set_ticks(places[chosen], [f"{value:g}" for value in values[chosen]])
@@ -41,14 +41,14 @@ def round_values(prior: AbstractPrior) -> list[float]:
 
 
 def density(prior: AbstractPrior, places: np.ndarray) -> np.ndarray:
-    """The prior's density of some positions."""
-    return np.exp(np.asarray(prior.density_at(jnp.asarray(places))))
+    """The prior's density of some numbers in unconstrained space."""
+    return np.exp(np.asarray(prior.unconstrained_log_density(jnp.asarray(places))))
 
 
-def reach(prior: AbstractPrior, deviations: float = 3.0) -> tuple[float, float]:
-    """The stretch of its line on which a prior supposes a parameter."""
-    centre, spread = float(prior.centre), float(prior.spread)
-    return centre - deviations * spread, centre + deviations * spread
+def reach(prior: AbstractPrior, sds: float = 3.0) -> tuple[float, float]:
+    """The interval of unconstrained space in which a prior supposes a parameter."""
+    mean, sd = float(prior.unconstrained_mean), float(prior.unconstrained_sd)
+    return mean - sds * sd, mean + sds * sd
 
 
 def short(name: str) -> str:

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import pynodes as pn
-from pynodes.fit.agent._binding import bound
-from pynodes.fit.agent._likelihood import log_likelihoods
+from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.model import log_likelihoods
 
 STARTS = ((1, 1), (16, 2))
 """Numbers of starts that are looked at, and of those that are followed."""
@@ -72,12 +72,12 @@ def study(agent: pn.Agent, subjects: int) -> pn.Trials:
 
 def fit(agent: pn.Agent, trials: pn.Trials, starts: int, polished: int) -> Callable[[], Any]:
     """A whole fit, as a user calls it."""
-    return lambda: pn.fit_map(agent, trials, starts=starts, polished=polished, seed=1)
+    return lambda: pn.fit_map(agent, trials, starts=starts, refine=polished, seed=1)
 
 
 def gradient(agent: pn.Agent, trials: pn.Trials) -> Callable[[], Any]:
     """Log likelihoods of all subjects, and their gradients."""
-    model, sequences = agent.model, jax.device_put(bound(agent.model, trials))
+    model, sequences = agent.model, jax.device_put(to_arrays(agent.model, trials))
     centre = jnp.stack([prior.centre for prior in model.priors])
     positions = jnp.tile(centre, (len(trials.subjects), 1))
     slopes = jax.jit(

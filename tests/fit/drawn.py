@@ -6,9 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from pynodes.fit import Trials
-from pynodes.fit.sampling._drawn import Drawn
-from pynodes.fit.sampling.samples import Samples
+from pynodes.fit import Samples, Trials
+from pynodes.fit.sampling.target import Problem
 from tests.fit import cases
 
 CHAINS, DRAWS = 4, 250
@@ -17,24 +16,24 @@ CHAINS, DRAWS = 4, 250
 def gaussian_draws(agent, trials, seed=0, chains=CHAINS, draws=DRAWS, population=False):
     """Samples as if posteriors were Gaussians around the priors' centres, and the sampler perfect."""
     random = np.random.default_rng(seed)
-    centre = np.array([float(prior.centre) for prior in agent.priors.values()])
-    spread = np.array([float(prior.spread) for prior in agent.priors.values()])
-    shape = chains, draws, len(trials.subjects), len(centre)
-    positions = centre + 0.4 * spread * random.normal(size=shape)
+    mean = np.array([float(prior.unconstrained_mean) for prior in agent.priors.values()])
+    sd = np.array([float(prior.unconstrained_sd) for prior in agent.priors.values()])
+    shape = chains, draws, len(trials.subjects), len(mean)
+    unconstrained = mean + 0.4 * sd * random.normal(size=shape)
     common = {}
     if population:
         for index, name in enumerate(agent.names):
-            common[f"{name}:Intercept"] = positions[..., index].mean(axis=-1)
+            common[f"{name}:Intercept"] = unconstrained[..., index].mean(axis=-1)
             common[f"{name}:scale(age / 10)"] = random.normal(size=(chains, draws))
-            common[f"{name}:deviation"] = np.exp(0.1 * random.normal(size=(chains, draws)))
-    drawn = Drawn(
-        positions=positions,
+            common[f"{name}:sd"] = np.exp(0.1 * random.normal(size=(chains, draws)))
+    return Samples(
+        problem=Problem(agent=agent, trials=trials),
+        method="nuts",
+        unconstrained=unconstrained,
         population=common,
         stats=statistics(random, chains, draws),
-        method="nuts",
         settings={"seed": seed, "chains": chains, "draws": draws, "tune": 100},
     )
-    return Samples(agent=agent, trials=trials, drawn=drawn)
 
 
 def statistics(random, chains, draws):

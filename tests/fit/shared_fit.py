@@ -29,13 +29,13 @@ def main(address: str = "", processes: str = "1", number: str = "0") -> None:
     group = pn.fit_nuts(chooser(), trials, **few | {"tune": 5, "draws": 5})
     told = {
         "devices": jax.device_count(),
-        "positions": fit.positions.tolist(),
+        "positions": fit.unconstrained.tolist(),
         "lme": fit.lme.tolist(),
         "agreeing": fit.agreeing.tolist(),
         "population": list(pn.fit_em(chooser(), trials, seed=2).estimates.values()),
         "alone": pn.fit_map(chooser(), trials.only(subject="s2"), seed=2).lme,
-        "draws of one": one.positions.tolist(),
-        "draws of a group": group.positions.tolist(),
+        "draws of one": one.unconstrained.tolist(),
+        "draws of a group": group.unconstrained.tolist(),
     }
     sys.stdout.write(json.dumps(told) + "\n")
 

@@ -12,7 +12,7 @@ import pytest
 import pynodes as pn
 from pynodes import agents, responses
 from pynodes.fit import Agent, Fixed, LogNormal, Normal, Trials, check_priors, fit_map, simulate
-from pynodes.fit.agent._binding import situated
+from pynodes.fit.agent.arrays import design_arrays
 
 OUTCOMES = pn.data.association().outcomes
 RATES = pn.data.usd_chf()
@@ -96,10 +96,10 @@ def test_most_draws_predict_no_worse_than_chance(case):
     """Nine tenths of draws are surprised by a quarter more than dice would be at most; others run away."""
     make, series = CASES[case]
     agent = make()
-    blocks = jax.tree.map(lambda leaf: leaf[0, 0], situated(agent.model, design(series)))
+    blocks = jax.tree.map(lambda leaf: leaf[0, 0], design_arrays(agent.model, design(series)))
 
     def surprise(key):
-        network, _ = agent.placed(agent.draw(key))
+        network, _ = agent.instantiate(agent.draw(key))
         return jnp.sum(network.filter(blocks.inputs, frozen=blocks.frozen, throw=False).surprise)
 
     surprises = jax.jit(jax.vmap(surprise))(jax.random.split(jax.random.key(2), 400))
@@ -119,7 +119,7 @@ def test_an_agent_simulates_and_is_fitted(case):
     short = {name: np.asarray(values)[:120] for name, values in series.items()}
 
     found = simulate(agent, design(short), seed=1)
-    fit = fit_map(agent, found.trials, starts=4, polished=1)
+    fit = fit_map(agent, found.trials, starts=4, refine=1)
 
     assert fit.converged
     assert np.isfinite(fit.lme)
@@ -142,12 +142,12 @@ def test_priors_of_ones_own_come_before_the_usual_ones():
     agent = agents.binary_hgf(free=own)
 
     assert set(agent.names) == {"x2.tonic_volatility", "inverse_temperature", "x2.initial_mean"}
-    assert float(agent.priors["x2.tonic_volatility"].centre) == -2
+    assert float(agent.priors["x2.tonic_volatility"].unconstrained_mean) == -2
     assert float(agent.network.parameters()["x3.tonic_volatility"]) == -6
 
 
 def test_shared_volatilities_are_one_number():
-    network, _ = agents.bandit_hgf(2).placed(
+    network, _ = agents.bandit_hgf(2).instantiate(
         {"arms.tonic_volatility": -1.5, "x3.tonic_volatility": -6.0, "inverse_temperature": 1.0}
     )
 
@@ -185,11 +185,11 @@ def test_priors_of_quantities_move_with_the_units_of_the_series():
         "variance": 2 * np.log(10),
         "x2.tonic_volatility": 0.0,
     }.items():
-        moved = float(ten.priors[name].centre - one.priors[name].centre)
+        moved = float(ten.priors[name].unconstrained_mean - one.priors[name].unconstrained_mean)
         assert moved == pytest.approx(shift, abs=1e-9), name
     key = jax.random.key(0)
     runs = [
-        agent.placed(agent.draw(key))[0].filter({"u": scale * RATES})["x2"].mean
+        agent.instantiate(agent.draw(key))[0].filter({"u": scale * RATES})["x2"].mean
         for agent, scale in ((one, 1.0), (ten, 10.0))
     ]
     np.testing.assert_allclose(runs[0], runs[1], rtol=1e-6)
@@ -213,7 +213,7 @@ def test_failures_are_counted_as_filtering_fails(checked):
     assert 0 < checked.failures < 200
     for draw in (*np.flatnonzero(checked.failing[0])[:3], *np.flatnonzero(~checked.failing[0])[:3]):
         values = {name: float(found[draw]) for name, found in checked.values.items()}
-        network, _ = checked.agent.placed(values)
+        network, _ = checked.agent.instantiate(values)
         status = network.filter({"u": OUTCOMES[:160]}, throw=False).status
         assert bool(status.ok) != checked.failing[0, draw]
 
@@ -221,7 +221,7 @@ def test_failures_are_counted_as_filtering_fails(checked):
 def test_a_failure_names_subject_trial_and_parameter(checked):
     first, second = checked.problems()
     draw = int(np.argmax(checked.failing[1]))
-    network, _ = checked.agent.placed({n: float(v[draw]) for n, v in checked.values.items()})
+    network, _ = checked.agent.instantiate({n: float(v[draw]) for n, v in checked.values.items()})
     step = network.filter({"u": OUTCOMES[160:]}, throw=False).status.step
 
     assert "'anna'" in first

@@ -66,13 +66,15 @@ def test_a_prior_is_a_distribution_of_numpyro(prior):
     with lenient():
         found = from_prior()(prior)
         drawn = found.sample(jax.random.key(1), (2000,))
-        half = float(prior.constrain(prior.centre))
+        half = float(prior.constrain(prior.unconstrained_mean))
         assert bool(jnp.all(found.support(drawn)))
         assert float(found.log_prob(half)) == pytest.approx(float(prior.log_density(half)))
 
     assert drawn.shape == (2000,)
-    positions = np.asarray(jax.vmap(prior.scale.position)(drawn))
-    assert abs(positions.mean() - prior.centre) < 4 * prior.spread / np.sqrt(2000)
+    positions = np.asarray(jax.vmap(prior.transform.unconstrain)(drawn))
+    assert abs(positions.mean() - prior.unconstrained_mean) < 4 * prior.unconstrained_sd / np.sqrt(
+        2000
+    )
 
 
 @pytest.mark.slow
@@ -86,7 +88,7 @@ def test_numpyro_and_we_sample_the_same_posterior():
     theirs = sampler.get_samples()
 
     for index, (name, prior) in enumerate(chooser().priors.items()):
-        mine = ours.positions[:, :, 0, index]
+        mine = ours.unconstrained[:, :, 0, index]
         other = np.asarray(prior.unconstrain(theirs[name]))[None]
         error = np.hypot(error_of(mine), error_of(other))
         assert abs(mine.mean() - other.mean()) < 4 * error
@@ -106,7 +108,7 @@ def test_a_population_in_numpyro_is_as_it_can_be_integrated(way):
     theirs = sampler.get_samples()
 
     exact = exact_population(averages, 0.4 / 6)
-    for name in ("offset:Intercept", "offset:deviation"):
+    for name in ("offset:Intercept", "offset:sd"):
         draws = np.asarray(theirs[name])[None]
         assert abs(draws.mean() - exact[name][0]) < 4 * error_of(draws)
     assert theirs["offset"].shape == (4000, 5)
@@ -148,7 +150,7 @@ def test_pymc_samples_the_same_posterior_and_predicts():
         prior = pm.sample_prior_predictive(200, random_seed=3)
 
     for index, (name, one) in enumerate(chooser().priors.items()):
-        mine = ours.positions[:, :, 0, index]
+        mine = ours.unconstrained[:, :, 0, index]
         other = np.asarray(one.unconstrain(found.posterior[name].to_numpy()))
         error = np.hypot(error_of(mine), error_of(other))
         assert abs(mine.mean() - other.mean()) < 4 * error
@@ -163,14 +165,16 @@ def test_a_prior_is_a_variable_of_pymc(prior):
     pytest.importorskip("pymc")
     import pymc as pm
 
-    from pynodes.fit.bridges.pymc import variable
+    from pynodes.fit.bridges.pymc import make_variable
 
     with pm.Model():
-        drawn = pm.draw(variable(pm, "rate", prior), 2000, random_seed=1)
+        drawn = pm.draw(make_variable(pm, "rate", prior), 2000, random_seed=1)
 
-    positions = np.asarray(prior.scale.position(drawn))
-    assert abs(positions.mean() - prior.centre) < 4 * prior.spread / np.sqrt(2000)
-    assert positions.std() == pytest.approx(float(prior.spread), rel=0.15)
+    positions = np.asarray(prior.transform.unconstrain(drawn))
+    assert abs(positions.mean() - prior.unconstrained_mean) < 4 * prior.unconstrained_sd / np.sqrt(
+        2000
+    )
+    assert positions.std() == pytest.approx(float(prior.unconstrained_sd), rel=0.15)
 
 
 def test_an_agent_that_does_nothing_is_a_model_too():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from pynodes.fit.sampling import _running
+from pynodes.fit.sampling import running
 from pynodes.fit.sampling._checkpoint import Checkpoint
 from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.cases import chooser
@@ -35,7 +35,7 @@ class Stop(BaseException):
 def stopped_after(monkeypatch, chunks, error=Stop):
     """Have runs end after so many chunks; not the one that others are compared with."""
     short()
-    original, left = _running.chunk, [chunks]
+    original, left = running.advance_chains, [chunks]
 
     def chunk(*args):
         if not left[0]:
@@ -43,7 +43,7 @@ def stopped_after(monkeypatch, chunks, error=Stop):
         left[0] -= 1
         return original(*args)
 
-    monkeypatch.setattr(_running, "chunk", chunk)
+    monkeypatch.setattr(running, "advance_chains", chunk)
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 2], ids=["at first", "tuning", "drawing"])
@@ -76,7 +76,7 @@ def test_what_is_interrupted_by_hand_returns_what_there_is(tmp_path, monkeypatch
     with pytest.warns(pn.SamplingWarning, match="40 of 70 draws per chain"):
         found = sampled(tmp_path)
 
-    np.testing.assert_array_equal(found.positions, short().positions[:, :40])
+    np.testing.assert_array_equal(found.unconstrained, short().unconstrained[:, :40])
     monkeypatch.undo()
     assert_same(sampled(tmp_path), short())
 
@@ -109,14 +109,14 @@ def test_an_interruption_from_the_keyboard_ends_a_run(tmp_path):
 
     assert 50 <= found.draws < 20_000
     assert found.draws % 50 == 0
-    assert np.all(np.isfinite(found.positions))
+    assert np.all(np.isfinite(found.unconstrained))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are others there")
 @pytest.mark.usefixtures("interruptible")
 def test_an_interruption_that_is_lost_on_its_way_ends_a_run_all_the_same(monkeypatch):
     """Its error may come up where none gets out."""
-    go_on, calls = _running.chunk, itertools.count(1)
+    go_on, calls = running.advance_chains, itertools.count(1)
 
     def chunk(*arguments):
         if next(calls) == 2:
@@ -125,7 +125,7 @@ def test_an_interruption_that_is_lost_on_its_way_ends_a_run_all_the_same(monkeyp
                 time.sleep(5)
         return go_on(*arguments)
 
-    monkeypatch.setattr(_running, "chunk", chunk)
+    monkeypatch.setattr(running, "advance_chains", chunk)
     with pytest.warns(pn.SamplingWarning, match="40 of 70 draws per chain"):
         found = sampled()
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import special, stats
 
 import pynodes as pn
+from pynodes._inference.random_effects import exceedance_probabilities
 from pynodes.fit import (
     Agent,
     Comparison,
@@ -15,7 +16,6 @@ from pynodes.fit import (
     parameter_average,
     random_effects_bms,
 )
-from pynodes.fit.comparing._counts import exceeding
 from tests.fit.cases import FREE, chooser, table
 from tests.fit.test_map import linear_agent, linear_trials
 
@@ -49,7 +49,7 @@ def test_random_effects_are_those_of_another_implementation():
     np.testing.assert_allclose(found.frequencies, RECORDED["frequencies"], atol=1e-6)
     np.testing.assert_allclose(found.exceedance, RECORDED["exceedance"], atol=1e-7)
     np.testing.assert_allclose(found.protected_exceedance, RECORDED["protected"], atol=1e-6)
-    assert found.omnibus_risk == pytest.approx(RECORDED["risk"], abs=1e-6)
+    assert found.bayesian_omnibus_risk == pytest.approx(RECORDED["risk"], abs=1e-6)
 
 
 def test_families_are_those_of_another_implementation():
@@ -66,7 +66,7 @@ def test_of_two_models_exceedance_is_a_beta_distribution():
     for counts in ([3.2, 1.7], [0.5, 0.5], [40.0, 25.5], [300.0, 290.0], [0.05, 2.0]):
         expected = special.betainc(counts[1], counts[0], 0.5)
 
-        found = exceeding(np.array(counts))
+        found = exceedance_probabilities(np.array(counts))
 
         np.testing.assert_allclose(found, [expected, 1 - expected], rtol=1e-9, atol=1e-12)
 
@@ -77,7 +77,7 @@ def test_of_several_models_exceedance_is_what_samples_say():
     shares = np.bincount(draws.argmax(axis=1), minlength=4) / len(draws)
 
     errors = 4 * np.sqrt(shares * (1 - shares) / len(draws))
-    assert np.all(np.abs(exceeding(counts) - shares) < errors)
+    assert np.all(np.abs(exceedance_probabilities(counts) - shares) < errors)
 
 
 def test_models_that_explain_equally_well_are_equally_frequent():
@@ -85,7 +85,7 @@ def test_models_that_explain_equally_well_are_equally_frequent():
 
     np.testing.assert_allclose(found.frequencies, 1 / 3)
     np.testing.assert_allclose(found.protected_exceedance, 1 / 3)
-    assert found.omnibus_risk > 0.5
+    assert found.bayesian_omnibus_risk > 0.5
 
 
 def test_overwhelming_evidence_counts_subjects():
@@ -93,7 +93,7 @@ def test_overwhelming_evidence_counts_subjects():
     found = random_effects_bms(comparison(evidence), prior_counts=1.0)
 
     np.testing.assert_allclose(found.counts, [8, 4])
-    np.testing.assert_allclose(found.attributions[0], [1, 0], atol=1e-12)
+    np.testing.assert_allclose(found.posterior_model_probabilities[0], [1, 0], atol=1e-12)
 
 
 def test_what_every_subject_adds_to_all_models_does_not_matter():
@@ -102,7 +102,7 @@ def test_what_every_subject_adds_to_all_models_does_not_matter():
     one, other = random_effects_bms(comparison(evidence)), random_effects_bms(comparison(shifted))
 
     np.testing.assert_allclose(one.frequencies, other.frequencies, rtol=1e-9)
-    assert one.omnibus_risk == pytest.approx(other.omnibus_risk, rel=1e-7)
+    assert one.bayesian_omnibus_risk == pytest.approx(other.bayesian_omnibus_risk, rel=1e-7)
 
 
 def test_prior_counts_are_by_model_or_the_same_for_all():
@@ -167,7 +167,7 @@ def test_of_one_subject_the_average_is_its_own():
     fit = fit_map(chooser(), trials().only(subject="s0"))
     found = parameter_average(fit)
 
-    np.testing.assert_allclose(found.position, fit.positions, rtol=1e-9)
+    np.testing.assert_allclose(found.position, fit.unconstrained, rtol=1e-9)
     np.testing.assert_allclose(found.covariance, fit.covariance, rtol=1e-9)
 
 

@@ -67,7 +67,7 @@ def test_deviations_are_those_of_the_exact_marginal_likelihood():
     fit = fitted()
 
     assert fit.converged
-    assert fit.estimates["offset:deviation"] == pytest.approx(np.exp(best[0]), rel=1e-5)
+    assert fit.estimates["offset:sd"] == pytest.approx(np.exp(best[0]), rel=1e-5)
     assert fit.estimates["offset:1|site"] == pytest.approx(np.exp(best[1]), rel=1e-5)
 
 
@@ -92,9 +92,9 @@ def test_coefficients_and_effects_are_conditional_means():
         "offset:scale(age)",
     ]
     np.testing.assert_allclose(table["estimate"][:3], expected[:3], rtol=1e-5)
-    np.testing.assert_allclose(table["deviation"][:3], errors[:3], rtol=1e-4)
+    np.testing.assert_allclose(table["standard_error"][:3], errors[:3], rtol=1e-4)
     np.testing.assert_allclose(effects["estimate"], expected[3:], rtol=1e-4, atol=1e-7)
-    np.testing.assert_allclose(effects["deviation"], errors[3:], rtol=1e-4)
+    np.testing.assert_allclose(effects["standard_error"], errors[3:], rtol=1e-4)
     assert effects["level"].tolist() == list("pqrstu")
     middle = table["lower"][:3] + table["upper"][:3]
     np.testing.assert_allclose(middle / 2, expected[:3], rtol=1e-5)
@@ -123,9 +123,9 @@ def test_likelihood_integrates_units_and_sites_but_no_coefficients():
 def test_deviations_have_errors_on_the_line_of_their_logarithm():
     best, hessian = by_hand()
     errors = np.sqrt(np.diag(np.linalg.inv(hessian)))
-    rows = fitted().population.set_index("term").loc[["offset:deviation", "offset:1|site"]]
+    rows = fitted().population.set_index("term").loc[["offset:sd", "offset:1|site"]]
 
-    np.testing.assert_allclose(rows["deviation"] / rows["estimate"], errors, rtol=1e-4)
+    np.testing.assert_allclose(rows["standard_error"] / rows["estimate"], errors, rtol=1e-4)
     np.testing.assert_allclose(
         np.log(rows["upper"]), best + stats.norm.ppf(0.95) * errors, rtol=1e-3
     )
@@ -135,12 +135,12 @@ def test_units_are_drawn_to_what_is_expected_of_them_by_how_little_they_say():
     """With n ratings of known variance, a unit's estimate is a weighted mean of theirs and of its group's."""
     fit, (_, _, units, away) = fitted(), parts()
     counts, means = units.sum(axis=0), (units.T @ away) / units.sum(axis=0) + CENTRE
-    variance = fit.deviations["offset"] ** 2
+    variance = fit.population_sds["offset"] ** 2
     share = variance / (variance + VARIANCE / counts)
 
     np.testing.assert_allclose(fit.shrinkage["offset"], share, rtol=1e-8)
     own = share * means + (1 - share) * fit.expected[:, 0]
-    np.testing.assert_allclose(fit.individuals.positions[:, 0], own, rtol=1e-6)
+    np.testing.assert_allclose(fit.individuals.unconstrained[:, 0], own, rtol=1e-6)
     np.testing.assert_allclose(
         fit.individuals.covariance[:, 0, 0], (1 - share) * variance, rtol=1e-8
     )
@@ -152,7 +152,7 @@ def test_what_units_have_of_evidence_is_under_the_population():
     fit, (_, _, units, away) = fitted(), parts()
     for unit in (0, 5, 17):
         own = away[units[:, unit] > 0] + CENTRE
-        covariance = VARIANCE * np.eye(len(own)) + fit.deviations["offset"] ** 2
+        covariance = VARIANCE * np.eye(len(own)) + fit.population_sds["offset"] ** 2
         exact = stats.multivariate_normal(np.full(len(own), fit.expected[unit, 0]), covariance)
         assert fit.individuals.lme[unit] == pytest.approx(exact.logpdf(own), abs=1e-8)
 
@@ -183,8 +183,8 @@ def test_scatter_may_be_correlated_between_parameters():
 
     assert fit.converged
     found = fit.estimates
-    assert found["a.offset:deviation"] == pytest.approx(np.exp(best[0]), rel=1e-4)
-    assert found["b.offset:deviation"] == pytest.approx(np.exp(best[1]), rel=1e-4)
+    assert found["a.offset:sd"] == pytest.approx(np.exp(best[0]), rel=1e-4)
+    assert found["b.offset:sd"] == pytest.approx(np.exp(best[1]), rel=1e-4)
     assert found["correlation(a.offset,b.offset)"] == pytest.approx(np.tanh(best[2]), abs=1e-4)
 
 
@@ -242,7 +242,7 @@ def test_slopes_of_subjects_are_those_of_the_exact_marginal_likelihood():
     found = fit.estimates
 
     assert fit.converged
-    assert found["offset:deviation"] == pytest.approx(np.exp(best[0]), rel=1e-4)
+    assert found["offset:sd"] == pytest.approx(np.exp(best[0]), rel=1e-4)
     assert found["offset:1|subject"] == pytest.approx(np.exp(best[1]), rel=1e-4)
     assert found["offset:dose|subject"] == pytest.approx(np.exp(best[2]), rel=1e-4)
     correlation = found["offset:correlation(1,dose|subject)"]
@@ -269,7 +269,7 @@ GRID = np.linspace(-14, 5, 120)
 @functools.cache
 def grid_likelihoods():
     """Log likelihood of every unit at every position of the grid."""
-    data, owner = watched(), watched().layout.place[0]
+    data, owner = watched(), watched().layout.index[0]
     rows = [
         np.asarray(watcher().pointwise_log_likelihood({"x2.tonic_volatility": at}, data))
         for at in GRID
@@ -299,7 +299,7 @@ def test_the_population_is_nearly_the_most_probable_one():
     """Where likelihoods are no parabolas, it is off by a small part of its standard error."""
     fit = fit_em(watcher(), watched())
     mean, deviation = fit.population["estimate"]
-    errors = fit.population["deviation"]
+    errors = fit.population["standard_error"]
     means = mean + errors[0] * np.linspace(-4, 4, 33)
     logs = np.log(deviation) + errors[1] / deviation * np.linspace(-2, 2, 41)
     prior = stats.norm(-3, 2).logpdf(means)
@@ -317,8 +317,8 @@ TRUE = {
     "x2.tonic_volatility:Intercept": -4.0,
     "x2.tonic_volatility:group[T.patient]": 1.2,
     "inverse_temperature:Intercept": 0.5,
-    "x2.tonic_volatility:deviation": 0.8,
-    "inverse_temperature:deviation": 0.4,
+    "x2.tonic_volatility:sd": 0.8,
+    "inverse_temperature:sd": 0.4,
 }
 """What the population of simulated choosers is like."""
 
@@ -369,14 +369,14 @@ def test_what_was_simulated_comes_out_again():
     fit = fit_em(agent, data, formulas={"x2.tonic_volatility": "group"})
     rows = fit.population.set_index("term")
     true = pd.Series(TRUE)
-    scores = (rows["estimate"] - true) / rows["deviation"]
+    scores = (rows["estimate"] - true) / rows["standard_error"]
 
     assert fit.converged
     assert fit.iterations <= 20
     assert not fit.problems()
     assert set(rows.index) == set(true.index)
     assert np.abs(scores).max() < 3
-    assert (rows["deviation"] < 0.25).all()
+    assert (rows["standard_error"] < 0.25).all()
     alone = pn.fit_map(agent, data, starts=4).estimates["x2.tonic_volatility"]
     shrunken = fit.individuals.estimates["x2.tonic_volatility"]
     truth = values["x2.tonic_volatility"]
@@ -391,7 +391,7 @@ def test_a_fit_comes_as_tables_and_as_the_fits_of_its_units():
     assert fit.summary()["subject"].tolist() == list(range(24))
     assert fit[5].estimates["offset"] == fit.individuals.estimates["offset"][5]
     assert len(fit.trajectories(["x1.mean"])) == len(fit.trials)
-    assert "24 units" in repr(fit)
+    assert "24 subjects" in repr(fit)
     assert "<table>" in fit._repr_html_()
     assert "offset:group[T.patient]" in fit._repr_html_()
     assert fit.problems() == []
@@ -405,9 +405,9 @@ def test_others_are_expected_where_the_formula_puts_them():
     weights = fit.population["estimate"][:3].to_numpy()
     wide = np.array([[1, 1, (50 - ages.mean()) / ages.std()], [1, 0, 0]])
 
-    np.testing.assert_allclose(found["position"], wide @ weights, rtol=1e-10)
-    np.testing.assert_allclose(found["estimate"], found["position"])
-    assert found["deviation"][1] == pytest.approx(fit.population["deviation"][0])
+    np.testing.assert_allclose(found["unconstrained"], wide @ weights, rtol=1e-10)
+    np.testing.assert_allclose(found["estimate"], found["unconstrained"])
+    assert found["standard_error"][1] == pytest.approx(fit.population["standard_error"][0])
     assert found["group"].tolist() == ["patient", "control"]
     with pytest.raises(pn.FormulaError, match="'age'"):
         fit.expect({"group": ["patient"]})
@@ -416,17 +416,26 @@ def test_others_are_expected_where_the_formula_puts_them():
 
 
 def test_other_data_compile_nothing():
-    from pynodes.fit.group import _em
+    from pynodes.fit.group import em
 
-    before = [function._cache_size() for function in (_em.looked, _em.viewed, _em.begun)]
+    before = [
+        function._cache_size()
+        for function in (em.update_sites, em.differentiate_marginal, em.initialise_population)
+    ]
     if not before[0]:
         fitted()
-        before = [function._cache_size() for function in (_em.looked, _em.viewed, _em.begun)]
+        before = [
+            function._cache_size()
+            for function in (em.update_sites, em.differentiate_marginal, em.initialise_population)
+        ]
     data = groups.frame(seed=8)
     again = fit_em(rater(), trials(data), formulas={"offset": FORMULA}, seed=4)
 
     assert again.estimates != fitted().estimates
-    assert [f._cache_size() for f in (_em.looked, _em.viewed, _em.begun)] == before
+    assert [
+        f._cache_size()
+        for f in (em.update_sites, em.differentiate_marginal, em.initialise_population)
+    ] == before
 
 
 @pytest.mark.slow
@@ -439,7 +448,9 @@ def test_single_precision_agrees_as_far_as_it_goes():
     assert fit.converged
     assert not said
     np.testing.assert_allclose(table["estimate"], fitted().population["estimate"], rtol=0.02)
-    np.testing.assert_allclose(table["deviation"], fitted().population["deviation"], rtol=0.05)
+    np.testing.assert_allclose(
+        table["standard_error"], fitted().population["standard_error"], rtol=0.05
+    )
     np.testing.assert_allclose(effects["estimate"], fitted().effects["estimate"], atol=0.02)
     assert fit.log_evidence == pytest.approx(fitted().log_evidence, abs=0.02)
 
@@ -448,16 +459,16 @@ def test_a_sampler_is_told_where_to_begin():
     """Coordinates place units where they were found, whichever parameters are centred."""
     fit = fitted()
     for centred in (True, False):
-        population = fit.populated.population.recentred({"offset": centred})
+        population = fit.group.population.with_centred({"offset": centred})
         coordinates = fit.coordinates({"offset": centred})
-        positions, density = population.placed(coordinates)
+        positions, density = population.evaluate(coordinates)
 
-        np.testing.assert_allclose(positions, fit.individuals.positions, rtol=1e-10)
-        np.testing.assert_allclose(population.mean(coordinates), fit.expected, rtol=1e-10)
+        np.testing.assert_allclose(positions, fit.individuals.unconstrained, rtol=1e-10)
+        np.testing.assert_allclose(population.expected(coordinates), fit.expected, rtol=1e-10)
         assert np.isfinite(density)
     count = 3 + 1 + 6 + 1
-    assert fit.hyper_covariance.shape == (count, count)
-    assert np.all(np.linalg.eigvalsh(fit.hyper_covariance) > 0)
+    assert fit.population_covariance.shape == (count, count)
+    assert np.all(np.linalg.eigvalsh(fit.population_covariance) > 0)
 
 
 @pytest.mark.slow
@@ -471,7 +482,7 @@ def test_units_without_data_are_what_is_expected_of_them():
 
     for name, value in without.estimates.items():
         assert fit.estimates[name] == pytest.approx(value, rel=1e-6)
-    assert fit.individuals.positions[7, 0] == pytest.approx(fit.expected[7, 0])
+    assert fit.individuals.unconstrained[7, 0] == pytest.approx(fit.expected[7, 0])
     assert fit.shrinkage["offset"][7] == pytest.approx(0, abs=1e-12)
     assert any("subject 7" in said.lower() for said in fit.problems())
 
@@ -486,7 +497,7 @@ def test_units_for_whom_filtering_fails_change_nothing_and_are_named():
 
     for name, value in other.estimates.items():
         assert fit.estimates[name] == pytest.approx(value, rel=1e-6)
-    assert fit.individuals.positions[7, 0] == pytest.approx(fit.expected[7, 0])
+    assert fit.individuals.unconstrained[7, 0] == pytest.approx(fit.expected[7, 0])
     assert fit.log_evidence == -np.inf
     assert any("Subject 7" in said and "filtering failed" in said for said in fit.problems())
 
@@ -498,13 +509,13 @@ def test_what_may_mislead_is_said():
     said = " ".join(few.problems())
     assert not few.converged
     assert "did not converge" in said
-    assert "3 units" in said
+    assert "3 subjects" in said
     factors = fit_em(rater(), trials(groups.frame()), formulas={"offset": "(1|group)"})
     assert "fewer than 5 levels" in " ".join(factors.problems())
 
 
 WRONG = {
-    "one unit": (lambda: {"trials": trials(groups.frame(1))}, pn.DataError, "single unit"),
+    "one unit": (lambda: {"trials": trials(groups.frame(1))}, pn.DataError, "single subject"),
     "unknown parameter": (lambda: {"formulas": {"ofset": "1"}}, pn.ParameterError, "'offset'"),
     "covariance": (lambda: {"covariance": "dense"}, pn.ParameterError, "'diagonal'"),
     "iterations": (lambda: {"iterations": 0}, pn.InputError, "iterations"),

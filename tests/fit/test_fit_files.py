@@ -14,6 +14,7 @@ import pytest
 
 import pynodes as pn
 from pynodes._files import list_everything
+from pynodes._inference.laplace import LaplacePosterior
 from pynodes._keeping import container
 from pynodes.fit import (
     Agent,
@@ -38,12 +39,10 @@ from pynodes.fit import (
     fit_em,
     fit_map,
 )
-from pynodes.fit.group._em import Found, View
-from pynodes.fit.group._likeness import Likeness
-from pynodes.fit.group._marginal import scatter_of
-from pynodes.fit.group._populated import populated
+from pynodes.fit.group.estimates import EMResult, MarginalState
+from pynodes.fit.group.group_model import make_group_model
+from pynodes.fit.group.marginal import LaplaceSites, scatter_coordinates
 from pynodes.fit.keeping import results
-from pynodes.fit.mode._laplace import Posterior
 from pynodes.fit.study.study_design import DesignAnalysis
 from pynodes.responses import (
     AbstractBinaryResponse,
@@ -100,29 +99,32 @@ def members():
 def results_of_every_sort():
     """One of everything that a fit can be or become, with numbers of its shapes that nobody computed."""
     random, agent, trials = np.random.default_rng(0), cases.chooser(), members()
-    free, units = len(agent.names), 6
-    population = populated(agent, trials, {agent.names[0]: FORMULA}, covariance="full")
-    designs = population.population.designs
+    free, subjects = len(agent.names), 6
+    group = make_group_model(agent, trials, {agent.names[0]: FORMULA}, covariance="full")
+    designs = group.population.designs
     effects = [g.levels * len(g.columns) for d in designs for g in d.grouped]
-    sizes = {"n": units, "p": free, "w": sum(len(d.terms) for d in designs) + sum(effects)}
-    sizes["s"] = len(scatter_of(population.population)[0])
-    posterior = Posterior(**numbers(random, results.MODE, **sizes))
+    sizes = {"n": subjects, "p": free, "w": sum(len(d.terms) for d in designs) + sum(effects)}
+    sizes["s"] = len(scatter_coordinates(group.population)[0])
+    posterior = LaplacePosterior(**numbers(random, results.MODE, **sizes))
     fit = MapFit(
         agent=agent,
         trials=trials,
         posterior=posterior,
+        values={name: random.normal(size=subjects) for name in agent.names},
         settings={"seed": np.int64(3), "t": (1, 2.5)},
     )
-    found = Found(
+    result = EMResult(
         scatter=random.normal(size=sizes["s"]),
-        view=View(**numbers(random, results.VIEW, **sizes)),
-        likeness=Likeness(**numbers(random, results.LIKENESS, **sizes)),
-        turns=4,
-        moved=0.1,
+        state=MarginalState(**numbers(random, results.STATE, **sizes)),
+        sites=LaplaceSites(**numbers(random, results.SITES, **sizes)),
+        hyperparameters=random.normal(size=len(group.population.names)),
+        standard_errors=random.random(len(group.population.names)),
+        iterations=4,
+        change=0.1,
         converged=True,
     )
     recovery = ParameterRecovery(
-        agent=agent, true=random.normal(size=(units, free)), posterior=posterior
+        agent=agent, true=random.normal(size=(subjects, free)), posterior=posterior
     )
     left_out = LeaveOneOut(
         unit="trial",
@@ -140,8 +142,10 @@ def results_of_every_sort():
         "evidence": random.normal(size=(2, 2)),
     }
     effect = {"models": ("a", "b"), "prior_counts": np.ones(2), "counts": random.random(2)}
-    families = RandomEffects(**effect, attributions=random.random((2, 2)), omnibus_risk=0.5)
-    values = {name: random.normal(size=units) for name in agent.names}
+    families = RandomEffects(
+        **effect, posterior_model_probabilities=random.random((2, 2)), bayesian_omnibus_risk=0.5
+    )
+    values = {name: random.normal(size=subjects) for name in agent.names}
     every = [
         trials,
         agent,
@@ -149,30 +153,33 @@ def results_of_every_sort():
         GroupFit(
             agent=agent,
             trials=trials,
-            populated=population,
-            found=found,
+            group=group,
+            result=result,
             settings={"covariance": "full"},
         ),
         samples_of_one(),
         samples_of_population(),
         Simulation(trials=trials, values=values),
         Predictive(
-            agent=agent, trials=trials, positions=random.normal(size=(3, units, free)), seed=1
+            agent=agent,
+            trials=trials,
+            unconstrained=random.normal(size=(3, subjects, free)),
+            seed=1,
         ),
         PriorCheck(
             agent=agent,
             trials=trials,
             values=values,
-            failing=np.ones((units, 3), bool),
-            bounded=np.zeros((units, 3), bool),
+            failing=np.ones((subjects, 3), bool),
+            bounded=np.zeros((subjects, 3), bool),
         ),
         recovery,
         ModelRecovery(models=("a", "b"), evidence=random.normal(size=(2, 5, 2))),
         DesignAnalysis(agent=agent, trials=(10, 20), recoveries=(recovery, recovery)),
-        ParameterAverage(agent=agent, position=random.normal(size=free), covariance=np.eye(free)),
+        ParameterAverage(agent=agent, mean=random.normal(size=free), covariance=np.eye(free)),
         Identifiability(
             names=agent.names,
-            spreads=np.ones(free),
+            prior_sds=np.ones(free),
             curvatures=np.ones(free),
             directions=np.eye(free),
         ),
@@ -208,7 +215,7 @@ def assert_same(found, expected, where=""):
         assert found.roles == expected.roles
         assert_same(found.columns, expected.columns, where)
     elif isinstance(expected, Agent):
-        assert found.model.places == expected.model.places
+        assert found.model.targets == expected.model.targets
         assert repr(found) == repr(expected)
     elif dataclasses.is_dataclass(expected) and not isinstance(expected, type):
         for field in dataclasses.fields(expected):
@@ -348,14 +355,14 @@ def test_a_formula_in_a_file_is_never_read(tmp_path):
     pn.save(path, group)
 
     def edit(header, _):
-        header["content"]["populated"]["formulas"]["x2.tonic_volatility"] = evil
+        header["content"]["group"]["formulas"]["x2.tonic_volatility"] = evil
 
     path.write_bytes(edited(path.read_bytes(), edit))
     pn.load(path)  # what is imported late is there
     with nothing_runs():
         found = pn.load(path)
     assert found.formulas["x2.tonic_volatility"] == evil
-    assert_same(found.populated.parts, group.populated.parts)
+    assert_same(found.group.parts, group.group.parts)
 
 
 @pytest.mark.parametrize(
@@ -366,11 +373,11 @@ def test_a_file_computes_only_what_is_in_the_table(evil, tmp_path):
     group = results_of_every_sort()["GroupFit"]
     formulas = {agent.names[0]: "log(age)"}
     path = tmp_path / "kept.npz"
-    pn.save(path, dataclasses.replace(group, populated=populated(agent, members(), formulas)))
+    pn.save(path, dataclasses.replace(group, group=make_group_model(agent, members(), formulas)))
     text = path.read_bytes()
 
     def edit(header, _):
-        parts = header["content"]["populated"]["parts"]["x2.tonic_volatility"]["terms"][1]["parts"]
+        parts = header["content"]["group"]["parts"]["x2.tonic_volatility"]["terms"][1]["parts"]
         assert parts[0]["function"] == "log"
         parts[0]["function"] = evil
 
@@ -381,17 +388,20 @@ def test_a_file_computes_only_what_is_in_the_table(evil, tmp_path):
 
 def same_likelihood(found, expected):
     """Both agents say the same of the same data, number for number."""
-    values = {name: float(prior.constrain(prior.centre)) for name, prior in expected.priors.items()}
+    values = {
+        name: float(prior.constrain(prior.unconstrained_mean))
+        for name, prior in expected.priors.items()
+    }
     one, other = (agent.log_likelihood(values, study()) for agent in (found, expected))
     assert float(one) == float(other)
-    assert found.model.places == expected.model.places
+    assert found.model.targets == expected.model.targets
 
 
 def test_a_map_fit_says_the_same_when_it_comes_back(tmp_path):
-    fit = fit_map(linear_agent(Normal(-0.3, 1.7)), linear_trials(), starts=2, polished=1, seed=3)
+    fit = fit_map(linear_agent(Normal(-0.3, 1.7)), linear_trials(), starts=2, refine=1, seed=3)
     found = again(fit, tmp_path)
 
-    for name in ("positions", "hessian", "covariance", "lme", "accuracy", "bic", "converged"):
+    for name in ("unconstrained", "hessian", "covariance", "lme", "accuracy", "bic", "converged"):
         np.testing.assert_array_equal(getattr(found, name), getattr(fit, name))
     assert found.provenance == fit.provenance
     assert found.provenance["seed"] == 3
@@ -430,7 +440,7 @@ def test_what_is_exported_is_what_arviz_reads(tmp_path):
     samples, path = samples_of_population(), tmp_path / "fit.nc"
     samples.tree.to_netcdf(path, engine="h5netcdf")
     with xarray.open_datatree(path, engine="h5netcdf") as tree:
-        table = arviz_stats.summary(tree, var_names=["inverse_temperature:deviation"])
+        table = arviz_stats.summary(tree, var_names=["inverse_temperature:sd"])
         assert (
             tree["constant_data"]["subject"].values.tolist() == study().columns["subject"].tolist()
         )
@@ -596,8 +606,10 @@ def test_columns_of_every_sort_come_back(tmp_path):
 def test_what_no_file_can_hold_is_refused_by_name(tmp_path):
     data = cases.table() | {"odd": np.array([object()] * 41)}
     trials = Trials(data, inputs="u", actions="y", by=["subject", "session"])
+    problem = dataclasses.replace(samples_of_population().problem, trials=trials)
+    samples = dataclasses.replace(samples_of_population(), problem=problem)
     with pytest.raises(pn.FormatError, match="column 'odd'"):
-        pn.save(tmp_path / "kept.npz", dataclasses.replace(samples_of_population(), trials=trials))
+        pn.save(tmp_path / "kept.npz", samples)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,9 +8,9 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit.data._covariates import of_units
+from pynodes.fit.data.covariates import read_covariates
 from pynodes.fit.group._formula_columns import TABLE
-from pynodes.fit.group._populated import populated
+from pynodes.fit.group.group_model import make_group_model
 from tests.fit.cases import chooser
 
 AGES = [20.0, 31.0, 24.0, 45.0, 36.0, 28.0]
@@ -42,7 +42,7 @@ def study(unit=None):
 
 
 def design(formula, unit=None, parameter="x2.tonic_volatility"):
-    found = populated(chooser(), study(unit), {parameter: formula})
+    found = make_group_model(chooser(), study(unit), {parameter: formula})
     place = chooser().names.index(parameter)
     return found.population.designs[place], found
 
@@ -64,16 +64,16 @@ def test_priors_are_per_step_and_per_deviation():
     found, _ = design("group + age")
     _, spread = -3.0, 2.0
 
-    np.testing.assert_allclose(found.centres, [-3, 0, 0])
-    np.testing.assert_allclose(found.spreads, [spread, spread, spread / np.std(AGES)])
+    np.testing.assert_allclose(found.prior_means, [-3, 0, 0])
+    np.testing.assert_allclose(found.prior_sds, [spread, spread, spread / np.std(AGES)])
 
 
 def test_without_intercept_every_group_has_the_prior_of_one():
     found, _ = design("0 + group")
 
     assert found.terms == ("group[a]", "group[b]")
-    np.testing.assert_allclose(found.centres, [-3, -3])
-    np.testing.assert_allclose(found.spreads, [2, 2])
+    np.testing.assert_allclose(found.prior_means, [-3, -3])
+    np.testing.assert_allclose(found.prior_sds, [2, 2])
     np.testing.assert_allclose(found.fixed.sum(axis=1), 1)
 
 
@@ -99,9 +99,9 @@ def test_levels_of_a_factor_have_effects_of_their_own():
     assert (part.names, part.levels) == (("1|site",), 3)
     assert part.level.tolist() == [0, 0, 1, 1, 2, 2]
     np.testing.assert_allclose(part.values, 1)
-    np.testing.assert_allclose(part.spreads, 2)
+    np.testing.assert_allclose(part.prior_sds, 2)
     assert whole.levels == {"x2.tonic_volatility:site": ("x", "y", "z")}
-    spread_out = np.asarray(part.spread_out())
+    spread_out = np.asarray(part.design_matrix())
     np.testing.assert_allclose(spread_out, np.repeat(np.eye(3), 2, axis=0))
 
 
@@ -127,7 +127,7 @@ def test_parameters_without_formula_have_an_intercept():
 
     assert whole.formulas == {"x2.tonic_volatility": "group", "inverse_temperature": "1"}
     assert whole.population.designs[1].terms == ("Intercept",)
-    np.testing.assert_allclose(whole.population.designs[1].centres, [1.0])
+    np.testing.assert_allclose(whole.population.designs[1].prior_means, [1.0])
     assert whole.population.coefficient_names == (
         "x2.tonic_volatility:Intercept",
         "x2.tonic_volatility:group[T.b]",
@@ -139,12 +139,12 @@ def test_priors_that_are_not_normal_lend_centre_and_spread():
     """The expected logarithm of a gamma variable, and its standard deviation."""
     free = {"inverse_temperature": pn.Gamma(2.0, 1.0)}
     agent = Agent(pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=free)
-    found = populated(agent, study()).population
+    found = make_group_model(agent, study()).population
     draws = np.log(np.random.default_rng(0).gamma(2.0, size=400_000))
 
-    np.testing.assert_allclose(found.designs[0].centres, draws.mean(), atol=0.01)
-    np.testing.assert_allclose(found.designs[0].spreads, draws.std(), atol=0.01)
-    np.testing.assert_allclose(found.spreads, draws.std(), atol=0.01)
+    np.testing.assert_allclose(found.designs[0].prior_means, draws.mean(), atol=0.01)
+    np.testing.assert_allclose(found.designs[0].prior_sds, draws.std(), atol=0.01)
+    np.testing.assert_allclose(found.prior_sds, draws.std(), atol=0.01)
 
 
 WRONG = {
@@ -169,9 +169,9 @@ WRONG = {
     "function in braces": ("{np.load('file')}", "calls 'np.load'"),
     "function of Python's": ("scale(eval('age'))", "calls 'eval'"),
     "text scaled": ("scale(site)", "cannot be computed"),
-    "no number": ("log(age - 20)", "no number for some units"),
-    "one group": ("same", "same for all units"),
-    "one level": ("(1|same)", "same for all units"),
+    "no number": ("log(age - 20)", "no number for some subjects"),
+    "one group": ("same", "same for all subjects"),
+    "one level": ("(1|same)", "same for all subjects"),
     "same twice": ("group + C(group)", "made up of those before it"),
     "slope of units": ("(1 + age|subject)", "one of its own"),
     "offset": ("offset(age)", "no coefficient"),
@@ -215,7 +215,7 @@ def test_columns_are_computed_again_from_plain_numbers(formula):
     """For the units themselves, and for any of them alone: nothing is taken from the new data."""
     found, whole = design(formula)
     part = whole.parts["x2.tonic_volatility"]
-    columns = of_units(study(), ["age", "group", "site"], "x2.tonic_volatility")
+    columns = read_covariates(study(), ["age", "group", "site"], "x2.tonic_volatility")
 
     np.testing.assert_allclose(part.columns_for(columns), found.fixed, rtol=1e-10, atol=1e-12)
     for row in range(6):
@@ -347,7 +347,9 @@ def test_what_lies_between_quotes_is_left_alone():
     """A space or a sign in a name is no mistake."""
     data = study().columns | {"body mass": study().columns["age"]}
     named = Trials(data, inputs="u", actions="y", by=["subject", "session"])
-    found = populated(chooser(), named, {"x2.tonic_volatility": "scale(`body mass`)"}).population
+    found = make_group_model(
+        chooser(), named, {"x2.tonic_volatility": "scale(`body mass`)"}
+    ).population
 
     np.testing.assert_allclose(found.designs[0].fixed[:, 1], design("scale(age)")[0].fixed[:, 1])
 
@@ -370,4 +372,4 @@ def test_free_values_are_those_of_the_agent():
     agent = Agent(pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=free)
 
     with pytest.raises(pn.ParameterError, match="Did you mean 'inverse_temperature'"):
-        populated(agent, study(), {"inverse_temperatur": "group"})
+        make_group_model(agent, study(), {"inverse_temperatur": "group"})

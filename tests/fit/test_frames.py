@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import pynodes as pn
-from pynodes.fit.data._covariates import of_units
-from pynodes.fit.data._frames import columns_of
+from pynodes.fit.data.covariates import read_covariates
+from pynodes.fit.data.frames import read_columns
 from tests.fit.cases import VALUES, chooser, table
 
 NA = None
@@ -123,8 +123,8 @@ def test_every_frame_holds_the_same_trials(made):
         np.testing.assert_array_equal(found.numbers(name), expected.numbers(name), name)
     for name in ("ignored", "unseen", "unanswered"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-    np.testing.assert_array_equal(found.layout.place, expected.layout.place)
-    ours, theirs = (of_units(each, ["age", "group"], "p") for each in (found, expected))
+    np.testing.assert_array_equal(found.layout.index, expected.layout.index)
+    ours, theirs = (read_covariates(each, ["age", "group"], "p") for each in (found, expected))
     assert ours["group"].tolist() == theirs["group"].tolist() == ["old", "old", "young"]
     assert ours["age"].astype(float).tolist() == theirs["age"].tolist()
     np.testing.assert_array_equal(
@@ -189,7 +189,7 @@ def test_columns_without_a_role_may_hold_anything():
 
 def test_columns_are_the_callers_no_more():
     data = {"u": np.array([1.0, 0.0]), "v": pd.Series([1.0, 0.0])}
-    found = columns_of(data)
+    found = read_columns(data)
     found["u"][0] = found["v"][0] = 5.0
 
     assert data["u"][0] == data["v"][0] == 1.0

@@ -88,7 +88,7 @@ def trials(inputs, names, actions, known, **more):
 
 
 def by_hand(agent, inputs, actions, values, known, **options):
-    network, response = agent.placed(values)
+    network, response = agent.instantiate(values)
     return response.log_likelihood(
         network.filter(inputs, **options), actions, covariates=known or None, **options
     )

@@ -10,14 +10,12 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import pynodes as pn
-from pynodes.fit import Normal, Trials, compare, random_effects_bms
-from pynodes.fit.comparing._psis import left_out, smoothed
-from pynodes.fit.comparing.leave_one_out import summed
-from pynodes.fit.group._integrated import integrated, members
-from pynodes.fit.group._populated import populated
-from pynodes.fit.sampling._drawn import Drawn
-from pynodes.fit.sampling._draws import pointwise
-from pynodes.fit.sampling.samples import Samples
+from pynodes.fit import Normal, Samples, Trials, compare, random_effects_bms
+from pynodes.fit.agent.draws import pointwise_log_likelihoods
+from pynodes.fit.group.group_model import make_group_model
+from pynodes.fit.sampling._psis import left_out, smoothed
+from pynodes.fit.sampling.leave_one_out import integrate_members, member_distributions, sum_by_group
+from pynodes.fit.sampling.target import Problem
 from tests.fit.drawn import (
     samples_of_one,
     samples_of_population,
@@ -49,15 +47,14 @@ def exact():
     agent, trials = linear_agent(Normal(MEAN, DEVIATION)), linear_trials(count=30)
     mean, variance = posterior(errors_of(agent, trials))
     random = np.random.default_rng(3)
-    positions = random.normal(mean, np.sqrt(variance), size=(4, 2000, 1, 1))
-    drawn = Drawn(
-        positions=positions,
-        population={},
-        stats=statistics(random, 4, 2000),
+    samples = Samples(
+        problem=Problem(agent=agent, trials=trials),
         method="nuts",
+        unconstrained=random.normal(mean, np.sqrt(variance), size=(4, 2000, 1, 1)),
+        stats=statistics(random, 4, 2000),
         settings={"seed": 3},
     )
-    return Samples(agent, trials, drawn), errors_of(agent, trials)
+    return samples, errors_of(agent, trials)
 
 
 def test_trials_are_predicted_as_if_left_out(exact):
@@ -181,9 +178,7 @@ def test_influential_items_are_named():
 
 def test_models_are_compared_by_leaving_out():
     one, other = samples_of_study(), samples_of_population()
-    worse = dataclasses.replace(
-        other, drawn=dataclasses.replace(other.drawn, positions=other.positions + 1.0)
-    )
+    worse = dataclasses.replace(other, unconstrained=other.unconstrained + 1.0)
     found = compare({"one": one, "worse": worse}, by="loo")
     first, second = one.loo(), worse.loo()
     rows = found.fixed_effects.set_index("model")
@@ -260,14 +255,14 @@ def hierarchy():
     precision = errors.shape[1] / VARIANCE + 1 / deviation[..., None] ** 2
     told = errors.sum(axis=1) / VARIANCE + mean[..., None] / deviation[..., None] ** 2
     positions = told / precision + random.normal(size=(4, 500, len(errors))) / np.sqrt(precision)
-    drawn = Drawn(
-        positions=positions[..., None],
-        population={"offset:Intercept": mean, "offset:deviation": deviation},
-        stats=statistics(random, 4, 500),
+    return Samples(
+        problem=Problem(agent=agent, trials=trials, group=make_group_model(agent, trials)),
         method="nuts",
-        settings={"seed": 0, "formulas": {"offset": "1"}},
+        unconstrained=positions[..., None],
+        population={"offset:Intercept": mean, "offset:sd": deviation},
+        stats=statistics(random, 4, 500),
+        settings={"seed": 0},
     )
-    return Samples(agent, trials, drawn)
 
 
 def by_subject(agent, trials):
@@ -279,13 +274,13 @@ def by_subject(agent, trials):
 
 def test_parameters_of_members_are_integrated(hierarchy):
     """Responses of a member are jointly normal given the population."""
-    found = integrated(hierarchy)
+    found = integrate_members(hierarchy)
     errors = by_subject(hierarchy.agent, hierarchy.trials)
     chosen = np.linspace(0, 1999, 1000).round().astype(int)
     for draw in (0, 311, 999):
         mean, deviation = (
             hierarchy.population[f"offset:{which}"].ravel()[chosen[draw]]
-            for which in ("Intercept", "deviation")
+            for which in ("Intercept", "sd")
         )
         exact = stats.multivariate_normal(
             np.full(6, mean), VARIANCE * np.eye(6) + deviation**2
@@ -308,20 +303,20 @@ def test_subjects_that_are_left_out_are_members_of_the_population(hierarchy):
     steady = found.pareto_k < 0.5
     assert steady.sum() >= 8
     assert np.abs(found.pointwise - expected)[steady].max() < 0.05
-    rows = pointwise(hierarchy.agent.model, hierarchy._flat, hierarchy.trials)[""]
-    own = left_out(summed(rows, np.repeat(np.arange(10), 6)))
+    rows = pointwise_log_likelihoods(hierarchy.agent.model, hierarchy.flat, hierarchy.trials)[""]
+    own = left_out(sum_by_group(rows, np.repeat(np.arange(10), 6)))
     assert np.median(found.pareto_k) < np.median(own.shape)
 
 
 def test_correlated_parameters_are_integrated_together():
     """Means and factors of a population, from draws by name."""
-    population = populated(
+    population = make_group_model(
         samples_of_study().agent, study(), {"x2.tonic_volatility": "scale(age)"}, covariance="full"
     ).population
-    coordinates = population.drawn(jax.random.key(3))
-    common = {n: np.asarray(v)[None] for n, v in population.named(coordinates).items()}
-    means, factors = members(population, common)
-    scatter = np.exp(coordinates["log_deviations"])[:, None] * population.factor(coordinates)
+    coordinates = population.draw(jax.random.key(3))
+    common = {n: np.asarray(v)[None] for n, v in population.hyperparameters(coordinates).items()}
+    means, factors = member_distributions(population, common)
+    scatter = np.exp(coordinates["log_sds"])[:, None] * population.factor(coordinates)
 
-    np.testing.assert_allclose(means[0], population.mean(coordinates), rtol=1e-6)
+    np.testing.assert_allclose(means[0], population.expected(coordinates), rtol=1e-6)
     np.testing.assert_allclose(factors[0], scatter, rtol=1e-6, atol=1e-9)

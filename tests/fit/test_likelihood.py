@@ -10,8 +10,8 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, Normal, Trials
-from pynodes.fit.agent._binding import bound
-from pynodes.fit.agent._likelihood import log_likelihoods
+from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.model import log_likelihoods
 from tests.fit.cases import chooser, table
 
 POSITIONS = jnp.array([[-3.0, 1.0], [-2.0, 0.5], [-4.0, 1.2]])
@@ -19,7 +19,7 @@ POSITIONS = jnp.array([[-3.0, 1.0], [-2.0, 0.5], [-4.0, 1.2]])
 
 @pytest.fixture(scope="module")
 def sequences():
-    return bound(
+    return to_arrays(
         chooser().model,
         Trials(table(), inputs="u", actions="y", by=["subject", "session"]),
     )
@@ -34,7 +34,7 @@ def one_by_one(positions, sequences):
     model, found = chooser().model, 0.0
     for place, position in enumerate(positions):
         blocks = jax.tree.map(operator.itemgetter(place), sequences)
-        found += model.log_likelihood(model.constrained(position), blocks)
+        found += model.log_likelihood(model.constrain(position), blocks)
     return found
 
 
@@ -111,7 +111,7 @@ def test_where_filtering_fails_it_is_impossible_and_flat():
         graph, pn.responses.UnitSquareSigmoid(), free={"x2.tonic_volatility": Normal(-4, 4)}
     )
     data = Trials(table(((40,), (40,))), inputs="u", actions="y", by=["subject", "session"])
-    known = bound(agent.model, data)
+    known = to_arrays(agent.model, data)
 
     @jax.jit
     def each(positions):

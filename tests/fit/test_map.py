@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 
 import pynodes as pn
+from pynodes._inference.laplace import Modes, approximate_posteriors
+from pynodes._inference.newton import minimise
 from pynodes.fit import Agent, Beta, LogNormal, Normal, Trials, fit_map
-from pynodes.fit.mode._laplace import Modes, modes, touching
-from pynodes.fit.mode._newton import minimised
+from pynodes.fit.mode.map import find_subject_modes
 from tests.fit.cases import FREE, chooser, table, watcher
 
 SUBJECTS = ((14, 11), (9, 13), (20, 6))
@@ -72,7 +73,7 @@ def test_evidence_is_near_the_integral_on_real_data():
     density = chooser().log_density(data)
     places = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2) * spread
 
-    values = jax.jit(jax.vmap(density))(jnp.asarray(places + fit.positions))
+    values = jax.jit(jax.vmap(density))(jnp.asarray(places + fit.unconstrained))
 
     cell = np.prod(spread) * (grid[1] - grid[0]) ** 2
     integral = jax.scipy.special.logsumexp(values) + np.log(cell)
@@ -85,7 +86,7 @@ def test_the_mode_is_one():
     fit = fitted()
     for place, subject in enumerate(fit.subjects):
         density = chooser().log_density(trials(table(SUBJECTS)).only(subject=subject))
-        at = jnp.asarray(fit.positions[place])
+        at = jnp.asarray(fit.unconstrained[place])
         slope, bend = jax.jit(jax.grad(density))(at), jax.jit(jax.hessian(density))(at)
 
         assert np.max(np.abs(slope)) < 1e-5
@@ -99,7 +100,7 @@ def test_who_is_fitted_beside_a_subject_does_not_matter():
     among = fitted()["s1"]
 
     assert alone.lme == pytest.approx(among.lme, abs=1e-9)
-    np.testing.assert_allclose(alone.positions, among.positions, atol=1e-7)
+    np.testing.assert_allclose(alone.unconstrained, among.unconstrained, atol=1e-7)
 
 
 @pytest.mark.slow
@@ -119,7 +120,7 @@ def test_the_order_of_free_values_does_not_matter():
 def test_another_subject_seed_or_data_set_compiles_nothing():
     fitted()
     fit_map(chooser(), trials(table(SUBJECTS)).only(subject="s0"))
-    before = modes._cache_size()
+    before = find_subject_modes._cache_size()
 
     for subject in ("s0", "s1", "s2"):
         for seed in (0, 5):
@@ -128,7 +129,7 @@ def test_another_subject_seed_or_data_set_compiles_nothing():
             )
             assert fit.converged
 
-    assert modes._cache_size() == before
+    assert find_subject_modes._cache_size() == before
 
 
 def test_without_responses_it_finds_what_is_least_surprising():
@@ -160,7 +161,7 @@ def test_several_modes_are_told_apart():
         graph, pn.responses.OwnResponse.of(even, shift=0.0), free={"shift": Normal(0.2, 2)}
     )
     data = Trials({"u": np.zeros(8), "y": np.full(8, 2.0)}, inputs="u", actions="y")
-    fit = fit_map(agent, data, polished=8)
+    fit = fit_map(agent, data, refine=8)
 
     assert fit.estimates["shift"] == pytest.approx(np.sqrt(2), abs=0.01)
     assert 0 < fit.agreeing < 8
@@ -175,10 +176,10 @@ def test_many_minima_are_found_at_once_in_hard_valleys():
 
     starts = jnp.array([[-1.2, 1.0], [3.0, -2.0], [0.0, 10.0], [1.0, 1.0], [-4.0, -4.0]])
 
-    found = jax.jit(lambda start: minimised(valley, start, 100))(starts)
+    found = jax.jit(lambda start: minimise(valley, start, 100))(starts)
 
     assert bool(jnp.all(found.converged))
-    np.testing.assert_allclose(found.position, np.ones((5, 2)), atol=1e-6)
+    np.testing.assert_allclose(found.place, np.ones((5, 2)), atol=1e-6)
     np.testing.assert_allclose(found.hessian[0], [[802, -400], [-400, 200]], rtol=1e-5)
 
 
@@ -188,9 +189,9 @@ def test_a_search_leaves_a_saddle_and_keeps_away_from_where_there_is_no_value():
         value = x**2 + 0.25 * y**4 - 0.5 * y**2
         return jnp.where(y > 1.5, jnp.inf, value)
 
-    found = minimised(saddle, jnp.array([[0.5, 1e-4], [2.0, -3.0], [1.0, 3.0]]), 60)
+    found = minimise(saddle, jnp.array([[0.5, 1e-4], [2.0, -3.0], [1.0, 3.0]]), 60)
 
-    np.testing.assert_allclose(found.position[:2], [[0, 1], [0, -1]], atol=1e-6)
+    np.testing.assert_allclose(found.place[:2], [[0, 1], [0, -1]], atol=1e-6)
     assert found.converged.tolist() == [True, True, False]
 
 
@@ -215,7 +216,7 @@ def test_data_that_say_little_leave_the_prior(change, what):
     if what:
         assert what in fit.problems()[0]
         assert fit.lme == pytest.approx(0, abs=1e-9)
-        np.testing.assert_allclose(fit.positions, [-3, 1], atol=1e-6)
+        np.testing.assert_allclose(fit.unconstrained, [-3, 1], atol=1e-6)
         np.testing.assert_allclose(fit.covariance, np.diag([4.0, 1.0]), rtol=1e-9)
 
 
@@ -265,7 +266,7 @@ def test_the_summary_shows_what_the_data_said():
     assert frame["subject"].tolist() == ["s0", "s0", "s1", "s1", "s2", "s2"]
     row = frame[(frame.subject == "s1") & (frame.parameter == "inverse_temperature")].iloc[0]
     deviation = np.sqrt(fit.covariance[1, 1, 1])
-    position = fit.positions[1, 1]
+    position = fit.unconstrained[1, 1]
     assert row.estimate == pytest.approx(np.exp(position))
     assert row.lower == pytest.approx(np.exp(position + stats.norm.ppf(0.05) * deviation))
     assert row.upper == pytest.approx(np.exp(position + stats.norm.ppf(0.95) * deviation))
@@ -359,7 +360,7 @@ def test_a_flat_direction_beside_a_steep_one_leaves_the_evidence_finite():
     steep = np.array([[[4.7e9, 0.0], [0.0, -37.0]]], np.float32)
     one = np.zeros(1, np.float32)
     found = Modes(
-        position=np.zeros((1, 2), np.float32),
+        unconstrained=np.zeros((1, 2), np.float32),
         log_joint=one,
         log_likelihood=one,
         curvature=steep,
@@ -367,7 +368,7 @@ def test_a_flat_direction_beside_a_steep_one_leaves_the_evidence_finite():
         agreeing=one,
     )
 
-    posterior = touching(found, np.array([1.0, 2.0]))
+    posterior = approximate_posteriors(found, np.array([1.0, 2.0]))
 
     assert not posterior.definite[0]
     assert posterior.log_evidence[0] == pytest.approx(

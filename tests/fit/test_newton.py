@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pynodes.fit.mode._newton import minimised, minimised_in_turn
+from pynodes._inference.newton import minimise, minimise_in_turn
 
 STARTS = jnp.array(
     [[-1.2, 1.0], [3.0, -2.0], [0.0, 10.0], [1.0, 1.0], [-4.0, -4.0], [2.0, 2.0], [0.1, 0.0]]
@@ -23,15 +23,15 @@ def valley(at, bend):
 @pytest.mark.parametrize("workers", [1, 3, 7, 50])
 def test_searches_in_turn_end_where_those_side_by_side_do(workers):
     """Each with the data of its own lane, whoever worked on it before."""
-    expected = jax.jit(lambda start: minimised(lambda at: valley(at, BENDS), start, 100))(STARTS)
+    expected = jax.jit(lambda start: minimise(lambda at: valley(at, BENDS), start, 100))(STARTS)
 
     def own(at, lane):
         return valley(at, BENDS[lane])
 
-    found = jax.jit(lambda start: minimised_in_turn(own, start, 100, workers=workers))(STARTS)
+    found = jax.jit(lambda start: minimise_in_turn(own, start, 100, workers=workers))(STARTS)
 
     assert bool(jnp.all(found.converged))
-    np.testing.assert_allclose(found.position, expected.position, atol=1e-9)
+    np.testing.assert_allclose(found.place, expected.place, atol=1e-9)
     np.testing.assert_allclose(found.hessian, expected.hessian, rtol=1e-7)
     assert found.steps.tolist() == expected.steps.tolist()
 
@@ -42,7 +42,7 @@ def test_a_search_that_is_given_up_leaves_its_place_to_the_next():
     def slow(at, lane):
         return jnp.where(lane == 0, jnp.sqrt(1 + at[..., 0] ** 4), at[..., 0] ** 2)
 
-    found = minimised_in_turn(slow, jnp.full((4, 1), 3.0), 5, workers=2)
+    found = minimise_in_turn(slow, jnp.full((4, 1), 3.0), 5, workers=2)
 
     assert found.converged.tolist() == [False, True, True, True]
     assert found.steps.tolist() == [5, 2, 2, 2]

@@ -11,7 +11,7 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit.sampling._chains import CHUNK, advanced, begun
+from pynodes.fit.sampling._chains import CHUNK, advance_chain, start_chain
 from pynodes.fit.sampling._stages import staged, window_ends
 from pynodes.fit.sampling._tuning import closed, collected, stepped, untuned
 from pynodes.fit.sampling.nuts import fit_nuts
@@ -32,9 +32,9 @@ def short():
 
 
 def assert_same(left, right):
-    np.testing.assert_array_equal(left.positions, right.positions)
-    for name, values in left.drawn.stats.items():
-        np.testing.assert_array_equal(values, right.drawn.stats[name])
+    np.testing.assert_array_equal(left.unconstrained, right.unconstrained)
+    for name, values in left.stats.items():
+        np.testing.assert_array_equal(values, right.stats[name])
     for name, values in left.population.items():
         np.testing.assert_array_equal(values, right.population[name])
 
@@ -72,11 +72,11 @@ def test_draws_follow_the_posterior_of_a_person_on_a_grid():
     outcomes, choices = pn.data.association()
     data = Trials({"u": outcomes, "y": choices}, inputs="u", actions="y")
     found = fit_nuts(chooser(), data, seed=1)
-    rough = found.positions.reshape(-1, 2)
+    rough = found.unconstrained.reshape(-1, 2)
     means, deviations, _ = gridded(chooser().log_density(data), rough.mean(0), rough.std(0))
 
     for index in range(2):
-        assert_near(found.positions[:, :, 0, index], means[index], deviations[index])
+        assert_near(found.unconstrained[:, :, 0, index], means[index], deviations[index])
     assert found.check() == []
 
 
@@ -127,7 +127,7 @@ def exact_population(averages, variance):
 
     return {
         "offset:Intercept": moments(mean, 1 / precision),
-        "offset:deviation": moments(deviations),
+        "offset:sd": moments(deviations),
         **{index: moments(offsets[:, index], within[:, 0]) for index in range(len(averages))},
     }
 
@@ -142,7 +142,7 @@ def test_a_population_is_as_it_can_be_integrated(way):
     for name, draws in found.population.items():
         assert_near(draws, *exact[name])
     for index in range(5):
-        assert_near(found.positions[:, :, index, 0], *exact[index])
+        assert_near(found.unconstrained[:, :, index, 0], *exact[index])
 
 
 @pytest.mark.slow
@@ -157,7 +157,7 @@ def test_the_order_of_subjects_does_not_matter():
 
     assert list(found.subjects) != [0, 1, 2, 3, 4]
     for place, subject in enumerate(found.subjects):
-        draws = found.positions[:, :, place, 0]
+        draws = found.unconstrained[:, :, place, 0]
         assert abs(draws.mean() - exact[subject][0]) < 4 * error_of(draws)
 
 
@@ -165,32 +165,32 @@ def test_a_seed_makes_the_same_draws_and_another_others():
     again, other = (fit_nuts(chooser(), short_trials(), seed=seed, **SHORT) for seed in (3, 4))
 
     assert_same(short(), again)
-    assert not np.any(other.positions == short().positions)
+    assert not np.any(other.unconstrained == short().unconstrained)
 
 
 def test_chains_go_their_own_ways_and_a_chain_does_not_hear_of_others():
-    first, second = short().positions
+    first, second = short().unconstrained
     alone = fit_nuts(chooser(), short_trials(), seed=3, **SHORT | {"chains": 3})
 
     assert not np.any(first == second)
-    np.testing.assert_array_equal(alone.positions[0], first)
+    np.testing.assert_array_equal(alone.unconstrained[0], first)
 
 
 def test_another_seed_subject_or_number_of_draws_compiles_nothing():
     short()
-    before = advanced._cache_size(), begun._cache_size()
+    before = advance_chain._cache_size(), start_chain._cache_size()
 
     found = fit_nuts(chooser(), short_trials(seed=9), seed=8, chains=1, draws=CHUNK + 3, tune=20)
 
-    assert found.positions.shape == (1, CHUNK + 3, 1, 2)
-    assert (advanced._cache_size(), begun._cache_size()) == before
+    assert found.unconstrained.shape == (1, CHUNK + 3, 1, 2)
+    assert (advance_chain._cache_size(), start_chain._cache_size()) == before
 
 
 def test_every_draw_is_noted():
     found = short()
 
-    assert found.positions.shape == (2, 70, 1, 2)
-    assert {name: values.shape for name, values in found.drawn.stats.items()} == dict.fromkeys(
+    assert found.unconstrained.shape == (2, 70, 1, 2)
+    assert {name: values.shape for name, values in found.stats.items()} == dict.fromkeys(
         (
             *("lp", "acceptance_rate", "diverging", "energy", "tree_depth", "n_steps"),
             "step_size",
@@ -199,9 +199,9 @@ def test_every_draw_is_noted():
     )
     density = chooser().log_density(short_trials())
     np.testing.assert_allclose(
-        found.drawn.stats["lp"][1, 5], density(jnp.asarray(found.positions[1, 5, 0])), rtol=1e-12
+        found.stats["lp"][1, 5], density(jnp.asarray(found.unconstrained[1, 5, 0])), rtol=1e-12
     )
-    assert np.ptp(found.drawn.stats["step_size"], axis=1).max() == 0
+    assert np.ptp(found.stats["step_size"], axis=1).max() == 0
 
 
 def test_windows_fill_a_stretch_and_double():
@@ -239,12 +239,12 @@ def test_a_window_knows_the_variance_of_its_places():
 def test_single_precision_samples_too():
     outcomes, choices = pn.data.association()
     data = Trials({"u": outcomes, "y": choices}, inputs="u", actions="y")
-    exact = fit_nuts(chooser(), data, seed=1, draws=500).positions
+    exact = fit_nuts(chooser(), data, seed=1, draws=500).unconstrained
     with jax.enable_x64(False):
         agent = Agent(
             pn.models.binary_hgf(2), pn.responses.UnitSquareSigmoid(), free=chooser().priors
         )
-        found = fit_nuts(agent, data, seed=1, draws=500).positions
+        found = fit_nuts(agent, data, seed=1, draws=500).unconstrained
 
     assert found.dtype == np.float32
     for index in range(2):
@@ -317,7 +317,7 @@ def test_what_a_group_depends_on_is_as_it_can_be_integrated(way):
     scaled = (ages - ages.mean()) / ages.std()
     scatter = np.random.default_rng(4).normal(0, 0.5, 14)
     data, averages = rated(0.2 + 1.1 * (groups == "b") - 0.6 * scaled + scatter)
-    wide = data.revised({"age": ages.repeat(6), "group": groups.repeat(6)})
+    wide = data.with_columns({"age": ages.repeat(6), "group": groups.repeat(6)})
     found = fit_nuts(
         rater(),
         wide,
@@ -326,7 +326,7 @@ def test_what_a_group_depends_on_is_as_it_can_be_integrated(way):
         draws=2000,
         target_acceptance=0.95,
     )
-    names = ["Intercept", "group[b]", "scale(age)", "deviation"]
+    names = ["Intercept", "group[b]", "scale(age)", "sd"]
     names = [next(n for n in found.population if n.startswith(f"offset:{m[:5]}")) for m in names]
     design = np.stack([np.ones(14), groups == "b", scaled], axis=1)
     means, deviations = exact_coefficients(averages, design, 0.4 / 6)
@@ -356,4 +356,4 @@ def test_correlated_populations_and_sites_are_sampled():
         assert abs(draws.mean() - group.estimates[name]) < draws.std()
     (correlation,) = (v for n, v in found.population.items() if n.startswith("correlation"))
     assert np.all(np.abs(correlation) < 1)
-    assert found.positions.shape == (2, 250, 8, 2)
+    assert found.unconstrained.shape == (2, 250, 8, 2)

@@ -52,15 +52,14 @@ def exact_group_evidence(data, agent):
 @pytest.mark.slow
 def test_evidence_of_particles_is_the_integral_on_real_data():
     found = fit_smc(chooser(), person(), seed=2)
-    rough = found.positions.reshape(-1, 2)
+    rough = found.unconstrained.reshape(-1, 2)
     density = chooser().log_density(person())
     means, deviations, evidence = gridded(density, rough.mean(0), rough.std(0))
-    settings = found.drawn.settings
 
-    assert settings["log_evidence_error"] < 0.1
-    assert abs(settings["log_evidence"] - evidence) < 4 * settings["log_evidence_error"]
+    assert found.log_evidence_standard_error < 0.1
+    assert abs(found.log_evidence - evidence) < 4 * found.log_evidence_standard_error
     # Chains are independent, so that their means say how far their mean may be off.
-    apart = found.positions[:, :, 0].mean(1)
+    apart = found.unconstrained[:, :, 0].mean(1)
     error = np.maximum(apart.std(0, ddof=1), deviations / np.sqrt(500)) / 2
     assert np.all(np.abs(apart.mean(0) - means) < 5 * error)
     np.testing.assert_allclose(rough.std(0), deviations, rtol=0.1)
@@ -70,13 +69,12 @@ def test_evidence_of_particles_is_the_integral_on_real_data():
 def test_evidence_of_particles_is_exact_where_all_is_gaussian():
     data, _ = rated([1.3])
     found = fit_smc(rater(), data, chains=8, draws=500, seed=1)
-    settings = found.drawn.settings
 
     exact = exact_evidence(data, rater())
-    assert settings["log_evidence_error"] < 0.1
-    assert abs(settings["log_evidence"] - exact) < 4 * settings["log_evidence_error"]
+    assert found.log_evidence_standard_error < 0.1
+    assert abs(found.log_evidence - exact) < 4 * found.log_evidence_standard_error
     again = fit_smc(rater(), data, chains=8, draws=500, seed=1)
-    np.testing.assert_array_equal(found.positions, again.positions)
+    np.testing.assert_array_equal(found.unconstrained, again.unconstrained)
 
 
 @pytest.mark.slow
@@ -91,9 +89,8 @@ def test_particles_fill_a_population():
         assert abs(draws.mean() - exact[name][0]) < 5 * error
         assert draws.std() == pytest.approx(exact[name][1], rel=0.15)
     evidence = exact_group_evidence(data, rater())
-    settings = found.drawn.settings
-    assert settings["log_evidence_error"] < 0.15
-    assert abs(settings["log_evidence"] - evidence) < 4 * settings["log_evidence_error"]
+    assert found.log_evidence_standard_error < 0.15
+    assert abs(found.log_evidence - evidence) < 4 * found.log_evidence_standard_error
 
 
 @pytest.mark.slow
@@ -103,10 +100,10 @@ def test_the_weights_of_pathfinder_are_all_the_evidence_where_all_is_gaussian():
     found = fit_pathfinder(rater(), data, draws=400, seed=1)
 
     exact = exact_evidence(data, rater())
-    np.testing.assert_allclose(found.drawn.settings["elbo"], exact, atol=0.02)
+    np.testing.assert_allclose(found.elbo, exact, atol=0.02)
     average = np.mean(data.columns["y"])
     precision = 6 / 0.4 + 1 / 1.2**2
-    draws = found.positions.ravel()
+    draws = found.unconstrained.ravel()
     assert len(np.unique(draws)) == 1600
     beliefs = rater().network.filter({"u": data.columns["u"]})["x1"].predicted_mean
     mean = (6 / 0.4 * (average - np.mean(beliefs)) + 0.3 / 1.2**2) / precision
@@ -117,12 +114,12 @@ def test_the_weights_of_pathfinder_are_all_the_evidence_where_all_is_gaussian():
 @pytest.mark.slow
 def test_pathfinder_is_near_the_grid_on_real_data():
     found = fit_pathfinder(chooser(), person(), seed=2)
-    rough = found.positions.reshape(-1, 2)
+    rough = found.unconstrained.reshape(-1, 2)
     means, deviations, _ = gridded(
         chooser().log_density(person()), rough.mean(0), rough.std(0), count=121
     )
 
-    assert found.drawn.settings["pareto_k"] < 0.7
+    assert found.pareto_k < 0.7
     np.testing.assert_allclose(rough.mean(0), means, atol=0.1 * deviations.min())
     np.testing.assert_allclose(rough.std(0), deviations, rtol=0.1)
 

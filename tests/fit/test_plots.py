@@ -10,18 +10,18 @@ import pytest
 from matplotlib.colors import to_rgba
 
 import pynodes as pn
+from pynodes._inference.laplace import LaplacePosterior
 from pynodes.fit import (
     Comparison,
+    LeaveOneOut,
     ModelRecovery,
     ParameterRecovery,
     Trials,
     fit_map,
     random_effects_bms,
 )
-from pynodes.fit.comparing.leave_one_out import LeaveOneOut
-from pynodes.fit.mode._laplace import Posterior
-from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling.samples import Samples
+from pynodes.fit.sampling.target import Problem
 from pynodes.plotting import plot_residuals, style
 from tests.fit.test_robustness import agent, frame, trials
 
@@ -50,9 +50,9 @@ def samples(subjects=1, chains=2, draws=60):
     """Hand-made draws."""
     random = np.random.default_rng(0)
     positions = random.normal(size=(chains, draws, subjects, 2)) * 0.3 + [-4.0, 1.0]
-    drawn = Drawn(positions=positions, population={}, stats={}, method="nuts", settings={})
     who = ["anna", "bert", "carl"][:subjects]
-    return Samples(agent=agent(), trials=trials(frame()).only(who=who), drawn=drawn)
+    problem = Problem(agent=agent(), trials=trials(frame()).only(who=who))
+    return Samples(problem=problem, method="nuts", unconstrained=positions)
 
 
 def test_a_subjects_densities_are_those_of_prior_and_posterior():
@@ -65,13 +65,13 @@ def test_a_subjects_densities_are_those_of_prior_and_posterior():
         line = points(ax)[0]
         assert np.trapezoid(line[:, 1], line[:, 0]) == pytest.approx(1, abs=1e-3)
         peak = line[np.argmax(line[:, 1])]
-        assert peak[0] == pytest.approx(one.positions[place], abs=0.02)
+        assert peak[0] == pytest.approx(one.unconstrained[place], abs=0.02)
         width = np.sqrt(one.covariance[place, place])
         assert peak[1] == pytest.approx(1 / np.sqrt(2 * np.pi) / width, rel=1e-3)
         prior = agent().priors[ax.get_title()]
         (band, *_) = ax.collections
         assert band.get_paths()[0].vertices[:, 1].max() == pytest.approx(
-            np.exp(float(prior.density_at(prior.centre))), rel=1e-3
+            np.exp(float(prior.unconstrained_log_density(prior.unconstrained_mean))), rel=1e-3
         )
 
 
@@ -89,10 +89,10 @@ def test_several_subjects_are_ordered_by_their_estimates():
 
     for place, ax in enumerate(axes):
         shown = coloured(ax, style.BLUE)[:, 0]
-        np.testing.assert_allclose(shown, np.sort(fit().positions[:, place]))
+        np.testing.assert_allclose(shown, np.sort(fit().unconstrained[:, place]))
         (bars,) = (c for c in ax.collections if len(c.get_segments()) == 3)
         widths = [segment[1, 0] - segment[0, 0] for segment in bars.get_segments()]
-        order = np.argsort(fit().positions[:, place])
+        order = np.argsort(fit().unconstrained[:, place])
         deviations = np.sqrt(fit().covariance[order, place, place])
         np.testing.assert_allclose(widths, 2 * 0.67449 * deviations, rtol=1e-4)
 
@@ -107,7 +107,7 @@ def test_draws_are_a_line_per_chain_or_per_subject(subjects, lines):
     assert len(found) == lines
     for line in found:
         assert np.trapezoid(line[:, 1], line[:, 0]) == pytest.approx(1, abs=0.02)
-    first = drawn.positions[0, :, 0, 0] if subjects == 1 else drawn.positions[:, :, 0, 0]
+    first = drawn.unconstrained[0, :, 0, 0] if subjects == 1 else drawn.unconstrained[:, :, 0, 0]
     centre = np.trapezoid(found[0][:, 0] * found[0][:, 1], found[0][:, 0])
     assert centre == pytest.approx(first.mean(), abs=0.02)
 
@@ -118,8 +118,8 @@ def recovered(count=40):
     miss = np.arange(count) % 4 == 0
     found = true + np.where(miss, 3.0, 0.5)[:, None] * 0.2
     blank = np.zeros(count)
-    posterior = Posterior(
-        position=found,
+    posterior = LaplacePosterior(
+        unconstrained=found,
         log_joint=blank,
         log_likelihood=blank,
         hessian=np.tile(np.eye(2) * 25, (count, 1, 1)),
@@ -140,10 +140,10 @@ def test_estimates_that_miss_are_in_another_colour():
     for place, ax in enumerate(axes):
         missed = coloured(ax, style.ORANGE)
         np.testing.assert_allclose(missed[:, 0], recovery.true[miss, place])
-        np.testing.assert_allclose(missed[:, 1], recovery.posterior.position[miss, place])
+        np.testing.assert_allclose(missed[:, 1], recovery.posterior.unconstrained[miss, place])
         assert len(coloured(ax, style.BLUE)) == 30
         assert "75% covered" in ax.get_xlabel()
-        r = np.corrcoef(recovery.true[:, place], recovery.posterior.position[:, place])[0, 1]
+        r = np.corrcoef(recovery.true[:, place], recovery.posterior.unconstrained[:, place])[0, 1]
         assert f"r = {r:.2f}" in ax.get_xlabel()
 
 
@@ -174,7 +174,9 @@ def test_frequencies_are_bars():
     np.testing.assert_allclose(protected, found.protected_exceedance)
     shown = np.asarray(whose.images[0].get_array())
     assert shown.shape == (3, 12)
-    np.testing.assert_allclose(np.sort(shown, axis=1), np.sort(found.attributions.T, axis=1))
+    np.testing.assert_allclose(
+        np.sort(shown, axis=1), np.sort(found.posterior_model_probabilities.T, axis=1)
+    )
     # The first model is on top, in all panels.
     assert shares.get_ylim()[0] > shares.get_ylim()[1]
 
@@ -200,7 +202,7 @@ def test_correlations_are_written_in_cells():
     )
     drawn = samples(draws=4000)
     cell = drawn.plot_correlation().texts[0].get_text()
-    flat = drawn.positions.reshape(-1, 2)
+    flat = drawn.unconstrained.reshape(-1, 2)
     assert float(cell) == pytest.approx(np.corrcoef(flat.T)[0, 1], abs=0.0051)
 
     single = fit_map(
@@ -376,12 +378,12 @@ def test_shrinkage_goes_from_one_fit_to_the_other():
     axes = group.plot_shrinkage(alone).axes
 
     for place, ax in enumerate(axes):
-        order = np.argsort(alone.positions[:, place])
+        order = np.argsort(alone.unconstrained[:, place])
         _, before, after = (line[:, 0] for line in points(ax))
-        np.testing.assert_allclose(before, alone.positions[order, place])
-        np.testing.assert_allclose(after, group.individuals.positions[order, place])
+        np.testing.assert_allclose(before, alone.unconstrained[order, place])
+        np.testing.assert_allclose(after, group.individuals.unconstrained[order, place])
     terms = [label.get_text() for label in group.plot().axes[0].get_yticklabels()]
-    assert terms == ["Intercept", "deviation"]
+    assert terms == ["Intercept", "sd"]
     with pytest.raises(pn.DataError, match="same subjects"):
         group.plot_shrinkage(alone["s01"])
 

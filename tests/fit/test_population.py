@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pynodes.fit.group import _correlation
-from pynodes.fit.group._design import Design, Grouped, intercept_alone
-from pynodes.fit.group._population import Population
+from pynodes.fit.group import population as correlations
+from pynodes.fit.group.design import Design, GroupedEffects, intercept_only
+from pynodes.fit.group.population import Population
 
 AGES = np.array([-1.2, 0.3, 0.8, -0.4, 1.1])
 
@@ -18,38 +18,38 @@ AGES = np.array([-1.2, 0.3, 0.8, -0.4, 1.1])
 @functools.cache
 def small(correlated=True):
     """Two parameters; the first depends on age, with effects of age and of two sites."""
-    sites = Grouped(
+    sites = GroupedEffects(
         factor="site",
         columns=("1", "age"),
         levels=2,
         level=np.array([0, 1, 1, 0, 1]),
         values=np.stack([np.ones(5), AGES], axis=1),
-        spreads=np.array([1.5, 0.7]),
+        prior_sds=np.array([1.5, 0.7]),
     )
     first = Design(
         terms=("Intercept", "age"),
         fixed=np.stack([np.ones(5), AGES], axis=1),
-        centres=np.array([-3.0, 0.0]),
-        spreads=np.array([2.0, 1.2]),
+        prior_means=np.array([-3.0, 0.0]),
+        prior_sds=np.array([2.0, 1.2]),
         grouped=(sites,),
     )
     return Population(
         parameters=("x", "y"),
         correlated=correlated,
         centred=(True, True),
-        spreads=np.array([2.0, 0.5]),
-        designs=(first, intercept_alone(5, 1.0, 0.5)),
+        prior_sds=np.array([2.0, 0.5]),
+        designs=(first, intercept_only(5, 1.0, 0.5)),
     )
 
 
 @functools.cache
 def place(seed=0):
-    return jax.tree.map(np.asarray, jax.jit(small().drawn)(jax.random.key(seed)))
+    return jax.tree.map(np.asarray, jax.jit(small().draw)(jax.random.key(seed)))
 
 
 @jax.jit
-def placed(population, coordinates):
-    return population.placed(coordinates)
+def evaluate(population, coordinates):
+    return population.evaluate(coordinates)
 
 
 def lkj(correlation):
@@ -60,8 +60,8 @@ def lkj(correlation):
 
 def test_the_density_is_made_of_what_the_population_says():
     """Coefficients, deviations, correlations, effects and units, each by SciPy's density."""
-    at, found = place(), small().named(place())
-    unit = np.array([found["x:deviation"], found["y:deviation"]])
+    at, found = place(), small().hyperparameters(place())
+    unit = np.array([found["x:sd"], found["y:sd"]])
     level = np.array([found["x:1|site"], found["x:age|site"]])
     between = float(found["x:correlation(1,age|site)"])
     across = float(found["correlation(x,y)"])
@@ -86,12 +86,12 @@ def test_the_density_is_made_of_what_the_population_says():
         + stats.norm.logpdf(at["effects"]["x:site"]).sum()
         + lkj(between)
         + lkj(across)
-        + stats.multivariate_normal([0, 0], covariance).logpdf(at["units"] - mean).sum()
+        + stats.multivariate_normal([0, 0], covariance).logpdf(at["subjects"] - mean).sum()
     )
-    positions, density = placed(small(), at)
+    positions, density = evaluate(small(), at)
 
-    np.testing.assert_allclose(positions, at["units"])
-    np.testing.assert_allclose(small().mean(at), mean, rtol=1e-12)
+    np.testing.assert_allclose(positions, at["subjects"])
+    np.testing.assert_allclose(small().expected(at), mean, rtol=1e-12)
     np.testing.assert_allclose(density, expected, rtol=1e-12)
 
 
@@ -99,16 +99,16 @@ def test_the_density_is_made_of_what_the_population_says():
 def test_other_coordinates_say_the_same(centred):
     """Densities differ by how much the coordinates of units are stretched, and by nothing else."""
     names = dict(zip(("x", "y"), centred, strict=True))
-    other = small().recentred(names)
-    units = other.unplaced(place(), jnp.asarray(place()["units"]))
-    positions, density = placed(other, place() | {"units": units})
+    other = small().with_centred(names)
+    units = other.to_coordinates(place(), jnp.asarray(place()["subjects"]))
+    positions, density = evaluate(other, place() | {"subjects": units})
 
     def stretched(units):
-        return other.placed(place() | {"units": units})[0].ravel()
+        return other.evaluate(place() | {"subjects": units})[0].ravel()
 
     volume = np.linalg.slogdet(jax.jit(jax.jacfwd(stretched))(units).reshape(10, 10))[1]
-    np.testing.assert_allclose(positions, place()["units"], rtol=1e-12)
-    np.testing.assert_allclose(density, placed(small(), place())[1] + volume, rtol=1e-12)
+    np.testing.assert_allclose(positions, place()["subjects"], rtol=1e-12)
+    np.testing.assert_allclose(density, evaluate(small(), place())[1] + volume, rtol=1e-12)
 
 
 def test_names_are_in_the_order_of_numbers():
@@ -116,29 +116,29 @@ def test_names_are_in_the_order_of_numbers():
         "x:Intercept",
         "x:age",
         "y:Intercept",
-        "x:deviation",
-        "y:deviation",
+        "x:sd",
+        "y:sd",
         "x:1|site",
         "x:age|site",
         "x:correlation(1,age|site)",
         "correlation(x,y)",
     )
     assert small(False).names == small().names[:-1]
-    assert list(small().named(place())) == list(small().names)
+    assert list(small().hyperparameters(place())) == list(small().names)
 
 
 @pytest.mark.slow
 def test_draws_follow_the_priors():
     """Every number by its own distribution, by the Kolmogorov-Smirnov test at one in a thousand."""
     keys = jax.random.split(jax.random.key(3), 2000)
-    drawn = jax.jit(jax.vmap(lambda key: small().named(small().drawn(key))))(keys)
+    drawn = jax.jit(jax.vmap(lambda key: small().hyperparameters(small().draw(key))))(keys)
     correlation = stats.beta(2, 2, loc=-1, scale=2)
     expected = {
         "x:Intercept": stats.norm(-3, 2),
         "x:age": stats.norm(0, 1.2),
         "y:Intercept": stats.norm(1, 0.5),
-        "x:deviation": stats.halfnorm(scale=2),
-        "y:deviation": stats.halfnorm(scale=0.5),
+        "x:sd": stats.halfnorm(scale=2),
+        "y:sd": stats.halfnorm(scale=0.5),
         "x:1|site": stats.halfnorm(scale=1.5),
         "x:age|site": stats.halfnorm(scale=0.7),
         "x:correlation(1,age|site)": correlation,
@@ -152,11 +152,11 @@ def test_draws_follow_the_priors():
 @pytest.mark.slow
 def test_drawn_units_scatter_as_the_population_says():
     """The scores of units that were drawn centred are standard normal."""
-    scores = small().recentred({"x": False, "y": False})
+    scores = small().with_centred({"x": False, "y": False})
 
     def one(key):
-        at = small().drawn(key)
-        return scores.unplaced(at, small().placed(at)[0])
+        at = small().draw(key)
+        return scores.to_coordinates(at, small().evaluate(at)[0])
 
     found = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(4), 1000))
     assert stats.kstest(np.asarray(found).ravel(), "norm").pvalue > 1e-3
@@ -164,29 +164,35 @@ def test_drawn_units_scatter_as_the_population_says():
 
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_factors_are_those_of_correlation_matrices(size):
-    partials = np.random.default_rng(size).normal(size=_correlation.count_of(size))
-    factor = np.asarray(_correlation.factor_of(jnp.asarray(partials), size))
+    partials = np.random.default_rng(size).normal(size=correlations.count_correlations(size))
+    factor = np.asarray(correlations.correlation_factor(jnp.asarray(partials), size))
 
     np.testing.assert_allclose(np.diag(factor @ factor.T), 1, rtol=1e-12)
     assert np.all(np.triu(factor, 1) == 0)
-    np.testing.assert_allclose(_correlation.partials_of(factor), partials, rtol=1e-9)
+    # What two variables share beyond all that come before both, from the inverse of their correlations.
+    whole = factor @ factor.T
+    for (later, earlier), partial in zip(correlations.list_pairs(size), partials, strict=True):
+        those = [*range(earlier), earlier, later]
+        inverse = np.linalg.inv(whole[np.ix_(those, those)])
+        shared = -inverse[-1, -2] / np.sqrt(inverse[-1, -1] * inverse[-2, -2])
+        assert shared == pytest.approx(np.tanh(partial), rel=1e-9)
 
 
 def test_correlations_are_as_probable_as_the_determinant_says():
     """The LKJ density with concentration 2 is proportional to the determinant, per unit of the matrix."""
-    pairs = tuple(np.array(_correlation.pairs_of(4)).T)
+    pairs = tuple(np.array(correlations.list_pairs(4)).T)
 
     def entries(partials):
-        factor = _correlation.factor_of(partials, 4)
+        factor = correlations.correlation_factor(partials, 4)
         return (factor @ factor.T)[pairs]
 
     differences = []
     for seed in range(5):
         partials = jnp.asarray(np.random.default_rng(seed).normal(size=6))
-        factor = np.asarray(_correlation.factor_of(partials, 4))
+        factor = np.asarray(correlations.correlation_factor(partials, 4))
         volume = np.linalg.slogdet(jax.jacfwd(entries)(partials))[1]
         expected = np.linalg.slogdet(factor @ factor.T)[1] + volume
-        differences.append(float(_correlation.log_density(partials, 4)) - expected)
+        differences.append(float(correlations.log_lkj(partials, 4)) - expected)
     np.testing.assert_allclose(differences, differences[0], rtol=1e-10)
 
 
@@ -196,8 +202,8 @@ def test_drawn_correlations_have_the_marginals_of_their_distribution():
     keys = jax.random.split(jax.random.key(1), 4000)
 
     def one(key):
-        factor = _correlation.factor_of(_correlation.drawn(key, 3), 3)
-        return (factor @ factor.T)[tuple(np.array(_correlation.pairs_of(3)).T)]
+        factor = correlations.correlation_factor(correlations.draw_partial_correlations(key, 3), 3)
+        return (factor @ factor.T)[tuple(np.array(correlations.list_pairs(3)).T)]
 
     marginal = stats.beta(2.5, 2.5, loc=-1, scale=2)
     for column in np.asarray(jax.jit(jax.vmap(one))(keys)).T:
@@ -207,6 +213,6 @@ def test_drawn_correlations_have_the_marginals_of_their_distribution():
 def test_densities_are_those_of_distributions():
     """The integral over the Fisher transform of a single correlation is one."""
     grid = jnp.linspace(-12, 12, 4001)[:, None]
-    heights = jnp.exp(jax.vmap(lambda at: _correlation.log_density(at, 2))(grid))
+    heights = jnp.exp(jax.vmap(lambda at: correlations.log_lkj(at, 2))(grid))
 
     assert float(jnp.trapezoid(heights, grid[:, 0])) == pytest.approx(1, abs=1e-6)

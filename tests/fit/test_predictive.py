@@ -29,7 +29,7 @@ def test_responses_before_data_are_distributed_as_the_model_says():
 
 def test_responses_after_data_are_distributed_as_the_posterior_says():
     agent, data = linear_agent(Normal(-0.3, 1.7)), linear_trials()
-    fit = fit_map(agent, data, starts=2, polished=1)
+    fit = fit_map(agent, data, starts=2, refine=1)
     predicted = fit.predict(draws=4000, seed=5)
     beliefs = agent.network.filter({"u": data.columns["u"]})
     means = np.asarray(beliefs["x1"].predicted_mean) + fit.estimates["offset"]
@@ -47,7 +47,7 @@ def test_what_is_expected_is_what_the_response_predicts():
     samples = samples_of_study()
     predicted = samples.predict(draws=3)
     values = {name: draws[1, 0] for name, draws in predicted.values.items()}
-    network, response = samples.agent.placed(values)
+    network, response = samples.agent.instantiate(values)
     beliefs = network.filter({"u": samples.trials.numbers("u")[:9]})
 
     np.testing.assert_allclose(
@@ -88,7 +88,7 @@ def test_subjects_can_be_predicted_in_other_trials():
     found = samples.predict(other, draws=10)
     chosen = np.linspace(0, 999, 10).round().astype(int)
 
-    np.testing.assert_array_equal(found.positions, samples._flat[chosen][:, [2, 0, 1]])
+    np.testing.assert_array_equal(found.unconstrained, samples.flat[chosen][:, [2, 0, 1]])
     assert found.responses["action"].shape == (10, 18)
     data["subject"][:6] = "s9"
     with pytest.raises(pn.DataError, match="No subject 's9' was fitted"):
@@ -189,7 +189,7 @@ def test_numbers_have_statistics_of_numbers():
     agent, design = linear_agent(Normal(-0.3, 1.7)), linear_trials()
     table = prior_predictive(agent, design, draws=10).statistics()
 
-    assert table["statistic"].tolist() == ["mean", "deviation", "least", "largest"]
+    assert table["statistic"].tolist() == ["mean", "sd", "minimum", "maximum"]
     assert table["observed"][3] == design.columns["y"].max()
 
 
@@ -235,8 +235,8 @@ def test_failures_are_counted_and_said():
 
 def test_subjects_can_be_drawn_from_a_population():
     """Whose members are alike, so that draws differ by more than subjects do."""
-    found = prior_predictive(cases.chooser(), study(), draws=400, formulas={}).positions
-    own = prior_predictive(cases.chooser(), study(), draws=400).positions
+    found = prior_predictive(cases.chooser(), study(), draws=400, formulas={}).unconstrained
+    own = prior_predictive(cases.chooser(), study(), draws=400).unconstrained
 
     together, apart = (np.corrcoef(p[:, 0, 0], p[:, 1, 0])[0, 1] for p in (found, own))
     assert together > 0.3  # variance of the mean over that of both, on average one half
@@ -255,5 +255,5 @@ def test_what_defines_no_draw_says_so():
     found = prior_predictive(agent, study())
     with pytest.raises(pn.PynodesError, match=r"defines no draw\(\)"):
         _ = found.responses
-    with pytest.raises(pn.ParameterError, match="without responses"):
+    with pytest.raises(pn.ParameterError, match="no response model"):
         prior_predictive(cases.watcher(), study())

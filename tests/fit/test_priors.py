@@ -42,26 +42,30 @@ def test_a_logit_normal_is_a_normal_of_the_logit():
 
 @pytest.mark.parametrize("prior", EVERY, ids=repr)
 def test_on_its_line_it_is_a_density_with_the_centre_and_the_spread_that_it_says(prior):
-    positions = prior.centre + prior.spread * jnp.linspace(-40, 40, 40_001)
-    weights = jnp.exp(prior.density_at(positions)) * (positions[1] - positions[0])
+    positions = prior.unconstrained_mean + prior.unconstrained_sd * jnp.linspace(-40, 40, 40_001)
+    weights = jnp.exp(prior.unconstrained_log_density(positions)) * (positions[1] - positions[0])
 
     def moment(power):
-        return float(jnp.sum(weights * (positions - prior.centre) ** power))
+        return float(jnp.sum(weights * (positions - prior.unconstrained_mean) ** power))
 
     assert moment(0) == pytest.approx(1, abs=1e-7)
     assert moment(1) == pytest.approx(0, abs=1e-6)
-    assert moment(2) == pytest.approx(float(prior.spread) ** 2, rel=1e-6)
+    assert moment(2) == pytest.approx(float(prior.unconstrained_sd) ** 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("prior", EVERY, ids=repr)
 def test_the_way_to_the_line_leads_back_and_turns_densities_into_each_other(prior):
-    positions = prior.centre + prior.spread * jnp.array([-2.0, -0.5, 0.0, 1.5])
+    positions = prior.unconstrained_mean + prior.unconstrained_sd * jnp.array(
+        [-2.0, -0.5, 0.0, 1.5]
+    )
     values = prior.constrain(positions)
 
     np.testing.assert_allclose(prior.unconstrain(values), positions, rtol=1e-9, atol=1e-9)
     slopes = jax.vmap(jax.grad(prior.constrain))(positions)
     np.testing.assert_allclose(
-        prior.log_density(values) + jnp.log(slopes), prior.density_at(positions), rtol=1e-9
+        prior.log_density(values) + jnp.log(slopes),
+        prior.unconstrained_log_density(positions),
+        rtol=1e-9,
     )
 
 
@@ -73,8 +77,12 @@ def test_draws_are_distributed_as_the_density_says(prior):
     low, high = prior.bounds
     assert bool(jnp.all((values > low) & (values < high)))
 
-    scores = (jax.vmap(prior.draw_position)(keys) - prior.centre) / prior.spread
-    np.testing.assert_allclose(prior.constrain(scores * prior.spread + prior.centre), values)
+    scores = (
+        jax.vmap(prior.draw_unconstrained)(keys) - prior.unconstrained_mean
+    ) / prior.unconstrained_sd
+    np.testing.assert_allclose(
+        prior.constrain(scores * prior.unconstrained_sd + prior.unconstrained_mean), values
+    )
     assert abs(scores.mean()) < 4 / np.sqrt(20_000)
     error = np.sqrt((stats.kurtosis(scores) + 2) / 20_000)
     assert abs(scores.var() - 1) < 4 * error
@@ -103,7 +111,7 @@ def test_far_out_values_stay_numbers(prior, position):
 
 def test_two_kinds_with_the_same_fields_are_not_confused():
     """Compiled code is told apart by the structure of its arguments."""
-    centre = jax.jit(lambda prior: prior.constrain(prior.centre))
+    centre = jax.jit(lambda prior: prior.constrain(prior.unconstrained_mean))
 
     assert centre(Normal(1.0, 2.0)) == 1
     assert centre(LogNormal(1.0, 2.0)) == pytest.approx(np.e)

@@ -62,7 +62,7 @@ def test_choices_are_as_frequent_as_their_probabilities():
 
     shares = told.columns["action"].reshape(count, -1).mean(axis=0)
 
-    network, response = chooser().placed(VALUES)
+    network, response = chooser().instantiate(VALUES)
     expected = np.asarray(response.predict(network.filter({"u": outcomes})))
     assert np.all(np.abs(shares - expected) < 4.5 * np.sqrt(expected * (1 - expected) / count))
 
@@ -104,7 +104,7 @@ def test_the_parameters_of_a_learner_come_out_in_part():
     assert metrics.loc["inverse_temperature", "correlation"] > 0.6
     assert metrics["coverage"].min() > 0.7
     assert len(found.table) == 80
-    np.testing.assert_allclose(found.table["true_position"][0], found.true[0, 0])
+    np.testing.assert_allclose(found.table["true_unconstrained"][0], found.true[0, 0])
 
 
 @pytest.mark.slow
@@ -139,7 +139,10 @@ def failing():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: simulate(watcher(), design()), "does nothing that could be simulated"),
+        (
+            lambda: simulate(watcher(), design()),
+            "no response model, so there is nothing to simulate",
+        ),
         (lambda: simulate(failing(), design()), "Filtering fails for 2 of 2 simulated subjects"),
         (lambda: simulate(chooser(), design(), {"x": 1.0}), "no free value 'x'"),
         (lambda: parameter_recovery(watcher(), design()), "needs an agent with responses"),

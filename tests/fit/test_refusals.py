@@ -4,10 +4,10 @@ import functools
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 import pynodes as pn
-from pynodes.fit.comparing._psis import log_sum
-from pynodes.fit.comparing.leave_one_out import items
+from pynodes.fit.sampling.leave_one_out import list_items
 from tests.fit.cases import FREE, VALUES, chooser, table, watcher
 
 
@@ -142,14 +142,17 @@ def test_a_trial_without_what_its_response_must_know_does_not_count():
 
 
 def test_no_probability_at_all_is_minus_infinity():
-    assert log_sum(np.array([[-np.inf, -np.inf], [0.0, -np.inf]])).tolist() == [-np.inf, 0.0]
+    assert logsumexp(np.array([[-np.inf, -np.inf], [0.0, -np.inf]]), axis=1).tolist() == [
+        -np.inf,
+        0.0,
+    ]
 
 
 def test_sessions_that_are_not_named_are_not_left_out():
     kept = trials(table(lengths=((9,), (7,))), by="subject")
 
     with pytest.raises(pn.DataError, match="name no sessions"):
-        items(kept, np.ones(len(kept), bool), "session")
+        list_items(kept, np.ones(len(kept), bool), "session")
 
 
 @pytest.mark.parametrize("formulas", ["age", ["age"], 1])
@@ -187,4 +190,4 @@ def test_fields_that_are_none_are_named(field, said):
 @functools.cache
 def quick_fit():
     """A fit of a subject."""
-    return pn.fit_map(chooser(), trials().only(subject="s1"), starts=1, polished=1)
+    return pn.fit_map(chooser(), trials().only(subject="s1"), starts=1, refine=1)

@@ -46,7 +46,7 @@ def usual():
 def alike(fit, other=None):
     """Two fits to the same data, told otherwise."""
     other = usual() if other is None else other
-    np.testing.assert_allclose(fit.positions, other.positions, rtol=1e-8)
+    np.testing.assert_allclose(fit.unconstrained, other.unconstrained, rtol=1e-8)
     np.testing.assert_allclose(fit.lme, other.lme, rtol=1e-10)
     return True
 
@@ -72,8 +72,10 @@ def test_a_subject_with_one_trial_has_the_prior_and_one_bit():
     alone = fit["bert"]
     assert alone.lme == pytest.approx(np.log(0.5), abs=1e-9)
     for name, prior in agent().priors.items():
-        assert alone.estimates[name] == pytest.approx(float(prior.constrain(prior.centre)))
-    np.testing.assert_allclose(fit["anna"].positions, usual()["anna"].positions, rtol=1e-8)
+        assert alone.estimates[name] == pytest.approx(
+            float(prior.constrain(prior.unconstrained_mean))
+        )
+    np.testing.assert_allclose(fit["anna"].unconstrained, usual()["anna"].unconstrained, rtol=1e-8)
 
 
 def test_without_any_response_the_prior_is_left_and_it_is_said():
@@ -91,7 +93,7 @@ def test_one_subject_without_responses_changes_nothing_for_the_others():
     fit = fitted(data.assign(y=np.where(data["who"] == "bert", np.nan, data["y"])))
 
     for who in ("anna", "carl"):
-        np.testing.assert_allclose(fit[who].positions, usual()[who].positions, rtol=1e-8)
+        np.testing.assert_allclose(fit[who].unconstrained, usual()[who].unconstrained, rtol=1e-8)
     comparison = compare({"one": fit, "other": fit})
     assert random_effects_bms(comparison).frequencies == pytest.approx([0.5, 0.5])
 
@@ -233,7 +235,7 @@ def test_ten_thousand_trials_of_one_subject():
     deviations = np.sqrt(np.diag(fit.covariance))
     assert deviations.max() < 0.15
     truth = np.array([-3.0, np.log(2.0)])
-    assert np.all(np.abs(fit.positions - truth) < 4 * deviations)
+    assert np.all(np.abs(fit.unconstrained - truth) < 4 * deviations)
 
 
 @pytest.mark.slow
@@ -251,7 +253,7 @@ def test_odd_subjects_are_fitted_in_single_precision(tmp_path):
         "odd = data[(data['who'] != 'bert') | (data['trial'] == 0)]\n"
         "odd = odd.assign(y=np.where(odd['who'] == 'carl', 1.0, odd['y']))\n"
         "fit = fitted(odd)\n"
-        "assert fit.positions.dtype == 'float32'\n"
+        "assert fit.unconstrained.dtype == 'float32'\n"
         "assert fit.converged.all() and np.isfinite(fit.lme).all(), fit.problems()\n"
         "assert np.isfinite(fitted(data.assign(y=np.nan)).lme).all()\n"
     )

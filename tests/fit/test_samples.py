@@ -10,6 +10,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Trials, fit_map
+from pynodes.fit.group.group_model import make_group_model
 from tests.fit import cases
 from tests.fit.drawn import (
     CHAINS,
@@ -25,8 +26,8 @@ arviz_stats = pytest.importorskip("arviz_stats")
 
 
 def changed(samples, **parts):
-    """The same samples with something else in what was drawn."""
-    return dataclasses.replace(samples, drawn=dataclasses.replace(samples.drawn, **parts))
+    """The same samples with something else in them."""
+    return dataclasses.replace(samples, **parts)
 
 
 def test_the_tree_has_the_groups_and_dimensions_that_are_promised():
@@ -47,7 +48,7 @@ def test_the_tree_has_the_groups_and_dimensions_that_are_promised():
         assert tree["log_likelihood"][name].dims == ("trial",)
     np.testing.assert_array_equal(
         tree["unconstrained_posterior"]["inverse_temperature"],
-        samples.positions[..., samples.names.index("inverse_temperature")],
+        samples.unconstrained[..., samples.names.index("inverse_temperature")],
     )
     np.testing.assert_allclose(
         tree["posterior"]["inverse_temperature"],
@@ -130,7 +131,7 @@ def test_a_summary_has_moments_and_quantiles_of_the_draws():
     assert len(table) == 6 + 6
     assert table["subject"][:6].isna().all()
     assert row["mean"] == pytest.approx(draws.mean())
-    assert row["deviation"] == pytest.approx(draws.std(ddof=1))
+    assert row["sd"] == pytest.approx(draws.std(ddof=1))
     assert [row["lower"], row["upper"]] == pytest.approx(np.quantile(draws, [0.1, 0.9]).tolist())
     assert row["ess_bulk"] == pytest.approx(CHAINS * DRAWS, rel=0.3)
     assert row["mcse"] == pytest.approx(draws.std() / np.sqrt(row["ess_bulk"]), rel=0.1)
@@ -155,10 +156,10 @@ def test_draws_from_the_posterior_have_no_problems():
 
 def test_chains_that_disagree_are_warned_of():
     samples = samples_of_study()
-    apart = samples.positions.copy()
+    apart = samples.unconstrained.copy()
     apart[0, :, 2, 1] += 3.0
     with pytest.warns(pn.SamplingWarning, match="do not agree") as caught:
-        found = changed(samples, positions=apart).check()
+        found = changed(samples, unconstrained=apart).check()
 
     assert "'inverse_temperature' of 's2'" in str(caught[0].message)
     assert any("fewer than 400 effective draws" in said for said in found)
@@ -168,7 +169,7 @@ def test_divergences_and_what_to_do_about_them_are_said():
     samples = samples_of_population()
     flags = np.zeros((CHAINS, DRAWS), bool)
     flags[1, 3:8] = True
-    (said,) = changed(samples, stats=samples.drawn.stats | {"diverging": flags}).problems()
+    (said,) = changed(samples, stats=samples.stats | {"diverging": flags}).problems()
 
     assert said.startswith("5 of 1000 draws diverged (0.50%)")
     assert "target_acceptance" in said
@@ -178,7 +179,7 @@ def test_divergences_and_what_to_do_about_them_are_said():
 def test_energies_that_hardly_move_are_said():
     samples = samples_of_study()
     energy = np.cumsum(np.random.default_rng(0).normal(size=(CHAINS, DRAWS)), axis=1)
-    (said,) = changed(samples, stats=samples.drawn.stats | {"energy": energy}).problems()
+    (said,) = changed(samples, stats=samples.stats | {"energy": energy}).problems()
 
     assert "E-BFMI" in said
 
@@ -186,7 +187,7 @@ def test_energies_that_hardly_move_are_said():
 @pytest.mark.parametrize("how", ["constant", "no step", "not finite"])
 def test_a_stuck_chain_is_an_error(how):
     samples = samples_of_study()
-    positions, stats = samples.positions.copy(), dict(samples.drawn.stats)
+    positions, stats = samples.unconstrained.copy(), dict(samples.stats)
     if how == "constant":
         positions[2] = positions[2, :1]
     if how == "no step":
@@ -197,15 +198,15 @@ def test_a_stuck_chain_is_an_error(how):
         positions[2, 5] = np.nan
 
     with pytest.raises(pn.SamplingError, match="Chain 2 is stuck"):
-        changed(samples, positions=positions, stats=stats).check()
+        changed(samples, unconstrained=positions, stats=stats).check()
 
 
 def test_few_draws_say_so():
     samples = samples_of_one()
     few = changed(
         samples,
-        positions=samples.positions[:, :5],
-        stats={name: array[:, :5] for name, array in samples.drawn.stats.items()},
+        unconstrained=samples.unconstrained[:, :5],
+        stats={name: array[:, :5] for name, array in samples.stats.items()},
     )
 
     assert "only 5 draws per chain" in few.problems()[0]
@@ -213,22 +214,27 @@ def test_few_draws_say_so():
 
 def test_particles_are_compared_between_chains_and_weights_are_looked_at():
     samples = samples_of_one()
-    apart = samples.positions + 3.0 * np.arange(CHAINS)[:, None, None, None]
+    apart = samples.unconstrained + 3.0 * np.arange(CHAINS)[:, None, None, None]
 
-    assert "do not agree" in changed(samples, positions=apart, method="smc").problems()[0]
-    assert changed(samples, positions=apart, method="pathfinder").problems() == []
-    settings = {"pareto_k": 1.4}
-    assert changed(samples, method="pathfinder", settings=settings).problems()
+    assert "do not agree" in changed(samples, unconstrained=apart, method="smc").problems()[0]
+    assert changed(samples, unconstrained=apart, method="pathfinder").problems() == []
+    assert changed(samples, method="pathfinder", pareto_k=1.4).problems()
 
 
 def test_one_subject_can_be_taken():
     one = samples_of_study()["s1"]
 
     assert one.subjects == ("s1",)
-    np.testing.assert_array_equal(one.positions[:, :, 0], samples_of_study().positions[:, :, 1])
-    member = changed(samples_of_population(), settings={"seed": 0, "formulas": {}})["s2"]
+    np.testing.assert_array_equal(
+        one.unconstrained[:, :, 0], samples_of_study().unconstrained[:, :, 1]
+    )
+    problem = samples_of_population().problem
+    group = make_group_model(problem.agent, problem.trials)
+    member = changed(samples_of_population(), problem=dataclasses.replace(problem, group=group))[
+        "s2"
+    ]
     assert member.population == {}
-    assert "formulas" not in member.settings
+    assert member.problem.group is None
     assert set(member.tree["posterior"].data_vars) == set(member.names)
     with pytest.raises(pn.DataError, match="No subject 's9'"):
         samples_of_study()["s9"]
@@ -247,7 +253,7 @@ def test_trajectories_are_averaged_over_draws():
         name: float(draws[chosen["chain"], chosen["draw"], 0])
         for name, draws in samples.values.items()
     }
-    network, _ = samples.agent.placed(values)
+    network, _ = samples.agent.instantiate(values)
     u = samples.trials.numbers("u")[:9]
 
     np.testing.assert_allclose(
@@ -283,12 +289,16 @@ def test_trajectories_at_the_mode_are_those_of_a_fit():
 
 
 def test_many_draws_are_looked_at_in_parts(monkeypatch):
-    from pynodes.fit.sampling import _draws
+    from pynodes.fit.agent import draws
 
     samples = samples_of_study()
-    whole = _draws.pointwise(samples.agent.model, samples._flat[:50], samples.trials)[""]
-    monkeypatch.setattr(_draws, "AT_ONCE", 7 * int(np.prod(samples.trials.layout.shape)))
-    parts = _draws.pointwise(samples.agent.model, samples._flat[:50], samples.trials)[""]
+    whole = draws.pointwise_log_likelihoods(samples.agent.model, samples.flat[:50], samples.trials)[
+        ""
+    ]
+    monkeypatch.setattr(draws, "TRIALS_AT_ONCE", 7 * int(np.prod(samples.trials.layout.shape)))
+    parts = draws.pointwise_log_likelihoods(samples.agent.model, samples.flat[:50], samples.trials)[
+        ""
+    ]
 
     assert whole.shape == (50, 41)
     np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-6)

@@ -11,7 +11,7 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit.group._populated import populated
+from pynodes.fit.group.group_model import make_group_model
 from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.test_nuts import rated, rater
 
@@ -57,7 +57,7 @@ def test_a_truth_of_one_subject_lies_anywhere_among_its_draws():
     for seed in range(200):
         truth = agent.draw(jax.random.key(seed))
         data = pn.simulate(agent, empty, truth, seed=seed).trials
-        draws = fit_nuts(agent, data, chains=1, draws=500, tune=300, seed=seed).positions
+        draws = fit_nuts(agent, data, chains=1, draws=500, tune=300, seed=seed).unconstrained
         for index, (name, prior) in enumerate(agent.priors.items()):
             at = float(prior.unconstrain(truth[name]))
             places[name].append(place_among(at, draws[..., 0, index], every=5))
@@ -68,11 +68,11 @@ def test_a_truth_of_one_subject_lies_anywhere_among_its_draws():
 def test_a_truth_of_a_population_lies_anywhere_among_its_draws():
     """Of five members, whose deviation may be next to nothing."""
     agent = rater()
-    population = populated(agent, rated([0.0] * 5, trials=2)[0]).population
+    population = make_group_model(agent, rated([0.0] * 5, trials=2)[0]).population
     places = {name: [] for name in (*population.names, "first", "last")}
     for seed in range(100):
-        coordinates = population.drawn(jax.random.key(seed))
-        positions = np.asarray(population.placed(coordinates)[0])[:, 0]
+        coordinates = population.draw(jax.random.key(seed))
+        positions = np.asarray(population.evaluate(coordinates)[0])[:, 0]
         found = fit_nuts(
             agent,
             rated(positions, trials=2, seed=seed)[0],
@@ -83,10 +83,10 @@ def test_a_truth_of_a_population_lies_anywhere_among_its_draws():
             target_acceptance=0.9,
             seed=seed,
         )
-        for name, truth in population.named(coordinates).items():
+        for name, truth in population.hyperparameters(coordinates).items():
             places[name].append(place_among(float(truth), found.population[name], every=6))
         for name, unit in (("first", 0), ("last", -1)):
-            draws = found.positions[..., unit, 0]
+            draws = found.unconstrained[..., unit, 0]
             places[name].append(place_among(positions[unit], draws, every=6))
 
     assert_uniform(places)
@@ -100,11 +100,11 @@ def test_a_truth_of_a_population_of_learners_lies_anywhere_among_its_draws():
         free={"x2.tonic_volatility": Normal(-2.0, 1.0)},
     )
     empty = design(8, 60)
-    population = populated(agent, empty).population
+    population = make_group_model(agent, empty).population
     places = {name: [] for name in (*population.names, "first", "last")}
     for seed in range(80):
-        coordinates = population.drawn(jax.random.key(seed))
-        positions = np.asarray(population.placed(coordinates)[0])[:, 0]
+        coordinates = population.draw(jax.random.key(seed))
+        positions = np.asarray(population.evaluate(coordinates)[0])[:, 0]
         data = pn.simulate(agent, empty, {"x2.tonic_volatility": positions}, seed=seed).trials
         found = fit_nuts(
             agent,
@@ -116,10 +116,10 @@ def test_a_truth_of_a_population_of_learners_lies_anywhere_among_its_draws():
             target_acceptance=0.9,
             seed=seed,
         )
-        for name, truth in population.named(coordinates).items():
+        for name, truth in population.hyperparameters(coordinates).items():
             places[name].append(place_among(float(truth), found.population[name], every=5))
         for name, unit in (("first", 0), ("last", -1)):
-            draws = found.positions[..., unit, 0]
+            draws = found.unconstrained[..., unit, 0]
             places[name].append(place_among(positions[unit], draws, every=5))
 
     assert_uniform(places)

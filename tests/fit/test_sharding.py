@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pynodes.fit.agent._sharding import filled
+from pynodes._inference.sharding import pad_to_multiple
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,5 +83,5 @@ def test_subjects_are_shared_out_over_processes():
 def test_what_is_missing_to_a_multiple_is_the_last_subject_again():
     rows = np.arange(10).reshape(5, 2)
 
-    assert filled(rows, 4)[:, 0].tolist() == [0, 2, 4, 6, 8, 8, 8, 8]
-    assert filled(rows, 5) is rows
+    assert pad_to_multiple(rows, 4)[:, 0].tolist() == [0, 2, 4, 6, 8, 8, 8, 8]
+    assert pad_to_multiple(rows, 5) is rows

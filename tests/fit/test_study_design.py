@@ -9,9 +9,9 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials, design_analysis, fit_map, simulate
-from pynodes.fit.agent._binding import situated
-from pynodes.fit.mode.directions import Identifiability
-from pynodes.fit.study.study_design import beginning
+from pynodes.fit.agent.arrays import design_arrays
+from pynodes.fit.mode.identifiability import Identifiability
+from pynodes.fit.study.study_design import take_first
 from tests.fit.test_map import linear_agent, linear_trials
 
 OUTCOMES = pn.data.association().outcomes
@@ -39,7 +39,7 @@ def test_the_ridge_of_the_filter_is_found():
     found = fit.identifiability()
 
     strength, start = fit.estimates["x3->x2.strength"], fit.estimates["x3.initial_mean"]
-    gradient = np.array([1.0, strength * start, strength]) * found.spreads
+    gradient = np.array([1.0, strength * start, strength]) * found.prior_sds
     np.testing.assert_array_less(found.learned[:2], 0.2)
     assert found.learned[2] > 0.5
     steepest = found.directions[2] * np.sign(found.directions[2, 0])
@@ -67,9 +67,9 @@ def test_what_is_said_moves_along_the_ridge():
 
     def drop(direction):
         """How much is lost half a prior deviation away, on both sides."""
-        step = 0.5 * direction * found.spreads
-        ends = [likelihood(fit.positions + sign * step) for sign in (1, -1)]
-        return likelihood(fit.positions) - np.mean(ends)
+        step = 0.5 * direction * found.prior_sds
+        ends = [likelihood(fit.unconstrained + sign * step) for sign in (1, -1)]
+        return likelihood(fit.unconstrained) - np.mean(ends)
 
     drops = [drop(direction) for direction in found.directions]
     assert max(drops[:2]) < 0.2
@@ -91,7 +91,7 @@ def test_curvatures_are_those_of_the_prior_where_nothing_was_done():
 def test_one_parameter_alone_is_named_alone():
     found = Identifiability(
         names=("a", "b"),
-        spreads=np.array([2.0, 1.0]),
+        prior_sds=np.array([2.0, 1.0]),
         curvatures=np.array([1.05, 40.0]),
         directions=np.array([[0.999, 0.045], [-0.045, 0.999]]),
     )
@@ -117,11 +117,11 @@ def analysed():
 
 def test_precision_is_exact_where_all_is_gaussian(analysed):
     assert analysed.trials == (5, 10, 20, 40)
-    np.testing.assert_allclose(analysed.expected["offset"], exact([5, 10, 20, 40]), rtol=1e-8)
+    np.testing.assert_allclose(analysed.expected_sd["offset"], exact([5, 10, 20, 40]), rtol=1e-8)
     table = analysed.table
     np.testing.assert_allclose(table["shrinkage"], 1 - (exact([5, 10, 20, 40]) / 1.7) ** 2)
     # Errors are as large as posteriors are wide: of 200 subjects, within a fifth.
-    np.testing.assert_allclose(table["rmse"] / table["deviation"], 1, atol=0.2)
+    np.testing.assert_allclose(table["rmse"] / table["sd"], 1, atol=0.2)
     assert np.all(np.abs(table["coverage"] - 0.9) < 4 * np.sqrt(0.09 / 200))
 
 
@@ -138,9 +138,11 @@ def test_the_error_of_a_mean_is_that_of_a_sum_of_gaussians(analysed):
     """Estimates by subject vary by scatter and by their own uncertainty."""
     for scatter in (0.3, 1.7):
         expected = np.sqrt((scatter**2 + 0.4 / np.array([5, 10, 20, 40])) / 25)
-        np.testing.assert_allclose(analysed.mean_error(25, scatter)["offset"], expected, rtol=1e-6)
+        np.testing.assert_allclose(
+            analysed.standard_error(25, scatter)["offset"], expected, rtol=1e-6
+        )
     np.testing.assert_allclose(
-        analysed.mean_error(25)["offset"], analysed.mean_error(25, 1.7)["offset"]
+        analysed.standard_error(25)["offset"], analysed.standard_error(25, 1.7)["offset"]
     )
     needed = analysed.subjects_for(0.1, 0.3)["offset"]
     np.testing.assert_array_equal(needed, [17, 13, 11, 10])
@@ -166,11 +168,11 @@ def test_the_first_trials_are_those_that_came_first():
     found = design_analysis(agent, design, trials=[30], n=2, seed=3, starts=4)
     whole = design_analysis(agent, design, trials=[42], n=2, seed=3, starts=4)
 
-    assert not np.allclose(found.deviations, whole.deviations)
+    assert not np.allclose(found.posterior_sd, whole.posterior_sd)
     counted = np.cumsum(~data["skip"][:50])
-    sequences = situated(agent.model, design)
+    sequences = design_arrays(agent.model, design)
     told = dataclasses.replace(sequences, actions=np.zeros(sequences.frozen.shape))
-    kept = design.layout.gathered(beginning(told, 30).actions)
+    kept = design.layout.take_rows(take_first(told, 30).actions)
     np.testing.assert_array_equal(
         ~np.isnan(kept[:50]) & ~data["skip"][:50], (counted <= 30) & ~data["skip"][:50]
     )
@@ -196,8 +198,8 @@ def test_designs_that_make_no_sense_are_refused(call, error, said):
 def test_precisions_that_make_no_sense_are_refused(analysed):
     with pytest.raises(pn.ParameterError, match=r"'nothing'; the parameters are 'offset'"):
         analysed.trials_for({"nothing": 1.0})
-    with pytest.raises(pn.InputError, match="scatter of 'offset' must be positive"):
-        analysed.mean_error(10, -1.0)
+    with pytest.raises(pn.InputError, match="population_sd of 'offset' must be positive"):
+        analysed.standard_error(10, -1.0)
 
 
 @pytest.mark.slow
@@ -210,9 +212,10 @@ def test_more_trials_tell_more_of_a_learner():
         n=60,
     )
     for name in ("x2.tonic_volatility", "inverse_temperature"):
-        assert np.all(np.diff(analysed.expected[name]) < 0)
+        assert np.all(np.diff(analysed.expected_sd[name]) < 0)
     ratio = (
-        analysed.expected["inverse_temperature"][3] / analysed.expected["inverse_temperature"][1]
+        analysed.expected_sd["inverse_temperature"][3]
+        / analysed.expected_sd["inverse_temperature"][1]
     )
     assert 0.4 < ratio < 0.75
     assert stats.kstest(analysed.recoveries[-1].scores[:, 1], "norm").pvalue > 1e-4

@@ -114,7 +114,7 @@ def hessian_of(name):
 def test_at_its_estimates_densities_and_criteria_are_the_same(name):
     agent, record = agent_of(name), FITS[name]
     mode = jnp.array(record["mode"]) * signs_of(name)
-    values = agent.model.constrained(mode)
+    values = agent.model.constrain(mode)
 
     likelihood = agent.log_likelihood(values, trials_of(name))
 
@@ -139,7 +139,7 @@ def test_at_its_estimates_the_hessian_is_the_same(name):
 def test_where_its_hessian_differs_ours_is_right(name):
     """By central differences of the gradient with steps of each value's own scale."""
     density, mode, hessian = at_the_record(name)
-    spread = np.array([float(prior.spread) for prior in agent_of(name).priors.values()])
+    spread = np.array([float(prior.unconstrained_sd) for prior in agent_of(name).priors.values()])
 
     expected = hessian_by_differences(density, mode, 1e-6 * spread)
 
@@ -167,7 +167,7 @@ def test_estimates_and_evidence_agree_as_far_as_it_searched(name):
     """It stops once changes are below 1e-3: estimates agree in posterior deviations, evidence in nats."""
     fit, record = fitted(name), FITS[name]
     deviations = np.sqrt(np.diag(fit.covariance))
-    away = (fit.positions - np.array(record["mode"]) * signs_of(name)) / deviations
+    away = (fit.unconstrained - np.array(record["mode"]) * signs_of(name)) / deviations
     count = len(record["mode"])
 
     assert np.max(np.abs(away)) < 0.05

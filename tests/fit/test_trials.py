@@ -198,7 +198,7 @@ def test_tied_and_fixed_parameters():
         tied={"rate": ["x2.tonic_volatility", "x3.tonic_volatility"]},
     )
 
-    network, response = agent.placed({"rate": -3.5})
+    network, response = agent.instantiate({"rate": -3.5})
 
     assert agent.names == ("rate",)
     assert network["x2.tonic_volatility"] == network["x3.tonic_volatility"] == -3.5
@@ -380,10 +380,13 @@ AGENTS = {
     "tied to nothing": (lambda: agent(tied={"a": ["x2.tonic_volatility"]}), "has no prior"),
     "no graph": (lambda: Agent("hgf"), "needs a graph"),
     "no response": (lambda: Agent(pn.models.binary_hgf(2), "sigmoid"), "one of pynodes.responses"),
-    "absent": (lambda: chooser().placed({"x2.tonic_volatility": 0.0}), "No value was given for"),
-    "odd value": (lambda: chooser().placed(VALUES | {"x": 1.0}), "no free value 'x'"),
+    "absent": (
+        lambda: chooser().instantiate({"x2.tonic_volatility": 0.0}),
+        "No value was given for",
+    ),
+    "odd value": (lambda: chooser().instantiate(VALUES | {"x": 1.0}), "no free value 'x'"),
     "impossible": (
-        lambda: chooser().placed(VALUES | {"inverse_temperature": -1.0}),
+        lambda: chooser().instantiate(VALUES | {"inverse_temperature": -1.0}),
         "knows values between 0 and inf only",
     ),
 }
@@ -412,6 +415,6 @@ def test_a_name_in_both_parts_is_asked_for():
         Agent(graph, streams, free=free)
 
     one = Agent(graph, streams, free={"response:u.learning_rate": LogitNormal(0, 1)})
-    network, response = one.placed({"response:u.learning_rate": 0.25})
+    network, response = one.instantiate({"response:u.learning_rate": 0.25})
     assert response.parameters()["u.learning_rate"] == 0.25
     assert network["u.learning_rate"] != 0.25

@@ -22,7 +22,7 @@ def test_every_session_may_be_a_unit():
     assert found.subjects == tuple((f"s{s}", session) for s in range(3) for session in range(2))
     assert found.layout.shape[:2] == (6, 1)
     assert found.key_of(("s1", 0)) == {"subject": "s1", "session": 0}
-    assert found.described(("s1", 0)) == "subject 's1', session 0"
+    assert found.label(("s1", 0)) == "subject 's1', session 0"
     assert "3 subjects, 6 sessions with parameters of their own" in repr(found)
     html = found._repr_html_()
     assert "<th>subject</th><th>session</th><th>trials</th>" in html
@@ -33,7 +33,7 @@ def test_units_are_subjects_unless_it_is_said():
     assert trials().subjects == trials(unit="subject").subjects == ("s0", "s1", "s2")
     alone = Trials(table(((5,),)), inputs="u")
     assert alone.key_of(alone.subjects[0]) == {}
-    assert alone.described(alone.subjects[0]) == "the series"
+    assert alone.label(alone.subjects[0]) == "the series"
 
 
 def test_likelihoods_of_sessions_are_the_same_whosever_parameters():
@@ -58,7 +58,7 @@ def test_every_session_is_fitted_as_if_it_were_a_subject():
     fit = fit_map(chooser(), trials(unit="session"), starts=4)
     other = fit_map(chooser(), trials(joined, by="both"), starts=4)
 
-    np.testing.assert_allclose(fit.positions, other.positions, rtol=1e-8)
+    np.testing.assert_allclose(fit.unconstrained, other.unconstrained, rtol=1e-8)
     for frame in (fit.table(), fit.summary()):
         assert list(frame.columns[:2]) == KEYS
     assert fit.table()["session"].tolist() == [0, 1] * 3

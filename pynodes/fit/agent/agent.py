@@ -15,15 +15,14 @@ from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError, listed, nearest
 from pynodes._graph.graph import Graph
 from pynodes._html import table
+from pynodes._inference.priors import AbstractPrior, Fixed
 from pynodes._runtime.network import Network
 from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
-from pynodes.fit.agent._binding import bound
-from pynodes.fit.agent._model import Values, each_stream, still
-from pynodes.fit.agent._naming import modelled, set_in
+from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.model import Values, stop_infinite, subject_log_likelihoods
+from pynodes.fit.agent.parameters import make_model, replace_fixed
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.prior._prior import AbstractPrior
-from pynodes.fit.prior.priors import Fixed
 from pynodes.responses import AbstractResponse, JointResponse
 
 
@@ -84,7 +83,7 @@ class Agent:
             raise ParameterError(
                 f"responses must be one of pynodes.responses, or several by name, not {responses!r}."
             )
-        self.model = modelled(network, response, dict(free or {}), dict(tied or {}))
+        self.model = make_model(network, response, dict(free or {}), dict(tied or {}))
 
     @property
     def network(self) -> Network:
@@ -107,7 +106,7 @@ class Agent:
         return dict(zip(self.names, self.model.priors, strict=True))
 
     @boundary
-    def placed(self, values: Mapping[str, Scalar]) -> tuple[Network, Any]:
+    def instantiate(self, values: Mapping[str, Scalar]) -> tuple[Network, Any]:
         """Network and response with some values of the free parameters.
 
         Raises
@@ -115,7 +114,7 @@ class Agent:
         ParameterError
             A name that is unknown or absent, or a value that its parameter cannot take.
         """
-        return self.model.placed(self._checked(values))
+        return self.model.instantiate(self.check_values(values))
 
     @boundary
     def replace(self, values: Mapping[str, Scalar]) -> Agent:
@@ -131,9 +130,9 @@ class Agent:
         ParameterError
             A name that is unknown, or of a parameter that is free; a value that cannot be.
         """
-        found = copy.copy(self)
-        found.model = set_in(self.model, values)
-        return found
+        agent = copy.copy(self)
+        agent.model = replace_fixed(self.model, values)
+        return agent
 
     def draw(self, key: Array) -> Values:
         """Values drawn from the priors, by name.
@@ -159,7 +158,7 @@ class Agent:
         ParameterError
             A name that is unknown or absent.
         """
-        values = self._checked(values)
+        values = self.check_values(values)
         parts = [prior.log_density(values[name]) for name, prior in self.priors.items()]
         return sum(parts[1:], start=parts[0]) if parts else jnp.zeros(())
 
@@ -184,8 +183,8 @@ class Agent:
         DataError
             Trials that do not fit the agent.
         """
-        parts = self._each(values, trials).values()
-        return still(sum((jnp.sum(part) for part in parts), start=jnp.zeros(())))
+        parts = self._stream_log_likelihoods(values, trials).values()
+        return stop_infinite(sum((jnp.sum(part) for part in parts), start=jnp.zeros(())))
 
     @boundary
     def pointwise_log_likelihood(self, values: Mapping[str, Any], trials: Trials) -> Array:
@@ -193,16 +192,16 @@ class Agent:
 
         Parameters and errors as for :meth:`log_likelihood`; several streams are added.
         """
-        parts = list(self._each(values, trials).values())
-        return trials.layout.gathered(sum(parts[1:], start=parts[0]))
+        parts = list(self._stream_log_likelihoods(values, trials).values())
+        return trials.layout.take_rows(sum(parts[1:], start=parts[0]))
 
     @boundary
     def log_density(self, trials: Trials) -> Callable[[Array], Array]:
-        """Log joint density of one subject's data and positions, as a plain function for any sampler.
+        """Log joint density of one subject's data and free values, as a plain function for any sampler.
 
-        The function takes an array of shape (free values,), the positions in the order of ``names``;
-        ``agent.priors[name].constrain`` makes a value of a position. It can be compiled, differentiated
-        and batched.
+        The function takes an array of shape (free values,), in unconstrained space and in the order of
+        ``names``; ``agent.priors[name].constrain`` makes a value of such a number. It can be compiled,
+        differentiated and batched.
 
         Raises
         ------
@@ -211,26 +210,34 @@ class Agent:
         ParameterError
             Trials of several subjects.
         """
-        sequences = bound(self.model, trials)
+        sequences = to_arrays(self.model, trials)
         if trials.layout.shape[0] != 1:
             raise ParameterError(
                 f"These trials are of {trials.layout.shape[0]} subjects, whose parameters are their own. "
                 "Take one with trials.only(...)."
             )
         blocks = jax.tree.map(lambda leaf: leaf[0], sequences)
-        return lambda positions: self.model.log_joint(positions, blocks)[0]
+        return lambda unconstrained: self.model.log_joint(unconstrained, blocks)
 
-    def _each(self, values: Mapping[str, Any], trials: Trials) -> dict[str, Array]:
+    def _stream_log_likelihoods(
+        self, values: Mapping[str, Any], trials: Trials
+    ) -> dict[str, Array]:
         """Log likelihood of every stream, of shape (subjects, blocks, steps)."""
-        sequences = bound(self.model, trials)
+        sequences = to_arrays(self.model, trials)
         count = trials.layout.shape[0]
-        given = self._checked(values)
+        given = self.check_values(values)
         check_shapes(given, count)
-        spread = {n: jnp.broadcast_to(jnp.asarray(v, float), (count,)) for n, v in given.items()}
-        return each_stream(self.model, spread, sequences)
+        each = {n: jnp.broadcast_to(jnp.asarray(v, float), (count,)) for n, v in given.items()}
+        return subject_log_likelihoods(self.model, each, sequences)
 
-    def _checked(self, values: Mapping[str, Any]) -> Values:
-        """Values of just the free parameters, each within its prior's bounds."""
+    def check_values(self, values: Mapping[str, Any]) -> Values:
+        """Values of just the free parameters, each within its prior's bounds.
+
+        Raises
+        ------
+        ParameterError
+            A name that is unknown or absent, or a value outside of its prior's bounds.
+        """
         if not hasattr(values, "keys"):
             raise ParameterError(f"Give values by name, a mapping, not {values!r}.")
         for name in values:

@@ -10,14 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._inference.priors import AbstractPrior
 from pynodes._results.tables import extra
 from pynodes._typing import Array
-from pynodes.fit.agent._likelihood import log_likelihoods
 from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.model import log_likelihoods
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.prior._prior import AbstractPrior
-from pynodes.fit.sampling._problem import posed
-from pynodes.fit.sampling._target import Hierarchy
+from pynodes.fit.sampling.target import GroupPosterior, make_problem
 
 
 def to_numpyro(
@@ -30,10 +29,10 @@ def to_numpyro(
 ) -> Callable[[], None]:
     """A model of NumPyro, for its samplers and guides.
 
-    Of a single unit every free value is a site by its name with the agent's prior, and the likelihood is a
-    factor. Of several units there is one site, ``"coordinates"``, of all that is unknown of the population
-    and its units, without bounds; coefficients, deviations and the units' values are deterministic sites by
-    their names.
+    Of a single subject every free value is a site by its name with the agent's prior, and the likelihood is a
+    factor. Of several subjects there is one site, ``"coordinates"``, of all that is unknown of the population
+    and its subjects, unconstrained; coefficients, standard deviations and the subjects' values are
+    deterministic sites by their names.
 
     Parameters
     ----------
@@ -50,32 +49,32 @@ def to_numpyro(
         NumPyro is not installed.
     """
     numpyro = extra("numpyro")
-    problem = posed(agent, trials, formulas, covariance, parameterisation)
+    problem = make_problem(agent, trials, formulas, covariance, parameterisation)
     target = problem.target({name: problem.centred.get(name, True) for name in agent.names})
     model = agent.model
 
     def one() -> None:
         kind = from_prior()
         values = {name: numpyro.sample(name, kind(prior)) for name, prior in agent.priors.items()}
-        positions = [
-            p.scale.position(v) for p, v in zip(model.priors, values.values(), strict=True)
+        unconstrained = [
+            p.transform.unconstrain(v) for p, v in zip(model.priors, values.values(), strict=True)
         ]
-        found = log_likelihoods(model, jnp.stack(positions)[None], problem.sequences)
+        found = log_likelihoods(model, jnp.stack(unconstrained)[None], problem.sequences)
         numpyro.factor("log_likelihood", found[0])
 
-    def many(target: Hierarchy) -> None:
+    def many(target: GroupPosterior) -> None:
         constraints = numpyro.distributions.constraints
         size = target.start.size
         flat = numpyro.distributions.ImproperUniform(constraints.real_vector, (), (size,))
         place = numpyro.sample("coordinates", flat)
         numpyro.factor("log_prior", target.log_prior(place))
         numpyro.factor("log_likelihood", target.log_likelihood(place))
-        for name, value in target.common(place).items():
+        for name, value in target.hyperparameters(place).items():
             numpyro.deterministic(name, value)
-        for name, values in model.constrained(target.positions(place)).items():
+        for name, values in model.constrain(target.parameters(place)).items():
             numpyro.deterministic(name, values)
 
-    return (lambda: many(target)) if isinstance(target, Hierarchy) else one
+    return (lambda: many(target)) if isinstance(target, GroupPosterior) else one
 
 
 @cache

@@ -1,7 +1,8 @@
-"""compare: the evidence of several agents for every subject, side by side."""
+"""compare: the evidence of several agents for every subject, side by side, and how frequent each is."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed
+from pynodes._inference.random_effects import Families, RandomEffects, infer_frequencies
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
-from pynodes.fit.comparing.leave_one_out import LeaveOneOut, spread_of_sum
 from pynodes.fit.mode.map_fit import MapFit
+from pynodes.fit.sampling.leave_one_out import LeaveOneOut, standard_error_of_sum
 from pynodes.fit.sampling.samples import Samples
 
 if TYPE_CHECKING:
@@ -27,15 +29,15 @@ CRITERIA = {"lme": 1.0, "aic": -0.5, "bic": -0.5}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
-    """Log evidence of several models, by subject. Made by :func:`compare`.
+class AbstractComparison(abc.ABC):
+    """How well several models do for every subject, in nats.
 
     Attributes
     ----------
     models, subjects
         Their names.
     evidence
-        Log evidence, or what stands for it, of shape (subjects, models), in nats.
+        Log evidence, or what stands for it, of shape (subjects, models).
     criterion
         What it is: ``"lme"``, minus half of ``"aic"`` or ``"bic"``, or of ``"loo"`` the expected log
         predictive density.
@@ -45,6 +47,11 @@ class Comparison:
     subjects: tuple[Any, ...]
     evidence: np.ndarray
     criterion: str
+
+    @property
+    @abc.abstractmethod
+    def fixed_effects(self) -> pandas.DataFrame:
+        """A row per model, the best first, if one model is right for all subjects."""
 
     @property
     def table(self) -> pandas.DataFrame:
@@ -70,6 +77,30 @@ class Comparison:
         away = self.group - self.group.max()
         return np.exp(away) / np.exp(away).sum()
 
+    def plot(self, *, axes: Any = None) -> Panels:
+        """Draw how far models are from the best; see :func:`pynodes.plotting.plot_comparison`."""
+        from pynodes.plotting import plot_comparison
+
+        return plot_comparison(self, axes=axes)
+
+    def __repr__(self) -> str:
+        best = self.models[int(np.argmax(self.group))]
+        count = len(self.subjects)
+        return (
+            f"{type(self).__name__}({count} subjects, {listed(self.models)}; {best!r} has the most)"
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Comparison(AbstractComparison):
+    """Log evidence of several models, by subject. Made by :func:`compare`.
+
+    Attributes
+    ----------
+    models, subjects, evidence, criterion
+        As of every comparison: names, log evidence of shape (subjects, models), and which criterion it is.
+    """
+
     @property
     def fixed_effects(self) -> pandas.DataFrame:
         """A row per model, the best first: evidence, how far from the best, probability.
@@ -89,19 +120,9 @@ class Comparison:
         )
         return frame.sort_values("log_evidence", ascending=False, ignore_index=True)
 
-    def plot(self, *, axes: Any = None) -> Panels:
-        """Draw how far models are from the best; see :func:`pynodes.plotting.plot_comparison`."""
-        from pynodes.plotting import plot_comparison
-
-        return plot_comparison(self, axes=axes)
-
-    def __repr__(self) -> str:
-        best = self.models[int(np.argmax(self.group))]
-        return f"Comparison({len(self.subjects)} subjects, {listed(self.models)}; {best!r} has the most)"
-
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class PredictiveComparison(Comparison):
+class PredictiveComparison(AbstractComparison):
     """How well several models predict what they have not seen. Made by :func:`compare` with ``by="loo"``.
 
     It can stand wherever a comparison by evidence can; ``probability`` are then weights.
@@ -134,7 +155,7 @@ class PredictiveComparison(Comparison):
                 "elpd": part.elpd,
                 "standard_error": part.standard_error,
                 "difference": part.elpd - best.elpd,
-                "difference_error": spread_of_sum(part.pointwise - best.pointwise),
+                "difference_error": standard_error_of_sum(part.pointwise - best.pointwise),
                 "effective_parameters": part.effective_parameters,
                 "unreliable": int((~part.reliable).sum()),
             }
@@ -155,7 +176,7 @@ def compare(
     by: str = "lme",
     unit: str = "trial",
     progress: bool | None = None,
-) -> Comparison:
+) -> Comparison | PredictiveComparison:
     """How probable, or how good at predicting, several agents are for the same trials.
 
     Parameters
@@ -180,7 +201,7 @@ def compare(
     if not isinstance(fits, Mapping) or len(fits) < 2:
         raise DataError("Give two fits at least, by name, as fit_map({...}, trials) returns them.")
     check_kinds(fits, by)
-    return by_prediction(fits, unit, progress) if by == "loo" else by_criterion(fits, by)
+    return compare_predictions(fits, unit, progress) if by == "loo" else compare_criterion(fits, by)
 
 
 def check_kinds(fits: Mapping[str, Any], by: str) -> None:
@@ -200,7 +221,7 @@ def check_kinds(fits: Mapping[str, Any], by: str) -> None:
             )
 
 
-def by_prediction(
+def compare_predictions(
     fits: Mapping[str, Any], unit: str, progress: bool | None
 ) -> PredictiveComparison:
     """A comparison by how well is predicted what is left out."""
@@ -211,14 +232,14 @@ def by_prediction(
             bar.advance()
     name, first = next(iter(parts.items()))
     for other, part in parts.items():
-        if part.keys != first.keys or not same_data(fits[other], fits[name]):
+        if part.keys != first.keys or not have_same_data(fits[other], fits[name]):
             raise DataError(
                 f"{other!r} was fitted to other subjects or trials than {name!r}. Predictions can be "
                 "compared only if they are of the same responses."
             )
     subjects = tuple(dict.fromkeys(first.owners))
-    places = np.array([subjects.index(owner) for owner in first.owners])
-    columns = [np.bincount(places, part.pointwise) for part in parts.values()]
+    indices = np.array([subjects.index(owner) for owner in first.owners])
+    columns = [np.bincount(indices, part.pointwise) for part in parts.values()]
     return PredictiveComparison(
         models=tuple(fits),
         subjects=subjects,
@@ -228,12 +249,12 @@ def by_prediction(
     )
 
 
-def by_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
+def compare_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
     """A comparison by evidence, or what stands for it."""
     first = next(iter(fits.values()))
     for name, fit in fits.items():
         alike = fit.subjects == first.subjects and np.array_equal(fit._counts, first._counts)
-        if not alike or not same_data(fit, first):
+        if not alike or not have_same_data(fit, first):
             raise DataError(
                 f"{name!r} was fitted to other subjects or trials than {next(iter(fits))!r}. Evidence can be "
                 "compared only if it is for the same responses."
@@ -247,16 +268,61 @@ def by_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
     )
 
 
-def same_data(one: Any, other: Any) -> bool:
+def have_same_data(one: Any, other: Any) -> bool:
     """Whether two fits are of the same responses, or without responses of the same inputs."""
-    series = [explained(one), explained(other)]
+    series = [scored_columns(one), scored_columns(other)]
     return set(series[0]) == set(series[1]) and all(
         np.array_equal(rows, series[1][name], equal_nan=True) for name, rows in series[0].items()
     )
 
 
-def explained(fit: Any) -> dict[str, np.ndarray]:
+def scored_columns(fit: Any) -> dict[str, np.ndarray]:
     """What a fit gives probabilities, by column."""
     trials = fit.trials
     named = trials.roles.inputs if fit.agent.response is None else trials.roles.actions
     return {name: trials.numbers(name) for names in named.values() for name in names}
+
+
+@boundary
+def random_effects_bms(
+    comparison: AbstractComparison,
+    *,
+    families: Families | None = None,
+    prior_counts: float | Mapping[str, float] | None = None,
+) -> RandomEffects:
+    """Compare models of a group in which the right model may differ between subjects.
+
+    Bayesian model selection with random effects.
+
+    Parameters
+    ----------
+    comparison
+        Log evidence by subject and model.
+    families
+        Names of the models of every family; every model belongs to one. The result's ``.families`` then
+        says of families what the rest says of models.
+    prior_counts
+        Dirichlet counts before the data: one for every model, or by model. By default they sum to one, the
+        same for every family and within it for every model, as in the VBA toolbox; SPM has 1 per model.
+
+    Raises
+    ------
+    DataError
+        Evidence that is not finite, families that do not divide the models, counts that are not positive.
+
+    Source: Stephan et al. (2009), doi 10.1016/j.neuroimage.2009.03.025; families Penny et al. (2010), doi
+    10.1371/journal.pcbi.1000709; omnibus risk and protected exceedance Rigoux et al. (2014), doi
+    10.1016/j.neuroimage.2013.08.065. Exceedance is integrated, not sampled (docs/theory/evidence.md).
+    """
+    if not isinstance(comparison, AbstractComparison):
+        raise DataError(f"Give a comparison, as compare() makes it, not {comparison!r}.")
+    evidence, models = comparison.evidence, comparison.models
+    wrong = ~np.isfinite(evidence)
+    if wrong.any():
+        subject, model = (int(index) for index in np.argwhere(wrong)[0])
+        raise DataError(
+            f"The evidence of {models[model]!r} for subject {comparison.subjects[subject]!r} is "
+            f"{evidence[subject, model]:g}: its fit failed, and nothing can be said of its group. See "
+            ".problems() of the fit."
+        )
+    return infer_frequencies(evidence, models, families, prior_counts)

@@ -10,13 +10,16 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed, nearest
-from pynodes.fit.data import _columns
-from pynodes.fit.data._columns import Columns, keys_of, truths_of
-from pynodes.fit.data._frames import columns_of
-from pynodes.fit.data._layout import Layout, check_order, laid_out
-from pynodes.fit.data._roles import Roles, check_unit, key_columns, listed_columns
+from pynodes._html import table
+from pynodes.fit.data.frames import Columns, read_columns, read_flags, read_keys, read_numbers
+from pynodes.fit.data.layout import Layout, check_trial_order, make_layout
+from pynodes.fit.data.roles import Roles, check_unit, read_key_columns, read_role
 
 UNSEEN = ("drift", "ignored")
+"""What a missing input may mean."""
+
+SHOWN = 20
+"""With more subjects, this many are shown in a notebook, and how many more there are is said."""
 
 
 class Trials:
@@ -93,16 +96,16 @@ class Trials:
     ) -> None:
         if unseen not in UNSEEN:
             raise DataError(f"unseen must be 'drift' or 'ignored', not {unseen!r}.")
-        columns, keys = columns_of(data), key_columns(by)
+        columns, keys = read_columns(data), read_key_columns(by)
         check_unit(unit, keys, carry_over)
         if isinstance(covariates, str):
             covariates = (covariates,)
         roles = Roles(
-            inputs=listed_columns("inputs", inputs),
-            actions=None if actions is None else listed_columns("actions", actions),
+            inputs=read_role("inputs", inputs),
+            actions=None if actions is None else read_role("actions", actions),
             by=keys,
             trial="trial" if trial is None and "trial" in columns else trial,
-            covariates=listed_columns("covariates", covariates),
+            covariates=read_role("covariates", covariates),
             dt=dt,
             reset=reset,
             ignored=ignored,
@@ -122,13 +125,13 @@ class Trials:
     def _begin(self, columns: Columns, roles: Roles) -> None:
         """Take columns and roles, once they fit."""
         self.columns, self.roles = columns, roles
-        self.keys = keys_of(columns, roles.by)
+        self.keys = read_keys(columns, roles.by)
         for role in ("inputs", "actions", "covariates"):
             for names in (getattr(roles, role) or {}).values():
                 for name in names:
                     self.numbers(name, role)
         if roles.trial is not None:
-            check_order(self.keys, roles.by, roles.trial, self.numbers(roles.trial, "trial"))
+            check_trial_order(self.keys, roles.by, roles.trial, self.numbers(roles.trial, "trial"))
         self._check_times()
         _ = self.ignored, self.layout
 
@@ -146,7 +149,7 @@ class Trials:
         names = self.roles.unit_keys
         return dict(zip(names, subject if len(names) > 1 else (subject,), strict=bool(names)))
 
-    def described(self, subject: Any) -> str:
+    def label(self, subject: Any) -> str:
         """One of :attr:`subjects` in words, as in ``"subject 's01', session 2"``."""
         keys = self.key_of(subject)
         return ", ".join(f"{name} {value!r}" for name, value in keys.items()) or "the series"
@@ -155,16 +158,16 @@ class Trials:
     def layout(self) -> Layout:
         """Where every row goes in arrays over subjects, blocks and steps."""
         reset = self.roles.reset
-        resets = None if reset is None else truths_of(self.columns, reset, "reset")
+        resets = None if reset is None else read_flags(self.columns, reset, "reset")
         roles = self.roles
-        return laid_out(self.keys, resets, carry_over=roles.carry_over, keyed=roles.keyed)
+        return make_layout(self.keys, resets, carry_over=roles.carry_over, keyed=roles.keyed)
 
     @cached_property
     def ignored(self) -> np.ndarray:
         """Whether a trial is ignored, by row."""
         roles, found = self.roles, np.zeros(len(self), bool)
         if roles.ignored is not None:
-            found = truths_of(self.columns, roles.ignored, "ignored")
+            found = read_flags(self.columns, roles.ignored, "ignored")
         if roles.unseen == "ignored":
             found = found | self._blank
         return found
@@ -193,7 +196,7 @@ class Trials:
 
     def numbers(self, column: str, role: str = "a role") -> np.ndarray:
         """A column as real numbers, by row."""
-        return _columns.numbers_of(self.columns, column, role)
+        return read_numbers(self.columns, column, role)
 
     @boundary
     def only(self, **keys: Any) -> Trials:
@@ -221,9 +224,14 @@ class Trials:
             raise DataError(f"No trial is of {keys} together.")
         return Trials._of({name: c[kept] for name, c in self.columns.items()}, self.roles)
 
-    def revised(self, columns: Mapping[str, Any]) -> Trials:
+    def of_subject(self, subject: Any) -> Trials:
+        """The trials of one of :attr:`subjects`."""
+        key = self.key_of(subject)
+        return self.only(**key) if key else self
+
+    def with_columns(self, columns: Mapping[str, Any]) -> Trials:
         """The same trials with other values in some columns, or further ones."""
-        return Trials._of(columns_of({**self.columns, **columns}), self.roles)
+        return Trials._of(read_columns({**self.columns, **columns}), self.roles)
 
     def key_frame(self) -> dict[str, np.ndarray]:
         """The columns that name a row: those of ``by``, and the trial's number."""
@@ -265,7 +273,7 @@ class Trials:
         else:
             said.append(f"{units} subject{'s' * (units > 1)}")
         if blocks > 1:
-            counts = {tuple(place) for place in self.layout.place[:2].T.tolist()}
+            counts = {tuple(place) for place in self.layout.index[:2].T.tolist()}
             said.append(f"{len(counts)} blocks")
         said += [f"{count} {what}" for what, count in self._gaps().items()]
         return f"Trials({', '.join(said)})"
@@ -280,9 +288,33 @@ class Trials:
         return {what: count for what, count in counts.items() if count}
 
     def _repr_html_(self) -> str:
-        from pynodes.fit.data._html import trials_to_html
+        names = self.roles.unit_keys or ("subject",)
+        head = (*names, "trials", "blocks", "without response", "unseen", "ignored")
+        owner, block, _ = self.layout.index
+        rows: list[tuple[object, ...]] = []
+        for number, subject in enumerate(self.subjects[:SHOWN]):
+            own = owner == number
+            flags = (self.unanswered, self.unseen, self.ignored)
+            counts = (own.sum(), np.unique(block[own]).size, *(flag[own].sum() for flag in flags))
+            rows.append((*(self.key_of(subject).values() or (subject,)), *map(int, counts)))
+        return table(repr(self), head, rows, more=len(self.subjects) - SHOWN)
 
-        return trials_to_html(self)
+
+def coordinates(trials: Trials) -> tuple[str, dict[str, Any]]:
+    """The name of the subjects' dimension in a tree of arrays, and what names them along it."""
+    keys = [trials.key_of(subject) for subject in trials.subjects]
+    columns = {name: file_array([key[name] for key in keys]) for name in (keys[0] if keys else {})}
+    if len(columns) == 1:
+        name = next(iter(columns))
+        return name, columns
+    labels = file_array([", ".join(map(str, key.values())) for key in keys])
+    return "unit", {"unit": labels} | {name: ("unit", values) for name, values in columns.items()}
+
+
+def file_array(values: list[Any]) -> np.ndarray:
+    """Values as an array that a file can hold: numbers as they are, all else as texts."""
+    array = np.asarray(values)
+    return array if array.dtype.kind in "iufb" else np.asarray([str(v) for v in values], object)
 
 
 def check_trials(trials: object) -> None:

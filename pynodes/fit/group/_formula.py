@@ -10,14 +10,14 @@ import numpy as np
 
 from pynodes._errors import FormulaError
 from pynodes._results.tables import extra
-from pynodes.fit.data._columns import Columns
-from pynodes.fit.data._covariates import of_units
+from pynodes.fit.data.covariates import read_covariates
+from pynodes.fit.data.frames import Columns
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.group._design import Design
 from pynodes.fit.group._formula_calls import LazyColumns
 from pynodes.fit.group._formula_columns import AbstractColumns, Coded, Covariate, Product
 from pynodes.fit.group._formula_syntax import parse_formula, shorten
 from pynodes.fit.group._formula_terms import check_columns, collect_fixed, collect_grouped
+from pynodes.fit.group.design import Design
 
 MOST_NUMBERS = 10**7
 """Numbers that the columns of one term may be."""
@@ -78,8 +78,8 @@ def read_formula(
     design = Design(
         terms=terms,
         fixed=columns,
-        centres=np.where(centres > 0, centre, 0.0),
-        spreads=spread * spreads,
+        prior_means=np.where(centres > 0, centre, 0.0),
+        prior_sds=spread * spreads,
         grouped=grouped,
     )
     return Parsed(design=design, levels=levels, terms=tuple(map(make_product, fixed)))
@@ -103,7 +103,7 @@ def read_terms(trials: Trials, parameter: str, formula: str) -> Any:
         raise FormulaError(f"{said} read: {str(error).rstrip('.')}.") from error
     names = {name for name in wanted if isinstance(name, str)}
     frame = extra("pandas").DataFrame(
-        of_units(trials, names, parameter) or {"": np.zeros(len(trials.subjects))}
+        read_covariates(trials, names, parameter) or {"": np.zeros(len(trials.subjects))}
     )
     nothing = extra("formulae.environment").Environment([{}])
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pynodes._errors import FormulaError
 from pynodes._results.tables import extra
-from pynodes.fit.data._columns import Columns
+from pynodes.fit.data.frames import Columns
 from pynodes.fit.group import _formula_columns as made
 from pynodes.fit.group._formula_columns import AbstractColumns, Constant, Covariate, Elementwise
 from pynodes.fit.group._formula_syntax import CONTRASTS, SIGNATURES

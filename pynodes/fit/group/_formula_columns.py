@@ -16,7 +16,7 @@ import numpy as np
 from scipy.interpolate import BSpline, CubicSpline, PPoly
 
 from pynodes._errors import FormulaError, listed
-from pynodes.fit.data._columns import Columns
+from pynodes.fit.data.frames import Columns
 
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
     name: getattr(np, name)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pynodes._errors import FormulaError, listed
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.group._design import Grouped
+from pynodes.fit.group.design import GroupedEffects
 
 
 def collect_fixed(
@@ -26,8 +26,8 @@ def collect_fixed(
         data = np.asarray(term.data, float).reshape(units, -1)
         if not data.shape[1]:
             raise FormulaError(
-                f"The term {term.name!r} of the formula of {parameter!r} is the same for all units, and so "
-                "explains nothing. Leave it out."
+                f"The term {term.name!r} of the formula of {parameter!r} is the same for all subjects, and "
+                "so explains nothing. Leave it out."
             )
         whole = term.kind == "categoric" and np.allclose(data.sum(axis=1), 1.0)
         names += name_columns(term)
@@ -49,8 +49,8 @@ def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -
     for name, column in zip(terms, columns.T, strict=True):
         if not np.isfinite(column).all():
             raise FormulaError(
-                f"The term {name!r} of the formula of {parameter!r} is no number for some units. What is "
-                "scaled must differ between units, and logarithms are of positive numbers."
+                f"The term {name!r} of the formula of {parameter!r} is no number for some subjects. What is "
+                "scaled must differ between subjects, and logarithms are of positive numbers."
             )
     scaled = columns / np.maximum(np.abs(columns).max(axis=0, initial=0), 1e-300)
     for count in range(1, len(terms) + 1):
@@ -58,7 +58,7 @@ def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -
             before = f"those before it, {listed(terms[: count - 1])}" if count > 1 else "zero alone"
             raise FormulaError(
                 f"The term {terms[count - 1]!r} of the formula of {parameter!r} is made up of {before}: data "
-                "of these units cannot tell them apart. Leave one out."
+                "of these subjects cannot tell them apart. Leave one out."
             )
 
 
@@ -84,12 +84,12 @@ def measure_spread(column: np.ndarray, kind: str) -> float:
 
 def collect_grouped(
     group: list[Any], trials: Trials, parameter: str, spread: float
-) -> tuple[tuple[Grouped, ...], dict[str, tuple[str, ...]]]:
+) -> tuple[tuple[GroupedEffects, ...], dict[str, tuple[str, ...]]]:
     """The grouped effects, all of one factor together, and names of the factors' levels."""
     factors: dict[str, list[Any]] = {}
     for term in group:
         factors.setdefault(term.factor.name, []).append(term)
-    found: list[Grouped] = []
+    found: list[GroupedEffects] = []
     levels: dict[str, tuple[str, ...]] = {}
     for factor, terms in factors.items():
         one = group_terms(factor, terms, len(trials.subjects), spread)
@@ -100,7 +100,7 @@ def collect_grouped(
     return tuple(found), levels
 
 
-def group_terms(factor: str, terms: list[Any], units: int, spread: float) -> Grouped:
+def group_terms(factor: str, terms: list[Any], units: int, spread: float) -> GroupedEffects:
     """The effects of one factor's levels."""
     count = len(terms[0].groups)
     columns: list[str] = []
@@ -114,17 +114,17 @@ def group_terms(factor: str, terms: list[Any], units: int, spread: float) -> Gro
         wholes.append(whole)
         spreads += [spread / measure_spread(c, term.kind) for c in whole.sum(axis=1).T]
     every = np.concatenate(wholes, axis=2)
-    return Grouped(
+    return GroupedEffects(
         factor=factor,
         columns=tuple(columns),
         levels=count,
         level=np.abs(every).sum(axis=2).argmax(axis=1),
         values=every.sum(axis=1),
-        spreads=np.array(spreads),
+        prior_sds=np.array(spreads),
     )
 
 
-def is_scatter(part: Grouped, factor: str, trials: Trials, parameter: str) -> bool:
+def is_scatter(part: GroupedEffects, factor: str, trials: Trials, parameter: str) -> bool:
     """Whether effects of a factor are those of single units, which scatter anyway.
 
     Raises
@@ -134,14 +134,14 @@ def is_scatter(part: Grouped, factor: str, trials: Trials, parameter: str) -> bo
     """
     said = f"The formula of {parameter!r} has effects of {factor!r}"
     if part.levels == 1:
-        raise FormulaError(f"{said}, which is the same for all units. Leave them out.")
+        raise FormulaError(f"{said}, which is the same for all subjects. Leave them out.")
     if part.levels < len(trials.subjects):
         return False
     if part.columns == ("1",) and set(factor.split(":")) <= set(trials.roles.by):
         return True
     raise FormulaError(
-        f"{said}, of which every unit has one of its own: they cannot be told from the scatter of the units, "
-        f"which is always there. {advise_units(trials)}"
+        f"{said}, of which every subject has one of its own: they cannot be told from the scatter of "
+        f"the subjects, which is always there. {advise_units(trials)}"
     )
 
 
@@ -149,5 +149,5 @@ def advise_units(trials: Trials) -> str:
     """What makes units of which a factor has several."""
     finer = trials.roles.by[trials.roles.keyed :]
     if finer:
-        return f"With Trials(..., unit={finer[0]!r}) a subject has several units."
+        return f"With Trials(..., unit={finer[0]!r}) every {finer[0]} has parameters of its own."
     return "Leave them out."

@@ -1,4 +1,4 @@
-"""GroupFit: a population as it was estimated, and its units in that light."""
+"""GroupFit: a population as it was estimated, and its subjects in that light."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import ndtri
 
 from pynodes._citing.versions import versions
-from pynodes.fit._fitted import Fitted
-from pynodes.fit.agent._binding import counted
+from pynodes._html import table
+from pynodes._results.tables import extra
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data._frames import columns_of
+from pynodes.fit.agent.arrays import scored_rows
+from pynodes.fit.agent.fit import AbstractFit
+from pynodes.fit.data.frames import Columns, read_columns
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.group import _group
-from pynodes.fit.group._em import Found
-from pynodes.fit.group._group_words import problems
-from pynodes.fit.group._populated import Populated
-from pynodes.fit.group._population import Coordinates, Population
+from pynodes.fit.group.estimates import (
+    EMResult,
+    describe_group_problems,
+    joint_covariance,
+    population_coordinates,
+    population_log_likelihood,
+    population_slopes,
+    subject_posteriors,
+)
+from pynodes.fit.group.group_model import GroupModel
+from pynodes.fit.group.population import Coordinates, Population
 from pynodes.fit.mode.map_fit import MapFit
 
 if TYPE_CHECKING:
@@ -29,17 +38,21 @@ if TYPE_CHECKING:
     from pynodes.plotting.panels import Panels
 
 
+REACH = float(ndtri(0.95))
+"""Standard errors from the estimate to both ends of an interval of nine tenths."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class GroupFit(Fitted):
-    """A population and its units. Made by :func:`~pynodes.fit.fit_em`.
+class GroupFit(AbstractFit):
+    """A population and its subjects. Made by :func:`~pynodes.fit.fit_em`.
 
     Attributes
     ----------
     agent, trials
         What was fitted to what.
-    populated
+    group
         Designs and priors of the population, and names of what is in them.
-    found
+    result
         All numbers.
     settings, versions
         What the search was asked for, and what computed it.
@@ -48,56 +61,55 @@ class GroupFit(Fitted):
     method = "em"
     agent: Agent
     trials: Trials
-    populated: Populated
-    found: Found
+    group: GroupModel
+    result: EMResult
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     @property
     def formulas(self) -> dict[str, str]:
         """The formula of every parameter."""
-        return self.populated.formulas
+        return self.group.formulas
 
     @property
     def converged(self) -> bool:
-        """Whether the last turn moved nothing by more than the tolerance."""
-        return self.found.converged
+        """Whether the last iteration changed nothing by more than the tolerance."""
+        return self.result.converged
 
     @property
     def iterations(self) -> int:
-        """How many turns were taken."""
-        return self.found.turns
+        """How many iterations were taken."""
+        return self.result.iterations
 
     @property
     def estimates(self) -> dict[str, float]:
-        """Coefficients, deviations and correlations by name, on the lines of the priors."""
-        return dict(zip(self._population.names, self._named[0].tolist(), strict=True))
+        """Coefficients, standard deviations and correlations by name, in unconstrained space."""
+        names = self.group.population.names
+        return dict(zip(names, self.result.hyperparameters.tolist(), strict=True))
 
     @property
-    def deviations(self) -> dict[str, float]:
-        """By how much units scatter around what is expected of them, by parameter."""
-        return dict(zip(self.names, _group.scatter_sizes(self.found).tolist(), strict=True))
+    def population_sds(self) -> dict[str, float]:
+        """Standard deviations of subjects around what is expected of them, by parameter."""
+        return dict(zip(self.names, self.result.population_sds.tolist(), strict=True))
 
     @property
     def expected(self) -> np.ndarray:
-        """The position that is expected of every unit, of shape (units, free values)."""
-        return np.asarray(self.found.view.mean)
+        """What is expected of every subject in unconstrained space, of shape (subjects, free values)."""
+        return np.asarray(self.result.state.means)
 
     @property
     def population(self) -> pandas.DataFrame:
-        """A row per coefficient, deviation and correlation: estimate, standard error and 90 % interval.
+        """A row per coefficient, standard deviation and correlation: estimate, error and 90 % interval.
 
-        ``deviation`` is the posterior standard deviation of the estimate. Deviations have intervals by their
-        logarithms, correlations by Fisher's transformation.
+        ``standard_error`` is the posterior standard deviation of the estimate. Standard deviations have
+        intervals by their logarithms, correlations by Fisher's transformation.
 
         Raises
         ------
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.group._group_tables import population_table
-
-        return population_table(self)
+        return extra("pandas").DataFrame(population_rows(self))
 
     @property
     def effects(self) -> pandas.DataFrame:
@@ -108,16 +120,14 @@ class GroupFit(Fitted):
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.group._group_tables import effect_table
-
         return effect_table(self)
 
     def expect(self, data: Any) -> pandas.DataFrame:
         """What is expected of others: a row per row of some covariates and parameter.
 
-        ``estimate`` is the value at the expected position, with the ends of a 90 % interval of the
-        expectation; ``position`` and its standard error ``deviation`` on the line of the prior. Effects of
-        levels are left out: it is what is expected at an average one.
+        ``estimate`` is the expected value, with the ends of a 90 % interval of the expectation;
+        ``unconstrained`` is the same in unconstrained space, with its ``standard_error``. Effects of levels
+        are left out: it is what is expected at an average one.
 
         Parameters
         ----------
@@ -131,40 +141,41 @@ class GroupFit(Fitted):
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.group._group_tables import expected_table
-
-        return expected_table(self, columns_of(data))
+        return expected_table(self, read_columns(data))
 
     @cached_property
     def individuals(self) -> MapFit:
-        """The units' own fits, each under the population as its prior: estimates, trajectories and so on.
+        """The subjects' own fits, each under the population as its prior: estimates, trajectories and so on.
 
-        Positions, Hessians, covariances and evidence are those under the population; they take it for known.
+        Estimates, Hessians, covariances and evidence are those under the population; they take it for known.
         What ``summary()`` says of a prior is about the agent's.
         """
+        posterior = subject_posteriors(self.result)
+        values = self.agent.model.constrain(jnp.asarray(posterior.unconstrained))
         return MapFit(
             agent=self.agent,
             trials=self.trials,
-            posterior=_group.unit_posterior(self.found),
+            posterior=posterior,
+            values={name: np.asarray(found) for name, found in values.items()},
             settings={"prior": "population"},
         )
 
     @property
     def shrinkage(self) -> dict[str, np.ndarray]:
-        """The share of the population's variance that a unit's own data took away, by parameter.
+        """The share of the population's variance that a subject's own data took away, by parameter.
 
-        One where a unit's data say all about it; zero where it is what the population expects of it.
+        One where a subject's data say all about it; zero where it is what the population expects of it.
         """
-        left = self._unit_variances / _group.scatter_sizes(self.found) ** 2
+        left = self._subject_variances / self.result.population_sds**2
         return {name: np.maximum(1 - left[:, p], 0) for p, name in enumerate(self.names)}
 
     @property
     def centred(self) -> dict[str, bool]:
-        """Whether a sampler does better with a parameter's positions than with their scores.
+        """Whether a sampler does better with a parameter centred than by its standardised differences.
 
-        It does where units' own data say more of them than the population, in half of the units at least.
+        It does where subjects' own data say more of it than the population, in half of them at least.
         """
-        shares = np.sqrt(self._unit_variances) / _group.scatter_sizes(self.found)
+        shares = np.sqrt(self._subject_variances) / self.result.population_sds
         ratios = np.median(shares, axis=0)
         return {n: bool(r < np.sqrt(0.5)) for n, r in zip(self.names, ratios, strict=True)}
 
@@ -174,12 +185,12 @@ class GroupFit(Fitted):
 
         Of two fits to the same trials, with other formulas or of other agents, the one with more is better.
         """
-        return _group.log_evidence(self.found)
+        return self.result.log_evidence
 
     @property
     def log_likelihood(self) -> float:
-        """Log probability of the data under the population as estimated, its units being integrated."""
-        return _group.log_likelihood(self._population, self.found)
+        """Log probability of the data under the population as estimated, its subjects being integrated."""
+        return population_log_likelihood(self._population, self.result)
 
     @property
     def bic(self) -> float:
@@ -191,18 +202,17 @@ class GroupFit(Fitted):
     @property
     def observations(self) -> int:
         """Number of trials in which something was done, or without responses something seen."""
-        return int(counted(self.agent.model, self.trials).sum())
+        return int(scored_rows(self.agent.model, self.trials).sum())
 
     def problems(self) -> list[str]:
         """What went wrong or may mislead, a sentence each; empty if nothing did."""
-        return problems(self)
+        return [*describe_group_problems(self), *self.individuals.problems()]
 
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
-        """A row per unit and free parameter.
+        """A row per subject and free parameter.
 
-        ``estimate`` with ``lower`` and ``upper``, the ends of its central interval; ``position`` and
-        ``deviation`` on the line of the prior; ``expected``, the position that the population expects;
-        ``shrinkage``.
+        ``estimate`` with ``lower`` and ``upper``, the ends of its central interval; ``unconstrained`` and its
+        ``sd``, the same in unconstrained space; ``expected`` there of the subject; ``shrinkage``.
 
         Parameters
         ----------
@@ -214,12 +224,10 @@ class GroupFit(Fitted):
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.group._group_tables import unit_table
-
-        return unit_table(self, mass)
+        return subject_rows(self, mass)
 
     def trajectories(self, fields: list[str] | None = None) -> pandas.DataFrame:
-        """What was believed in every trial under the units' estimates: see :meth:`MapFit.trajectories`."""
+        """What was believed in every trial under the subjects' estimates: see :meth:`MapFit.trajectories`."""
         return self.individuals.trajectories(fields)
 
     def plot(self, *, axes: Any = None) -> Panels:
@@ -235,55 +243,144 @@ class GroupFit(Fitted):
         return plot_shrinkage(self, alone, axes=axes)
 
     def coordinates(self, centred: dict[str, bool] | None = None) -> Coordinates:
-        """Where a sampler of population and units begins; which parameters are centred is as for it."""
-        population = self._population.recentred(self.centred if centred is None else centred)
-        weights, scatter = (jnp.asarray(a) for a in (self.found.view.weights, self.found.scatter))
-        found = _group.coordinates_of(population, weights, scatter)
-        return found | {
-            "units": population.unplaced(found, jnp.asarray(self.found.likeness.position))
-        }
+        """Where a sampler of population and subjects begins; which parameters are centred is as for it."""
+        population = self._population.with_centred(self.centred if centred is None else centred)
+        result = self.result
+        weights, scatter = jnp.asarray(result.state.weights), jnp.asarray(result.scatter)
+        found = population_coordinates(population, weights, scatter)
+        parameters = jnp.asarray(result.sites.unconstrained)
+        return found | {"subjects": population.to_coordinates(found, parameters)}
 
     @property
-    def hyper_covariance(self) -> np.ndarray:
-        """Posterior covariance of all coordinates but the units', in the order of a flattened tree."""
-        arrays = (jnp.asarray(a) for a in (self.found.view.weights, self.found.scatter))
-        slopes = np.asarray(_group.hyper_slopes(self._population, *arrays), float)
-        return slopes @ _group.joint_covariance(self.found) @ slopes.T
+    def population_covariance(self) -> np.ndarray:
+        """Posterior covariance of all coordinates but the subjects', in the order of a flattened tree."""
+        weights, scatter = jnp.asarray(self.result.state.weights), jnp.asarray(self.result.scatter)
+        slopes = np.asarray(population_slopes(self._population, weights, scatter), float)
+        return slopes @ joint_covariance(self.result.state) @ slopes.T
 
     @property
     def _population(self) -> Population:
         """The population as JAX takes it."""
-        return jax.tree.map(jnp.asarray, self.populated.population)
+        return jax.tree.map(jnp.asarray, self.group.population)
 
     @cached_property
-    def _unit_variances(self) -> np.ndarray:
-        """Posterior variance of every unit's positions, the population being known."""
-        return _group.unit_variances(self.found)
+    def _subject_variances(self) -> np.ndarray:
+        """Posterior variance of every subject's parameters, the population being known."""
+        inverse = np.linalg.inv(self.result.state.scale)
+        hessians = np.asarray(self.result.sites.curvature) + (inverse.T @ inverse)[None]
+        return np.diagonal(np.linalg.inv(hessians), axis1=1, axis2=2)
 
-    @cached_property
-    def _named(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients, deviations and correlations in the order of their names, and standard errors."""
-        return _group.named(self._population, self.found)
-
-    def _places(self, draws: int, seed: int) -> np.ndarray:
+    def _draw(self, draws: int, seed: int) -> np.ndarray:
         """Draws from the Gaussians at the units' modes, the population being known."""
-        return self.individuals._places(draws, seed)
+        return self.individuals._draw(draws, seed)
 
-    def _scoring(self) -> np.ndarray:
-        """The units' modes."""
-        return self.individuals._scoring()
+    def _score_draws(self) -> np.ndarray:
+        """The subjects' modes."""
+        return self.individuals._score_draws()
 
     def __getitem__(self, subject: Any) -> MapFit:
-        """The fit of one unit, under the population as its prior."""
+        """The fit of one subject, under the population as its prior."""
         return self.individuals[subject]
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {value:.4g}" for name, value in self.estimates.items())
-        said = f"GroupFit({len(self)} units; {values}; log evidence {self.log_evidence:.6g}"
-        count = len(self.problems())
-        return said + (f"; {count} problems, see .problems())" if count else ")")
+        lost = "" if self.converged else "; did not converge"
+        return (
+            f"GroupFit({len(self)} subjects; {values}; log evidence {self.log_evidence:.6g}{lost})"
+        )
 
     def _repr_html_(self) -> str:
-        from pynodes.fit.group._group_tables import group_to_html
+        rows = population_rows(self)
+        return table(repr(self), list(rows[0]), [list(row.values()) for row in rows])
 
-        return group_to_html(self)
+
+def population_rows(fit: GroupFit) -> list[dict[str, Any]]:
+    """A row per coefficient, standard deviation and correlation."""
+    estimates, errors = fit.result.hyperparameters, fit.result.standard_errors
+    count = len(fit.group.population.coefficient_names)
+    rows: list[dict[str, Any]] = []
+    for number, (name, value, error) in enumerate(
+        zip(fit.estimates, estimates.tolist(), errors.tolist(), strict=True)
+    ):
+        if number < count:
+            low, high = value - REACH * error, value + REACH * error
+        elif "correlation(" in name:
+            centre, away = np.arctanh(value), REACH * error / (1 - value**2)
+            low, high = np.tanh(centre - away), np.tanh(centre + away)
+        else:
+            away = np.exp(REACH * error / value)
+            low, high = value / away, value * away
+        rows.append(
+            {"term": name, "estimate": value, "standard_error": error}
+            | {"lower": float(low), "upper": float(high)}
+        )
+    return rows
+
+
+def effect_table(fit: GroupFit) -> pandas.DataFrame:
+    """A row per level of a factor and column with grouped effects."""
+    weights = np.asarray(fit.result.state.weights, float)
+    errors = np.sqrt(np.diagonal(joint_covariance(fit.result.state)))
+    rows: list[dict[str, Any]] = []
+    number = 0
+    for name, design in zip(fit.names, fit.group.population.designs, strict=True):
+        number += len(design.terms)
+        for part in design.grouped:
+            for level in fit.group.levels[f"{name}:{part.factor}"]:
+                for effect in part.names:
+                    value, error = float(weights[number]), float(errors[number])
+                    rows.append(
+                        {"parameter": name, "term": effect, "level": level}
+                        | {"estimate": value, "standard_error": error}
+                        | {"lower": value - REACH * error, "upper": value + REACH * error}
+                    )
+                    number += 1
+    columns = ["parameter", "term", "level", "estimate", "standard_error", "lower", "upper"]
+    return extra("pandas").DataFrame(rows, columns=columns)
+
+
+def expected_table(fit: GroupFit, columns: Columns) -> pandas.DataFrame:
+    """A row per row of some covariates and parameter."""
+    weights = np.asarray(fit.result.state.weights, float)
+    covariance = joint_covariance(fit.result.state)
+    rows: list[dict[str, Any]] = []
+    start = 0
+    for (name, prior), design in zip(
+        fit.agent.priors.items(), fit.group.population.designs, strict=True
+    ):
+        wide = fit.group.parts[name].columns_for(columns)
+        own = slice(start, start + len(design.terms))
+        expected = wide @ weights[own]
+        errors = np.sqrt(np.einsum("ri,ij,rj->r", wide, covariance[own, own], wide))
+        ends = {"estimate": 0.0, "lower": -REACH, "upper": REACH}
+        numbers = {
+            key: np.asarray(prior.constrain(expected + away * errors)) for key, away in ends.items()
+        } | {"unconstrained": expected, "standard_error": errors}
+        rows += [
+            {key: column[row] for key, column in columns.items()}
+            | {"parameter": name}
+            | {key: float(found[row]) for key, found in numbers.items()}
+            for row in range(len(expected))
+        ]
+        start += len(design.terms) + sum(g.levels * len(g.columns) for g in design.grouped)
+    return extra("pandas").DataFrame(rows)
+
+
+def subject_rows(fit: GroupFit, mass: float) -> pandas.DataFrame:
+    """A row per subject and free parameter."""
+    own, shrinkage = fit.individuals, fit.shrinkage
+    intervals = own.interval(mass)
+    rows: list[dict[str, Any]] = []
+    for index, subject in enumerate(fit.subjects):
+        for number, name in enumerate(fit.names):
+            low, high = (float(end[index]) for end in intervals[name])
+            rows.append(
+                fit.trials.key_of(subject)
+                | {"parameter": name, "estimate": float(own.values[name][index])}
+                | {"lower": low, "upper": high}
+                | {"unconstrained": float(own.posterior.unconstrained[index, number])}
+                | {"sd": float(own.posterior_sd[index, number])}
+                | {"expected": float(fit.expected[index, number])}
+                | {"shrinkage": float(shrinkage[name][index])}
+            )
+    return extra("pandas").DataFrame(rows)

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-import pynodes.fit.prior.priors
+import pynodes._inference.priors
 import pynodes.responses
 from pynodes._errors import FormatError, format_value, nearest
+from pynodes._inference.priors import AbstractPrior
 from pynodes._keeping.contents import find_library, read_graph, settings_to_dict, write_graph
 from pynodes._keeping.records import LARGEST, Reader, Writer, check_known, expect
 from pynodes._runtime.network import Network
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.prior._prior import AbstractPrior
 from pynodes.responses import AbstractResponse, JointResponse
 
 
@@ -37,7 +37,7 @@ def write_agent(agent: Agent, file: Writer) -> dict[str, Any]:
         "free": {name: write_module(prior) for name, prior in agent.priors.items()},
         "places": {
             name: [f"{part}:{parameter}" for part, parameter in targets]
-            for name, targets in agent.model.places
+            for name, targets in agent.model.targets
         },
     }
 
@@ -102,7 +102,7 @@ def read_response(said: Any, file: Reader) -> Any:
 
 def read_prior(said: Any, file: Reader) -> AbstractPrior:
     """The prior of a document."""
-    return read_module(said, list_classes(pynodes.fit.prior.priors, AbstractPrior), "prior", file)
+    return read_module(said, list_classes(pynodes._inference.priors, AbstractPrior), "prior", file)
 
 
 def write_module(module: Any) -> dict[str, Any]:

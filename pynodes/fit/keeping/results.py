@@ -8,36 +8,34 @@ from typing import Any
 import numpy as np
 
 from pynodes._errors import FormatError
+from pynodes._inference.laplace import LaplacePosterior
+from pynodes._inference.random_effects import RandomEffects
 from pynodes._keeping.records import Keeper
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.comparing.comparison import Comparison, PredictiveComparison
-from pynodes.fit.comparing.leave_one_out import LeaveOneOut
-from pynodes.fit.comparing.random_effects import RandomEffects
-from pynodes.fit.data._covariates import of_units
-from pynodes.fit.data._roles import Roles
+from pynodes.fit.agent.predictive import Predictive
+from pynodes.fit.agent.simulation import Simulation
+from pynodes.fit.comparing.comparison import AbstractComparison, Comparison, PredictiveComparison
+from pynodes.fit.data.covariates import read_covariates
+from pynodes.fit.data.roles import Roles
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group import _formula_columns as columns
-from pynodes.fit.group._design import Design, Grouped
-from pynodes.fit.group._em import Found, View
 from pynodes.fit.group._formula import Parsed
-from pynodes.fit.group._likeness import Likeness
-from pynodes.fit.group._marginal import scatter_of
-from pynodes.fit.group._populated import Populated
-from pynodes.fit.group._population import Population
+from pynodes.fit.group.design import Design, GroupedEffects
+from pynodes.fit.group.estimates import EMResult, MarginalState
 from pynodes.fit.group.group_fit import GroupFit
+from pynodes.fit.group.group_model import GroupModel
+from pynodes.fit.group.marginal import LaplaceSites, scatter_coordinates
+from pynodes.fit.group.population import Population
 from pynodes.fit.keeping.agents import read_agent, write_agent
 from pynodes.fit.keeping.tables import check_roles, read_trials, write_trials
-from pynodes.fit.mode._laplace import Posterior
 from pynodes.fit.mode.average import ParameterAverage
-from pynodes.fit.mode.directions import Identifiability
+from pynodes.fit.mode.identifiability import Identifiability
 from pynodes.fit.mode.map_fit import MapFit
-from pynodes.fit.sampling._drawn import Drawn
+from pynodes.fit.sampling.leave_one_out import LeaveOneOut
 from pynodes.fit.sampling.samples import Samples
-from pynodes.fit.study.confusion import ModelRecovery
-from pynodes.fit.study.predictive import Predictive
+from pynodes.fit.sampling.target import Problem
 from pynodes.fit.study.prior_check import PriorCheck
-from pynodes.fit.study.recovery import ParameterRecovery
-from pynodes.fit.study.simulation import Simulation
+from pynodes.fit.study.recovery import ModelRecovery, ParameterRecovery
 from pynodes.fit.study.study_design import DesignAnalysis
 
 KEEPERS: dict[type, Keeper] = {
@@ -63,26 +61,15 @@ RECORDS: tuple[type, ...] = (
 """What is kept field by field."""
 
 PARTS: tuple[type, ...] = (
-    *(
-        Roles,
-        Posterior,
-        Populated,
-        Population,
-        Design,
-        Grouped,
-        Parsed,
-        Found,
-        View,
-        Likeness,
-        Drawn,
-    ),
+    *(Roles, LaplacePosterior, GroupModel, Population, Design, GroupedEffects, Parsed),
+    *(EMResult, MarginalState, LaplaceSites, Problem),
     *(columns.Covariate, columns.Constant, columns.Elementwise, columns.Scaled, columns.Powers),
     *(columns.Polynomials, columns.Spline, columns.Coded, columns.Product),
 )
 """What is kept so inside of others."""
 
 MODE = {
-    "position": "f n p",
+    "unconstrained": "f n p",
     "log_joint": "f n",
     "log_likelihood": "f n",
     "hessian": "f n p p",
@@ -94,27 +81,27 @@ MODE = {
 }
 """The arrays of posteriors of n subjects with p free values."""
 
-VIEW = {
+STATE = {
     "value": "f",
     "gradient": "f s",
     "hessian": "f s s",
     "weights": "f w",
-    "slopes": "f w s",
+    "gradients": "f w s",
     "precision": "f w w",
-    "mean": "f n p",
+    "means": "f n p",
     "scale": "f p p",
 }
 """Those of a population with s coordinates of scatter, and w coefficients and effects."""
 
-LIKENESS = {
-    "position": "f n p",
+SITES = {
+    "unconstrained": "f n p",
     "log_likelihood": "f n",
-    "slope": "f n p",
+    "gradient": "f n p",
     "curvature": "f n p p",
     "converged": "b n",
     "definite": "b n",
 }
-"""Those of the likelihoods of its members."""
+"""Those of the likelihoods of its subjects."""
 
 
 def check_arrays(thing: Any, shapes: dict[str, str], **sizes: int) -> dict[str, int]:
@@ -154,57 +141,62 @@ def check_arrays(thing: Any, shapes: dict[str, str], **sizes: int) -> dict[str, 
 
 def check_map(fit: MapFit) -> None:
     """A posterior of every subject and free value."""
-    check_arrays(fit.posterior, MODE, n=len(fit.subjects), p=len(fit.names))
+    count = len(fit.subjects)
+    check_arrays(fit.posterior, MODE, n=count, p=len(fit.names))
+    kinds = {name: (values.dtype.kind, values.shape) for name, values in fit.values.items()}
+    if kinds != dict.fromkeys(fit.names, ("f", (count,))):
+        raise FormatError(f"The values in this file are not one of {fit.names} for each subject.")
 
 
 def check_group(fit: GroupFit) -> None:
-    """Numbers of the population that its designs describe, and designs of the units that there are."""
-    units, names = len(fit.subjects), fit.names
-    population = fit.populated.population
-    check_population(fit.populated, fit.agent, fit.trials)
+    """Numbers of the population that its designs describe, and designs of the subjects that there are."""
+    names, population = fit.names, fit.group.population
+    check_population(fit.group, fit.agent, fit.trials)
     weights = sum(
         len(d.terms) + sum(g.levels * len(g.columns) for g in d.grouped) for d in population.designs
     )
-    scatter = len(scatter_of(population)[0])
-    sizes = {"n": units, "p": len(names), "s": scatter, "w": weights}
-    check_arrays(fit.found, {"scatter": "f s"}, **sizes)
-    check_arrays(fit.found.view, VIEW, **sizes)
-    check_arrays(fit.found.likeness, LIKENESS, **sizes)
+    scatter = len(scatter_coordinates(population)[0])
+    sizes = {"n": len(fit.subjects), "p": len(names), "s": scatter, "w": weights}
+    sizes |= {"h": len(population.names)}
+    shapes = {"scatter": "f s", "hyperparameters": "f h", "standard_errors": "f h"}
+    check_arrays(fit.result, shapes, **sizes)
+    check_arrays(fit.result.state, STATE, **sizes)
+    check_arrays(fit.result.sites, SITES, **sizes)
 
 
-def check_population(populated: Populated, agent: Agent, trials: Trials) -> None:
-    """Designs of an agent's parameters over the units of some trials, which compute what they hold."""
-    population, names, units = populated.population, agent.names, len(trials.subjects)
-    check_arrays(population, {"spreads": "f p"}, p=len(names))
+def check_population(group: GroupModel, agent: Agent, trials: Trials) -> None:
+    """Designs of an agent's parameters over the subjects of some trials, which compute what they hold."""
+    population, names = group.population, agent.names
+    check_arrays(population, {"prior_sds": "f p"}, p=len(names))
     lengths = {len(population.designs), len(population.centred), len(names)}
-    found = {population.parameters, tuple(populated.parts), tuple(populated.formulas)}
+    found = {population.parameters, tuple(group.parts), tuple(group.formulas)}
     if len(lengths) > 1 or found != {names}:
         raise FormatError(f"The population in this file is not one of {names}.")
     for name, design in zip(names, population.designs, strict=True):
-        check_design(design, units)
+        check_design(design, len(trials.subjects))
         levels = {f"{name}:{part.factor}": part.levels for part in design.grouped}
-        if {key: len(populated.levels.get(key, ())) for key in levels} != levels:
+        if {key: len(group.levels.get(key, ())) for key in levels} != levels:
             raise FormatError(f"The levels of the design of {name!r} are not those of its effects.")
-        check_terms(name, populated.parts[name], design, trials)
+        check_terms(name, group.parts[name], design, trials)
 
 
-def check_design(design: Design, units: int) -> None:
-    """Columns of every unit, and levels that there are."""
-    shapes = {"fixed": "f n t", "centres": "f t", "spreads": "f t"}
-    check_arrays(design, shapes, n=units, t=len(design.terms))
+def check_design(design: Design, subjects: int) -> None:
+    """Columns of every subject, and levels that there are."""
+    shapes = {"fixed": "f n t", "prior_means": "f t", "prior_sds": "f t"}
+    check_arrays(design, shapes, n=subjects, t=len(design.terms))
     for part in design.grouped:
-        shapes = {"level": "i n", "values": "f n c", "spreads": "f c"}
-        check_arrays(part, shapes, n=units, c=len(part.columns))
+        shapes = {"level": "i n", "values": "f n c", "prior_sds": "f c"}
+        check_arrays(part, shapes, n=subjects, c=len(part.columns))
         level = np.asarray(part.level)
         if not 0 <= level.min() <= level.max() < part.levels:
-            raise FormatError(f"A unit is at a level of {part.factor!r} that is not there.")
+            raise FormatError(f"A subject is at a level of {part.factor!r} that is not there.")
 
 
 def check_terms(name: str, part: Parsed, design: Design, trials: Trials) -> None:
-    """What computes the columns of others computes those of the units."""
+    """What computes the columns of others computes those of the subjects."""
     covariates = {n for term in part.terms for n in list_covariates(term)}
     found = part.columns_for(
-        of_units(trials, covariates, name) or {"": np.zeros(len(trials.subjects))}
+        read_covariates(trials, covariates, name) or {"": np.zeros(len(trials.subjects))}
     )
     if found.shape != np.shape(design.fixed) or not np.allclose(
         found, design.fixed, rtol=1e-6, atol=1e-6
@@ -223,9 +215,11 @@ def list_covariates(part: Any) -> list[str]:
 def check_samples(fit: Samples) -> None:
     """Draws of every subject and free value, and as many of what was noted of each."""
     sizes = {"n": len(fit.subjects), "p": len(fit.names)}
-    sizes = check_arrays(fit.drawn, {"positions": "f c d n p"}, **sizes)
+    sizes = check_arrays(fit, {"unconstrained": "f c d n p"}, **sizes)
+    if fit.problem.group is not None:
+        check_population(fit.problem.group, fit.agent, fit.trials)
     drawn = sizes["c"], sizes["d"]
-    for name, values in (fit.drawn.population | fit.drawn.stats).items():
+    for name, values in (fit.population | fit.stats).items():
         if values.shape != drawn:
             raise FormatError(f"{name!r} has shape {values.shape}, where {drawn} belongs.")
     if 0 in drawn:
@@ -249,14 +243,14 @@ def check_analysis(analysis: DesignAnalysis) -> None:
         )
 
 
-def check_comparison(found: Comparison) -> None:
+def check_comparison(found: AbstractComparison) -> None:
     """Evidence of every model for every subject."""
     check_arrays(found, {"evidence": "f n m"}, n=len(found.subjects), m=len(found.models))
 
 
 def check_effects(found: RandomEffects) -> None:
     """Counts of every model."""
-    shapes = {"prior_counts": "f m", "counts": "f m", "attributions": "f n m"}
+    shapes = {"prior_counts": "f m", "counts": "f m", "posterior_model_probabilities": "f n m"}
     check_arrays(found, shapes, m=len(found.models))
 
 
@@ -289,12 +283,12 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     PredictiveComparison: check_comparison,
     RandomEffects: check_effects,
     LeaveOneOut: check_left_out,
-    ParameterAverage: shaped(lambda one: len(one.agent.names), position="f p", covariance="f p p"),
+    ParameterAverage: shaped(lambda one: len(one.agent.names), mean="f p", covariance="f p p"),
     Identifiability: shaped(
-        lambda one: len(one.names), spreads="f p", curvatures="f p", directions="f p p"
+        lambda one: len(one.names), prior_sds="f p", curvatures="f p", directions="f p p"
     ),
     ModelRecovery: shaped(lambda one: len(one.models), evidence="f p d p"),
-    Predictive: shaped(lambda one: len(one.agent.names), positions="f d n p"),
+    Predictive: shaped(lambda one: len(one.agent.names), unconstrained="f d n p"),
     PriorCheck: shaped(lambda one: 0, failing="b n d", bounded="b n d"),
 }
 """What things must be besides having the fields that they declare."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pynodes._errors import DataError, FormatError, format_value, listed
 from pynodes._keeping.records import Reader, Writer, expect, time_type
-from pynodes.fit.data._roles import Roles, check_unit
+from pynodes.fit.data.roles import Roles, check_unit
 from pynodes.fit.data.trials import UNSEEN, Trials
 
 NUMBERS = re.compile(r"[|<]?(b1|[iu][1248]|f[248])")

@@ -1,4 +1,4 @@
-"""parameter_average: one posterior for a whole group whose members share their parameters."""
+"""Parameter average: one posterior for a whole group whose members share their parameters."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import numpy as np
 
 from pynodes._errors import DataError
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.mode._edges import check_own_prior
 from pynodes.fit.mode.map_fit import MapFit
+from pynodes.fit.mode.problems import check_own_prior
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ParameterAverage:
-    """The posterior of parameters that all subjects share, on the lines of the priors.
+    """The posterior of parameters that all subjects share, in unconstrained space.
 
     Attributes
     ----------
     agent
         Whose parameters.
-    position, covariance
-        Mean and covariance, in the order of the agent's free values.
+    mean, covariance
+        In the order of the agent's free values.
     """
 
     agent: Agent
-    position: np.ndarray
+    mean: np.ndarray
     covariance: np.ndarray
 
     @property
     def estimates(self) -> dict[str, float]:
-        """The value at the mean position of every free parameter, by name."""
-        found = self.agent.model.constrained(jnp.asarray(self.position))
+        """The value at the mean of every free parameter, by name."""
+        found = self.agent.model.constrain(jnp.asarray(self.mean))
         return {name: float(value) for name, value in found.items()}
 
 
@@ -63,8 +63,8 @@ def parameter_average(fit: MapFit) -> ParameterAverage:
             "fit, and take the others with trials.only(...)."
         )
     priors = list(agent.priors.values())
-    centre = np.array([float(prior.centre) for prior in priors])
-    prior = np.diag([1 / float(prior.spread) ** 2 for prior in priors])
+    centre = np.array([float(prior.unconstrained_mean) for prior in priors])
+    prior = np.diag([1 / float(prior.unconstrained_sd) ** 2 for prior in priors])
     surplus = len(fit) - 1
     precision = posterior.hessian.sum(axis=0) - surplus * prior
     if np.min(np.linalg.eigvalsh(precision)) <= 0:
@@ -72,6 +72,6 @@ def parameter_average(fit: MapFit) -> ParameterAverage:
             "The subjects' posteriors say less together than the prior they share: their average is not "
             "defined. Their Hessians are smaller than the prior's precision in some direction."
         )
-    weighted = np.einsum("sij,sj->i", posterior.hessian, posterior.position)
-    position = np.linalg.solve(precision, weighted - surplus * prior @ centre)
-    return ParameterAverage(agent=agent, position=position, covariance=np.linalg.inv(precision))
+    weighted = np.einsum("sij,sj->i", posterior.hessian, posterior.unconstrained)
+    mean = np.linalg.solve(precision, weighted - surplus * prior @ centre)
+    return ParameterAverage(agent=agent, mean=mean, covariance=np.linalg.inv(precision))

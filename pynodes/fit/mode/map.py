@@ -1,21 +1,32 @@
-"""fit_map: the most probable parameters of every subject, and the evidence for their model."""
+"""fit_map: search for the most probable parameters of every subject, and the evidence for their model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import overload
 
 import jax
+import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import ParameterError
+from pynodes._inference.laplace import (
+    LaplacePosterior,
+    Modes,
+    approximate_posteriors,
+    find_modes,
+)
+from pynodes._inference.sharding import map_over_devices
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
-from pynodes.fit._seeds import seeded
-from pynodes.fit.agent._binding import bound
+from pynodes._typing import Array
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.model import Model, Values
+from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
-from pynodes.fit.mode._laplace import all_posteriors
 from pynodes.fit.mode.map_fit import MapFit
 
 
@@ -25,7 +36,7 @@ def fit_map(
     trials: Trials,
     *,
     starts: int = ...,
-    polished: int = ...,
+    refine: int = ...,
     seed: int = ...,
     progress: bool | None = ...,
 ) -> MapFit: ...
@@ -37,7 +48,7 @@ def fit_map(
     trials: Trials,
     *,
     starts: int = ...,
-    polished: int = ...,
+    refine: int = ...,
     seed: int = ...,
     progress: bool | None = ...,
 ) -> dict[str, MapFit]: ...
@@ -49,16 +60,15 @@ def fit_map(
     trials: Trials,
     *,
     starts: int = 16,
-    polished: int = 2,
+    refine: int = 2,
     seed: int = 0,
     progress: bool | None = None,
 ) -> MapFit | dict[str, MapFit]:
-    """The most probable free values of every subject, by itself, and Laplace's evidence for the agent.
+    """Fit every subject by itself: its most probable free values, and Laplace's evidence for the agent.
 
-    Starts are drawn from the priors and looked at; from the best, Newton's method with exact second
-    derivatives goes down on the lines of the priors, for all subjects at once. Other subjects, seeds or
-    data of the same size compile nothing. What is a mode, and of which density, is in
-    docs/theory/evidence.md.
+    Starts are drawn from the priors and looked at; the best are refined by Newton's method with exact second
+    derivatives, in unconstrained space, for all subjects at once. Other subjects, seeds or data of the same
+    size compile nothing. What is a mode, and of which density, is in docs/theory/evidence.md.
 
     Parameters
     ----------
@@ -67,9 +77,9 @@ def fit_map(
     trials
         What was seen and done.
     starts
-        How many starts are looked at: the centre of the priors, and draws from them.
-    polished
-        How many of these, the best, are followed down.
+        How many starts are looked at: the mean of the priors, and draws from them.
+    refine
+        How many of these, the best, are followed to a mode.
     seed
         Of the draws.
     progress
@@ -101,7 +111,7 @@ def fit_map(
         fits: dict[str, MapFit] = {}
         with Progress(len(agent), "agents", progress) as bar:
             for name, one in agent.items():
-                fits[name] = fit_map(one, trials, starts=starts, polished=polished, seed=seed)
+                fits[name] = fit_map(one, trials, starts=starts, refine=refine, seed=seed)
                 bar.advance()
         return fits
     if not isinstance(agent, Agent):
@@ -111,15 +121,47 @@ def fit_map(
             "The agent has no free values: there is nothing to fit. Name some in free=."
         )
     check_trials(trials)
-    starts, polished = positive("starts", starts), positive("polished", polished)
-    sequences = bound(agent.model, trials)
-    chance = jax.random.key(seeded(seed))
-    units = len(trials.subjects)
-    with Progress(None, f"fitting {units} subject{'s' * (units > 1)}", progress):
-        found = all_posteriors(agent.model, sequences, chance, starts=starts, polished=polished)
+    starts, refine = positive("starts", starts), positive("refine", refine)
+    sequences = to_arrays(agent.model, trials)
+    key = jax.random.key(check_seed(seed))
+    count = len(trials.subjects)
+    with Progress(None, f"fitting {count} subject{'s' * (count > 1)}", progress):
+        posterior, values = find_posteriors(
+            agent.model, sequences, key, starts=starts, refine=refine
+        )
     return MapFit(
         agent=agent,
         trials=trials,
-        posterior=found,
-        settings={"seed": seeded(seed), "starts": starts, "polished": min(polished, starts)},
+        posterior=posterior,
+        values=values,
+        settings={"seed": check_seed(seed), "starts": starts, "refine": min(refine, starts)},
     )
+
+
+def find_posteriors(
+    model: Model, sequences: Sequences, key: Array, *, starts: int, refine: int
+) -> tuple[LaplacePosterior, Values]:
+    """Search for the posteriors of some subjects, over all devices; also the values at their modes."""
+    modes, values = map_over_devices(
+        find_share_of_modes, (model, key), sequences, starts=starts, refine=min(refine, starts)
+    )
+    sd = np.array([float(prior.unconstrained_sd) for prior in model.priors])
+    # JAX has put them into alphabetic order.
+    return approximate_posteriors(modes, sd), {name: values[name] for name in model.names}
+
+
+def find_share_of_modes(
+    common: tuple[Model, Array], sequences: Sequences, **settings: int
+) -> tuple[Modes, Values]:
+    """The modes of the subjects that one device has."""
+    model, key = common
+    return find_subject_modes(model, sequences, key, **settings)
+
+
+@partial(jax.jit, static_argnames=("starts", "refine"))
+def find_subject_modes(
+    model: Model, sequences: Sequences, key: Array, *, starts: int, refine: int
+) -> tuple[Modes, Values]:
+    """The modes of some subjects, each its own, and the values there."""
+    modes = find_modes(model.log_joint, sequences, model.priors, key, starts=starts, refine=refine)
+    return modes, model.constrain(modes.unconstrained)

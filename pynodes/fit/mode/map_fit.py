@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import ndtri
 
 from pynodes._citing.versions import versions
-from pynodes._runtime.series import share
-from pynodes.fit._fitted import Fitted
-from pynodes.fit._regressors import regressors
-from pynodes.fit.agent._binding import counted
+from pynodes._inference.laplace import LaplacePosterior
+from pynodes._results.tables import extra
+from pynodes._runtime.series import positive, share
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data._units import trials_of
+from pynodes.fit.agent.arrays import scored_rows
+from pynodes.fit.agent.draws import subject_index
+from pynodes.fit.agent.fit import AbstractFit
+from pynodes.fit.agent.regressors import long_frame, regressors
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.mode import _edges
-from pynodes.fit.mode._laplace import Posterior
-from pynodes.fit.mode.directions import Identifiability, identifiability
-from pynodes.fit.sampling._draws import gaussian, place_of
+from pynodes.fit.mode import problems
+from pynodes.fit.mode.identifiability import Identifiability, analyse_identifiability
 
 if TYPE_CHECKING:
     import pandas
@@ -30,18 +32,20 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class MapFit(Fitted):
+class MapFit(AbstractFit):
     """The most probable parameters of every subject. Made by :func:`~pynodes.fit.fit_map`.
 
-    Numbers have shape (subjects,), those of a single subject's trials (). What is called a *position* is on
-    the line of the prior (a logarithm under a LogNormal), and so are covariances.
+    Numbers have shape (subjects,), those of a single subject's trials (). Standard deviations, covariances
+    and Hessians are in unconstrained space (log space under a LogNormal prior).
 
     Attributes
     ----------
     agent, trials
         What was fitted to what.
     posterior
-        All numbers, by subject.
+        Gaussian approximations of the posteriors in unconstrained space, by subject.
+    values
+        The values at their modes, by name and subject.
     settings, versions
         What the search was asked for, and what computed it.
     """
@@ -49,28 +53,29 @@ class MapFit(Fitted):
     method = "map"
     agent: Agent
     trials: Trials
-    posterior: Posterior
+    posterior: LaplacePosterior
+    values: dict[str, np.ndarray]
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
 
     @property
     def estimates(self) -> dict[str, Any]:
         """The most probable value of every free parameter, by name."""
-        return {name: self._own(values) for name, values in self._values.items()}
+        return {name: self._own(values) for name, values in self.values.items()}
 
     @property
-    def positions(self) -> Any:
-        """The mode on the lines of the priors, of shape (..., free values), in the order of names."""
-        return self._own(self.posterior.position)
+    def unconstrained(self) -> Any:
+        """The estimates in unconstrained space, of shape (..., free values), in the order of names."""
+        return self._own(self.posterior.unconstrained)
 
     @property
     def hessian(self) -> Any:
-        """Minus the second derivative of the log joint density of the positions."""
+        """Minus the second derivative of the log joint density at the estimates."""
         return self._own(self.posterior.hessian)
 
     @property
     def covariance(self) -> Any:
-        """Posterior covariance of the positions: the inverse of the Hessian.
+        """Posterior covariance: the inverse of the Hessian.
 
         Where that is not positive definite, the prior's curvature stands in for what is missing.
         """
@@ -78,11 +83,9 @@ class MapFit(Fitted):
 
     @property
     def correlation(self) -> Any:
-        """Posterior correlation of the positions."""
-        deviations = self._deviations
-        return self._own(
-            self.posterior.covariance / (deviations[:, :, None] * deviations[:, None, :])
-        )
+        """Posterior correlation of the free values."""
+        sd = self.posterior_sd
+        return self._own(self.posterior.covariance / (sd[:, :, None] * sd[:, None, :]))
 
     @property
     def lme(self) -> Any:
@@ -91,7 +94,7 @@ class MapFit(Fitted):
 
     @property
     def log_joint(self) -> Any:
-        """Log density of data and positions at the mode."""
+        """Log density of data and estimates together."""
         return self._own(self.posterior.log_joint)
 
     @property
@@ -134,18 +137,18 @@ class MapFit(Fitted):
 
     @property
     def agreeing(self) -> Any:
-        """How many of the polished searches ended at this mode; the others ended at less probable ones."""
+        """How many of the refined searches ended at this mode; the others ended at less probable ones."""
         return self._own(self.posterior.agreeing)
 
     @property
     def at_edge(self) -> dict[str, Any]:
         """Whether an estimate is at the edge of what can be: see :meth:`problems`."""
-        edges = self._fragile | _edges.at_bound(self) | _edges.remote(self)
+        edges = self._fragile | problems.find_at_bound(self) | problems.find_remote(self)
         return {name: self._own(edges[:, index]) for index, name in enumerate(self.names)}
 
     def problems(self) -> list[str]:
         """What went wrong or may mislead, a sentence each; empty if nothing did."""
-        return _edges.problems(self)
+        return problems.describe_problems(self)
 
     def identifiability(self) -> Identifiability:
         """Along which directions the data say something, and along which next to nothing.
@@ -155,15 +158,15 @@ class MapFit(Fitted):
         DataError
             No search ended at a mode.
         """
-        return identifiability(self)
+        return analyse_identifiability(self)
 
     def interval(self, mass: float = 0.9) -> dict[str, tuple[Any, Any]]:
-        """Central posterior intervals by name, from the Gaussian on the line of the prior."""
-        reach = float(jax.scipy.special.ndtri(0.5 + share("mass", mass) / 2)) * self._deviations
-        ends = []
-        for sign in (-1, 1):
-            positions = jnp.asarray(self.posterior.position + sign * reach)
-            ends.append(self.agent.model.constrained(positions))
+        """Central posterior intervals by name, from the Gaussian in unconstrained space."""
+        reach = float(ndtri(0.5 + share("mass", mass) / 2)) * self.posterior_sd
+        ends = [
+            self.agent.model.constrain(jnp.asarray(self.posterior.unconstrained + sign * reach))
+            for sign in (-1, 1)
+        ]
         return {
             name: tuple(self._own(np.asarray(end[name])) for end in ends) for name in self.names
         }
@@ -171,9 +174,9 @@ class MapFit(Fitted):
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
         """A row per subject and free parameter.
 
-        ``estimate`` with ``lower`` and ``upper``, the ends of its central interval; ``position`` and
-        ``deviation`` on the line of the prior; ``shrinkage``, the share of the prior variance that the
-        data took away; ``at_edge``.
+        ``estimate`` with ``lower`` and ``upper``, the ends of its central interval; ``unconstrained``, the
+        estimate in unconstrained space, with its posterior standard deviation ``sd``; ``shrinkage``, the
+        share of the prior variance that the data took away; ``at_edge``.
 
         Parameters
         ----------
@@ -185,9 +188,7 @@ class MapFit(Fitted):
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.mode._tables import summary
-
-        return summary(self, mass)
+        return summary_table(self, mass)
 
     def table(self) -> pandas.DataFrame:
         """A row per subject: evidence, accuracy, criteria and flags.
@@ -197,9 +198,7 @@ class MapFit(Fitted):
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.mode._tables import by_subject
-
-        return by_subject(self)
+        return subject_table(self)
 
     def trajectories(self, fields: list[str] | None = None) -> pandas.DataFrame:
         """What was believed in every trial under the estimates: a row per row of the data, in its order.
@@ -220,11 +219,8 @@ class MapFit(Fitted):
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.mode._tables import long_frame
-
-        return long_frame(
-            self.trials, regressors(self.agent.model, self._values, self.trials, fields)
-        )
+        rows = regressors(self.agent.model, self.values, self.trials, fields)
+        return long_frame(self.trials, rows)
 
     def plot(self, *, credible: float = 0.9, axes: Any = None) -> Panels:
         """Draw posteriors against priors; see :func:`pynodes.plotting.plot_posteriors`."""
@@ -240,43 +236,44 @@ class MapFit(Fitted):
 
     def pointwise_log_likelihood(self) -> np.ndarray:
         """Log likelihood of every trial at the estimates, in the order of the data."""
-        return np.asarray(self.agent.pointwise_log_likelihood(self._values, self.trials))
+        return np.asarray(self.agent.pointwise_log_likelihood(self.values, self.trials))
 
     def __getitem__(self, subject: Any) -> MapFit:
         """The fit of one subject."""
-        place = place_of(subject, self.trials)
-        one = jax.tree.map(lambda leaf: leaf[place : place + 1], self.posterior)
-        return dataclasses.replace(self, trials=trials_of(self.trials, subject), posterior=one)
+        index = subject_index(subject, self.trials)
+        posterior, values = jax.tree.map(
+            lambda leaf: leaf[index : index + 1], (self.posterior, self.values)
+        )
+        return dataclasses.replace(
+            self, trials=self.trials.of_subject(subject), posterior=posterior, values=values
+        )
 
-    def _places(self, draws: int, seed: int) -> np.ndarray:
+    @property
+    def posterior_sd(self) -> np.ndarray:
+        """Posterior standard deviations in unconstrained space, of shape (subjects, free values)."""
+        return np.sqrt(np.diagonal(self.posterior.covariance, axis1=-2, axis2=-1))
+
+    def _draw(self, draws: int, seed: int) -> np.ndarray:
         """Draws from the Gaussians at the modes."""
-        return gaussian(self.posterior.position, self.posterior.covariance, draws, seed)
+        mode, covariance = self.posterior.unconstrained, self.posterior.covariance
+        random = np.random.default_rng(check_seed(seed))
+        normal = random.normal(size=(positive("draws", draws), *mode.shape))
+        return mode + np.einsum("sij,dsj->dsi", np.linalg.cholesky(covariance), normal)
 
-    def _scoring(self) -> np.ndarray:
+    def _score_draws(self) -> np.ndarray:
         """The modes."""
-        return np.asarray(self.posterior.position)[None]
-
-    @cached_property
-    def _values(self) -> dict[str, np.ndarray]:
-        """Estimates by name, of shape (subjects,)."""
-        found = self.agent.model.constrained(jnp.asarray(self.posterior.position))
-        return {name: np.asarray(values) for name, values in found.items()}
+        return np.asarray(self.posterior.unconstrained)[None]
 
     @cached_property
     def _counts(self) -> np.ndarray:
         """Trials that bear on the likelihood, by subject."""
-        owners = self.trials.layout.place[0][counted(self.agent.model, self.trials)]
+        owners = self.trials.layout.index[0][scored_rows(self.agent.model, self.trials)]
         return np.bincount(owners, minlength=len(self))
 
     @cached_property
     def _fragile(self) -> np.ndarray:
         """Beside which estimates filtering fails, of shape (subjects, free values)."""
-        return _edges.fragile(self)
-
-    @property
-    def _deviations(self) -> np.ndarray:
-        """Posterior standard deviations of positions."""
-        return np.sqrt(np.diagonal(self.posterior.covariance, axis1=-2, axis2=-1))
+        return problems.find_fragile(self)
 
     def _own(self, values: Any) -> Any:
         """Numbers by subject, or a single subject's own."""
@@ -285,9 +282,57 @@ class MapFit(Fitted):
         return values[0].item() if np.ndim(values) == 1 else values[0]
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name} {np.mean(values):.4g}" for name, values in self._values.items())
+        values = ", ".join(f"{name} {np.mean(found):.4g}" for name, found in self.values.items())
         mean = "mean of " if len(self) > 1 else ""
-        said = f"MapFit({len(self)} subject{'s' * (len(self) > 1)}, {mean}{values}; "
-        said += f"log evidence {np.sum(self.posterior.log_evidence):.6g}"
-        count = len(self.problems())
-        return said + (f"; {count} problems, see .problems())" if count else ")")
+        lost = len(self) - int(np.sum(self.posterior.converged & self.posterior.definite))
+        return (
+            f"MapFit({len(self)} subject{'s' * (len(self) > 1)}, {mean}{values}; "
+            f"log evidence {np.sum(self.posterior.log_evidence):.6g}"
+            f"{f'; {lost} failed, see .problems()' * bool(lost)})"
+        )
+
+
+def summary_table(fit: MapFit, mass: float) -> pandas.DataFrame:
+    """A row per subject and free parameter."""
+    intervals, edges = fit.interval(mass), fit.at_edge
+    rows: list[dict[str, Any]] = []
+    for index, subject in enumerate(fit.subjects):
+        for number, (name, prior) in enumerate(fit.agent.priors.items()):
+            low, high = (np.atleast_1d(end)[index] for end in intervals[name])
+            sd = float(fit.posterior_sd[index, number])
+            rows.append(
+                fit.trials.key_of(subject)
+                | {
+                    "parameter": name,
+                    "estimate": float(fit.values[name][index]),
+                    "lower": float(low),
+                    "upper": float(high),
+                    "unconstrained": float(fit.posterior.unconstrained[index, number]),
+                    "sd": sd,
+                    "prior": repr(prior),
+                    "shrinkage": 1 - (sd / float(prior.unconstrained_sd)) ** 2,
+                    "at_edge": bool(np.atleast_1d(edges[name])[index]),
+                }
+            )
+    return extra("pandas").DataFrame(rows)
+
+
+def subject_table(fit: MapFit) -> pandas.DataFrame:
+    """A row per subject."""
+    rows: list[dict[str, Any]] = []
+    columns = (
+        "lme",
+        "accuracy",
+        "complexity",
+        "aic",
+        "bic",
+        "observations",
+        "agreeing",
+        "converged",
+        "definite",
+    )
+    for index, subject in enumerate(fit.subjects):
+        values = {name: np.atleast_1d(getattr(fit, name))[index].item() for name in columns}
+        estimates = {name: float(found[index]) for name, found in fit.values.items()}
+        rows.append(fit.trials.key_of(subject) | estimates | values)
+    return extra("pandas").DataFrame(rows)

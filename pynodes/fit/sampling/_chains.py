@@ -14,8 +14,8 @@ from pynodes._core.modules import Module
 from pynodes._results.tables import extra
 from pynodes._typing import Array
 from pynodes.fit.sampling._stages import Stages
-from pynodes.fit.sampling._target import Whitened
 from pynodes.fit.sampling._tuning import Tuning, tuned, untuned
+from pynodes.fit.sampling.target import Whitened
 
 CHUNK = 50
 """Transitions in one compiled call."""
@@ -44,26 +44,26 @@ class Chain(Module):
     count: Array
 
 
-class Noted(Module):
+class DrawRecord(Module):
     """What is kept of transitions, each of shape (transitions, ...).
 
     Attributes
     ----------
-    positions, common
+    parameters, hyperparameters
         Of the target at every place.
     stats
         What the sampler notes, by name.
     """
 
-    positions: Array
-    common: dict[str, Array]
+    parameters: Array
+    hyperparameters: dict[str, Array]
     stats: dict[str, Array]
 
 
 @jax.jit
-def begun(target: Whitened, key: Array) -> Chain:
+def start_chain(target: Whitened, key: Array) -> Chain:
     """A chain at a random place around the mode, farther out than the posterior reaches."""
-    away = jax.random.normal(key, target.centre.shape, target.centre.dtype)
+    away = jax.random.normal(key, target.mode.shape, target.mode.dtype)
     spreads = jnp.asarray(SPREADS, away.dtype)
 
     def looks_on(carry: tuple[Array, Array, Array, Array]) -> Array:
@@ -87,7 +87,7 @@ def begun(target: Whitened, key: Array) -> Chain:
 
 
 @partial(jax.jit, static_argnames="deepest")
-def advanced(
+def advance_chain(
     target: Whitened,
     chain: Chain,
     key: Array,
@@ -95,7 +95,7 @@ def advanced(
     acceptance: Array,
     *,
     deepest: int,
-) -> tuple[Chain, Noted]:
+) -> tuple[Chain, DrawRecord]:
     """A chain after some more transitions, and what is kept of them.
 
     A transition's chance depends on the chain's key and its own number alone, not on how transitions
@@ -117,7 +117,7 @@ def advanced(
         How often a trajectory is doubled at most.
     """
 
-    def one(chain: Chain, stage: Stages) -> tuple[Chain, Noted]:
+    def one(chain: Chain, stage: Stages) -> tuple[Chain, DrawRecord]:
         fresh = jax.random.fold_in(key, chain.count)
         size = jnp.exp(jnp.where(stage.tunes, chain.tuning.step, chain.tuning.average))
         moved, stats = transition(target, chain, fresh, size, deepest)
@@ -133,10 +133,10 @@ def advanced(
             ),
             lambda: chain.tuning,
         )
-        kept = noted(target, moved.place, stats)
+        kept = record_draw(target, moved.place, stats)
         return dataclasses.replace(moved, tuning=tuning, count=chain.count + 1), kept
 
-    def maybe(chain: Chain, stage: Stages) -> tuple[Chain, Noted]:
+    def maybe(chain: Chain, stage: Stages) -> tuple[Chain, DrawRecord]:
         nothing = jax.tree.map(
             lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(one, chain, stage)[1]
         )
@@ -172,6 +172,10 @@ def transition(
     return moved, stats
 
 
-def noted(target: Whitened, place: Array, stats: dict[str, Array]) -> Noted:
+def record_draw(target: Whitened, place: Array, stats: dict[str, Array]) -> DrawRecord:
     """What is kept of a transition that ended at a place."""
-    return Noted(positions=target.positions(place), common=target.common(place), stats=stats)
+    return DrawRecord(
+        parameters=target.parameters(place),
+        hyperparameters=target.hyperparameters(place),
+        stats=stats,
+    )

@@ -11,7 +11,7 @@ from jax import lax
 
 from pynodes._core.modules import Module
 from pynodes._typing import Array
-from pynodes.fit.sampling._target import AbstractPosterior, AbstractTarget
+from pynodes.fit.sampling.target import AbstractPosterior, AbstractTarget
 
 KEPT = 0.5
 """Share of the particles that a step toward the posterior leaves effective."""
@@ -56,7 +56,7 @@ class Particles(Module):
 @partial(jax.jit, static_argnames="count")
 def released(target: AbstractPosterior, key: Array, *, count: int) -> Particles:
     """So many particles, drawn from the prior."""
-    places = jax.vmap(target.drawn)(jax.random.split(key, count))
+    places = jax.vmap(target.draw_prior)(jax.random.split(key, count))
     zero = jnp.zeros((), places.dtype)
     return Particles(
         places=places,

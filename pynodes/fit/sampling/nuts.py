@@ -1,7 +1,8 @@
-"""fit_nuts: draws from the posterior by the no-U-turn sampler."""
+"""fit_nuts: draw from the posterior by the no-U-turn sampler."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +11,16 @@ import jax
 
 from pynodes._boundary import boundary
 from pynodes._runtime.series import positive, share
-from pynodes.fit._seeds import seeded
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.sampling._checkpoint import Checkpoint
-from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._identity import identity
-from pynodes.fit.sampling._problem import Problem, posed
-from pynodes.fit.sampling._running import Notes, Run, drawn, under
 from pynodes.fit.sampling._stages import staged
-from pynodes.fit.sampling._start import started, whitened
+from pynodes.fit.sampling.running import Run, run_chains, select_records
 from pynodes.fit.sampling.samples import Samples
+from pynodes.fit.sampling.start import find_frame, whiten_target
+from pynodes.fit.sampling.target import Problem, make_problem
 
 DEEPEST = 10
 """A trajectory is doubled at most so often."""
@@ -42,9 +42,9 @@ def fit_nuts(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Samples:
-    """Draws from the posterior by the no-U-turn sampler; of a single unit, or of a whole study at once.
+    """Draw from the posterior by the no-U-turn sampler; of a single subject, or of a whole study at once.
 
-    The parameters of a single unit have the agent's priors. Those of several are normally distributed in
+    The parameters of a single subject have the agent's priors. Those of several are normally distributed in
     a population that is unknown too (docs/groups.md). Chains begin around the mode, farther out than the
     posterior reaches, and measure in units of its curvature. The same seed makes the same draws. Other
     subjects, seeds or data of the same size compile nothing.
@@ -56,13 +56,13 @@ def fit_nuts(
     trials
         What was seen and done.
     formulas
-        What the parameters of units depend on, by name, as for :func:`fit_em`.
+        What the parameters of subjects depend on, by name, as for :func:`fit_em`.
     covariance
         ``"diagonal"`` or ``"full"``, as for :func:`fit_em`.
     parameterisation
-        ``"centred"``: a unit's parameters are sampled as they are; ``"noncentred"``: by how far they are
-        from what is expected of the unit; or one of both by parameter. ``"auto"`` has those centred of
-        which the data of a unit say more than the population does.
+        ``"centred"``: a subject's parameters are sampled as they are; ``"noncentred"``: by how far they are
+        from what is expected of the subject; or one of both by parameter. ``"auto"`` has those centred of
+        which the data of a subject say more than the population does.
     chains, draws
         Number of chains, and of draws from each.
     tune
@@ -100,33 +100,38 @@ def fit_nuts(
         blackjax is not installed.
     """
     settings = {
-        "seed": seeded(seed),
+        "seed": check_seed(seed),
         "chains": positive("chains", chains),
         "draws": positive("draws", draws),
         "tune": positive("tune", tune),
         "target_acceptance": share("target_acceptance", target_acceptance),
     }
-    problem = posed(agent, trials, formulas, covariance, parameterisation)
-    folder, known = opened(checkpoint, problem, settings)
-    centred, frame = known[0] if known else started(problem)
+    problem = make_problem(agent, trials, formulas, covariance, parameterisation)
+    folder, known = open_checkpoint(checkpoint, problem, settings)
+    centred, frame = known[0] if known else find_frame(problem)
     if folder is not None and not known:
         folder.write(centred, frame)
     run = Run(
-        target=whitened(problem.target(centred), frame),
+        target=whiten_target(problem.target(centred), frame),
         keys=jax.random.split(jax.random.key(settings["seed"]), chains),
         stages=staged(tune, draws),
         acceptance=settings["target_acceptance"],
         deepest=DEEPEST,
     )
-    notes = drawn(run, folder, known[1:], progress)
+    records = run_chains(run, folder, known[1:], progress)
     samples = Samples(
-        agent, trials, drawn_from(notes, settings | problem.settings | {"centred": centred})
+        problem=dataclasses.replace(problem, centred=centred),
+        method="nuts",
+        unconstrained=records["parameters"],
+        population=select_records(records, "population"),
+        stats=select_records(records, "stats"),
+        settings=settings,
     )
     samples.check()
     return samples
 
 
-def opened(
+def open_checkpoint(
     folder: str | os.PathLike[str] | None, problem: Problem, settings: dict[str, Any]
 ) -> tuple[Checkpoint | None, list[Any]]:
     """The checkpoint in a folder, if one is named, and what is written there."""
@@ -136,14 +141,3 @@ def opened(
     parts = {"agent": problem.agent.model, "data": problem.sequences, "design": group}
     checkpoint = Checkpoint(folder, identity(parts, settings | problem.settings))
     return checkpoint, checkpoint.read()
-
-
-def drawn_from(notes: Notes, settings: dict[str, Any]) -> Drawn:
-    """What is kept of all draws, for those who do not know samplers."""
-    return Drawn(
-        positions=notes["positions"],
-        population=under(notes, "population"),
-        stats=under(notes, "stats"),
-        method="nuts",
-        settings=settings,
-    )

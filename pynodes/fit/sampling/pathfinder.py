@@ -1,7 +1,8 @@
-"""fit_pathfinder: draws from a normal distribution that is near the posterior."""
+"""fit_pathfinder: draw from normal distributions that are near the posterior."""
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -17,18 +18,16 @@ from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
-from pynodes.fit._seeds import seeded
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.comparing._psis import smoothed
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.sampling._chains import begun
-from pynodes.fit.sampling._crew import crew
-from pynodes.fit.sampling._diagnostics import RELIABLE
-from pynodes.fit.sampling._drawn import Drawn
-from pynodes.fit.sampling._problem import posed
-from pynodes.fit.sampling._start import started, whitened
-from pynodes.fit.sampling._target import Whitened
+from pynodes.fit.sampling._chains import start_chain
+from pynodes.fit.sampling._psis import smoothed
+from pynodes.fit.sampling.diagnostics import check_weights
+from pynodes.fit.sampling.running import thread_pool_map
 from pynodes.fit.sampling.samples import Samples
+from pynodes.fit.sampling.start import find_frame, whiten_target
+from pynodes.fit.sampling.target import Whitened, make_problem
 
 MORE = 4
 """So many times as many draws are made as are kept."""
@@ -66,8 +65,8 @@ def fit_pathfinder(
 
     Returns
     -------
-    The draws. ``samples.drawn.settings`` has ``pareto_k``, the shape of the tail of the weights, and the
-    evidence lower bound ``elbo`` of every way.
+    The draws. ``samples.pareto_k`` is the shape of the tail of the weights, ``samples.elbo`` the evidence
+    lower bound of every path.
 
     Raises
     ------
@@ -75,50 +74,54 @@ def fit_pathfinder(
         As for :func:`fit_nuts`.
     """
     settings: dict[str, Any] = {
-        "seed": seeded(seed),
+        "seed": check_seed(seed),
         "chains": positive("chains", chains),
         "draws": positive("draws", draws),
     }
-    problem = posed(agent, trials, formulas, covariance, parameterisation)
-    centred, frame = started(problem)
-    target = whitened(problem.target(centred), frame)
+    problem = make_problem(agent, trials, formulas, covariance, parameterisation)
+    centred, frame = find_frame(problem)
+    target = whiten_target(problem.target(centred), frame)
     choosing, *keys = jax.random.split(jax.random.key(settings["seed"]), chains + 1)
-    with Progress(None, "finding ways to the posterior", progress), crew(chains) as each:
-        found = each(lambda key: followed(target, key, count=MORE * draws), keys)
+    with (
+        Progress(None, "finding paths to the posterior", progress),
+        thread_pool_map(chains) as each,
+    ):
+        found = each(lambda key: follow_path(target, key, count=MORE * draws), keys)
     places, densities, weights, bounds = (np.stack(column) for column in zip(*found, strict=True))
-    kept, shape = chosen(choosing, weights.ravel(), chains * draws)
-    settings |= problem.settings | {"centred": centred, "pareto_k": shape}
-    settings |= {"elbo": [float(bound) for bound in bounds]}
-    if not shape <= RELIABLE:
-        warnings.warn(unreliable(shape), SamplingWarning, stacklevel=3)
-    return Samples(
-        agent,
-        trials,
-        drawn_from(
-            target,
-            places.reshape(-1, places.shape[-1])[kept].reshape(chains, draws, -1),
-            densities.ravel()[kept].reshape(chains, draws),
-            settings,
-        ),
+    kept, shape = resample(choosing, weights.ravel(), chains * draws)
+    chosen = places.reshape(-1, places.shape[-1])[kept].reshape(chains, draws, -1)
+    parameters, hyperparameters = describe_places(target, jnp.asarray(chosen))
+    samples = Samples(
+        problem=dataclasses.replace(problem, centred=centred),
+        method="pathfinder",
+        unconstrained=np.asarray(parameters),
+        population={name: np.asarray(values) for name, values in hyperparameters.items()},
+        stats={"lp": densities.ravel()[kept].reshape(chains, draws)},
+        settings=settings,
+        elbo=tuple(float(bound) for bound in bounds),
+        pareto_k=shape,
     )
+    for sentence in check_weights(samples):
+        warnings.warn(sentence, SamplingWarning, stacklevel=3)
+    return samples
 
 
 @partial(jax.jit, static_argnames="count")
-def followed(target: Whitened, key: Array, *, count: int) -> tuple[Array, Array, Array, Array]:
+def follow_path(target: Whitened, key: Array, *, count: int) -> tuple[Array, Array, Array, Array]:
     """Draws from the best normal distribution on a way down: places, densities, log weights and bound.
 
     Source: L. Zhang, B. Carpenter, A. Gelman and A. Vehtari (2022), JMLR 23(306).
     """
     pathfinder = extra("blackjax.vi.pathfinder")
     beginning, going, drawing = jax.random.split(key, 3)
-    start = begun(target, beginning).place
+    start = start_chain(target, beginning).place
     state, _ = pathfinder.approximate(going, target.log_density, start)
     places, proposed = pathfinder.sample(drawing, state, count)
     densities = jax.lax.map(target.log_density, places, batch_size=100)
     return places, densities, densities - proposed, state.elbo + target.log_volume()
 
 
-def chosen(key: Array, weights: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+def resample(key: Array, weights: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     """Numbers of draws, chosen by their smoothed weights, and the shape of the tail of these."""
     possible = np.where(np.isfinite(weights), weights, -np.inf).astype(float)
     smooth, shape = smoothed(possible[None])
@@ -128,27 +131,11 @@ def chosen(key: Array, weights: np.ndarray, count: int) -> tuple[np.ndarray, flo
     return best, float(shape[0])
 
 
-def drawn_from(
-    target: Whitened, places: np.ndarray, densities: np.ndarray, settings: dict[str, Any]
-) -> Drawn:
-    """Places as draws."""
+@jax.jit
+def describe_places(target: Whitened, places: Array) -> tuple[Array, dict[str, Array]]:
+    """Parameters and hyperparameters of places of shape (chains, draws, places)."""
 
-    def described(place: Array) -> tuple[Array, dict[str, Array]]:
-        return target.positions(place), target.common(place)
+    def describe(place: Array) -> tuple[Array, dict[str, Array]]:
+        return target.parameters(place), target.hyperparameters(place)
 
-    positions, common = jax.jit(jax.vmap(jax.vmap(described)))(jnp.asarray(places))
-    return Drawn(
-        positions=np.asarray(positions),
-        population={name: np.asarray(values) for name, values in common.items()},
-        stats={"lp": densities},
-        method="pathfinder",
-        settings=settings,
-    )
-
-
-def unreliable(shape: float) -> str:
-    """What a long tail means."""
-    return (
-        f"No normal distribution is near the posterior: the weights of its draws have a tail of shape "
-        f"{shape:.2f}, above {RELIABLE:g}, so that means and intervals are not to be relied on. Use fit_nuts."
-    )
+    return jax.vmap(jax.vmap(describe))(places)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._citing.versions import versions
-from pynodes._errors import SamplingWarning
-from pynodes.fit._fitted import Fitted
+from pynodes._errors import DataError, SamplingWarning
+from pynodes._results.tables import extra
+from pynodes._runtime.series import share
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.comparing.leave_one_out import LeaveOneOut, leave_one_out
-from pynodes.fit.data._units import trials_of
+from pynodes.fit.agent.draws import spread_evenly, subject_index
+from pynodes.fit.agent.fit import AbstractFit
+from pynodes.fit.agent.regressors import long_frame, mean_regressors, regressors_of_draws
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.sampling import _diagnostics
-from pynodes.fit.sampling._drawn import Drawn
-from pynodes.fit.sampling._draws import place_of, spread_evenly
+from pynodes.fit.group.em import fit_em
+from pynodes.fit.mode.map import fit_map
+from pynodes.fit.mode.map_fit import MapFit
+from pynodes.fit.sampling import diagnostics
+from pynodes.fit.sampling.leave_one_out import LeaveOneOut, leave_one_out
+from pynodes.fit.sampling.target import Problem
 
 if TYPE_CHECKING:
     import pandas
@@ -29,63 +33,79 @@ if TYPE_CHECKING:
     from pynodes.plotting.panels import Panels
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Samples(Fitted):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Samples(AbstractFit):
     """Draws from the posterior of the parameters of some subjects, and of their population if there is one.
 
-    Made by :func:`~pynodes.fit.fit_nuts` and its like. What is called a *position* is on the line of the
-    prior (a logarithm under a LogNormal).
+    Made by :func:`~pynodes.fit.fit_nuts` and its like.
 
     Attributes
     ----------
-    agent, trials
-        What was fitted to what.
-    drawn
-        The draws as plain arrays, and what the sampler noted on the way.
+    problem
+        What was fitted to what: agent, trials, formulas, parameterisation.
+    method
+        ``"nuts"``, ``"pathfinder"`` or ``"smc"``.
+    unconstrained
+        Draws in unconstrained space (log space under a LogNormal prior), of shape (chains, draws, subjects,
+        free values).
+    population
+        Draws of what the subjects have in common, by name, each of shape (chains, draws): coefficients as
+        ``"parameter:term"``, standard deviations as ``"parameter:sd"``. Empty of a single subject.
+    stats
+        What the sampler noted of every draw, by name, each of shape (chains, draws). Of NUTS ``lp``,
+        ``acceptance_rate``, ``diverging``, ``energy``, ``tree_depth``, ``n_steps`` and ``step_size``.
+    settings
+        What it was asked for: ``seed``, ``chains``, ``draws`` and the like.
+    log_evidence, log_evidence_standard_error
+        Of sequential Monte Carlo; the error follows from independent chains.
+    elbo, pareto_k
+        Of Pathfinder: the evidence lower bound of every path, and the shape of the tail of the weights.
     versions
         Of what computed them.
     """
 
-    agent: Agent
-    trials: Trials
-    drawn: Drawn
+    problem: Problem
+    method: str
+    unconstrained: np.ndarray
+    population: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    stats: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    log_evidence: float | None = None
+    log_evidence_standard_error: float | None = None
+    elbo: tuple[float, ...] | None = None
+    pareto_k: float | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=versions)
+
+    @property
+    def agent(self) -> Agent:
+        """Who was fitted."""
+        return self.problem.agent
+
+    @property
+    def trials(self) -> Trials:
+        """To what."""
+        return self.problem.trials
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How the fit came about: the method, what it was asked for, and versions."""
+        return super().provenance | self.problem.settings
 
     @property
     def chains(self) -> int:
         """How many chains there are."""
-        return self.drawn.positions.shape[0]
+        return self.unconstrained.shape[0]
 
     @property
     def draws(self) -> int:
         """How many draws every chain has."""
-        return self.drawn.positions.shape[1]
-
-    @property
-    def positions(self) -> np.ndarray:
-        """Draws on the lines of the priors, of shape (chains, draws, subjects, free values)."""
-        return self.drawn.positions
-
-    @property
-    def population(self) -> dict[str, np.ndarray]:
-        """Draws of what the subjects have in common, by name, of shape (chains, draws); empty without."""
-        return self.drawn.population
+        return self.unconstrained.shape[1]
 
     @cached_property
     def values(self) -> dict[str, np.ndarray]:
         """Draws of the parameters by name, of shape (chains, draws, subjects)."""
-        found = self.agent.model.constrained(jnp.asarray(self.positions))
+        found = self.agent.model.constrain(jnp.asarray(self.unconstrained))
         return {name: np.asarray(values) for name, values in found.items()}
-
-    @property
-    def method(self) -> str:
-        """Which sampler it was."""
-        return self.drawn.method
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What it was asked for."""
-        return self.drawn.settings
 
     @cached_property
     def tree(self) -> xarray.DataTree:
@@ -119,9 +139,9 @@ class Samples(Fitted):
         MissingExtraError
             xarray is not installed.
         """
-        from pynodes.fit.sampling._tree import tree_of
+        from pynodes.fit.sampling.tree import make_tree
 
-        return tree_of(self, prior=prior, predictive=predictive, fields=fields)
+        return make_tree(self, prior=prior, predictive=predictive, fields=fields)
 
     def plot(self, *, axes: Any = None) -> Panels:
         """Draw the draws against priors; see :func:`pynodes.plotting.plot_draws`."""
@@ -132,9 +152,9 @@ class Samples(Fitted):
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
         """A row per quantity: first of the population, if there is one, then of every subject.
 
-        ``mean`` and ``deviation`` of the posterior, ``lower`` and ``upper``, the ends of its central
-        interval; ``ess_bulk`` and ``ess_tail``, effective draws; ``r_hat``; ``mcse``, the Monte-Carlo
-        error of the mean.
+        ``mean`` and ``sd`` of the posterior, ``lower`` and ``upper``, the ends of its central interval;
+        ``ess_bulk`` and ``ess_tail``, effective draws; ``r_hat``; ``mcse``, the Monte-Carlo error of the
+        mean.
 
         Parameters
         ----------
@@ -146,9 +166,7 @@ class Samples(Fitted):
         MissingExtraError
             pandas or arviz-stats is not installed.
         """
-        from pynodes.fit.sampling._sample_tables import summary
-
-        return summary(self, mass)
+        return summarise_draws(self, mass)
 
     def problems(self) -> list[str]:
         """What may mislead, a sentence each; empty if nothing was found.
@@ -160,7 +178,7 @@ class Samples(Fitted):
         MissingExtraError
             arviz-stats is not installed.
         """
-        return _diagnostics.problems(self)
+        return diagnostics.describe_problems(self)
 
     def check(self) -> list[str]:
         """The same as :meth:`problems`, with a warning if there are any; a stuck chain is an error.
@@ -170,7 +188,7 @@ class Samples(Fitted):
         SamplingError
             A chain did not move: nothing can be concluded from the draws.
         """
-        _diagnostics.refuse_stuck(self)
+        diagnostics.refuse_stuck(self)
         found = self.problems()
         if found:
             warnings.warn(" ".join(found), SamplingWarning, stacklevel=2)
@@ -225,41 +243,111 @@ class Samples(Fitted):
         MissingExtraError
             pandas is not installed.
         """
-        from pynodes.fit.sampling._sample_tables import trajectories
-
-        return trajectories(self, fields, at, draws)
+        return tabulate_trajectories(self, fields, at, draws)
 
     @property
-    def _flat(self) -> np.ndarray:
-        """Positions of all chains, one after the other."""
-        return self.positions.reshape(-1, *self.positions.shape[2:])
+    def flat(self) -> np.ndarray:
+        """Draws of all chains, one after the other, of shape (draws, subjects, free values)."""
+        return self.unconstrained.reshape(-1, *self.unconstrained.shape[2:])
 
-    def _places(self, draws: int, seed: int) -> np.ndarray:
+    def _draw(self, draws: int, seed: int) -> np.ndarray:
         """Draws that are spread evenly over all."""
         del seed
-        return self._flat[spread_evenly(len(self._flat), draws)]
+        return self.flat[spread_evenly(len(self.flat), draws)]
 
-    def _scoring(self) -> np.ndarray:
+    def _score_draws(self) -> np.ndarray:
         """All draws."""
-        return self._flat
+        return self.flat
 
     def __getitem__(self, subject: Any) -> Samples:
         """The draws of one subject without its population; its prior is then the agent's."""
-        place = place_of(subject, self.trials)
+        index = subject_index(subject, self.trials)
         if len(self) == 1:
             return self
-        alone = {n: v for n, v in self.settings.items() if n not in ("formulas", "covariance")}
-        positions = self.positions[:, :, place : place + 1]
+        trials = self.trials.of_subject(subject)
         return dataclasses.replace(
             self,
-            trials=trials_of(self.trials, subject),
-            drawn=dataclasses.replace(
-                self.drawn, positions=positions, population={}, settings=alone
-            ),
+            problem=dataclasses.replace(self.problem, trials=trials, group=None, centred={}),
+            unconstrained=self.unconstrained[:, :, index : index + 1],
+            population={},
         )
 
     def __repr__(self) -> str:
         who = f"{len(self)} subject{'s' * (len(self) > 1)}"
-        found: Mapping[str, np.ndarray] = self.population or self.values
-        shown = ", ".join(f"{name} {np.mean(draws):.4g}" for name, draws in found.items())
-        return f"Samples({self.drawn.method}, {self.chains} x {self.draws} draws, {who}; means: {shown})"
+        found = "" if self.log_evidence is None else f"; log evidence {self.log_evidence:.6g}"
+        found += "" if self.pareto_k is None else f"; Pareto k {self.pareto_k:.2f}"
+        return (
+            f"Samples({self.method}, {self.chains} x {self.draws} draws, {who}; "
+            f"{', '.join(self.names)}{found})"
+        )
+
+
+def summarise_draws(samples: Samples, mass: float) -> pandas.DataFrame:
+    """A row per quantity, of the population and of every subject."""
+    pd = extra("pandas")
+    keys, names, draws = label_draws(samples)
+    mass = share("mass", mass)
+    tails = np.quantile(draws, [0.5 - mass / 2, 0.5 + mass / 2], axis=(1, 2))
+    columns: dict[str, Any] = {
+        name: pd.Series(
+            [key.get(name) for key in keys],
+            dtype=None if all(name in key for key in keys) else object,
+        )
+        for name in dict.fromkeys(name for key in keys for name in key)
+    }
+    return pd.DataFrame(
+        columns
+        | {
+            "parameter": names,
+            "mean": draws.mean(axis=(1, 2)),
+            "sd": draws.std(axis=(1, 2), ddof=1),
+            "lower": tails[0],
+            "upper": tails[1],
+        }
+        | diagnostics.measure(draws)
+    )
+
+
+def tabulate_trajectories(
+    samples: Samples, fields: list[str] | None, at: str, draws: int | None
+) -> pandas.DataFrame:
+    """What was believed in every trial."""
+    model, trials = samples.agent.model, samples.trials
+    if at == "map":
+        return fit_mode(samples).trajectories(fields)
+    chosen = np.arange(len(samples.flat))
+    if draws is not None:
+        chosen = spread_evenly(len(chosen), draws)
+    if at == "mean":
+        return long_frame(trials, mean_regressors(model, samples.flat[chosen], trials, fields))
+    if at != "draws":
+        raise DataError(f"at must be 'mean', 'map' or 'draws', not {at!r}.")
+    found = regressors_of_draws(model, samples.flat[chosen], trials, fields)
+    chain, draw = np.divmod(chosen, samples.draws)
+    numbered = {"chain": chain, "draw": draw}
+    columns = {name: np.repeat(number, len(trials)) for name, number in numbered.items()}
+    columns |= {name: np.tile(key, len(chosen)) for name, key in trials.key_frame().items()}
+    return extra("pandas").DataFrame(columns | {n: rows.ravel() for n, rows in found.items()})
+
+
+def fit_mode(samples: Samples) -> MapFit:
+    """The most probable parameters: of one subject, or of several given the population that fits best."""
+    problem = samples.problem
+    if problem.formulas is None:
+        return fit_map(problem.agent, problem.trials, seed=int(samples.settings.get("seed", 0)))
+    return fit_em(
+        problem.agent, problem.trials, formulas=problem.formulas, covariance=problem.covariance
+    ).individuals
+
+
+def label_draws(samples: Samples) -> tuple[list[dict[str, Any]], list[str], np.ndarray]:
+    """Whose every quantity is, its name, and its draws, of shape (quantities, chains, draws)."""
+    keys: list[dict[str, Any]] = [{} for _ in samples.population]
+    names = list(samples.population)
+    parts: list[np.ndarray] = list(samples.population.values())
+    for index, subject in enumerate(samples.trials.subjects):
+        for name in samples.names:
+            keys.append(samples.trials.key_of(subject))
+            names.append(name)
+            parts.append(samples.values[name][:, :, index])
+    return keys, names, np.stack([np.asarray(part, float) for part in parts])

@@ -1,9 +1,9 @@
-"""fit_smc: draws from the posterior, and the evidence, by sequential Monte Carlo."""
+"""fit_smc: draw from the posterior, and estimate the evidence, by sequential Monte Carlo."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +15,14 @@ from pynodes._errors import SamplingError
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
-from pynodes.fit._seeds import seeded
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.sampling._crew import crew
-from pynodes.fit.sampling._drawn import Drawn
 from pynodes.fit.sampling._particles import Particles, released, stepped
-from pynodes.fit.sampling._problem import posed
-from pynodes.fit.sampling._start import centred_where_known
-from pynodes.fit.sampling._target import AbstractPosterior
+from pynodes.fit.sampling.running import thread_pool_map
 from pynodes.fit.sampling.samples import Samples
+from pynodes.fit.sampling.start import choose_centred
+from pynodes.fit.sampling.target import AbstractPosterior, make_problem
 
 MOST = 500
 """Steps after which particles are given up that have not reached the posterior."""
@@ -46,8 +44,8 @@ def fit_smc(
     """Draws from the posterior by particles that come from the prior, with the log evidence on the way.
 
     Slower than :func:`fit_nuts`, but it finds several modes, and its evidence does not suppose that the
-    posterior is normal: a check of that of :func:`fit_map`. It is in ``samples.drawn.settings``:
-    ``log_evidence``, with ``log_evidence_error``, its standard error, from independent chains.
+    posterior is normal: a check of that of :func:`fit_map`. It is ``samples.log_evidence``, with
+    ``samples.log_evidence_standard_error`` from independent chains.
 
     Parameters
     ----------
@@ -72,30 +70,41 @@ def fit_smc(
         Particles that did not reach the posterior, since there hardly is a likelihood.
     """
     settings = {
-        "seed": seeded(seed),
+        "seed": check_seed(seed),
         "chains": positive("chains", chains),
         "draws": positive("draws", draws),
     }
-    problem = posed(agent, trials, formulas, covariance, parameterisation)
-    centred = centred_where_known(problem)
+    problem = make_problem(agent, trials, formulas, covariance, parameterisation)
+    centred = choose_centred(problem)
     target = problem.target(centred)
     keys = list(jax.random.split(jax.random.key(settings["seed"]), chains))
-    with Progress(chains, "chains", progress) as bar, crew(chains) as each:
+    with Progress(chains, "chains", progress) as bar, thread_pool_map(chains) as each:
 
         def run(key: Array) -> Particles:
-            found = through(target, key, draws)
+            found = temper(target, key, draws)
             bar.advance(1)
             return found
 
         found = each(run, keys)
-    evidence = np.array([float(one.log_evidence) for one in found])
-    settings |= problem.settings | {"centred": centred} | combined(evidence)
-    samples = Samples(agent, trials, drawn_from(target, found, settings))
+    places = jnp.stack([one.places for one in found])
+    likelihoods = np.stack([np.asarray(one.likelihoods) for one in found])
+    parameters, hyperparameters, priors = describe_particles(target, places)
+    evidence, error = average_evidence(np.array([float(one.log_evidence) for one in found]))
+    samples = Samples(
+        problem=dataclasses.replace(problem, centred=centred),
+        method="smc",
+        unconstrained=np.asarray(parameters),
+        population={name: np.asarray(values) for name, values in hyperparameters.items()},
+        stats={"lp": np.asarray(priors) + likelihoods, "log_likelihood": likelihoods},
+        settings=settings,
+        log_evidence=evidence,
+        log_evidence_standard_error=error,
+    )
     samples.check()
     return samples
 
 
-def through(target: AbstractPosterior, key: Array, count: int) -> Particles:
+def temper(target: AbstractPosterior, key: Array, count: int) -> Particles:
     """Particles that have gone from the prior to the posterior.
 
     Raises
@@ -116,36 +125,22 @@ def through(target: AbstractPosterior, key: Array, count: int) -> Particles:
     )
 
 
-def combined(evidence: np.ndarray) -> dict[str, Any]:
+def average_evidence(evidence: np.ndarray) -> tuple[float, float]:
     """Log evidence from that of independent chains, with its standard error."""
     count = len(evidence)
     together = float(logsumexp(evidence) - np.log(count))
     relative = np.exp(evidence - together)
     error = float(relative.std(ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
-    return {"log_evidence": together, "log_evidence_error": error}
-
-
-def drawn_from(
-    target: AbstractPosterior, chains: list[Particles], settings: dict[str, Any]
-) -> Drawn:
-    """Particles as draws."""
-    places = jnp.stack([one.places for one in chains])
-    likelihoods = np.stack([np.asarray(one.likelihoods) for one in chains])
-    positions, common, priors = described(target, places)
-    return Drawn(
-        positions=np.asarray(positions),
-        population={name: np.asarray(values) for name, values in common.items()},
-        stats={"lp": np.asarray(priors) + likelihoods, "log_likelihood": likelihoods},
-        method="smc",
-        settings=settings,
-    )
+    return together, error
 
 
 @jax.jit
-def described(target: AbstractPosterior, places: Array) -> tuple[Array, dict[str, Array], Array]:
-    """Positions, what is common, and log prior densities of places, of shape (chains, draws, places)."""
+def describe_particles(
+    target: AbstractPosterior, places: Array
+) -> tuple[Array, dict[str, Array], Array]:
+    """Parameters, hyperparameters and log prior densities of places, of shape (chains, draws, places)."""
 
     def one(place: Array) -> tuple[Array, dict[str, Array], Array]:
-        return target.positions(place), target.common(place), target.log_prior(place)
+        return target.parameters(place), target.hyperparameters(place), target.log_prior(place)
 
     return jax.vmap(jax.vmap(one))(places)

@@ -1,10 +1,10 @@
-"""check_priors: whether an agent works under whatever its priors allow."""
+"""Prior checks: whether an agent works under whatever its priors allow, and what it would do."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,14 @@ from pynodes._errors import ParameterError
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
-from pynodes.fit._seeds import seeded
-from pynodes.fit.agent._binding import situated
-from pynodes.fit.agent._failures import outcomes, told
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.arrays import design_arrays
+from pynodes.fit.agent.failures import failure_message, find_failures
+from pynodes.fit.agent.predictive import Predictive, make_predictive
+from pynodes.fit.agent.simulation import draw_values
 from pynodes.fit.data.trials import Trials, check_trials
-from pynodes.fit.study.simulation import drawn
+from pynodes.fit.sampling.target import draw_from_prior
 
 if TYPE_CHECKING:
     import pandas
@@ -63,7 +65,7 @@ class PriorCheck:
 
         Empty if none does.
         """
-        return list(sentences(self))
+        return list(describe_failures(self))
 
     @property
     def table(self) -> pandas.DataFrame:
@@ -79,8 +81,8 @@ class PriorCheck:
 
     def __repr__(self) -> str:
         count = self.failing.shape[1]
-        said = f"PriorCheck({count} draws: {self.failures} fail, {self.runaways} run away"
-        return said + ("; see .problems())" if self.failures else ")")
+        advice = "; see .problems()" * bool(self.failures)
+        return f"PriorCheck({count} draws: {self.failures} fail, {self.runaways} run away{advice})"
 
 
 @boundary
@@ -112,9 +114,9 @@ def check_priors(
     if not isinstance(agent, Agent) or not agent.names:
         raise ParameterError(f"This needs an agent with free values, not {agent!r}.")
     check_trials(trials)
-    values = drawn(agent, positive("n", n), jax.random.key(seeded(seed)))
+    values = draw_values(agent, positive("n", n), jax.random.key(check_seed(seed)))
     with Progress(None, "looking at draws from the priors", progress):
-        failing, bounded = outcomes(agent.model, values, situated(agent.model, trials))
+        failing, bounded = find_failures(agent.model, values, design_arrays(agent.model, trials))
         failing, bounded = np.asarray(failing), np.asarray(bounded)
     return PriorCheck(
         agent=agent,
@@ -125,31 +127,32 @@ def check_priors(
     )
 
 
-def sentences(check: PriorCheck) -> Iterator[str]:
+def describe_failures(check: PriorCheck) -> Iterator[str]:
     """What is wrong for every subject, if anything."""
-    sequences = situated(check.agent.model, check.trials)
+    sequences = design_arrays(check.agent.model, check.trials)
     for index, subject in enumerate(check.trials.subjects):
         wrong = check.failing[index]
         if not wrong.any():
             continue
         who = f"Subject {subject!r}: " if check.trials.roles.by else ""
         first = {name: values[int(np.argmax(wrong))] for name, values in check.values.items()}
-        where = told(check.agent.model, first, check.trials, sequences, index)
+        where = failure_message(check.agent.model, first, check.trials, sequences, index)
         shown = ", ".join(f"{name} {value:.3g}" for name, value in first.items())
         yield (
             f"{who}filtering fails under {int(wrong.sum())} of {wrong.size} draws from the priors, first "
-            f"{where} (with {shown}). {apart(check, wrong)}"
+            f"{where} (with {shown}). {compare_draws(check, wrong)}"
         )
 
 
-def apart(check: PriorCheck, wrong: np.ndarray) -> str:
+def compare_draws(check: PriorCheck, wrong: np.ndarray) -> str:
     """The parameter in which failing draws differ most from the others, in units of its prior."""
     if wrong.all():
         return "No draw works: look at the model and at the units of the data."
     shifts: dict[str, float] = {}
     for name, prior in check.agent.priors.items():
-        positions = np.asarray(prior.scale.position(jnp.asarray(check.values[name])))
-        shifts[name] = float((positions[wrong].mean() - positions[~wrong].mean()) / prior.spread)
+        drawn = np.asarray(prior.transform.unconstrain(jnp.asarray(check.values[name])))
+        shift = drawn[wrong].mean() - drawn[~wrong].mean()
+        shifts[name] = float(shift / prior.unconstrained_sd)
     most = max(shifts, key=lambda name: abs(shifts[name]))
     values = check.values[most]
     return (
@@ -157,3 +160,43 @@ def apart(check: PriorCheck, wrong: np.ndarray) -> str:
         f"{np.median(values[~wrong]):.3g}: choose a prior that expects "
         f"{'less' if shifts[most] > 0 else 'more'} of it, or another expansion than 'standard'."
     )
+
+
+@boundary
+def prior_predictive(
+    agent: Agent,
+    design: Trials,
+    *,
+    draws: int = 100,
+    seed: int = 0,
+    formulas: Mapping[str, str] | None = None,
+    do: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+) -> Predictive:
+    """What an agent would do before anything is known of it: responses under draws from its priors.
+
+    Parameters
+    ----------
+    agent
+        The agent.
+    design
+        What is seen; responses there do not matter, but where one is missing, none is simulated.
+    draws, seed
+        How many draws, and from which seed.
+    formulas
+        With these (``{}`` for none), subjects are drawn from a population that is drawn itself, as for
+        :func:`fit_nuts`; without, each is drawn from the agent's priors.
+    do
+        Parameters that are set, by name, whatever their priors.
+    progress
+        Whether responses show progress when they are asked for; by default in a terminal or a notebook, once
+        it takes a second.
+
+    Raises
+    ------
+    ParameterError, DataError, FormulaError
+        Agent, design, formulas or values that do not fit.
+    """
+    count = positive("draws", draws)
+    _, unconstrained = draw_from_prior(agent, design, count, check_seed(seed), formulas)
+    return make_predictive(agent, design, unconstrained, seed, do, progress)

@@ -1,25 +1,29 @@
-"""parameter_recovery: whether parameters that are known come out again."""
+"""Recovery: whether parameters, and models, that are known come out again."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import ParameterError
+from pynodes._errors import ParameterError, listed
+from pynodes._inference.laplace import LaplacePosterior
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
-from pynodes.fit._seeds import seeded
-from pynodes.fit.agent._binding import situated
+from pynodes._typing import Array
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data._sequences import Sequences
+from pynodes.fit.agent.arrays import design_arrays
+from pynodes.fit.agent.model import Values, streams_of
+from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_actions
+from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
-from pynodes.fit.mode._laplace import Posterior, all_posteriors
-from pynodes.fit.study.simulation import answered, answers, drawn
+from pynodes.fit.mode.map import find_posteriors
 
 if TYPE_CHECKING:
     import pandas
@@ -36,23 +40,23 @@ class ParameterRecovery:
     agent
         Whose parameters.
     true
-        Positions that were simulated with, on the lines of the priors, of shape (draws, free values).
+        Values that were simulated with, in unconstrained space, of shape (draws, free values).
     posterior
         Of every draw.
     """
 
     agent: Agent
     true: np.ndarray
-    posterior: Posterior
+    posterior: LaplacePosterior
 
     @property
     def scores(self) -> np.ndarray:
         """How far every estimate lies from the truth, in posterior standard deviations."""
-        return np.asarray(self.posterior.position - self.true) / self._deviations
+        return np.asarray(self.posterior.unconstrained - self.true) / self.posterior_sd
 
     @property
     def table(self) -> pandas.DataFrame:
-        """A row per draw and parameter: true value and estimate, and both on the line of the prior.
+        """A row per draw and parameter: true value and estimate, and both in unconstrained space.
 
         Raises
         ------
@@ -61,15 +65,15 @@ class ParameterRecovery:
         """
         rows: list[dict[str, Any]] = []
         for draw in range(len(self.true)):
-            for place, (name, prior) in enumerate(self.agent.priors.items()):
-                here = {"true": self.true, "estimate": self.posterior.position}
-                found = {key: float(values[draw, place]) for key, values in here.items()}
+            for number, (name, prior) in enumerate(self.agent.priors.items()):
+                here = {"true": self.true, "estimate": self.posterior.unconstrained}
+                found = {key: float(values[draw, number]) for key, values in here.items()}
                 rows.append(
                     {"draw": draw, "parameter": name}
                     | {key: float(prior.constrain(at)) for key, at in found.items()}
-                    | {f"{key}_position": at for key, at in found.items()}
+                    | {f"{key}_unconstrained": at for key, at in found.items()}
                     | {
-                        "deviation": float(self._deviations[draw, place]),
+                        "sd": float(self.posterior_sd[draw, number]),
                         "converged": bool(self.posterior.converged[draw]),
                     }
                 )
@@ -79,26 +83,26 @@ class ParameterRecovery:
     def metrics(self) -> pandas.DataFrame:
         """A row per parameter: bias, root mean squared error, correlation, and coverage of 90 % intervals.
 
-        On the line of the prior, in whose units they are; fits that did not converge count too.
+        In unconstrained space; fits that did not converge count too.
 
         Raises
         ------
         MissingExtraError
             pandas is not installed.
         """
-        positions = np.asarray(self.posterior.position)
-        errors = positions - self.true
+        estimates = np.asarray(self.posterior.unconstrained)
+        errors = estimates - self.true
         inside = np.abs(self.scores) < NINETY
         rows = [
             {
                 "parameter": name,
-                "bias": float(errors[:, place].mean()),
-                "rmse": float(np.sqrt((errors[:, place] ** 2).mean())),
-                "correlation": correlation(self.true[:, place], positions[:, place]),
-                "coverage": float(inside[:, place].mean()),
+                "bias": float(errors[:, i].mean()),
+                "rmse": float(np.sqrt((errors[:, i] ** 2).mean())),
+                "correlation": correlation(self.true[:, i], estimates[:, i]),
+                "coverage": float(inside[:, i].mean()),
                 "converged": float(self.posterior.converged.mean()),
             }
-            for place, name in enumerate(self.agent.names)
+            for i, name in enumerate(self.agent.names)
         ]
         return extra("pandas").DataFrame(rows)
 
@@ -109,8 +113,8 @@ class ParameterRecovery:
         return plot_recovery(self, credible=credible, axes=axes)
 
     @property
-    def _deviations(self) -> np.ndarray:
-        """Posterior standard deviations of positions."""
+    def posterior_sd(self) -> np.ndarray:
+        """Posterior standard deviations in unconstrained space, of shape (draws, free values)."""
         return np.sqrt(np.diagonal(self.posterior.covariance, axis1=-2, axis2=-1))
 
     def __repr__(self) -> str:
@@ -129,7 +133,7 @@ def parameter_recovery(
     *,
     seed: int = 0,
     starts: int = 16,
-    polished: int = 2,
+    refine: int = 2,
     progress: bool | None = None,
 ) -> ParameterRecovery:
     """Simulate with parameters from the priors, fit, and look how much of them comes out.
@@ -142,7 +146,7 @@ def parameter_recovery(
         What is seen; simulated subjects take those of the design in turn. Its responses do not matter.
     n
         Number of simulated subjects.
-    seed, starts, polished, progress
+    seed, starts, refine, progress
         As for :func:`~pynodes.fit.fit_map`.
 
     Raises
@@ -151,25 +155,32 @@ def parameter_recovery(
         As for :func:`~pynodes.fit.simulate`.
     """
     n = positive("n", n)
-    check_acting(agent)
+    check_responds(agent)
     check_trials(design)
-    chance, acting, search = jax.random.split(jax.random.key(seeded(seed)), 3)
+    chance, acting, search = jax.random.split(jax.random.key(check_seed(seed)), 3)
     with Progress(None, f"simulating and fitting {n} subjects", progress):
-        values = drawn(agent, n, chance)
-        sequences = taken_in_turn(situated(agent.model, design), n)
-        told = answered(sequences, answers(agent.model, values, sequences, acting))
-        found = all_posteriors(agent.model, told, search, starts=starts, polished=polished)
-    columns = [np.asarray(p.scale.position(values[name])) for name, p in agent.priors.items()]
-    return ParameterRecovery(agent=agent, true=np.stack(columns, axis=-1), posterior=found)
+        values = draw_values(agent, n, chance)
+        sequences = repeat_subjects(design_arrays(agent.model, design), n)
+        actions = simulate_actions(agent.model, values, sequences, acting)
+        told = with_actions(sequences, actions)
+        posterior, _ = find_posteriors(agent.model, told, search, starts=starts, refine=refine)
+    true = unconstrain_values(agent, values)
+    return ParameterRecovery(agent=agent, true=true, posterior=posterior)
 
 
-def taken_in_turn(sequences: Sequences, count: int) -> Sequences:
+def unconstrain_values(agent: Agent, values: Values) -> np.ndarray:
+    """Values by name in unconstrained space, of shape (..., free values)."""
+    columns = [prior.transform.unconstrain(values[name]) for name, prior in agent.priors.items()]
+    return np.stack([np.asarray(column) for column in columns], axis=-1)
+
+
+def repeat_subjects(sequences: Sequences, count: int) -> Sequences:
     """Sequences of so many subjects, those of a design in turn."""
     turn = np.arange(count) % sequences.frozen.shape[0]
     return jax.tree.map(lambda leaf: np.asarray(leaf)[turn], sequences)
 
 
-def check_acting(agent: Agent) -> None:
+def check_responds(agent: Agent) -> None:
     """An agent does something, and something of it is unknown."""
     if not isinstance(agent, Agent) or agent.response is None or not agent.names:
         raise ParameterError(
@@ -179,5 +190,138 @@ def check_acting(agent: Agent) -> None:
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Pearson's correlation; zero where one of both never changes."""
-    spread = one.std() * other.std()
-    return float(np.mean((one - one.mean()) * (other - other.mean())) / spread) if spread else 0.0
+    scale = one.std() * other.std()
+    return float(np.mean((one - one.mean()) * (other - other.mean())) / scale) if scale else 0.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ModelRecovery:
+    """Models that were simulated with, and which had the most evidence. See :func:`model_recovery`.
+
+    Attributes
+    ----------
+    models
+        Their names.
+    evidence
+        Log evidence, of shape (models simulated with, draws, models fitted).
+    """
+
+    models: tuple[str, ...]
+    evidence: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How often each model, in a column, had the most evidence for data of each, in a row."""
+        best = np.argmax(self.evidence, axis=-1)
+        return np.stack([(best == i).sum(axis=1) for i in range(len(self.models))], axis=1)
+
+    @property
+    def confusion(self) -> pandas.DataFrame:
+        """Probability of the model with the most evidence, in a column, given the true one, in a row.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        return self._frame(self.counts / self.evidence.shape[1])
+
+    @property
+    def inversion(self) -> pandas.DataFrame:
+        """Probability of the true model, in a row, given the one with the most evidence, in a column.
+
+        All models being as frequent. A column of a model that never had the most is all zero.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        """
+        totals = self.counts.sum(axis=0)
+        return self._frame(self.counts / np.where(totals > 0, totals, 1))
+
+    def plot(self, *, axes: Any = None) -> Panels:
+        """Draw both matrices; see :func:`pynodes.plotting.plot_confusion`."""
+        from pynodes.plotting import plot_confusion
+
+        return plot_confusion(self, axes=axes)
+
+    def _frame(self, values: np.ndarray) -> pandas.DataFrame:
+        pd = extra("pandas")
+        rows = pd.Index(list(self.models), name="simulated")
+        return pd.DataFrame(values, index=rows, columns=pd.Index(list(self.models), name="best"))
+
+    def __repr__(self) -> str:
+        return f"ModelRecovery({', '.join(self.models)}; {self.evidence.shape[1]} draws each)"
+
+
+def check_same_streams(agents: Mapping[str, Agent]) -> None:
+    """All agents give responses of the same streams.
+
+    Raises
+    ------
+    ParameterError
+        One does not.
+    """
+    streams = {name: set(streams_of(agent.response)) for name, agent in agents.items()}
+    first, *others = streams
+    for name in others:
+        if streams[name] != streams[first]:
+            raise ParameterError(
+                f"{name!r} responds by {listed(sorted(streams[name]))}, {first!r} by "
+                f"{listed(sorted(streams[first]))}. Models that are compared explain the same responses."
+            )
+
+
+@boundary
+def model_recovery(
+    agents: Mapping[str, Agent],
+    design: Trials,
+    n: int = 100,
+    *,
+    seed: int = 0,
+    starts: int = 16,
+    refine: int = 2,
+    progress: bool | None = None,
+) -> ModelRecovery:
+    """Simulate with every agent, fit every agent, and see which has the most evidence for whose data.
+
+    Parameters
+    ----------
+    agents
+        The agents by name; all with the same responses.
+    design, n, seed, starts, refine, progress
+        As for :func:`parameter_recovery`; n is the number of simulated subjects per agent.
+
+    Raises
+    ------
+    ParameterError, DataError, FilterError
+        As for :func:`~pynodes.fit.simulate`.
+    """
+    n = positive("n", n)
+    for agent in agents.values():
+        check_responds(agent)
+    check_same_streams(agents)
+    known = {
+        name: repeat_subjects(design_arrays(agent.model, design), n)
+        for name, agent in agents.items()
+    }
+
+    def evidence(name: str, actions: dict[str, np.ndarray], key: Array) -> np.ndarray:
+        told = with_actions(known[name], actions)
+        posterior, _ = find_posteriors(agents[name].model, told, key, starts=starts, refine=refine)
+        bar.advance()
+        return np.asarray(posterior.log_evidence)
+
+    rows: list[np.ndarray] = []
+    with Progress(len(agents) ** 2, "fits", progress) as bar:
+        for key, (name, agent) in zip(
+            jax.random.split(jax.random.key(check_seed(seed)), len(agents)),
+            agents.items(),
+            strict=True,
+        ):
+            chance, acting, search = jax.random.split(key, 3)
+            values = draw_values(agent, n, chance)
+            actions = simulate_actions(agent.model, values, known[name], acting)
+            rows.append(np.stack([evidence(other, actions, search) for other in agents], axis=-1))
+    return ModelRecovery(models=tuple(agents), evidence=np.stack(rows))

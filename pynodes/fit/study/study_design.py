@@ -11,18 +11,24 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError, InputError, ParameterError, listed
+from pynodes._inference.laplace import LaplacePosterior
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
-from pynodes.fit._seeds import seeded
-from pynodes.fit.agent._binding import situated
+from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.data._roles import ONLY
-from pynodes.fit.data._sequences import Sequences
+from pynodes.fit.agent.arrays import design_arrays
+from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_actions
+from pynodes.fit.data.layout import Sequences
+from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.mode._laplace import Posterior, all_posteriors
-from pynodes.fit.study.recovery import ParameterRecovery, check_acting, taken_in_turn
-from pynodes.fit.study.simulation import answered, answers, drawn
+from pynodes.fit.mode.map import find_posteriors
+from pynodes.fit.study.recovery import (
+    ParameterRecovery,
+    check_responds,
+    repeat_subjects,
+    unconstrain_values,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -53,24 +59,24 @@ class DesignAnalysis:
     recoveries: tuple[ParameterRecovery, ...]
 
     @property
-    def deviations(self) -> np.ndarray:
+    def posterior_sd(self) -> np.ndarray:
         """Posterior standard deviations, of shape (numbers of trials, simulated subjects, parameters)."""
-        return np.stack([np.asarray(one._deviations) for one in self.recoveries])
+        return np.stack([np.asarray(one.posterior_sd) for one in self.recoveries])
 
     @property
-    def expected(self) -> dict[str, np.ndarray]:
+    def expected_sd(self) -> dict[str, np.ndarray]:
         """Posterior standard deviation to be expected by number of trials, by parameter.
 
-        The root of the mean posterior variance of simulated subjects, on the line of the prior.
+        The root of the mean posterior variance of simulated subjects, in unconstrained space.
         """
-        found = np.sqrt((self.deviations**2).mean(axis=1))
-        return {name: found[:, place] for place, name in enumerate(self.agent.names)}
+        found = np.sqrt((self.posterior_sd**2).mean(axis=1))
+        return {name: found[:, i] for i, name in enumerate(self.agent.names)}
 
     @property
     def table(self) -> pandas.DataFrame:
-        """A row per number of trials and parameter: expected posterior deviation, and how estimates do.
+        """A row per number of trials and parameter: expected posterior sd, and how estimates do.
 
-        ``deviation`` with ``shrinkage``, the share of the prior variance that goes; ``bias``, ``rmse``,
+        ``sd`` with ``shrinkage``, the share of the prior variance that goes; ``bias``, ``rmse``,
         ``correlation`` and ``coverage`` as of a parameter recovery.
 
         Raises
@@ -80,16 +86,16 @@ class DesignAnalysis:
         """
         pd = extra("pandas")
         frames: list[Any] = []
-        for place, (count, one) in enumerate(zip(self.trials, self.recoveries, strict=True)):
+        for i, (count, one) in enumerate(zip(self.trials, self.recoveries, strict=True)):
             frame = one.metrics
-            found = np.array([self.expected[name][place] for name in self.agent.names])
+            found = np.array([self.expected_sd[name][i] for name in self.agent.names])
             frame.insert(0, "trials", count)
-            frame.insert(2, "deviation", found)
-            frame.insert(3, "shrinkage", 1 - (found / self._spreads) ** 2)
+            frame.insert(2, "sd", found)
+            frame.insert(3, "shrinkage", 1 - (found / self._prior_sds) ** 2)
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 
-    def trials_for(self, deviation: float | Mapping[str, float]) -> dict[str, float | None]:
+    def trials_for(self, sd: float | Mapping[str, float]) -> dict[str, float | None]:
         """Trials after which a posterior standard deviation is to be expected, by parameter.
 
         Interpolated between the numbers that were looked at, on logarithmic axes; None where the largest of
@@ -97,33 +103,34 @@ class DesignAnalysis:
 
         Parameters
         ----------
-        deviation
-            On the line of the prior: one for all parameters, or by name.
+        sd
+            In unconstrained space: one for all parameters, or by name.
 
         Raises
         ------
         ParameterError
             An unknown name.
         InputError
-            A deviation that is not positive.
+            A standard deviation that is not positive.
         """
-        wanted = self._by_name(deviation, "deviation")
-        return {name: crossing(self.trials, self.expected[name], w) for name, w in wanted.items()}
+        wanted = self._by_name(sd, "sd")
+        return {n: find_crossing(self.trials, self.expected_sd[n], w) for n, w in wanted.items()}
 
-    def mean_error(
-        self, subjects: int, scatter: float | Mapping[str, float] | None = None
+    def standard_error(
+        self, subjects: int, population_sd: float | Mapping[str, float] | None = None
     ) -> dict[str, np.ndarray]:
         """Standard error of a group's mean by number of trials, by parameter.
 
-        Every subject tells of the mean as much as the sum of scatter and uncertainty of its own allows. A
-        difference between two groups of that size has an error larger by the root of two.
+        Every subject tells of the mean as much as the sum of two variances allows, that between subjects and
+        its own uncertainty's. A difference between two groups of that size has an error larger by the root of
+        two.
 
         Parameters
         ----------
         subjects
             How many.
-        scatter
-            Standard deviation between subjects on the line of the prior, for all parameters or by name; by
+        population_sd
+            Standard deviation between subjects in unconstrained space, for all parameters or by name; by
             default that of the prior.
 
         Raises
@@ -132,32 +139,35 @@ class DesignAnalysis:
             Names or numbers that make no sense.
         """
         count = positive("subjects", subjects)
-        given = dict(zip(self.agent.names, self._spreads.tolist(), strict=True))
-        scatters = given if scatter is None else self._by_name(scatter, "scatter")
+        sds = dict(zip(self.agent.names, self._prior_sds.tolist(), strict=True))
+        if population_sd is not None:
+            sds = self._by_name(population_sd, "population_sd")
         return {
             name: 1 / np.sqrt(count * self._information(name, between).mean(axis=1))
-            for name, between in scatters.items()
+            for name, between in sds.items()
         }
 
     def subjects_for(
-        self, error: float | Mapping[str, float], scatter: float | Mapping[str, float] | None = None
+        self,
+        standard_error: float | Mapping[str, float],
+        population_sd: float | Mapping[str, float] | None = None,
     ) -> dict[str, np.ndarray]:
         """Subjects that a standard error of a group's mean takes, by number of trials, by parameter.
 
         Parameters
         ----------
-        error
-            On the line of the prior: one for all parameters, or by name.
-        scatter
-            As for :meth:`mean_error`.
+        standard_error
+            In unconstrained space: one for all parameters, or by name.
+        population_sd
+            As for :meth:`standard_error`.
 
         Raises
         ------
         ParameterError, InputError
             Names or numbers that make no sense.
         """
-        alone = self.mean_error(1, scatter)
-        wanted = self._by_name(error, "error")
+        alone = self.standard_error(1, population_sd)
+        wanted = self._by_name(standard_error, "standard_error")
         return {
             name: np.ceil((alone[name] / one) ** 2 * (1 - ROUNDING)).astype(int)
             for name, one in wanted.items()
@@ -170,20 +180,20 @@ class DesignAnalysis:
 
         return plot_design(self, axes=axes)
 
-    def _information(self, name: str, scatter: float) -> np.ndarray:
+    def _information(self, name: str, population_sd: float) -> np.ndarray:
         """What every simulated subject tells of the mean, of shape (numbers of trials, subjects).
 
         The likelihood's part of a subject's precision is what its posterior has more than its prior.
         """
-        place = self.agent.names.index(name)
-        own = 1 / self.deviations[:, :, place] ** 2 - 1 / self._spreads[place] ** 2
+        index = self.agent.names.index(name)
+        own = 1 / self.posterior_sd[:, :, index] ** 2 - 1 / self._prior_sds[index] ** 2
         own = np.maximum(own, 1e-12)
-        return 1 / (scatter**2 + 1 / own)
+        return 1 / (population_sd**2 + 1 / own)
 
     @property
-    def _spreads(self) -> np.ndarray:
+    def _prior_sds(self) -> np.ndarray:
         """Standard deviations of the priors."""
-        return np.array([float(prior.spread) for prior in self.agent.priors.values()])
+        return np.array([float(prior.unconstrained_sd) for prior in self.agent.priors.values()])
 
     def _by_name(self, given: Any, what: str) -> dict[str, float]:
         """A positive number by parameter."""
@@ -215,7 +225,7 @@ def design_analysis(
     *,
     seed: int = 0,
     starts: int = 16,
-    polished: int = 2,
+    refine: int = 2,
     progress: bool | None = None,
 ) -> DesignAnalysis:
     """How precisely the parameters will be known after so many trials of a design.
@@ -233,7 +243,7 @@ def design_analysis(
         Numbers of trials to look at.
     n
         Number of simulated subjects.
-    seed, starts, polished, progress
+    seed, starts, refine, progress
         As for :func:`~pynodes.fit.fit_map`.
 
     Raises
@@ -244,20 +254,19 @@ def design_analysis(
         As for :func:`~pynodes.fit.simulate`.
     """
     n = positive("n", n)
-    check_acting(agent)
+    check_responds(agent)
     numbers = tuple(sorted({positive("trials", count) for count in trials}))
-    chance, acting, search = jax.random.split(jax.random.key(seeded(seed)), 3)
-    values = drawn(agent, n, chance)
-    sequences = taken_in_turn(situated(agent.model, design), n)
+    chance, acting, search = jax.random.split(jax.random.key(check_seed(seed)), 3)
+    values = draw_values(agent, n, chance)
+    sequences = repeat_subjects(design_arrays(agent.model, design), n)
     check_length(sequences, numbers)
-    told = answered(sequences, answers(agent.model, values, sequences, acting))
-    true = np.stack(
-        [np.asarray(p.scale.position(values[name])) for name, p in agent.priors.items()], axis=-1
-    )
+    actions = simulate_actions(agent.model, values, sequences, acting)
+    told = with_actions(sequences, actions)
+    true = unconstrain_values(agent, values)
 
-    def after(count: int) -> Posterior:
-        first = beginning(told, count)
-        return all_posteriors(agent.model, first, search, starts=starts, polished=polished)
+    def after(count: int) -> LaplacePosterior:
+        first = take_first(told, count)
+        return find_posteriors(agent.model, first, search, starts=starts, refine=refine)[0]
 
     with Progress(None, f"fitting {n} subjects, {len(numbers)} times", progress):
         found = [ParameterRecovery(agent=agent, true=true, posterior=after(c)) for c in numbers]
@@ -275,7 +284,7 @@ def check_length(sequences: Sequences, numbers: tuple[int, ...]) -> None:
         )
 
 
-def beginning(told: Sequences, count: int) -> Sequences:
+def take_first(told: Sequences, count: int) -> Sequences:
     """The same with responses to the first so many trials of every subject alone."""
     counts = ~np.asarray(told.frozen)
     order = np.cumsum(counts.reshape(len(counts), -1), axis=1).reshape(counts.shape)
@@ -284,15 +293,15 @@ def beginning(told: Sequences, count: int) -> Sequences:
     return dataclasses.replace(told, actions=kept.get(ONLY, kept))
 
 
-def crossing(trials: tuple[int, ...], deviations: np.ndarray, wanted: float) -> float | None:
+def find_crossing(trials: tuple[int, ...], sds: np.ndarray, wanted: float) -> float | None:
     """Where a falling curve reaches a value."""
-    reached = np.flatnonzero(deviations <= wanted)
+    reached = np.flatnonzero(sds <= wanted)
     if not reached.size:
         return None
     place = int(reached[0])
     if place == 0:
         return float(trials[0])
-    ends = np.log(deviations[place - 1 : place + 1])
+    ends = np.log(sds[place - 1 : place + 1])
     share = float((ends[0] - np.log(wanted)) / (ends[0] - ends[1]))
     first, second = np.log(trials[place - 1]), np.log(trials[place])
     return float(np.exp(first + share * (second - first)))

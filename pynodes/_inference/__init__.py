@@ -1,0 +1,1 @@
+"""Inference: priors, searches for modes, evidence and group comparison, whatever the model is."""

@@ -1,0 +1,134 @@
+"""AbstractFit: what every fit of an agent to trials can be asked for."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from scipy.special import logsumexp
+
+from pynodes._html import table
+from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.draws import pointwise_log_likelihoods, select_subjects
+from pynodes.fit.agent.predictive import Predictive, make_predictive
+from pynodes.fit.data.trials import Trials
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pynodes.plotting.panels import Panels
+
+
+class AbstractFit(abc.ABC):
+    """An agent that was fitted to the trials of some subjects: it predicts, is drawn, and can be kept."""
+
+    method: ClassVar[str]
+
+    agent: Agent
+    trials: Trials
+    settings: dict[str, Any]
+    versions: dict[str, str]
+
+    @property
+    def subjects(self) -> tuple[Any, ...]:
+        """The subjects, in the order of the data; tuples where several columns name one."""
+        return self.trials.subjects
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the free values."""
+        return self.agent.names
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How the fit came about: the method, what it was asked for, and versions."""
+        return {"method": self.method} | self.settings | self.versions
+
+    @abc.abstractmethod
+    def _draw(self, draws: int, seed: int) -> np.ndarray:
+        """Draws from the posterior in unconstrained space, of shape (draws, subjects, free values)."""
+
+    @abc.abstractmethod
+    def _score_draws(self) -> np.ndarray:
+        """The draws over which a score averages, of the same shape."""
+
+    def predict(
+        self,
+        trials: Trials | None = None,
+        *,
+        draws: int = 400,
+        seed: int = 0,
+        do: Mapping[str, Any] | None = None,
+        progress: bool | None = None,
+    ) -> Predictive:
+        """What the subjects would do: responses under draws from the posterior, and what is expected of them.
+
+        Parameters
+        ----------
+        trials
+            Other trials of subjects that were fitted; by default those that were fitted.
+        draws
+            Under how many draws: of samples spread evenly over all, of a MAP fit from the Gaussians at the
+            modes.
+        seed
+            Of everything random.
+        do
+            Parameters that are set, by name, whatever was found of them: an intervention. Any parameter of
+            the agent will do; free values may differ by subject.
+        progress
+            Whether responses show progress when they are asked for; by default in a terminal or a notebook,
+            once it takes a second.
+
+        Raises
+        ------
+        DataError
+            Trials that do not fit the agent, or of subjects that were not fitted.
+        ParameterError
+            An agent without responses, or values that cannot be set.
+        """
+        trials = self.trials if trials is None else trials
+        unconstrained = select_subjects(self._draw(draws, seed), self.trials, trials)
+        return make_predictive(self.agent, trials, unconstrained, seed, do, progress)
+
+    def score(self, trials: Trials | None = None) -> float:
+        """Log predictive density of other trials of the same subjects, in nats; of all trials together.
+
+        Samples average the probability of every trial over the draws; a MAP fit takes that at the estimates.
+
+        Parameters
+        ----------
+        trials
+            Of subjects that were fitted; by default those that were fitted, which flatters the model.
+
+        Raises
+        ------
+        DataError
+            Trials that do not fit the agent, or of subjects that were not fitted.
+        """
+        trials = self.trials if trials is None else trials
+        unconstrained = select_subjects(self._score_draws(), self.trials, trials)
+        parts = pointwise_log_likelihoods(self.agent.model, unconstrained, trials).values()
+        rows = np.sum(np.stack(list(parts)), axis=0, dtype=float)
+        return float(np.sum(logsumexp(rows, axis=0) - np.log(len(rows))))
+
+    def plot_correlation(self, *, ax: Axes | None = None) -> Axes:
+        """Draw posterior correlations of parameters; see :func:`pynodes.plotting.plot_correlation`."""
+        from pynodes.plotting import plot_correlation
+
+        return plot_correlation(self, ax=ax)  # type: ignore[arg-type]
+
+    def plot_residuals(self, *, draws: int = 50, seed: int = 0, axes: Any = None) -> Panels:
+        """Draw what the fit leaves unexplained; see :func:`pynodes.plotting.plot_residuals`."""
+        from pynodes.plotting import plot_residuals
+
+        return plot_residuals(self, draws=draws, seed=seed, axes=axes)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def _repr_html_(self) -> str:
+        rows = [(name, repr(prior)) for name, prior in self.agent.priors.items()]
+        made = ", ".join(f"{name} {value}" for name, value in self.provenance.items())
+        return table(repr(self), ("free value", "prior"), rows, notes=[made])

@@ -1,0 +1,218 @@
+"""Frames: the columns of a data frame, whatever library made it, as arrays, numbers, truth values or keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from pynodes._errors import DataError, format_value, listed, nearest
+from pynodes._results.tables import extra
+
+Columns = dict[str, np.ndarray]
+"""A frame's columns by name, all of one length; of any type."""
+
+FRAMES = "narwhals.stable.v2"
+"""What knows the frames of all libraries."""
+
+ADVICE = "Code what it holds as numbers, as in (frame['choice'] == 'left').astype(float)."
+
+
+def read_columns(data: Any) -> Columns:
+    """The columns of a frame, or of a mapping from names to sequences.
+
+    What a frame of pandas has in a named index counts as columns; a lazy one of polars is collected.
+
+    Raises
+    ------
+    DataError
+        Something else, a lazy frame, columns of different lengths, two of one name, or no rows.
+    MissingExtraError
+        narwhals is not installed, and it is a frame.
+    """
+    parts = list(data.items()) if isinstance(data, Mapping) else read_series(data)
+    columns = {str(name): to_array(str(name), values) for name, values in parts}
+    if len(columns) < len(parts):
+        raise duplicate_error([str(name) for name, _ in parts])
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"The columns are of different lengths: {lengths}.")
+    if not columns or not next(iter(lengths.values())):
+        raise DataError("The data have no rows.")
+    return columns
+
+
+def read_series(data: Any) -> list[tuple[Any, Any]]:
+    """The columns of a frame by name, as narwhals has them.
+
+    Raises
+    ------
+    DataError
+        It is no frame, a lazy one, or has two columns of one name.
+    """
+    nw = extra(FRAMES)
+    if hasattr(data, "reset_index") and hasattr(data, "columns") and any(index_names(data)):
+        data = data.reset_index([name for name in index_names(data) if name])
+    try:
+        frame = nw.from_native(data, pass_through=True)
+    except nw.exceptions.DuplicateError as error:
+        raise duplicate_error(list(getattr(data, "column_names", data.columns))) from error
+    if isinstance(frame, nw.LazyFrame):
+        if not frame.implementation.is_polars():
+            raise DataError(
+                f"The data are a {type(data).__name__}, which is lazy: its rows are not there yet, and their "
+                "order may not be fixed. Sort it by its keys and trials, and collect it first."
+            )
+        frame = frame.collect()
+    if not isinstance(frame, nw.DataFrame):
+        raise DataError(
+            "Give the data as a frame with a row per trial, such as of pandas, polars or pyarrow, or as a "
+            f"mapping from names to columns, not as a {type(data).__name__}."
+        )
+    return [(series.name, series) for series in frame.iter_columns()]
+
+
+def index_names(data: Any) -> list[Any]:
+    """Names of the levels of a frame's index that are no columns; None of one without a name."""
+    return [name if name not in data.columns else None for name in data.index.names]
+
+
+def duplicate_error(names: Sequence[Any]) -> DataError:
+    """The error that some columns share a name."""
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    return DataError(f"The data have several columns called {listed(twice)}. Rename them.")
+
+
+def to_array(name: str, values: Any) -> np.ndarray:
+    """A column as an array of one dimension, a copy of the caller's.
+
+    Raises
+    ------
+    DataError
+        It has no value per row.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        blank = np.nan if np.issubdtype(values.dtype, np.number) else None
+        values = np.ma.filled(values.astype(object if blank is None else float), blank)
+    if not isinstance(values, np.ndarray | jax.Array | Sequence):
+        nw = extra(FRAMES)
+        values = nw.from_native(values, series_only=True, pass_through=True)
+        if isinstance(values, nw.Series):
+            return series_values(values)
+    array = np.array(values)
+    if array.ndim != 1:
+        raise DataError(
+            f"The column {name!r} has shape {array.shape}. A column has a value per row."
+        )
+    return array
+
+
+def series_values(series: Any) -> np.ndarray:
+    """The values of a series: numbers, truth values and times as such, NaN or NaT for what is missing.
+
+    Anything else value by value, as whichever sign of its library stands for what is missing. (Categories
+    of Arrow that are missing would become others on the short way to numpy.)
+    """
+    nw = extra(FRAMES)
+    kind = series.dtype
+    if kind == nw.Decimal:
+        series = series.cast(nw.Float64)
+    whole = kind == nw.Boolean and not series.is_null().any()
+    if kind.is_numeric() or kind.is_temporal() or whole:
+        return np.array(series.to_numpy())
+    values = np.empty(len(series), object)
+    for row, value in enumerate(series.to_list()):
+        values[row] = value
+    return values
+
+
+def find_column(columns: Columns, name: Any, role: str) -> np.ndarray:
+    """The column of a role.
+
+    Raises
+    ------
+    DataError
+        There is none of that name.
+    """
+    if not isinstance(name, str) or name not in columns:
+        raise DataError(
+            f"{role} is to be the column {name!r}, which the data do not have. {nearest(name, columns)}"
+        )
+    return columns[name]
+
+
+def read_numbers(columns: Columns, name: Any, role: str) -> np.ndarray:
+    """A column as real numbers; NaN where a frame has any of its signs for a missing value.
+
+    Raises
+    ------
+    DataError
+        No such column, or something in it that is no number; says in which row.
+    """
+    array = find_column(columns, name, role)
+    if array.dtype.kind in "fiub":
+        return array.astype(float)
+    opening = f"{role} is to be the column {name!r}, which does not hold numbers"
+    if array.dtype.kind not in "O":
+        raise DataError(f"{opening}: it begins with {array[:1].tolist()}. {ADVICE}")
+    numbers = np.empty(len(array))
+    for row, value in enumerate(array.tolist()):
+        try:
+            numbers[row] = math.nan if is_missing(value) else to_number(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"{opening}: row {row} is {format_value(value)}. {ADVICE}") from error
+    return numbers
+
+
+def to_number(value: Any) -> float:
+    """A number; a text that could be read as one is none."""
+    if isinstance(value, str | bytes):
+        raise TypeError("a text")
+    return float(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is one of the signs that nothing is there: None, NaN, or a frame's own."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def read_flags(columns: Columns, name: Any, role: str) -> np.ndarray:
+    """A column as truth values.
+
+    Raises
+    ------
+    DataError
+        No such column, or something else in it, gaps included.
+    """
+    array = read_numbers(columns, name, role)
+    wrong = ~np.isin(array, (0, 1))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{role} is to be the column {name!r}, whose row {row} is {array[row]:g}. It takes truth values, "
+            "True and False or 1 and 0, in every row."
+        )
+    return array.astype(bool)
+
+
+def read_keys(columns: Columns, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The key of every row: its values in some columns.
+
+    Raises
+    ------
+    DataError
+        No such column, or a row without a value.
+    """
+    parts: list[list[Any]] = []
+    for name in names:
+        values = find_column(columns, name, "by").tolist()
+        for row, value in enumerate(values):
+            if is_missing(value) or value != value:
+                raise DataError(
+                    f"Row {row} has no {name!r}, so it belongs to nobody. Fill it in or leave the row out."
+                )
+        parts.append(values)
+    return list(zip(*parts, strict=True)) if parts else [()] * len(next(iter(columns.values())))

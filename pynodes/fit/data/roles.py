@@ -1,0 +1,107 @@
+"""Roles: which column of the data is what."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pynodes._errors import DataError, listed
+
+ONLY = ""
+"""The name of an input or of a response that needs none, being the only one."""
+
+ColumnNames = dict[str, tuple[str, ...]]
+"""Columns by what they are for: several for what is observed as an array."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which column is what; see :class:`~pynodes.fit.Trials`."""
+
+    inputs: ColumnNames
+    actions: ColumnNames | None
+    by: tuple[str, ...]
+    trial: str | None
+    covariates: ColumnNames
+    dt: str | float
+    reset: str | None
+    ignored: str | None
+    carry_over: bool
+    unseen: str
+    unit: str | None = None
+
+    @property
+    def keyed(self) -> int:
+        """How many of the key columns say whose parameters a trial is of."""
+        return min(1, len(self.by)) if self.unit is None else self.by.index(self.unit) + 1
+
+    @property
+    def unit_keys(self) -> tuple[str, ...]:
+        """The key columns that say whose parameters a trial is of."""
+        return self.by[: self.keyed]
+
+
+def read_role(role: str, given: Any) -> ColumnNames:
+    """Columns by name, from one, several that are called like what they are for, or a mapping.
+
+    Raises
+    ------
+    DataError
+        Something else.
+    """
+    if isinstance(given, str):
+        return {ONLY: (given,)}
+    if isinstance(given, Mapping):
+        return {str(name): read_components(role, columns) for name, columns in given.items()}
+    if isinstance(given, Sequence) and all(isinstance(name, str) for name in given):
+        return {name: (name,) for name in given}
+    raise DataError(
+        f"{role} must name a column, several, or be a mapping from names to columns, not {given!r}."
+    )
+
+
+def read_components(role: str, columns: Any) -> tuple[str, ...]:
+    """One column, or one per component of what is observed as an array."""
+    if isinstance(columns, str):
+        return (columns,)
+    if isinstance(columns, Sequence) and columns and all(isinstance(c, str) for c in columns):
+        return tuple(columns)
+    raise DataError(f"{role} must name columns, not {columns!r}.")
+
+
+def read_key_columns(by: Any) -> tuple[str, ...]:
+    """The columns that say whose trial it is, and in which session.
+
+    Raises
+    ------
+    DataError
+        Something else than names, or one twice.
+    """
+    names = (by,) if isinstance(by, str) else tuple(by)
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise DataError(f"by must name columns, the subject's first, each once, not {by!r}.")
+    return names
+
+
+def check_unit(unit: Any, by: tuple[str, ...], carry_over: bool) -> None:
+    """What has parameters of its own is named by a key column, and beliefs stay within it.
+
+    Raises
+    ------
+    DataError
+        Another column, or beliefs that would be carried from one to the next.
+    """
+    if unit is None:
+        return
+    if unit not in by:
+        raise DataError(
+            f"unit={unit!r} is to name one of the key columns in by=, which are {listed(by)}: what that "
+            "column and those before it tell apart has parameters of its own."
+        )
+    if carry_over and unit != by[0]:
+        raise DataError(
+            f"carry_over=True takes a subject's beliefs from one {unit} to the next, but with unit={unit!r} "
+            f"every {unit} has parameters of its own, and beliefs under one set of parameters are no "
+            "beginning for another. Leave out one of both."
+        )

@@ -1,0 +1,169 @@
+"""Problems: estimates that lie where they should not be relied on, and why, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._errors import DataError
+from pynodes._inference.sharding import map_over_devices
+from pynodes._inference.transforms import Logit
+from pynodes._typing import Array
+from pynodes.fit.agent.arrays import design_arrays, to_arrays
+from pynodes.fit.agent.failures import failure_message
+from pynodes.fit.agent.model import Model, plain_log_likelihoods
+from pynodes.fit.data.layout import Sequences
+
+if TYPE_CHECKING:
+    from pynodes.fit.mode.map_fit import MapFit
+
+REMOTE = 4.0
+"""Prior standard deviations from the prior's mean beyond which an estimate is remote."""
+
+NEAR = 7.0
+"""Size of a logit from which a value is at its bound: within a thousandth of the range."""
+
+ALIKE = 0.95
+"""Posterior correlation from which two parameters can hardly be told apart."""
+
+
+def find_at_bound(fit: MapFit) -> np.ndarray:
+    """Which estimates lie within a thousandth of the range from a bound, of those between two."""
+    bounded = [isinstance(prior.transform, Logit) for prior in fit.agent.priors.values()]
+    return (np.abs(fit.posterior.unconstrained) > NEAR) & np.array(bounded)
+
+
+def find_remote(fit: MapFit) -> np.ndarray:
+    """Which estimates lie farther from the prior's mean than it supposes."""
+    priors = fit.agent.priors.values()
+    mean = np.array([float(prior.unconstrained_mean) for prior in priors])
+    sd = np.array([float(prior.unconstrained_sd) for prior in priors])
+    return np.abs(fit.posterior.unconstrained - mean) > REMOTE * sd
+
+
+def find_fragile(fit: MapFit) -> np.ndarray:
+    """Beside which estimates filtering fails, a posterior standard deviation away."""
+    model = fit.agent.model
+    own = to_arrays(model, fit.trials), fit.posterior.unconstrained, fit.posterior_sd
+    return map_over_devices(fails_beside, model, own)
+
+
+@jax.jit
+def fails_beside(model: Model, own: tuple[Sequences, Array, Array]) -> Array:
+    """Whether filtering fails so far from some values, by subject and free value.
+
+    Parameters
+    ----------
+    model
+        The agent.
+    own
+        What every subject saw and did, and of shape (subjects, free values) where to look and how far away.
+    """
+    sequences, unconstrained, sd = own
+    away = jnp.eye(unconstrained.shape[1], dtype=unconstrained.dtype)[:, None] * sd[None]
+    around = jnp.stack([unconstrained[None] + away, unconstrained[None] - away])
+    over = jax.vmap(plain_log_likelihoods, in_axes=(0, None, None))
+    over = jax.vmap(over, in_axes=(0, None, None))
+    return jnp.any(~jnp.isfinite(over(around, model, sequences)), axis=0).T
+
+
+def describe_problems(fit: MapFit) -> list[str]:
+    """What went wrong or may mislead, a sentence each."""
+    edges = find_at_bound(fit), find_remote(fit), fit._fragile
+    return [
+        sentence
+        for index in range(len(fit))
+        for sentence in describe_subject(fit, index, *(which[index] for which in edges))
+    ]
+
+
+def describe_subject(
+    fit: MapFit, index: int, bounded: np.ndarray, far: np.ndarray, failing: np.ndarray
+) -> Iterator[str]:
+    """The problems of one subject, of whose estimates some lie at a bound, far out, or near a failure."""
+    found = fit.posterior
+    label = fit.trials.label(fit.subjects[index])
+    who = f"{label[0].upper()}{label[1:]}: " if fit.trials.roles.by else ""
+    if fit._counts[index] == 0:
+        yield f"{who}no trial bears on the likelihood, so that estimates are the prior's modes."
+    if not np.isfinite(found.log_joint[index]):
+        mean = np.array([float(prior.unconstrained_mean) for prior in fit.agent.priors.values()])
+        yield (
+            f"{who}filtering failed at every start{locate_failure(fit, index, mean)}. Choose priors of "
+            "smaller volatilities, more starts, or another expansion than 'standard'; check_priors() counts "
+            "failures."
+        )
+        return
+    if not found.converged[index]:
+        yield f"{who}the search did not end at a mode. Give more starts, or priors that say more."
+    if not found.definite[index]:
+        yield (
+            f"{who}the Hessian is not positive definite: some direction is fixed neither by data nor by "
+            "priors. The evidence takes the prior's curvature there and is not to be relied on."
+        )
+    for number, name in enumerate(fit.names):
+        if bounded[number]:
+            yield f"{who}{name!r} is at a bound of its prior; its posterior is not Gaussian there."
+        if far[number]:
+            yield (
+                f"{who}{name!r} is more than {REMOTE:g} prior standard deviations from where the prior "
+                "expects it. Look whether prior or model suits this subject."
+            )
+        if failing[number]:
+            yield (
+                f"{who}one posterior standard deviation from the estimate of {name!r} filtering fails"
+                f"{locate_failure_beside(fit, index, number)}: the evidence counts a region that is "
+                "not there."
+            )
+    yield from describe_correlations(fit, index, who)
+
+
+def locate_failure_beside(fit: MapFit, index: int, number: int) -> str:
+    """Where filtering fails one posterior standard deviation from an estimate, in words."""
+    for sign in (1.0, -1.0):
+        unconstrained = np.array(fit.posterior.unconstrained[index])
+        unconstrained[number] += sign * fit.posterior_sd[index, number]
+        where = locate_failure(fit, index, unconstrained)
+        if where:
+            return where
+    return ""
+
+
+def locate_failure(fit: MapFit, index: int, unconstrained: Any) -> str:
+    """In which trial of a subject filtering fails under some values, in words; empty if in none."""
+    model = fit.agent.model
+    values = model.constrain(jnp.asarray(unconstrained))
+    where = failure_message(model, values, fit.trials, design_arrays(model, fit.trials), index)
+    return "" if where is None else f" ({where})"
+
+
+def describe_correlations(fit: MapFit, index: int, who: str) -> Iterator[str]:
+    """Pairs of parameters that the data do not tell apart."""
+    sd = fit.posterior_sd[index]
+    correlation = fit.posterior.covariance[index] / np.outer(sd, sd)
+    for one in range(len(fit.names)):
+        for other in range(one + 1, len(fit.names)):
+            if abs(correlation[one, other]) > ALIKE:
+                yield (
+                    f"{who}{fit.names[one]!r} and {fit.names[other]!r} correlate by "
+                    f"{correlation[one, other]:.2f} in the posterior: the data hardly tell them apart."
+                )
+
+
+def check_own_prior(fit: MapFit) -> None:
+    """A fit is under the agent's own priors.
+
+    Raises
+    ------
+    DataError
+        Its prior is a population.
+    """
+    if fit.settings.get("prior") == "population":
+        raise DataError(
+            "These estimates have their population for a prior, which cannot be taken out of them again. Fit "
+            "the same trials with fit_map, under the agent's own priors."
+        )

@@ -1,1 +1,0 @@
-"""Priors, and the lines on which parameters are searched."""
