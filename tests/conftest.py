@@ -1,5 +1,6 @@
 """Settings of the whole suite: float64, no silent promotion, no window, programs made fast and once."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -35,6 +36,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 finished = itertools.count(1)
 MAPPED = Path("/proc/self/maps")
+
+
+def pytest_collection_finish():
+    """Nothing that was imported is ever garbage, and what JAX keeps is walked through seldom."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_unconfigure():

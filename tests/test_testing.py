@@ -100,8 +100,8 @@ class Loud(pn.Probability):
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        (WrongGradient, r"evidence's gradient is the density's slope: \S+ is not \S+"),
-        (WrongCurvature, r"evidence's curvature is minus the density's: \S+ is not \S+"),
+        (WrongGradient, r"evidence's gradient is the density's slope at \d+: \S+ is not \S+"),
+        (WrongCurvature, r"evidence's curvature is minus the density's at \d+: \S+ is not \S+"),
         (StackedEvidence, r"gradient of StackedEvidence\.evidence\(\) has shape \(1,\)"),
         (TupleEvidence, r"TupleEvidence\.evidence\(\) must return an Evidence, not \("),
         (StackedDensity, r"StackedDensity\.log_density\(\) has shape \(1,\)"),
@@ -217,7 +217,10 @@ class Forgetful(pn.ContinuousState):
         (Narrow, r"mean of Narrow\.predict\(\) is float32, where float64 is computed with"),
         (Wordless, r"Wordless\.predict\(\) must return a belief, such as belief\.predicted\("),
         (Detached, r"gradient of u\.precision: 0 is not \S+"),
-        (Impossible, r"beliefs are finite: at step 0 that of 'node' is not finite, or its"),
+        (
+            Impossible,
+            r"beliefs are finite: at step 0 that of 'node' is not finite, or its",
+        ),
         (Forgetful, r"mean of Forgetful\.init\(\) is nan"),
     ],
 )

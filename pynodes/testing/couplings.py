@@ -12,17 +12,27 @@ import numpy as np
 
 from pynodes._compiler.groups import completed
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.messages import Evidence
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes._runtime.network import Network
-from pynodes._typing import Array
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.nodes import AbstractNode, ContinuousState
-from pynodes.testing._comparison import finite, same, same_beliefs, slope
+from pynodes.testing._comparison import finite, same, same_beliefs
 from pynodes.testing.nodes import observations, watched
 from pynodes.testing.shapes import check_instance, feeds_one, says_one
 
 DRAWS = 8
+DT = 1.3
+"""Time of the steps at which couplings are looked at."""
+
+CURVATURE = "the evidence's curvature is minus the density's"
+DIFFERENTIABLE = "the density is differentiable"
+TOLERANCES = {CURVATURE: (1e-7, 1e-10), DIFFERENTIABLE: (1e-4, 1e-6)}
+"""Relative and absolute, where they are others than 1e-8 and 1e-10."""
+
+Pairs = dict[tuple[str, int], tuple[Any, Any]]
+"""What was found and what was expected, by the law and where it was asked."""
 
 
 def check_coupling(
@@ -97,40 +107,40 @@ def joined(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode
     return watched(graph, "child").couple("parent", "child", coupling)
 
 
-def moments(
-    coupling: AbstractCoupling,
-    parent: AbstractNode,
-    child: AbstractNode,
-    values: np.ndarray,
-    seed: int,
-) -> list[tuple[Gaussian, Gaussian, Gaussian, Array]]:
-    """Parent's belief, child's before and after a step, and its value, from random states."""
+def draw_moments(
+    parent: AbstractNode, values: np.ndarray, seed: int, draws: int = DRAWS
+) -> dict[str, np.ndarray]:
+    """Random numbers of which :func:`moment` makes beliefs, one row per moment."""
     rng = np.random.default_rng(seed)
-    found = []
-    for value in rng.choice(values[np.isfinite(values)], DRAWS):
-        above = anywhere(parent, rng)
-        inlet: dict[str, Any] = dict.fromkeys(child.inlets, 0.0)
-        inlet |= coupling.predict(above, jnp.asarray(1.3))
-        before = child.init().updated(jnp.asarray(rng.normal()), jnp.asarray(rng.gamma(2.0, 0.5)))
-        below = child.predict(before, inlet, jnp.asarray(1.3))
-        shrunk = below.predicted_variance * rng.uniform(0.2, 0.9)
-        if child.observable:
-            after = child.observe(below, jnp.asarray(value), True)
-        else:
-            after = below.updated(
-                below.predicted_mean + rng.normal() * jnp.sqrt(below.predicted_variance), shrunk
-            )
-        found.append((above, before, after, jnp.asarray(value)))
-    return found
+    return {
+        "value": rng.choice(values[np.isfinite(values)], draws),
+        "logits": rng.normal(size=(draws, *parent.value_shape)),
+        "parent_mean": rng.normal(size=draws),
+        "parent_variance": rng.gamma(2.0, 0.5, draws),
+        "mean": rng.normal(size=draws),
+        "variance": rng.gamma(2.0, 0.5, draws),
+        "move": rng.normal(size=draws),
+        "shrinkage": rng.uniform(0.2, 0.9, draws),
+    }
 
 
-def anywhere(parent: AbstractNode, rng: np.random.Generator) -> Gaussian:
-    """A parent predicted at random."""
+def moment(
+    coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode, drawn: dict[str, Any]
+) -> tuple[Gaussian, Gaussian, Gaussian]:
+    """Parent's belief, and child's before and after a step, as they were drawn."""
     if parent.support is not None:
-        logits = jnp.asarray(rng.normal(size=parent.value_shape))
-        return parent.predict(parent.init(), dict.fromkeys(parent.inlets, logits), jnp.ones(()))
-    variance = jnp.asarray(rng.gamma(2.0, 0.5))
-    return parent.init().predicted(jnp.asarray(rng.normal()), variance=variance)
+        logits: Any = dict.fromkeys(parent.inlets, drawn["logits"])
+        above: Any = parent.predict(parent.init(), logits, jnp.ones(()))
+    else:
+        above = parent.init().predicted(drawn["parent_mean"], variance=drawn["parent_variance"])
+    inlet: dict[str, Any] = dict.fromkeys(child.inlets, jnp.asarray(0.0))
+    inlet |= coupling.predict(above, DT)
+    before = child.init().updated(drawn["mean"], drawn["variance"])
+    below = child.predict(before, inlet, DT)
+    if child.observable:
+        return above, before, child.observe(below, drawn["value"], jnp.asarray(True))
+    mean = below.predicted_mean + drawn["move"] * jnp.sqrt(below.predicted_variance)
+    return above, before, below.updated(mean, below.predicted_variance * drawn["shrinkage"])
 
 
 def density_is_likelihood(
@@ -141,21 +151,25 @@ def density_is_likelihood(
     seed: int,
 ) -> None:
     """Log densities differ between alternatives as the child's surprise does."""
-    dt = jnp.asarray(1.3)
-    for above, before, below, value in moments(coupling, parent, child, values, seed):
+
+    @jax.jit
+    @jax.vmap
+    def both(drawn: dict[str, Any]) -> tuple[Any, Any]:
+        above, before, below = moment(coupling, parent, child, drawn)
         found, expected = [], []
         for x in parent.support or ():
             inlet = dict.fromkeys(child.inlets, jnp.asarray(0.0))
-            sent = coupling.predict(parent.become(above, jnp.asarray(x)), dt)
-            known = child.observe(child.predict(before, inlet | sent, dt), value, True)
-            expected.append(-child.surprise(known))
-            found.append(coupling.log_density(jnp.asarray(x), above, below, dt))
-        same(
-            "the density differs between alternatives as the child's surprise does",
-            np.asarray(found) - found[0],
-            np.asarray(expected) - expected[0],
-            rtol=1e-8,
-        )
+            sent = coupling.predict(parent.become(above, jnp.asarray(x)), DT)
+            known = child.predict(before, inlet | sent, DT)
+            expected.append(-child.surprise(child.observe(known, drawn["value"], True)))
+            found.append(coupling.log_density(jnp.asarray(x), above, below, DT))
+        return jnp.stack(found) - found[0], jnp.stack(expected) - expected[0]
+
+    same(
+        "the density differs between alternatives as the child's surprise does",
+        *both(draw_moments(parent, values, seed)),
+        rtol=1e-8,
+    )
 
 
 def evidence_is_derivative(
@@ -166,67 +180,67 @@ def evidence_is_derivative(
     seed: int,
 ) -> None:
     """Evidence is the first derivative, and minus the second, of the log density."""
-    dt = jnp.asarray(1.3)
-    for above, before, below, value in moments(coupling, parent, child, values, seed):
-        point = above.predicted_mean
-        evidence = says_one(coupling, above, below, dt)
+    drawn = draw_moments(parent, values, seed)
+    first = {name: jnp.asarray(numbers[0]) for name, numbers in drawn.items()}
+    above, _, below = moment(coupling, parent, child, first)
+    says_one(coupling, above, below, DT)
 
-        def density(x: Any, above: Gaussian = above, below: Gaussian = below) -> Any:
-            return coupling.log_density(x, above, below, dt)
+    @jax.jit
+    @jax.vmap
+    def compared(drawn: dict[str, Any]) -> Pairs:
+        return compare_derivatives(coupling, parent, child, drawn)
 
-        def surprise(x: Any, before: Gaussian = before, value: Array = value) -> Any:
-            known = predicted_if_known(coupling, child, before, x, dt)
-            return child.surprise(child.observe(known, value, jnp.asarray(True)))
-
-        compare(evidence, density, point)
-        if child.observable:
-            same(
-                "the density's slope is minus that of the child's surprise, were the parent known",
-                jax.grad(density)(point),
-                -jax.grad(surprise)(point),
-                rtol=1e-8,
-            )
-        if isinstance(coupling, AbstractVolatilityCoupling):
-            message = coupling.message(above, below)
-            compare(message.predicted(), message.predicted_log_density, point)
-            for x in (point - 1.1, point, point + 0.7):
-                compare(message.known(x), message.log_density, x)
-                same(
-                    "the message's growth is the child's, were the parent known",
-                    message.growth_at(x),
-                    predicted_if_known(coupling, child, before, x, dt).spread.growth,
-                    rtol=1e-8,
-                )
+    for (what, _), (actual, expected) in compared(drawn).items():
+        finite(what, expected)
+        rtol, atol = TOLERANCES.get(what, (1e-8, 1e-10))
+        same(what, actual, expected, rtol=rtol, atol=atol)
 
 
-def predicted_if_known(
-    coupling: AbstractCoupling, child: AbstractNode, before: Gaussian, x: Any, dt: Any
-) -> Gaussian:
-    """What the child predicts if its only parent is known to be at x."""
-    inlet = dict.fromkeys(child.inlets, jnp.asarray(0.0))
-    return child.predict(before, inlet | coupling.predict(Gaussian.certain(x), dt), dt)
+def compare_derivatives(
+    coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode, drawn: dict[str, Any]
+) -> Pairs:
+    """What the coupling says at one moment, beside what its densities and its child say."""
+    above, before, below = moment(coupling, parent, child, drawn)
+    point = above.predicted_mean
+
+    def predict_if_known(x: Any) -> Gaussian:
+        inlet = dict.fromkeys(child.inlets, jnp.asarray(0.0))
+        return child.predict(before, inlet | coupling.predict(Gaussian.certain(x), DT), DT)
+
+    def density(x: Any) -> Any:
+        return coupling.log_density(x, above, below, DT)
+
+    def surprise(x: Any) -> Any:
+        return child.surprise(child.observe(predict_if_known(x), drawn["value"], jnp.asarray(True)))
+
+    pairs = compare(coupling.evidence(above, below, DT), density, point, 0)
+    if child.observable:
+        slopes = jax.grad(density)(point), -jax.grad(surprise)(point)
+        pairs[
+            "the density's slope is minus that of the child's surprise, were the parent known", 0
+        ] = slopes
+    if isinstance(coupling, AbstractVolatilityCoupling):
+        message = coupling.message(above, below)
+        pairs |= compare(message.predicted(), message.predicted_log_density, point, 1)
+        for number, x in enumerate((point - 1.1, point, point + 0.7), start=2):
+            pairs |= compare(message.known(x), message.log_density, x, number)
+            growth = message.growth_at(x), predict_if_known(x).spread.growth
+            pairs["the message's growth is the child's, were the parent known", number] = growth
+    return pairs
 
 
-def compare(evidence: Any, log_density: Callable[[Any], Any], x: Any) -> None:
-    """Evidence against the derivatives of a density at a point."""
-    gradient = jax.grad(log_density)
-    finite("the density's slope", gradient(x))
-    same(
-        "the evidence's gradient is the density's slope", evidence.gradient, gradient(x), rtol=1e-8
-    )
-    same(
-        "the evidence's curvature is minus the density's",
-        evidence.curvature,
-        -jax.grad(gradient)(x),
-        rtol=1e-7,
-    )
-    same(
-        "the density is differentiable",
-        gradient(x),
-        slope(log_density, float(x)),
-        rtol=1e-4,
-        atol=1e-6,
-    )
+def compare(evidence: Evidence, log_density: Callable[[Any], Any], x: Any, number: int) -> Pairs:
+    """Evidence beside the derivatives of a density at a point."""
+    gradient, step = jax.grad(log_density), 1e-5
+    difference = (log_density(x + step) - log_density(x - step)) / (2 * step)
+    return {
+        ("the evidence's gradient is the density's slope", number): (
+            evidence.gradient,
+            gradient(x),
+        ),
+        (CURVATURE, number): (evidence.curvature, -jax.grad(gradient)(x)),
+        (DIFFERENTIABLE, number): (gradient(x), difference),
+    }
 
 
 def zero_is_silent(
@@ -247,11 +261,20 @@ def gradient_is_slope(network: Network, values: np.ndarray) -> None:
     name = next(n for n in network.parameters() if n.startswith("parent->"))
     gappy = np.where(np.arange(len(values)) % 5 == 3, np.nan, values)
 
+    @jax.jit
+    @jax.vmap
     def surprise(strength: Any) -> Any:
-        return network.replace({name: strength}).surprise({"u": gappy})
+        return jax.value_and_grad(
+            lambda value: network.replace({name: value}).surprise({"u": gappy})
+        )(strength)
 
+    step = 1e-5
     for at in (float(network[name]), 0.0, 0.4):
-        gradient = jax.grad(surprise)(np.float64(at))
+        (ahead, _, behind), (_, gradient, _) = surprise(np.array([at + step, at, at - step]))
         same(
-            f"gradient in the strength at {at}", gradient, slope(surprise, at), rtol=1e-4, atol=1e-5
+            f"gradient in the strength at {at}",
+            gradient,
+            (ahead - behind) / (2 * step),
+            rtol=1e-4,
+            atol=1e-5,
         )

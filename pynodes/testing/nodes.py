@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.groups import completed
@@ -63,22 +64,29 @@ def check_node(
         A law is broken; names it.
     """
     check_instance(node, AbstractNode)
+    one = completed(node, Settings())
     for bits in (32, 64):
         with jax.enable_x64(bits == 64):
-            predicts_for_one(completed(node, Settings()))
-            network = alone(node)
-            event = node.event_shape if node.observable else ()
-            values = checked(observations(network, seed) if series is None else series, event)
-            if node.observable:
-                observes_one(completed(node, Settings()), values[0])
-            tolerance = 1e-4 if bits == 32 else 1e-9
-            run(network, values, f"float{bits}: beliefs are finite")
-            gaps_leave_predictions(network, values, tolerance)
-            chunks_make_one_run(network, values, tolerance)
+            predicts_for_one(one)
     with jax.enable_x64(True):
-        gradients_are_slopes(alone(node), values)
+        network = alone(node)
+        event = node.event_shape if node.observable else ()
+        values = checked(observations(network, seed) if series is None else series, event)
+    for bits in (32, 64):
+        with jax.enable_x64(bits == 64):
+            if node.observable:
+                observes_one(one, values[0])
+    with jax.enable_x64(True):
+        run(network, values, "beliefs are finite")
+    for bits, rtol in ((32, 1e-4), (64, 1e-9)):
+        with jax.enable_x64(bits == 64):
+            gaps_leave_predictions(alone(node), values, rtol, f"float{bits}")
+    with jax.enable_x64(True):
+        gradients_survive_gaps(network, values)
+        chunks_make_one_run(network, values)
+        gradients_are_slopes(network, values)
         if outcomes is not None:
-            probabilities_sum_to_one(alone(node), values, outcomes)
+            probabilities_sum_to_one(network, values, outcomes)
 
 
 def alone(node: AbstractNode) -> Network:
@@ -141,13 +149,18 @@ def run(network: Network, values: np.ndarray, what: str, **options: Any) -> Traj
     return beliefs
 
 
-def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float) -> None:
-    """A missing observation leaves every belief at its prediction, with no surprise."""
+def with_gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A series in which every third observation is missing, and which are there."""
     seen = np.ones(len(values), bool)
     seen[::3] = False
-    gappy = np.where(seen.reshape(-1, *(1,) * (values.ndim - 1)), values, np.nan)
+    return np.where(seen.reshape(-1, *(1,) * (values.ndim - 1)), values, np.nan), seen
+
+
+def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float, kind: str) -> None:
+    """A missing observation leaves every belief at its prediction, with no surprise."""
+    gappy, seen = with_gaps(values)
     what = "a missing observation leaves the prediction"
-    through = "beliefs are finite through gaps"
+    through = f"{kind}: beliefs are finite through gaps"
     for beliefs in (run(network, gappy, through), run(network, values, through, observed=seen)):
         for name in beliefs:
             node = beliefs[name]
@@ -156,8 +169,12 @@ def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float) ->
                 same(f"{what}: {name}.{field}", getattr(node, field)[~seen], expected, rtol)
         silence = np.zeros(np.sum(~seen))
         same("a missing observation has no surprise", beliefs.surprise[~seen], silence, rtol)
+
+
+def gradients_survive_gaps(network: Network, values: np.ndarray) -> None:
+    """Gradients are finite where observations are missing."""
     for total in (summed_surprise, summed_trajectory):
-        gradient = jax.grad(total, allow_int=True)(network, gappy)
+        gradient = jax.grad(total, allow_int=True)(network, with_gaps(values)[0])
         finite("the gradient through gaps", gradient.parameters())
 
 
@@ -177,17 +194,17 @@ def summed_trajectory(network: Network, values: np.ndarray) -> Any:
     return network.filter(inputs(network, values)).surprise.sum()
 
 
-def chunks_make_one_run(network: Network, values: np.ndarray, rtol: float) -> None:
+def chunks_make_one_run(network: Network, values: np.ndarray) -> None:
     """Two chunks with the state carried over are one run."""
     half = len(values) // 2
     whole = network.filter(inputs(network, values))
-    first = network.filter(inputs(network, values[:half]))
+    first = network.filter(inputs(network, values[:half]), start=network.start())
     second = network.filter(inputs(network, values[half:]), start=first.final)
     for name in whole:
         for field in foretold(whole[name]):
             parts = [getattr(part[name], field) for part in (first, second)]
             what = f"two chunks are one run: {name}.{field}"
-            same(what, np.concatenate(parts), getattr(whole[name], field), rtol)
+            same(what, np.concatenate(parts), getattr(whole[name], field), rtol=1e-9)
 
 
 def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
@@ -245,13 +262,12 @@ def probabilities_sum_to_one(
     network: Network, values: np.ndarray, outcomes: Sequence[float]
 ) -> None:
     """The predictive probabilities of all outcomes sum to one."""
-    before = network.filter(inputs(network, values[:-1])).final
-    surprises = [
-        network.filter(inputs(network, [outcome]), start=before).surprise[0] for outcome in outcomes
-    ]
-    same(
-        "the predictive probabilities sum to one",
-        np.sum(np.exp(-np.array(surprises))),
-        1.0,
-        rtol=1e-6,
-    )
+
+    @jax.jit
+    @jax.vmap
+    def surprise(outcome: Any) -> Any:
+        last = jnp.asarray(values).at[-1].set(outcome)
+        return network.filter(inputs(network, last)).surprise[-1]
+
+    surprises = np.asarray(surprise(np.asarray(outcomes, float)))
+    same("the predictive probabilities sum to one", np.sum(np.exp(-surprises)), 1.0, rtol=1e-6)
