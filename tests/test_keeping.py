@@ -6,8 +6,10 @@ import io
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 
 import jax
@@ -455,6 +457,54 @@ def test_numbers_that_do_not_go_together_are_refused_when_they_are_read(name, ki
     path.write_bytes(edited(path.read_bytes(), edit))
     with pytest.raises(pn.FormatError, match=said):
         pn.load(path)
+
+
+def test_the_wiring_of_a_network_is_that_of_its_graph(tmp_path):
+    """Numbers that would join other nodes than the graph does are refused."""
+    path = tmp_path / "kept.npz"
+    pn.save(path, RICH.compile())
+    data = path.read_bytes()
+    _, arrays = container.unpack(data)
+    whole = [number for number, array in enumerate(arrays) if array.dtype.kind == "i"]
+    for place in whole:
+
+        def edit(_, arrays, place=place):
+            return [array + (number == place) for number, array in enumerate(arrays)]
+
+        path.write_bytes(edited(data, edit))
+        with pytest.raises(pn.FormatError, match=r"wiring|types"):
+            pn.load(path)
+    assert len(whole) > 10
+
+
+SAVING = """
+import sys
+import pynodes as pn
+one, other = pn.Graph().add(x=pn.ContinuousState()), pn.models.binary_hgf()
+print("ready", flush=True)
+while True:
+    pn.save(sys.argv[1], one)
+    pn.save(sys.argv[1], other)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is nothing to kill with")
+def test_a_file_is_whole_whenever_its_writer_is_killed(tmp_path):
+    path = tmp_path / "kept.npz"
+    for wait in np.random.default_rng(0).uniform(0, 0.05, 8):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        writer = subprocess.Popen(
+            [sys.executable, "-c", SAVING, str(path)], env=environment, stdout=subprocess.PIPE
+        )
+        assert writer.stdout.readline() == b"ready\n"
+        while not path.exists():
+            time.sleep(0.001)
+        time.sleep(wait)
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+        assert len(pn.load(path)) in (1, 3)
 
 
 def test_a_newer_file_says_so(tmp_path):

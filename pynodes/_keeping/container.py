@@ -87,9 +87,11 @@ def pack(header: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
         )
     parts = [(HEADER, text)]
     parts += [(name_array(number), encode_array(array)) for number, array in enumerate(arrays)]
-    body = b"".join(map(bytes, lay_out(parts)))
-    digest = (DIGEST, hashlib.sha256(body).hexdigest().encode())
-    return body + b"".join(lay_out([digest])) + list_contents([*parts, digest])
+    body, found = lay_out(parts), hashlib.sha256()
+    for piece in body:
+        found.update(piece)
+    digest = (DIGEST, found.hexdigest().encode())
+    return b"".join([*body, *lay_out([digest]), list_contents([*parts, digest])])
 
 
 def unpack(data: bytes, name: str = "This file") -> tuple[dict[str, Any], list[np.ndarray]]:

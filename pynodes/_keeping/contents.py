@@ -113,7 +113,21 @@ def read_network(said: Any, file: Reader) -> Network:
         program = switchable(program)
     network = Network(labels=labels, program=program)
     filled = read_tree(program, said["program"], "The network", file)
+    check_wiring(filled, program)
     return dataclasses.replace(network, program=filled)
+
+
+def check_wiring(found: Program, expected: Program) -> None:
+    """Whole numbers say who is joined to whom: they are those of the graph, which was compiled again.
+
+    Raises
+    ------
+    FormatError
+        They are others.
+    """
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        if np.asarray(other).dtype.kind in "iu" and not (np.asarray(one) == other).all():
+            raise FormatError("The wiring of the network in this file is not that of its graph.")
 
 
 def write_state(state: State, file: Writer) -> dict[str, Any]:
