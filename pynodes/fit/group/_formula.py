@@ -19,7 +19,7 @@ from pynodes.fit.group._formula_syntax import parse_formula, shorten
 from pynodes.fit.group._formula_terms import check_columns, collect_fixed, collect_grouped
 from pynodes.fit.group.design import Design
 
-MOST_NUMBERS = 10**7
+MOST_NUMBERS = 10**8
 """Numbers that the columns of one term may be."""
 
 

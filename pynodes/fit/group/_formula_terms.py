@@ -53,13 +53,17 @@ def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -
                 "scaled must differ between subjects, and logarithms are of positive numbers."
             )
     scaled = columns / np.maximum(np.abs(columns).max(axis=0, initial=0), 1e-300)
-    for count in range(1, len(terms) + 1):
-        if np.linalg.matrix_rank(scaled[:, :count]) < count:
-            before = f"those before it, {listed(terms[: count - 1])}" if count > 1 else "zero alone"
-            raise FormulaError(
-                f"The term {terms[count - 1]!r} of the formula of {parameter!r} is made up of {before}: data "
-                "of these subjects cannot tell them apart. Leave one out."
-            )
+    # What a column adds to those before it is on the diagonal of the triangle that is left of them.
+    added = np.abs(np.diagonal(np.linalg.qr(scaled, mode="r")))
+    least = 10 * max(scaled.shape) * np.finfo(float).eps * np.linalg.norm(scaled, axis=0)
+    nothing = np.append(added <= least[: len(added)], True)
+    count = int(np.argmax(nothing))
+    if count < len(terms):
+        before = f"those before it, {listed(terms[:count])}" if count else "zero alone"
+        raise FormulaError(
+            f"The term {terms[count]!r} of the formula of {parameter!r} is made up of {before}: data of "
+            "these subjects cannot tell them apart. Leave one out."
+        )
 
 
 def name_columns(term: Any) -> list[str]:
