@@ -43,6 +43,7 @@ from pynodes.fit.group.estimates import EMResult, MarginalState
 from pynodes.fit.group.group_model import make_group_model
 from pynodes.fit.group.marginal import LaplaceSites, scatter_coordinates
 from pynodes.fit.keeping import results
+from pynodes.fit.sampling.tree import prior_dataset
 from pynodes.fit.study.study_design import DesignAnalysis
 from pynodes.responses import (
     AbstractBinaryResponse,
@@ -363,6 +364,26 @@ def test_a_formula_in_a_file_is_never_read(tmp_path):
         found = pn.load(path)
     assert found.formulas["x2.tonic_volatility"] == evil
     assert_same(found.group.parts, group.group.parts)
+
+
+def test_draws_of_a_population_from_a_file_need_no_formula(tmp_path, monkeypatch):
+    """Neither to draw from their prior nor to look for its mode: the file has the design."""
+    agent, trials = cases.chooser(), members()
+    model = make_group_model(agent, trials, {agent.names[0]: FORMULA})
+    samples = gaussian_draws(agent, trials, chains=2, draws=10)
+    samples = dataclasses.replace(
+        samples, problem=dataclasses.replace(samples.problem, group=model)
+    )
+    found = again(samples, tmp_path)
+
+    def refused(*_):
+        raise AssertionError("a formula was read")
+
+    monkeypatch.setattr("pynodes.fit.group.group_model.read_formula", refused)
+    assert_same(found.problem.group, model)
+    expected = prior_dataset(samples, 4)
+    assert prior_dataset(found, 4).equals(expected)
+    assert len(expected) > len(agent.names)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.group.estimates import EMResult, MarginalState, estimate_hyperparameters
 from pynodes.fit.group.group_fit import GroupFit
-from pynodes.fit.group.group_model import make_group_model
+from pynodes.fit.group.group_model import GroupModel, make_group_model
 from pynodes.fit.group.marginal import (
     SCATTER,
     LaplaceSites,
@@ -132,6 +132,26 @@ def fit_em(
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not tolerance > 0:
         raise InputError(f"tolerance must be a positive number, not {tolerance!r}.")
     group = make_group_model(agent, trials, formulas, covariance=covariance)
+    return estimate_group(
+        *(agent, trials, group),
+        iterations=iterations,
+        tolerance=tolerance,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def estimate_group(
+    agent: Agent,
+    trials: Trials,
+    group: GroupModel,
+    *,
+    iterations: int = 50,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> GroupFit:
+    """Fit a group whose design is there already; parameters and errors as for :func:`fit_em`."""
     sequences = jax.tree.map(jnp.asarray, to_arrays(agent.model, trials))
     rough = 20 * float(jnp.sqrt(jnp.finfo(jnp.zeros(()).dtype).eps))
     with Progress(None, "iterations", progress) as bar:
@@ -144,7 +164,8 @@ def fit_em(
             tolerance=max(float(tolerance), rough),
             report=lambda change: bar.advance(1, f"changed by {change:.1g}"),
         )
-    settings = {"seed": check_seed(seed), "formulas": group.formulas, "covariance": covariance}
+    settings = {"seed": check_seed(seed), "formulas": group.formulas}
+    settings |= {"covariance": group.covariance}
     return GroupFit(agent=agent, trials=trials, group=group, result=result, settings=settings)
 
 

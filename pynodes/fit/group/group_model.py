@@ -39,6 +39,11 @@ class GroupModel:
     formulas: dict[str, str]
     parts: dict[str, Parsed]
 
+    @property
+    def covariance(self) -> str:
+        """``"full"`` where parameters are correlated, else ``"diagonal"``."""
+        return "full" if self.population.correlated else "diagonal"
+
 
 def make_group_model(
     agent: Agent,

@@ -19,7 +19,7 @@ from pynodes.fit.agent.draws import spread_evenly, subject_index
 from pynodes.fit.agent.fit import AbstractFit
 from pynodes.fit.agent.regressors import long_frame, mean_regressors, regressors_of_draws
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.group.em import fit_em
+from pynodes.fit.group.em import estimate_group
 from pynodes.fit.mode.map import fit_map
 from pynodes.fit.mode.map_fit import MapFit
 from pynodes.fit.sampling import diagnostics
@@ -333,11 +333,9 @@ def tabulate_trajectories(
 def fit_mode(samples: Samples) -> MapFit:
     """The most probable parameters: of one subject, or of several given the population that fits best."""
     problem = samples.problem
-    if problem.formulas is None:
+    if problem.group is None:
         return fit_map(problem.agent, problem.trials, seed=int(samples.settings.get("seed", 0)))
-    return fit_em(
-        problem.agent, problem.trials, formulas=problem.formulas, covariance=problem.covariance
-    ).individuals
+    return estimate_group(problem.agent, problem.trials, problem.group).individuals
 
 
 def label_draws(samples: Samples) -> tuple[list[dict[str, Any]], list[str], np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from pynodes._errors import FilterError
-from pynodes.fit.group.em import fit_em
+from pynodes.fit.group.em import estimate_group
 from pynodes.fit.group.group_fit import GroupFit
 from pynodes.fit.mode.map import fit_map
 from pynodes.fit.mode.map_fit import MapFit
@@ -46,12 +46,7 @@ def find_frame(problem: Problem) -> tuple[dict[str, bool], Frame]:
         fit = fit_map(problem.agent, problem.trials, starts=STARTS, refine=STARTS)
         check_found(fit.subjects, fit.posterior.log_joint)
         return {}, frame_of_subject(fit)
-    group = fit_em(
-        problem.agent,
-        problem.trials,
-        formulas=problem.formulas,
-        covariance=problem.covariance,
-    )
+    group = estimate_group(problem.agent, problem.trials, problem.group)
     check_found(group.subjects, group.result.sites.log_likelihood)
     return frame_of_group(group, problem.centred)
 

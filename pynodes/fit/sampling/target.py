@@ -61,17 +61,11 @@ class Problem:
         return None if self.group is None else self.group.formulas
 
     @property
-    def covariance(self) -> str:
-        """``"full"`` where the parameters of a population are correlated, else ``"diagonal"``."""
-        correlated = self.group is not None and self.group.population.correlated
-        return "full" if correlated else "diagonal"
-
-    @property
     def settings(self) -> dict[str, Any]:
         """What was asked for, in plain values."""
         group: dict[str, Any] = {}
         if self.group is not None:
-            group = {"formulas": self.formulas, "covariance": self.covariance}
+            group = {"formulas": self.formulas, "covariance": self.group.covariance}
         return group | {"parameterisation": self.parameterisation}
 
     def target(self, centred: Mapping[str, bool]) -> AbstractPosterior:
@@ -324,8 +318,7 @@ def draw_from_prior(
     trials: Trials,
     count: int,
     seed: int,
-    formulas: Mapping[str, str] | None = None,
-    covariance: str = "diagonal",
+    group: GroupModel | None = None,
 ) -> PriorDraws:
     """Draw the parameters of some subjects from the prior, and those of their population if there is one.
 
@@ -335,13 +328,12 @@ def draw_from_prior(
         Whose priors, and of which subjects.
     count, seed
         How many draws, and from which seed.
-    formulas, covariance
-        Of a population; without formulas, every subject has the agent's priors.
+    group
+        Their population; without, every subject has the agent's priors.
     """
     keys = jax.random.split(jax.random.key(seed), count)
-    if formulas is None:
+    if group is None:
         return {}, np.asarray(draw_subjects(agent.model, keys, subjects=len(trials.subjects)))
-    group = make_group_model(agent, trials, formulas, covariance=covariance)
     drawn = draw_populations(jax.tree.map(jnp.asarray, group.population), keys)
     hyperparameters, parameters = jax.tree.map(np.asarray, drawn)
     return hyperparameters, parameters

@@ -203,9 +203,7 @@ def trajectories_dataset(samples: Samples, fields: list[str]) -> Any:
 def prior_dataset(samples: Samples, count: int) -> Any:
     """Draws from the prior, of the population too if there is one."""
     problem, seed = samples.problem, int(samples.settings.get("seed", 0))
-    population, drawn = draw_from_prior(
-        problem.agent, problem.trials, count, seed, problem.formulas, problem.covariance
-    )
+    population, drawn = draw_from_prior(problem.agent, problem.trials, count, seed, problem.group)
     values = problem.agent.model.constrain(jnp.asarray(drawn))
     own = {name: np.asarray(found)[None] for name, found in values.items()}
     common = {name: np.asarray(found)[None] for name, found in population.items()}

@@ -22,6 +22,7 @@ from pynodes.fit.agent.failures import failure_message, find_failures
 from pynodes.fit.agent.predictive import Predictive, make_predictive
 from pynodes.fit.agent.simulation import draw_values
 from pynodes.fit.data.trials import Trials, check_trials
+from pynodes.fit.group.group_model import make_group_model
 from pynodes.fit.sampling.target import draw_from_prior
 
 if TYPE_CHECKING:
@@ -198,5 +199,6 @@ def prior_predictive(
         Agent, design, formulas or values that do not fit.
     """
     count = positive("draws", draws)
-    _, unconstrained = draw_from_prior(agent, design, count, check_seed(seed), formulas)
+    group = None if formulas is None else make_group_model(agent, design, formulas)
+    _, unconstrained = draw_from_prior(agent, design, count, check_seed(seed), group)
     return make_predictive(agent, design, unconstrained, seed, do, progress)
