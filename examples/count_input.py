@@ -21,7 +21,7 @@ class CountInput(pn.AbstractNode):
 
     inlets = ("log_rate",)
     observable = True
-    remembers = False
+    has_memory = False
     expects = "whole numbers, zero or more"
 
     exposure: pn.Scalar = pn.parameter(1.0, positive=True)
@@ -37,7 +37,7 @@ class CountInput(pn.AbstractNode):
         rate, count = belief.predicted_mean, belief.mean
         return rate - count * jnp.log(rate) + jax.scipy.special.gammaln(count + 1)
 
-    def draw(self, key, belief):
+    def sample(self, key, belief):
         return jax.random.poisson(key, belief.predicted_mean).astype(float)
 
     def accepts(self, values):

@@ -15,10 +15,10 @@ from pynodes._citing.citation import Citation as Citation
 from pynodes._citing.citation import cite as cite
 from pynodes._core.beliefs import AbstractBelief as AbstractBelief
 from pynodes._core.beliefs import Gaussian as Gaussian
-from pynodes._core.beliefs import Spread as Spread
+from pynodes._core.beliefs import VarianceParts as VarianceParts
 from pynodes._core.expansions import AbstractExpansion as AbstractExpansion
+from pynodes._core.expansions import ChildEvidence as ChildEvidence
 from pynodes._core.expansions import Enhanced as Enhanced
-from pynodes._core.expansions import Heard as Heard
 from pynodes._core.expansions import Standard as Standard
 from pynodes._core.expansions import Unbounded as Unbounded
 from pynodes._core.learning import Learning as Learning
@@ -27,6 +27,8 @@ from pynodes._core.messages import VolatilityMessage as VolatilityMessage
 from pynodes._core.modules import choice as choice
 from pynodes._core.modules import index as index
 from pynodes._core.modules import parameter as parameter
+from pynodes._core.scheme import AbstractScheme as AbstractScheme
+from pynodes._engine.scheme import ClosedForm as ClosedForm
 from pynodes._errors import BatchError as BatchError
 from pynodes._errors import CheckpointError as CheckpointError
 from pynodes._errors import CouplingError as CouplingError
@@ -63,9 +65,11 @@ from pynodes._results.trajectories import Trajectories as Trajectories
 from pynodes._runtime.network import Network as Network
 from pynodes._typing import Array as Array
 from pynodes._typing import Scalar as Scalar
+from pynodes.couplings import AbstractArrayCoupling as AbstractArrayCoupling
 from pynodes.couplings import AbstractCoupling as AbstractCoupling
 from pynodes.couplings import AbstractVolatilityCoupling as AbstractVolatilityCoupling
 from pynodes.couplings import Category as Category
+from pynodes.couplings import Dense as Dense
 from pynodes.couplings import Drift as Drift
 from pynodes.couplings import Emission as Emission
 from pynodes.couplings import Noise as Noise

@@ -75,7 +75,7 @@ def test_a_statistic_says_what_its_density_says(family):
     """Law 1: the evidence is the derivatives of the log density."""
     network = tracked(family, tonic_volatility=-2.0).compile()
     beliefs = pn.nodes.ExponentialFamilyState(family=family)
-    coupling = pn.Statistic(strength=0.7, component=0).suited(beliefs, 0)
+    coupling = pn.Statistic(strength=0.7, component=0).bind(pn.ContinuousState(), beliefs, 0)
     parent = pn.Gaussian.start(0.3, 2.0).predicted(jnp.asarray(0.3), variance=jnp.asarray(0.5))
     inlet = dict.fromkeys(beliefs.inlets, jnp.asarray(0.0)) | coupling.predict(parent, 1.0)
     child = beliefs.observe(
@@ -226,7 +226,7 @@ def test_gradients_are_slopes(graph, family):
 def test_the_slope_of_the_count_is_that_of_the_surprise(family):
     """The parent hears minus the derivative of the child's surprise, were it known to be elsewhere."""
     node = pn.ExponentialFamilyState(family=family)
-    coupling = pn.PseudoCount(strength=0.8).suited(node, 0)
+    coupling = pn.PseudoCount(strength=0.8).bind(pn.ContinuousState(), node, 0)
     value = jnp.asarray(drawn(family)[5])
 
     def at(x):

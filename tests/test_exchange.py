@@ -21,7 +21,7 @@ class CountInput(pn.AbstractNode):
 
     inlets = ("log_rate",)
     observable = True
-    remembers = False
+    has_memory = False
     exposure: pn.Scalar = pn.parameter(1.0, positive=True)
 
     def init(self):

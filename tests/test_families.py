@@ -194,7 +194,7 @@ def test_draws_follow_the_predictive_density(case):
     family, expected, _ = CASES[case]
     count, draws = 12.0, 40_000
     keys = jax.random.split(jax.random.key(5), draws)
-    draw = jax.jit(jax.vmap(lambda k: family.draw(k, jnp.asarray(expected), count)))
+    draw = jax.jit(jax.vmap(lambda k: family.sample(k, jnp.asarray(expected), count)))
     log = jax.jit(jax.vmap(lambda x: family.log_density(x, jnp.asarray(expected), count)))
     drawn = np.asarray(draw(keys))
 

@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
 IMAGES = ROOT / "docs" / "figures" / "gallery"
 NAMES = [
     name
-    for name, found in vars(plotting).items()
+    for name, found in ((name, getattr(plotting, name)) for name in dir(plotting))
     if inspect.isfunction(found) and name.startswith(("plot_", "animate_"))
 ]
 MOST = 100_000

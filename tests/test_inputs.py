@@ -65,7 +65,7 @@ def test_gradients_pass_by_what_is_missing():
 
 
 def test_frozen_steps_might_as_well_not_have_been():
-    """The others see the series without them; frozen ones repeat the step before, without surprise."""
+    """The others see the series without them; at frozen ones all rests where it was, without surprise."""
     net, frozen = network(paired()), ~SEEN
     series = {"u": VALUES, "v": VALUES[::-1]}
 
@@ -76,8 +76,11 @@ def test_frozen_steps_might_as_well_not_have_been():
         for field in ("mean", "precision", "predicted_mean", "predicted_precision"):
             values = np.asarray(getattr(beliefs[name], field))
             np.testing.assert_allclose(values[SEEN], getattr(short[name], field), rtol=1e-12)
-            np.testing.assert_array_equal(values[1], values[0])
-            np.testing.assert_array_equal(values[4], values[3])
+            resting = np.asarray(getattr(beliefs[name], field.removeprefix("predicted_")))
+            np.testing.assert_array_equal(values[[1, 4]], resting[[0, 3]])
+        np.testing.assert_array_equal(np.asarray(beliefs[name].effective_precision)[[1, 4]], 0)
+    np.testing.assert_array_equal(np.asarray(beliefs["x"].value_error)[[1, 4]], 0)
+    np.testing.assert_allclose(beliefs["x"].volatility_error[np.array([1, 4])], 0, atol=1e-15)
     np.testing.assert_array_equal(beliefs.surprise[frozen], 0)
     np.testing.assert_allclose(beliefs.surprise[SEEN], short.surprise, rtol=1e-12)
     np.testing.assert_allclose(

@@ -39,6 +39,7 @@ CONTRACT = {
 
 NAMES = [
     *("Citation", "Equations", "cite"),
+    *("AbstractArrayCoupling", "AbstractScheme", "ClosedForm", "Dense", "VarianceParts"),
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
     *("Array", "BatchError", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
@@ -55,9 +56,9 @@ NAMES = [
         "Gaussian",
         "Graph",
     ),
-    *("GraphError", "Heard", "Inlets", "InputError", "MissingExtraError", "Network"),
+    *("GraphError", "ChildEvidence", "Inlets", "InputError", "MissingExtraError", "Network"),
     *("NodeBeliefs", "Noise", "Observation", "ParameterError", "Probability", "PynodesError"),
-    *("Regressor", "Scalar", "Spread", "Standard", "State", "StateError", "Status"),
+    *("Regressor", "Scalar", "Standard", "State", "StateError", "Status"),
     *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError", "UnknownPanelError"),
     *("SamplingError", "SamplingWarning", "SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
@@ -146,7 +147,8 @@ def test_public_names_say_what_they_are():
 def test_public_functions_of_subpackages_say_what_they_do():
     for name in ["agents", "models", "data", "plotting", "responses", "testing"]:
         package = getattr(pn, name)
-        public = {n: v for n, v in vars(package).items() if inspect.isfunction(v) and n[0] != "_"}
+        found = {n: getattr(package, n) for n in dir(package) if n[0] != "_"}
+        public = {n: v for n, v in found.items() if inspect.isfunction(v)}
 
         assert public, name
         assert not [n for n, function in public.items() if not inspect.getdoc(function)], name

@@ -90,14 +90,12 @@ def test_beliefs_of_a_node_are_told_in_numbers():
     assert "a ContinuousState" in text_of(page).replace("&#x27;", "")
 
 
-def test_learning_rates_of_an_edge_are_told_in_numbers():
+def test_errors_of_an_edge_are_told_in_numbers():
     beliefs = pn.models.binary_hgf().compile().filter({"u": [1.0, 0.0, 1.0]})
     edge = beliefs.edge("x2->u")
 
     assert repr(edge) == "EdgeBeliefs('x2->u', a Probability)"
-    assert f"{float(np.max(edge.learning_rate)):.4g}" in edge._repr_html_()
-    assert "implied_learning_rate" in edge._repr_html_()
-    assert "implied_learning_rate" not in beliefs.edge("x3->x2")._repr_html_()
+    assert f"{float(np.max(edge.precision_weight)):.4g}" in edge._repr_html_()
 
 
 def test_a_batch_is_shown_by_its_shape():

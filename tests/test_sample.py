@@ -284,7 +284,7 @@ class Mute(pn.AbstractNode):
 def test_a_kind_that_cannot_be_simulated_says_so():
     net = pn.Graph().add(x=Mute()).compile()
 
-    with pytest.raises(pn.PynodesError, match=r"Mute cannot be simulated.*draw\(key, belief\)"):
+    with pytest.raises(pn.PynodesError, match=r"Mute cannot be simulated.*sample\(key, belief\)"):
         net.sample(jax.random.key(0), STEPS)
 
 

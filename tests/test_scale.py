@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from pynodes._runtime import sweeps
+from pynodes._engine import sweeps
 
 STEPS = 12
 

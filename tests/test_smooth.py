@@ -277,7 +277,7 @@ def test_what_a_state_keeps_is_the_slope_of_its_prediction(memory, kept):
         belief = pn.Gaussian(mean=mean, variance=variance)
         return node.predict(belief, inlet, dt)
 
-    slope, surplus = node.keeps(dt)
+    slope, surplus = node.memory_gain(dt)
     found = jax.grad(lambda mean: predicted(mean, before.variance).predicted_mean)(before.mean)
     np.testing.assert_allclose(slope, found, rtol=1e-12)
     whole = predicted(before.mean, before.variance).predicted_variance
@@ -288,7 +288,7 @@ def test_what_a_state_keeps_is_the_slope_of_its_prediction(memory, kept):
 class Forgetful(pn.AbstractNode):
     """Remembers a belief, but does not say what it keeps of it."""
 
-    remembers: ClassVar = True
+    has_memory: ClassVar = True
 
     def init(self):
         return pn.Gaussian.start(0.0, 1.0)

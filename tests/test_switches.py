@@ -120,7 +120,7 @@ def test_switching_compiles_nothing():
     """But once, when the masks are made."""
     network, series = paired().compile().switch({}), {"u": VALUES, "v": VALUES}
     network.filter(series), network.surprise(series)
-    before = [calls._swift._cache_size(), calls._plain_surprise._cache_size()]
+    before = [calls.filter_fast._cache_size(), calls.surprise_fast._cache_size()]
 
     results = [
         float(network.switch(off(edges)).surprise(series))
@@ -128,7 +128,7 @@ def test_switching_compiles_nothing():
     ]
     beliefs = network.switch({"x->u": False}).filter(series)
 
-    assert [calls._swift._cache_size(), calls._plain_surprise._cache_size()] == before
+    assert [calls.filter_fast._cache_size(), calls.surprise_fast._cache_size()] == before
     assert len(set(results)) == 4
     np.testing.assert_array_equal(beliefs["x"].mean, beliefs["x"].predicted_mean)
 

@@ -195,7 +195,7 @@ class Detached(pn.ContinuousInput):
 class Impossible(pn.ContinuousState):
     """A state that learns its way to a negative variance."""
 
-    def update(self, belief, heard):
+    def update(self, belief, evidence):
         return belief.updated(belief.predicted_mean, -belief.predicted_variance)
 
 
@@ -269,7 +269,7 @@ class Deaf(pn.AbstractNode):
     ("kind", "sentence"),
     [
         (Silent, r"Silent cannot be observed: it defines no surprise\(belief\)"),
-        (Deaf, r"Deaf has children but no update\(belief, heard\): it cannot learn from them"),
+        (Deaf, r"Deaf has children but no update\(belief, evidence\): it cannot learn from them"),
     ],
 )
 def test_what_a_kind_lacks_is_named(kind, sentence):

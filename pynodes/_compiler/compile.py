@@ -7,13 +7,14 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from pynodes._compiler.groups import completed, grouped, structure
+from pynodes._compiler.groups import form_groups, static_signature, with_settings
 from pynodes._compiler.labels import Labels, Place, Wire
 from pynodes._compiler.levels import levels_of
 from pynodes._compiler.program import Program
 from pynodes._compiler.schedule import Bundle, Group, Schedule, Selection
-from pynodes._compiler.wiring import Wiring, laid_out, places, selected, stacked
+from pynodes._compiler.wiring import Wiring, index_into, pad, places, stack_modules
 from pynodes._core.modules import Module
+from pynodes._core.scheme import AbstractScheme
 from pynodes._graph.check import check_ready, check_whole
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
@@ -33,7 +34,9 @@ class Edge:
     up: tuple[int, int, int] | None = None
 
 
-def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
+def compile_program(
+    graph: Graph, settings: Settings, default: AbstractScheme
+) -> tuple[Program, Labels]:
     """Program and labels of a graph under some settings.
 
     Raises
@@ -44,22 +47,24 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
         A node that lacks what its parameters need.
     """
     check_whole(graph.nodes)
+    settings = settings.revised(scheme=settings.scheme or default)
     for name, node in graph.nodes.items():
         check_ready(name, node, graph.inlets_fed(name))
-    nodes = {name: completed(node, settings) for name, node in graph.nodes.items()}
-    members = grouped(graph, nodes, levels_of(graph))
+    nodes = {name: with_settings(node, settings) for name, node in graph.nodes.items()}
+    members = form_groups(graph, nodes, levels_of(graph))
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
-    edges = [Edge(place[a], place[b], completed(c, settings)) for a, b, c in graph.edges]
+    edges = [Edge(place[a], place[b], with_settings(c, settings)) for a, b, c in graph.edges]
 
     stacks = [[nodes[name] for name in group.names] for group in members]
     sizes = [len(stack) for stack in stacks]
     couplings: list[Module] = []
     shapes: list[tuple[int, ...]] = []
     down = [
-        fed(g, sizes, edges_at, couplings, shapes) for g, edges_at in by_end(edges, sizes, "child")
+        incoming_bundles(g, sizes, edges_at, couplings, shapes)
+        for g, edges_at in by_end(edges, sizes, "child")
     ]
     up = [
-        listening(g, sizes, edges_at, shapes, stacks) if stacks[g][0].learns else []
+        outgoing_bundles(g, sizes, edges_at, shapes, stacks) if stacks[g][0].learns else []
         for g, edges_at in by_end(edges, sizes, "parent")
     ]
     groups = tuple(
@@ -68,7 +73,8 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
     )
     program = Program(
         schedule=Schedule(groups=groups, stacks=tuple(shapes)),
-        nodes=tuple(stacked(stack, places(len(stack), 1)) for stack in stacks),
+        scheme=settings.scheme,
+        nodes=tuple(stack_modules(stack, places(len(stack), 1)) for stack in stacks),
         couplings=tuple(couplings),
         down=tuple(tuple(wiring for _, wiring in bundles) for bundles in down),
         up=tuple(tuple(wiring for _, wiring in bundles) for bundles in up),
@@ -79,7 +85,10 @@ def compiled(graph: Graph, settings: Settings) -> tuple[Program, Labels]:
         nodes={name: place[name] for name in graph.nodes},
         edges={key: edge.stack for key, edge in zip(keys, edges, strict=True)},
         groups=tuple(group.names for group in members),
-        wires={key: Wire(edge.down, edge.up) for key, edge in zip(keys, edges, strict=True)},
+        wires={
+            key: Wire(number, edge.down, edge.up)
+            for number, (key, edge) in enumerate(zip(keys, edges, strict=True))
+        },
         settings=settings,
         stacks=tuple(shapes),
     )
@@ -97,7 +106,7 @@ def by_end(
     return list(enumerate(found))
 
 
-def sorted_out(
+def partition(
     rows: Sequence[Sequence[Edge]], kind: Callable[[Edge], Hashable]
 ) -> list[list[list[Edge]]]:
     """The edges of every node, apart by what ``kind`` says of them."""
@@ -111,7 +120,7 @@ def sorted_out(
     return list(parts.values())
 
 
-def fed(
+def incoming_bundles(
     group: int,
     sizes: Sequence[int],
     rows: Sequence[Sequence[Edge]],
@@ -120,24 +129,24 @@ def fed(
 ) -> list[tuple[Bundle, Wiring]]:
     """The bundles from a group's parents; their couplings are stacked here."""
     bundles = []
-    for parts in sorted_out(rows, lambda edge: structure(edge.coupling)):
+    for parts in partition(rows, lambda edge: static_signature(edge.coupling)):
         fan, some = max(map(len, parts)), next(row[0] for row in parts if row)
         shape = places(sizes[group], fan)
-        flat: list[Edge] = laid_out(parts, fan, some)
-        ends, index = selected([edge.parent for edge in flat], sizes.__getitem__, shape)
+        flat: list[Edge] = pad(parts, fan, some)
+        ends, index = index_into([edge.parent for edge in flat], sizes.__getitem__, shape)
         taken = present(parts, fan)
         for position, edge in enumerate(flat):
             if taken is None or taken.flat[position]:
                 edge.stack = (len(couplings), position)
                 edge.down = (group, len(bundles), position)
-        bundle = Bundle(ends=ends, couplings=Selection((len(couplings),), listed=False), fan=fan)
-        bundles.append((bundle, Wiring(ends=index, present=shaped(taken, shape))))
-        couplings.append(stacked([edge.coupling for edge in flat], shape))
+        bundle = Bundle(ends=ends, couplings=Selection((len(couplings),)), fan=fan)
+        bundles.append((bundle, Wiring(ends=index, present=reshape_mask(taken, shape))))
+        couplings.append(stack_modules([edge.coupling for edge in flat], shape))
         shapes.append(shape)
     return bundles
 
 
-def listening(
+def outgoing_bundles(
     group: int,
     sizes: Sequence[int],
     rows: Sequence[Sequence[Edge]],
@@ -147,34 +156,36 @@ def listening(
     """The bundles from a group's children, apart by coupling and by kind of child."""
 
     def kind(edge: Edge) -> Hashable:
-        return structure(edge.coupling), structure(stacks[edge.child[0]][0])
+        return static_signature(edge.coupling), static_signature(stacks[edge.child[0]][0])
 
     bundles = []
-    for parts in sorted_out(rows, kind):
+    for parts in partition(rows, kind):
         fan, some = max(map(len, parts)), next(row[0] for row in parts if row)
         shape = places(sizes[group], fan)
-        flat: list[Edge] = laid_out(parts, fan, some)
-        ends, ends_index = selected([edge.child for edge in flat], sizes.__getitem__, shape)
-        which, which_index = selected(
+        flat: list[Edge] = pad(parts, fan, some)
+        ends, ends_index = index_into([edge.child for edge in flat], sizes.__getitem__, shape)
+        which, which_index = index_into(
             [edge.stack for edge in flat],
             lambda stack: int(np.prod(shapes[stack], dtype=int)),
             shape,
         )
         volatile = isinstance(some.coupling, AbstractVolatilityCoupling)
-        settles = ends.sources if settles_first(some.coupling) else ()
-        bundle = Bundle(ends=ends, couplings=which, fan=fan, volatile=volatile, settles=settles)
+        repredicts = ends.sources if waits_for_value_parents(some.coupling) else ()
+        bundle = Bundle(
+            ends=ends, couplings=which, fan=fan, volatile=volatile, repredicts=repredicts
+        )
         taken = present(parts, fan)
         for position, edge in enumerate(flat):
             if taken is None or taken.flat[position]:
                 edge.up = (group, len(bundles), position)
-        wiring = Wiring(ends=ends_index, couplings=which_index, present=shaped(taken, shape))
+        wiring = Wiring(ends=ends_index, couplings=which_index, present=reshape_mask(taken, shape))
         bundles.append((bundle, wiring))
     return bundles
 
 
-def settles_first(coupling: AbstractCoupling) -> bool:
+def waits_for_value_parents(coupling: AbstractCoupling) -> bool:
     """Whether a coupling wants its child to hear its value parents again first."""
-    return isinstance(coupling, AbstractVolatilityCoupling) and coupling.settles
+    return isinstance(coupling, AbstractVolatilityCoupling) and coupling.after_value_parents
 
 
 def present(rows: Sequence[Sequence[Edge]], fan: int) -> np.ndarray | None:
@@ -184,6 +195,6 @@ def present(rows: Sequence[Sequence[Edge]], fan: int) -> np.ndarray | None:
     return np.array([[place < len(row) for place in range(fan)] for row in rows])
 
 
-def shaped(taken: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
+def reshape_mask(taken: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
     """An array in the shape of its bundle."""
     return None if taken is None else taken.reshape(shape)

@@ -33,7 +33,7 @@ class Members:
 M = TypeVar("M", bound=Module)
 
 
-def completed(module: M, settings: Settings) -> M:
+def with_settings(module: M, settings: Settings) -> M:
     """A node or coupling whose open choices have taken the graph's settings."""
     changes: dict[str, object] = {}
     for name in choices_of(module):
@@ -45,7 +45,7 @@ def completed(module: M, settings: Settings) -> M:
     return dataclasses.replace(module, **changes) if changes else module
 
 
-def structure(module: Module) -> Hashable:
+def static_signature(module: Module) -> Hashable:
     """What modules must share to be stacked: the kind, its choices and the shapes of its arrays."""
     arrays = [name for name, spec in parameters_of(module).items() if spec["rank"]]
     return (
@@ -55,16 +55,18 @@ def structure(module: Module) -> Hashable:
     )
 
 
-def grouped(graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]) -> list[Members]:
+def form_groups(
+    graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]
+) -> list[Members]:
     """Groups of equal level and structure, lowest level first, in the order of definition.
 
     Nodes are also kept apart by role, the set of couplings through which they hear children, so
     that everyone in a group has all of the group's bundles; unless that makes very many groups, for
     every group is compiled. A group whose neighbour lists would be mostly padding is split by degree.
     """
-    roles = {name: frozenset(heard) for name, heard in couplings_below(graph).items()}
+    roles = {name: frozenset(hears) for name, hears in child_couplings(graph).items()}
     kept_apart = {
-        name: (levels[name], structure(node), roles[name]) for name, node in nodes.items()
+        name: (levels[name], static_signature(node), roles[name]) for name, node in nodes.items()
     }
     if len(set(kept_apart.values())) > MANY:
         kept_apart = {name: key[:2] for name, key in kept_apart.items()}
@@ -80,20 +82,20 @@ def grouped(graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]
     return sorted(groups, key=lambda group: group.level)
 
 
-def couplings_below(graph: Graph) -> dict[str, set[Hashable]]:
+def child_couplings(graph: Graph) -> dict[str, set[Hashable]]:
     """For every node, the couplings through which it hears children."""
-    heard: dict[str, set[Hashable]] = {name: set() for name in graph.nodes}
+    hears: dict[str, set[Hashable]] = {name: set() for name in graph.nodes}
     for parent, _, coupling in graph.edges:
-        heard[parent].add(structure(coupling))
-    return heard
+        hears[parent].add(static_signature(coupling))
+    return hears
 
 
 def degrees(graph: Graph) -> dict[str, int]:
     """For every node, how many places its fullest bundle needs, up or down."""
     ports: Counter[tuple[str, Hashable]] = Counter()
     for parent, child, coupling in graph.edges:
-        ports[parent, ("up", structure(coupling))] += 1
-        ports[child, ("down", structure(coupling))] += 1
+        ports[parent, ("up", static_signature(coupling))] += 1
+        ports[child, ("down", static_signature(coupling))] += 1
     degree: dict[str, int] = dict.fromkeys(graph.nodes, 0)
     for (name, _), count in ports.items():
         degree[name] = max(degree[name], count)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import jax
 
-from pynodes._core.modules import parameters_of
+from pynodes._core.modules import parameters_in
 from pynodes._errors import ParameterError, UnknownNodeError, nearest
 from pynodes._graph.edge_names import edge_names
 from pynodes._graph.graph import Graph
@@ -24,11 +24,12 @@ Kept: TypeAlias = tuple[tuple[int, tuple[int, ...] | None], ...]
 
 @dataclasses.dataclass(frozen=True)
 class Wire:
-    """Where an edge lies in the wiring: group, bundle and position, at its child and at its parent.
+    """An edge's number, and where it lies in the wiring: group, bundle and position.
 
-    A parent that does not learn has none.
+    So at its child, and at its parent; a parent that does not learn has none.
     """
 
+    number: int
     down: tuple[int, int, int]
     up: tuple[int, int, int] | None
 
@@ -77,6 +78,17 @@ class Labels:
     settings: Settings
     stacks: tuple[tuple[int, ...], ...]
 
+    def __eq__(self, other: object) -> bool:
+        """All else follows from the graph and the settings."""
+        if self is other:
+            return True
+        if not isinstance(other, Labels):
+            return False
+        return self.settings == other.settings and self.graph == other.graph
+
+    def __hash__(self) -> int:
+        return hash(self.graph)
+
     def place(self, name: object) -> Place:
         """Group and position of a node.
 
@@ -98,7 +110,7 @@ class Labels:
         """
         found: dict[str, Address] = {}
         for name, node in self.graph.nodes.items():
-            for field, spec in parameters_of(node).items():
+            for field, spec in parameters_in(node).items():
                 found[f"{name}.{field}"] = Address(
                     "nodes", self.nodes[name][0], field, self.nodes[name][1], spec["rank"]
                 )
@@ -106,7 +118,7 @@ class Labels:
         for name, (_, _, coupling), place in zip(
             edge_names(edges), edges, self.edges.values(), strict=True
         ):
-            for field, spec in parameters_of(coupling).items():
+            for field, spec in parameters_in(coupling).items():
                 found[f"{name}.{field}"] = Address(
                     "couplings", place[0], field, place[1], spec["rank"]
                 )
@@ -132,7 +144,7 @@ class Labels:
     def ranks(self) -> tuple[Any, ...]:
         """For every group, how many dimensions each part of one node's remembered belief has."""
         nodes = [self.graph.nodes[names[0]] for names in self.groups]
-        return tuple(dimensions(node) if node.remembers else None for node in nodes)
+        return tuple(dimensions(node) if node.has_memory else None for node in nodes)
 
     def address(self, name: object) -> Address:
         """Where a parameter lives.
@@ -151,5 +163,5 @@ class Labels:
 
 def dimensions(node: AbstractNode) -> Any:
     """How many dimensions each part of a node's remembered belief has."""
-    shapes = jax.eval_shape(lambda: node.init().remembered())
+    shapes = jax.eval_shape(lambda: node.init().carry())
     return jax.tree.map(lambda shape: len(shape.shape), shapes)

@@ -13,18 +13,18 @@ def levels_of(graph: Graph) -> dict[str, int]:
     """Level by node name: the longest way down to a node without children.
 
     Parents predict before their children, so predictions run from the highest level down; children
-    are updated before their parents, so updates run from level 0 up. Where a coupling settles (a
-    ``Noise`` parent wants the posterior of its input's mean), the value parents of that child get
-    a lower level too; if a graph makes that impossible, such a parent hears their predictions.
+    are updated before their parents, so updates run from level 0 up. Where a coupling comes after
+    value parents (a ``Noise`` parent wants the posterior of its input's mean), the value parents of
+    that child get a lower level too; if a graph makes that impossible, such a parent hears their predictions.
     """
     below = {name: graph.children(name) for name in graph.nodes}
-    first = settled_first(graph)
+    first = value_parents_first(graph)
     while True:
         sorter = TopologicalSorter({name: {*below[name], *first.get(name, ())} for name in below})
         try:
             order = list(sorter.static_order())
         except CycleError as error:
-            loosen(first, error.args[1])
+            drop_wishes(first, error.args[1])
             continue
         break
     level: dict[str, int] = {}
@@ -34,20 +34,20 @@ def levels_of(graph: Graph) -> dict[str, int]:
     return level
 
 
-def settled_first(graph: Graph) -> dict[str, set[str]]:
-    """For every parent through a settling coupling, the value parents of its children."""
+def value_parents_first(graph: Graph) -> dict[str, set[str]]:
+    """For every parent through a coupling that comes after them, the value parents of its children."""
     value_parents: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:
         if not isinstance(coupling, AbstractVolatilityCoupling):
             value_parents.setdefault(child, set()).add(parent)
     first: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:
-        if isinstance(coupling, AbstractVolatilityCoupling) and coupling.settles:
+        if isinstance(coupling, AbstractVolatilityCoupling) and coupling.after_value_parents:
             first.setdefault(parent, set()).update(value_parents.get(child, set()) - {parent})
     return first
 
 
-def loosen(first: dict[str, set[str]], cycle: list[str]) -> None:
+def drop_wishes(first: dict[str, set[str]], cycle: list[str]) -> None:
     """Drop the wishes of order that take part in a cycle; there is one, since the graph has none."""
     for before, after in itertools.pairwise(cycle):
         first.get(after, set()).discard(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cached_property
+from typing import Literal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,13 +15,14 @@ class Selection:
     ----------
     sources
         The stacks they come from, concatenated in this order.
-    listed
-        Whether an array of the wiring says which element goes where; otherwise the one source is
-        taken as it is, or, if it has one element, beside every edge.
+    layout
+        ``"listed"``: an array of the wiring says which element goes where. Otherwise there is one source:
+        ``"aligned"`` is taken as it is, or, if it has one element, beside every edge; of ``"shared"`` every
+        node hears all elements in their order; ``"transposed"`` lies the other way round.
     """
 
     sources: tuple[int, ...]
-    listed: bool
+    layout: Literal["listed", "aligned", "shared", "transposed"] = "aligned"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Bundle:
         Places per node; not all need be taken.
     volatile
         Whether it carries volatility messages, rather than value evidence.
-    settles
+    repredicts
         Groups that hear their value parents again before this bundle is heard.
     """
 
@@ -45,7 +47,7 @@ class Bundle:
     couplings: Selection
     fan: int
     volatile: bool = False
-    settles: tuple[int, ...] = ()
+    repredicts: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Schedule:
         if not isinstance(other, Schedule) or hash(self) != hash(other):
             return False
         return (self.groups, self.stacks) == (other.groups, other.stacks)
+
+    @property
+    def count(self) -> int:
+        """Number of nodes."""
+        return sum(group.size for group in self.groups)
 
     @property
     def upward(self) -> range:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.schedule import Selection
-from pynodes._core.modules import Module, choice
+from pynodes._core.modules import Module
 from pynodes._typing import AnyArray
 
 
@@ -24,20 +24,18 @@ class Wiring(Module):
     couplings
         For every place, which coupling of the stacks.
     present
-        Whether a place is taken, by an edge that is on.
-    switched
-        Whether edges may be off: what such an edge would say then stays out of derivatives too.
+        Whether a place holds an edge, rather than padding.
+    edges
+        For every place, the number of its edge, in a program whose edges can be switched.
+    switches
+        For every place, whether its edge is on. Only inside the loop over time.
     """
 
     ends: AnyArray | None = None
     couplings: AnyArray | None = None
     present: AnyArray | None = None
-    switched: bool = choice(False)
-
-    @property
-    def switches(self) -> AnyArray | None:
-        """Which places are on; None where no edge may be off."""
-        return self.present if self.switched else None
+    edges: AnyArray | None = None
+    switches: AnyArray | None = None
 
 
 def places(size: int, fan: int) -> tuple[int, ...]:
@@ -45,26 +43,38 @@ def places(size: int, fan: int) -> tuple[int, ...]:
     return tuple(length for length in (size, fan) if length > 1)
 
 
-def laid_out(rows: Sequence[Sequence[Any]], fan: int, blank: Any) -> list[Any]:
+def pad(rows: Sequence[Sequence[Any]], fan: int, blank: Any) -> list[Any]:
     """Rows of unequal length as one flat list with ``fan`` places each."""
     return [item for row in rows for item in (*row, *([blank] * (fan - len(row))))]
 
 
-def selected(
+def index_into(
     where: Sequence[tuple[int, int]], size_of: Callable[[int], int], shape: tuple[int, ...]
 ) -> tuple[Selection, np.ndarray | None]:
     """The selection of (source, position) pairs, and its index array if it needs one."""
     sources = tuple(sorted({source for source, _ in where}))
     offset = dict(zip(sources, np.cumsum([0, *map(size_of, sources)])[:-1].tolist(), strict=True))
     index = np.array([offset[source] + position for source, position in where], dtype=np.int32)
-    if len(sources) == 1:
-        size = size_of(sources[0])
-        if size == 1 or (len(index) == size and np.array_equal(index, np.arange(size))):
-            return Selection(sources, listed=False), None
-    return Selection(sources, listed=True), index.reshape(shape)
+    layout = find_layout(index, size_of(sources[0]), shape) if len(sources) == 1 else "listed"
+    return Selection(sources, layout), index.reshape(shape) if layout == "listed" else None
 
 
-def stacked(modules: Sequence[Module], shape: tuple[int, ...]) -> Any:
+def find_layout(
+    index: np.ndarray, size: int, shape: tuple[int, ...]
+) -> Literal["listed", "aligned", "shared", "transposed"]:
+    """How the elements of one source of some size lie at the places of a shape."""
+    everything = np.arange(size)
+    if size == 1 or np.array_equal(index, everything):
+        return "aligned"
+    if len(shape) == 2 and shape[1] == size and (index.reshape(shape) == everything).all():
+        return "shared"
+    if len(shape) == 2 and len(index) == size:
+        turned = everything.reshape(shape[::-1]).T
+        return "transposed" if np.array_equal(index.reshape(shape), turned) else "listed"
+    return "listed"
+
+
+def stack_modules(modules: Sequence[Module], shape: tuple[int, ...]) -> Any:
     """Modules of one structure as one, their leaves stacked to a shape.
 
     Plain numbers stay on the host as float64; what jit makes of them follows the user's precision.

@@ -15,24 +15,24 @@ from pynodes._core.modules import Module, choice
 from pynodes._typing import AnyArray, Array, Scalar
 
 
-class Spread(Module):
+class VarianceParts(Module):
     """Where the variance of a node's move comes from, for those who scale it.
 
     Attributes
     ----------
-    variance, growth
+    variance, added_variance
         At the prediction: the variance of the move, and the part of it that was driven.
-    carried, log_growth
+    carried_variance, log_growth
         With the parents known at their means: variance that is there without growth, and log growth.
-    bounded
+    at_limit
         Whether the log growth at the prediction reached its bound.
     """
 
     variance: Array
-    growth: Array
-    carried: Array
+    added_variance: Array
+    carried_variance: Array
     log_growth: Array
-    bounded: Array
+    at_limit: Array
 
 
 class AbstractBelief(Module, abc.ABC):
@@ -43,35 +43,44 @@ class AbstractBelief(Module, abc.ABC):
     """
 
     @abc.abstractmethod
-    def remembered(self) -> Any:
+    def carry(self) -> Any:
         """What the next step starts from."""
 
     @abc.abstractmethod
-    def resting(self, state: Any) -> Any:
+    def from_state(self, state: Any) -> Any:
         """A remembered belief as if it had just been predicted so."""
 
     @abc.abstractmethod
-    def held(self, informed: Array) -> Any:
+    def where(self, informed: Array) -> Any:
         """The posterior where evidence arrived, the prediction elsewhere."""
 
-    def facing_down(self) -> Any:
+    def parent_view(self) -> Any:
         """What its children's couplings may see of it."""
         return self
 
-    def as_prediction(self) -> Any:
+    def as_prior(self) -> Any:
         """The current belief in the place of the prediction: what it would say to its children now."""
         return self
 
-    def overgrown(self) -> Array:
+    def with_posterior(self, posterior: Any) -> Any:
+        """A posterior beside this prediction, which is not the one that it came from."""
+        return posterior
+
+    def at_growth_limit(self) -> Array:
         """Whether the log growth of the node's variance reached its bound."""
         return jnp.array(False)
 
-    def healthy(self) -> Array:
+    def is_valid(self) -> Array:
         """Whether the belief is one: finite, at least."""
         fine = jnp.array(True)
         for leaf in jax.tree.leaves(self):
             fine = fine & jnp.all(jnp.isfinite(leaf))
         return fine
+
+
+def broadcast(value: Any, shape: tuple[int, ...]) -> Any:
+    """A number or array spread over a shape; as it is where the shape is that of one number."""
+    return jnp.broadcast_to(value, shape) if shape else value
 
 
 def alongside(flags: AnyArray | bool, values: Array) -> Array:
@@ -96,11 +105,13 @@ class Gaussian(AbstractBelief):
         The predicted variance had the value parents been known.
     interval
         How much a unit of drift moves the predicted mean: the time step, for a random walk.
-    spread
+    variance_parts
         Where the variance comes from, for nodes whose variance has parents.
     origin_mean, origin_variance
         Where the node moved from, as far as known: the predicted mean and no variance, unless
-        its value parents have been heard again (:meth:`settled`).
+        its value parents have been heard again (:meth:`with_origin`).
+    evident
+        Which elements of an array learned something, where only some did; None elsewhere.
     averaged
         Whether the prediction averages over the parents' uncertainty or takes them at their means.
     """
@@ -111,15 +122,17 @@ class Gaussian(AbstractBelief):
     predicted_variance: Array = PREDICTED
     conditional_variance: Array = PREDICTED
     interval: Scalar | None = None
-    spread: Spread = PREDICTED
+    variance_parts: VarianceParts = PREDICTED
     origin_mean: Array | None = None
     origin_variance: Array | None = None
+    evident: Array | None = None
     averaged: bool = choice(True)
 
     @classmethod
-    def start(cls, mean: Scalar, precision: Scalar) -> Gaussian:
-        """A belief to begin with."""
-        return cls(mean=jnp.asarray(mean), variance=1 / jnp.asarray(precision))
+    def start(cls, mean: Scalar, precision: Scalar, shape: tuple[int, ...] = ()) -> Gaussian:
+        """A belief to begin with, alike in all elements of a shape."""
+        mean, variance = jnp.asarray(mean), 1 / jnp.asarray(precision)
+        return cls(mean=broadcast(mean, shape), variance=broadcast(variance, shape))
 
     @classmethod
     def certain(cls, value: Array) -> Gaussian:
@@ -145,7 +158,7 @@ class Gaussian(AbstractBelief):
         precision: Array | None = None,
         conditional_variance: Array | None = None,
         interval: Scalar | None = None,
-        spread: Spread = PREDICTED,
+        variance_parts: VarianceParts = PREDICTED,
         averaged: bool = True,
     ) -> Gaussian:
         """The prediction that follows from this belief; give its variance or its precision."""
@@ -160,7 +173,7 @@ class Gaussian(AbstractBelief):
             predicted_variance=variance,
             conditional_variance=variance if conditional_variance is None else conditional_variance,
             interval=interval,
-            spread=spread,
+            variance_parts=variance_parts,
             averaged=averaged,
         )
 
@@ -173,15 +186,16 @@ class Gaussian(AbstractBelief):
         still = jnp.zeros_like(self.variance)
         if observed is True:
             return self.updated(jnp.broadcast_to(value, jnp.shape(self.mean)), still)
+        observed = alongside(observed, self.mean)
         return self.updated(
             jnp.where(observed, value, self.mean), jnp.where(observed, still, self.variance)
         )
 
-    def settled(self, origin_mean: Array, origin_variance: Array) -> Gaussian:
+    def with_origin(self, origin_mean: Array, origin_variance: Array) -> Gaussian:
         """The same belief, knowing better where it moved from."""
         return dataclasses.replace(self, origin_mean=origin_mean, origin_variance=origin_variance)
 
-    def held(self, informed: Array) -> Gaussian:
+    def where(self, informed: Array) -> Gaussian:
         """The posterior where evidence arrived, the prediction elsewhere."""
         where = alongside(informed, self.mean)
         return self.updated(
@@ -189,11 +203,11 @@ class Gaussian(AbstractBelief):
             jnp.where(where, self.variance, self.predicted_variance),
         )
 
-    def remembered(self) -> Gaussian:
+    def carry(self) -> Gaussian:
         """What the next step starts from."""
         return Gaussian(mean=self.mean, variance=self.variance)
 
-    def facing_down(self) -> Gaussian:
+    def parent_view(self) -> Gaussian:
         """What its children's couplings may see of it."""
         return Gaussian(
             mean=self.mean,
@@ -202,21 +216,28 @@ class Gaussian(AbstractBelief):
             predicted_variance=self.predicted_variance,
         )
 
-    def as_prediction(self) -> Gaussian:
+    def as_prior(self) -> Gaussian:
         """The current belief in the place of the prediction: what it would say to its children now."""
         return dataclasses.replace(self, predicted_mean=self.mean, predicted_variance=self.variance)
 
-    def resting(self, state: Gaussian) -> Gaussian:
-        """A remembered belief as if it had just been predicted so."""
+    def with_posterior(self, posterior: Gaussian) -> Gaussian:
+        """A posterior beside this prediction, which is not the one that it came from."""
         return dataclasses.replace(
-            state.predicted(state.mean, variance=state.variance), spread=self.spread
+            self, mean=posterior.mean, variance=posterior.variance, evident=posterior.evident
         )
 
-    def overgrown(self) -> Array:
-        """Whether the log growth of the node's variance reached its bound."""
-        return jnp.array(False) if self.spread is PREDICTED else self.spread.bounded
+    def from_state(self, state: Gaussian) -> Gaussian:
+        """A remembered belief as if it had just been predicted so."""
+        still = state.predicted(state.mean, variance=state.variance)
+        return dataclasses.replace(still, variance_parts=self.variance_parts)
 
-    def healthy(self) -> Array:
+    def at_growth_limit(self) -> Array:
+        """Whether the log growth of the node's variance reached its bound."""
+        return (
+            jnp.array(False) if self.variance_parts is PREDICTED else self.variance_parts.at_limit
+        )
+
+    def is_valid(self) -> Array:
         """Whether the belief is one: finite, and of positive precision."""
         return (self.variance >= 0) & (jnp.abs(self.mean) + self.variance < jnp.inf)
 
@@ -228,15 +249,22 @@ class Gaussian(AbstractBelief):
         return self.variance + (self.mean - self.origin_mean) ** 2 + self.origin_variance
 
     def volatility_message(self, strength: Array, point: Array) -> VolatilityMessage:
-        """What the node's move says about a parent of its log variance, predicted at ``point``."""
+        """What the node's move says about a parent of its log variance, predicted at ``point``.
+
+        An array says as much for each of its elements; those that were not observed say nothing.
+        """
+        shape = jnp.shape(self.mean)
+        if self.evident is not None:
+            strength = jnp.where(self.evident, strength, 0.0)
+        parts = self.variance_parts
         return VolatilityMessage(
-            strength=strength,
-            point=point,
+            strength=broadcast(strength, shape),
+            point=broadcast(point, shape),
             squared_move=self.squared_move,
-            variance=self.spread.variance,
-            growth=self.spread.growth,
-            carried=self.spread.carried,
-            log_growth=self.spread.log_growth,
+            variance=broadcast(parts.variance, shape),
+            added_variance=broadcast(parts.added_variance, shape),
+            carried_variance=broadcast(parts.carried_variance, shape),
+            log_growth=broadcast(parts.log_growth, shape),
         )
 
     def shift_evidence(self) -> Evidence:
@@ -250,6 +278,8 @@ class Gaussian(AbstractBelief):
         error = self.mean - self.predicted_mean
         if not self.averaged:
             precision = reciprocal(self.predicted_variance)
+            if self.evident is not None:
+                precision = jnp.where(self.evident, precision, 0.0)
             return Evidence(gradient=error * precision, curvature=precision)
         kept = self.variance * reciprocal(self.predicted_variance)
         gain = reciprocal(self.variance + self.conditional_variance * (1 - kept))

@@ -22,8 +22,8 @@ from pynodes._core.surrogate import mode_for_many, mode_for_one
 from pynodes._typing import Array
 
 
-class Heard(Module):
-    """Everything one node heard from its children in one step.
+class ChildEvidence(Module):
+    """Evidence that one node has from its children in one step.
 
     Attributes
     ----------
@@ -41,25 +41,25 @@ class Heard(Module):
     support: Any = None
 
 
-def total(terms: Array, message: VolatilityMessage) -> Array:
-    """Sum over the messages of one node."""
-    return terms if jnp.ndim(message.strength) == 0 else jnp.sum(terms, axis=-1)
+def sum_messages(terms: Array, x: Array) -> Array:
+    """Sum over the messages of a node with a value ``x``; an array hears each of its elements apart."""
+    return terms if jnp.ndim(terms) == jnp.ndim(x) else jnp.sum(terms, axis=-1)
 
 
-def at_each(x: Array, message: VolatilityMessage) -> Array:
+def beside_messages(x: Array, message: VolatilityMessage) -> Array:
     """One value of the node, beside each of its messages."""
-    return x if jnp.ndim(message.strength) == 0 else x[..., None]
+    return x if jnp.ndim(message.strength) == jnp.ndim(x) else x[..., None]
 
 
-def after_value(belief: Gaussian, heard: Heard) -> tuple[Array, Array | None]:
+def after_value(belief: Gaussian, evidence: ChildEvidence) -> tuple[Array, Array | None]:
     """Variance once the value children are heard, and their pull on the mean if there are any."""
-    if heard.value is None:
+    if evidence.value is None:
         return belief.predicted_variance, None
     variance = belief.predicted_variance
-    return variance * reciprocal(1 + variance * heard.value.curvature), heard.value.gradient
+    return variance * reciprocal(1 + variance * evidence.value.curvature), evidence.value.gradient
 
 
-def moved(point: Array, variance: Array, *pulls: Array | None) -> Array:
+def step_mean(point: Array, variance: Array, *pulls: Array | None) -> Array:
     """A mean after one Newton step, pulled by whatever there is."""
     there = [pull for pull in pulls if pull is not None]
     return point + variance * sum(there[1:], start=there[0]) if there else point
@@ -69,12 +69,12 @@ def moved(point: Array, variance: Array, *pulls: Array | None) -> Array:
 class AbstractExpansion(abc.ABC):
     """How volatility evidence moves a belief; a subclass says so in ``volatile``."""
 
-    def __call__(self, belief: Gaussian, heard: Heard) -> tuple[Array, Array]:
+    def __call__(self, belief: Gaussian, evidence: ChildEvidence) -> tuple[Array, Array]:
         """Posterior mean and variance of a predicted belief that has heard its children."""
-        variance, pull = after_value(belief, heard)
-        if heard.volatility is None:
-            return moved(belief.predicted_mean, variance, pull), variance
-        return self.volatile(belief.predicted_mean, variance, pull, heard.volatility)
+        variance, pull = after_value(belief, evidence)
+        if evidence.volatility is None:
+            return step_mean(belief.predicted_mean, variance, pull), variance
+        return self.volatile(belief.predicted_mean, variance, pull, evidence.volatility)
 
     @abc.abstractmethod
     def volatile(
@@ -105,8 +105,8 @@ class Standard(AbstractExpansion):
         self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         evidence = message.predicted()
-        posterior = variance * reciprocal(1 + variance * total(evidence.curvature, message))
-        return moved(point, posterior, pull, total(evidence.gradient, message)), posterior
+        posterior = variance * reciprocal(1 + variance * sum_messages(evidence.curvature, point))
+        return step_mean(point, posterior, pull, sum_messages(evidence.gradient, point)), posterior
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,9 +120,9 @@ class Enhanced(AbstractExpansion):
     def volatile(
         self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
-        mean = moved(point, variance, pull, total(message.predicted().gradient, message))
-        curvature = message.known(at_each(mean, message)).curvature
-        raised = total(jnp.where(curvature > 0, curvature, 0.0), message)
+        mean = step_mean(point, variance, pull, sum_messages(message.predicted().gradient, point))
+        curvature = message.known(beside_messages(mean, message)).curvature
+        raised = sum_messages(jnp.where(curvature > 0, curvature, 0.0), point)
         return mean, variance * reciprocal(1 + variance * raised)
 
 
@@ -141,7 +141,7 @@ class Unbounded(AbstractExpansion):
     def volatile(
         self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
-        precision, prior_mean = reciprocal(variance), moved(point, variance, pull)
+        precision, prior_mean = reciprocal(variance), step_mean(point, variance, pull)
         mean, spread = seam(self.first(point, precision, pull, message))
         far_mean, far_spread = seam(self.second(prior_mean, precision, message))
         usable = jnp.isfinite(far_mean) & jnp.isfinite(far_spread)
@@ -158,18 +158,18 @@ class Unbounded(AbstractExpansion):
         self, point: Array, precision: Array, pull: Array | None, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         """Mean and variance expanded at the prediction."""
-        share, _ = message.share_and_error(message.growth_at(at_each(point, message)))
+        share, _ = message.share_and_error(message.growth_at(beside_messages(point, message)))
         error = message.squared_move * reciprocal(message.variance) - 1
         curvature = 0.5 * message.strength**2 * share * (1 - share)
-        variance = reciprocal(precision + total(curvature, message))
+        variance = reciprocal(precision + sum_messages(curvature, point))
         gradient = 0.5 * message.strength * share * error
-        return moved(point, variance, pull, total(gradient, message)), variance
+        return step_mean(point, variance, pull, sum_messages(gradient, point)), variance
 
     def second(
         self, prior_mean: Array, precision: Array, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         """Mean and variance expanded where the evidence would settle, were growth all the variance."""
-        if jnp.ndim(message.strength) == 0:
+        if jnp.ndim(message.strength) == jnp.ndim(prior_mean):
             ahead = message.growth_at(prior_mean)
             ratio = message.squared_move * reciprocal(ahead)
             shift, excess = mode_for_one(precision, message.strength, ratio)
@@ -181,10 +181,10 @@ class Unbounded(AbstractExpansion):
             growth = message.growth_at((prior_mean + shift)[..., None])
         share, error = message.share_and_error(growth)
         half = 0.5 * message.strength**2 * share
-        full = precision + total(half * (share + (2 * share - 1) * error), message)
-        safe = precision + total(half * (1 - share), message)
+        full = precision + sum_messages(half * (share + (2 * share - 1) * error), prior_mean)
+        safe = precision + sum_messages(half * (1 - share), prior_mean)
         variance = reciprocal(jnp.where(full > 0, full, safe))
-        gradient = total(0.5 * message.strength * share * error, message)
+        gradient = sum_messages(0.5 * message.strength * share * error, prior_mean)
         return prior_mean + shift + variance * (gradient - precision * shift), variance
 
     def weight(
@@ -196,9 +196,12 @@ class Unbounded(AbstractExpansion):
         second: Array,
     ) -> Array:
         """Weight of the second expansion: how much more probable its mean is."""
-        heard = total(message.log_ratio(at_each(second, message), at_each(first, message)), message)
+        difference = sum_messages(
+            message.log_ratio(beside_messages(second, message), beside_messages(first, message)),
+            prior_mean,
+        )
         spring = (second - first) * (second + first - 2 * prior_mean)
-        return jax.nn.sigmoid(heard - 0.5 * precision * spring)
+        return jax.nn.sigmoid(difference - 0.5 * precision * spring)
 
 
 EXPANSIONS: dict[str, AbstractExpansion] = {

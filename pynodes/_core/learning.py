@@ -48,12 +48,12 @@ class Learning(AbstractBelief):
         kept = jax.tree.map(keep, memory, self.expected)
         return dataclasses.replace(self, memory=kept, outcome=outcome, seen=jnp.asarray(observed))
 
-    def remembered(self) -> Self:
+    def carry(self) -> Self:
         return type(self)(memory=self.memory)
 
-    def resting(self, state: Self) -> Self:
+    def from_state(self, state: Self) -> Self:
         return dataclasses.replace(state, expected=state.memory, outcome=self.outcome)
 
-    def held(self, informed: Array) -> Self:
+    def where(self, informed: Array) -> Self:
         del informed
         return self

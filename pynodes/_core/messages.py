@@ -29,7 +29,7 @@ class VolatilityMessage(Module):
     """What a child's squared move says about a parent of its log variance.
 
     Had the parent been at ``x``, the child's move would have had variance
-    ``rest + growth * exp(strength * (x - point))``. The edge is looked at twice
+    ``other_variance + added_variance * exp(strength * (x - point))``. The edge is looked at twice
     (docs/theory/volatility.md). *At the prediction* everything else that is uncertain is averaged
     over: the growth is its expectation and the variance holds the uncertainty of the value
     parents. *At a known parent* only the child's own carried variance remains beside the growth.
@@ -44,9 +44,9 @@ class VolatilityMessage(Module):
         The parent's predicted mean.
     squared_move
         Expected squared move of the child.
-    variance, growth
+    variance, added_variance
         At the prediction: predicted variance, and the part of it that the parent scales.
-    carried, log_growth
+    carried_variance, log_growth
         At a known parent: variance without growth, and log growth with the parent at ``point``.
     """
 
@@ -54,15 +54,15 @@ class VolatilityMessage(Module):
     point: Array
     squared_move: Array
     variance: Array
-    growth: Array
-    carried: Array
+    added_variance: Array
+    carried_variance: Array
     log_growth: Array
 
     def predicted(self) -> Evidence:
         """Evidence of the look at the prediction, taken there."""
         precision = reciprocal(self.variance)
         error = self.squared_move * precision - 1
-        return volatility_evidence(self.strength, self.growth * precision, error)
+        return volatility_evidence(self.strength, self.added_variance * precision, error)
 
     def known(self, x: Array) -> Evidence:
         """Evidence of the look at a known parent, taken at ``x``."""
@@ -75,24 +75,24 @@ class VolatilityMessage(Module):
 
     def share_and_error(self, growth: Array) -> tuple[Array, Array]:
         """Growth's share of the variance, and the volatility error, had the growth been known."""
-        precision = reciprocal(self.carried + growth)
+        precision = reciprocal(self.carried_variance + growth)
         return growth * precision, self.squared_move * precision - 1
 
     def log_density(self, x: Array) -> Array:
         """Expected log density of the child's move with the parent known at ``x``."""
-        variance = self.carried + self.growth_at(x)
+        variance = self.carried_variance + self.growth_at(x)
         return -0.5 * (log(variance) + self.squared_move * reciprocal(variance))
 
     def log_ratio(self, x: Array, other: Array) -> Array:
         """:meth:`log_density` at ``x``, less that at another value."""
-        here = reciprocal(self.carried + self.growth_at(x))
-        variance = self.carried + self.growth_at(other)
+        here = reciprocal(self.carried_variance + self.growth_at(x))
+        variance = self.carried_variance + self.growth_at(other)
         return 0.5 * (log(here * variance) - self.squared_move * (here - reciprocal(variance)))
 
     def predicted_log_density(self, x: Array) -> Array:
         """Expected log density of the child's move in the look at the prediction."""
-        growth = self.growth * jnp.exp(self.strength * (x - self.point))
-        variance = self.variance - self.growth + growth
+        growth = self.added_variance * jnp.exp(self.strength * (x - self.point))
+        variance = self.variance - self.added_variance + growth
         return -0.5 * (log(variance) + self.squared_move * reciprocal(variance))
 
 

@@ -33,7 +33,7 @@ def parameter(
     Parameters
     ----------
     default
-        Its value when none is given; nested tuples for an array.
+        Its value when none is given; nested tuples for an array, None for a parameter that may be absent.
     symbol
         How the literature writes it, for equations and summaries.
     bounds
@@ -54,6 +54,7 @@ def parameter(
         "infinite": infinite,
         "rank": rank,
         "whole": whole,
+        "optional": default is None,
     }
     return dataclasses.field(default=default, metadata={"parameter": spec})
 
@@ -72,6 +73,15 @@ def choice(default: Any = dataclasses.MISSING) -> Any:
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata={"static": True})
     return dataclasses.field(default=default, metadata={"static": True})
+
+
+def aside() -> Any:
+    """Declare a field that lies beside the tree: JAX neither sees it nor carries it along.
+
+    What comes out of a transformation has None in its place. For what explains a result and cannot be
+    part of its structure, such as the call that made it.
+    """
+    return dataclasses.field(default=None, metadata={"aside": True})
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -95,8 +105,9 @@ class Module:
         cls.__init__ = by_name(cls, cls.__init__)
         fields = dataclasses.fields(cls)
         static = [field.name for field in fields if field.metadata.get("static")]
-        leaves = [field.name for field in fields if not field.metadata.get("static")]
-        jax.tree_util.register_dataclass(cls, leaves, static)
+        beside = [field.name for field in fields if field.metadata.get("aside")]
+        leaves = [field.name for field in fields if field.name not in (*static, *beside)]
+        jax.tree_util.register_dataclass(cls, leaves, static, drop_fields=beside)
 
     def __repr__(self) -> str:
         shown = (
@@ -158,12 +169,35 @@ def check_names(cls: type[Module], args: tuple[Any, ...], values: Mapping[str, A
             )
 
 
+def same_module(one: Module, other: Module) -> bool:
+    """Whether two modules are of one kind and agree in every choice and number."""
+    if one is other:
+        return True
+    if type(one) is not type(other) or traced((one, other)):
+        return False
+    if any(getattr(one, name) != getattr(other, name) for name in choices_of(one)):
+        return False
+    leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
+    return len(leaves) == len(others) and all(
+        np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(leaves, others, strict=True)
+    )
+
+
 def parameters_of(module: Module | type[Module]) -> dict[str, dict[str, Any]]:
     """Name and specification of every parameter that a module declares."""
     return {
         field.name: field.metadata["parameter"]
         for field in dataclasses.fields(module)
         if "parameter" in field.metadata
+    }
+
+
+def parameters_in(module: Module) -> dict[str, dict[str, Any]]:
+    """The same for those that a module has: optional ones that were not given are left out."""
+    return {
+        name: spec
+        for name, spec in parameters_of(module).items()
+        if getattr(module, name) is not None
     }
 
 
@@ -187,6 +221,8 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
         Not a real number, of the wrong shape, not finite, or outside its range.
     """
     rank = spec["rank"]
+    if value is None and spec["optional"]:
+        return
     if not is_real(value):
         expected = "an array of real numbers" if rank else "a real number"
         raise ParameterError(f"{owner}: {name} must be {expected}, not {format_value(value)}.")
@@ -199,8 +235,11 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
             "over network.replace."
         )
     if not traced(value):
-        for number in np.asarray(value).ravel().tolist():
-            check_number(f"{owner}: {name}", to_float(f"{owner}: {name}", number), spec)
+        what = f"{owner}: {name}"
+        array = np.asarray(to_float(what, value) if isinstance(value, int) else value)
+        wrong = array[~in_range(array, spec)]
+        if wrong.size:
+            check_number(what, float(wrong.flat[0]), spec)
 
 
 def to_float(what: str, number: Any) -> float:
@@ -215,6 +254,17 @@ def to_float(what: str, number: Any) -> float:
         return float(number)
     except OverflowError as error:
         raise ParameterError(f"{what} is a whole number beyond what a number can be.") from error
+
+
+def in_range(values: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
+    """Which numbers are in the range of their parameter."""
+    low, high = spec["bounds"]
+    fine = (values >= low) & (values <= high)
+    if not spec["infinite"]:
+        fine &= np.isfinite(values)
+    if spec["positive"]:
+        fine &= values > 0
+    return fine & (values == np.floor(values)) if spec["whole"] else fine
 
 
 def check_number(what: str, number: float, spec: dict[str, Any]) -> None:
@@ -252,10 +302,15 @@ def plain(value: Any) -> Any:
     return np.asarray(value, dtype=float).tolist()
 
 
+MOST_SHOWN = 20
+"""Numbers of an array that a repr shows."""
+
+
 def short(value: Any) -> str:
     """A field's value as a repr shows it: plain numbers rather than arrays."""
-    if isinstance(value, np.ndarray | np.generic):
-        return repr(value.tolist())
+    if isinstance(value, np.ndarray | np.generic | jax.Array) and not traced(value):
+        large = f"array of shape {value.shape}"
+        return large if value.size > MOST_SHOWN else repr(np.asarray(value).tolist())
     return getattr(value, "__name__", None) or repr(value)
 
 
@@ -266,3 +321,22 @@ def is_default(value: Any, default: Any) -> bool:
     if isinstance(value, np.ndarray | np.generic):
         value = value.item()
     return value is default or (isinstance(value, float | int | str) and value == default)
+
+
+class StaticFunction(Module):
+    """A function of the user's, part of the structure: another function is another program."""
+
+    function: Callable[..., Any] = choice()
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+
+def carry_function(function: Callable[..., Any]) -> Any:
+    """A function as JAX can carry it: modules as they are, with their numbers; others as structure."""
+    return function if isinstance(function, Module) else StaticFunction(function=function)
+
+
+def unwrap_function(function: Any) -> Callable[..., Any]:
+    """The function of the user's that is carried."""
+    return function.function if isinstance(function, StaticFunction) else function

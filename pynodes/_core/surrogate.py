@@ -83,8 +83,10 @@ def mode_for_many(precision: Array, strength: Array, log_ratio: Array) -> Array:
     The equation is solved in the logarithm without derivatives, then two ordinary Newton steps
     from the solution carry first and second derivatives, at any strength, zero included.
     """
+    if jnp.ndim(precision):  # an array hears each of its elements apart
+        return jax.vmap(mode_for_many)(precision, strength, log_ratio)
     log_ratio = jnp.minimum(log_ratio, 0.75 * jnp.log(jnp.finfo(log_ratio.dtype).max))
-    shift = lax.stop_gradient(_solved(*lax.stop_gradient((precision, strength, log_ratio))))
+    shift = lax.stop_gradient(_solve(*lax.stop_gradient((precision, strength, log_ratio))))
     for _ in range(2):
         pull, slope = _slope(shift, precision, strength, log_ratio)
         shift = shift + pull / slope
@@ -100,7 +102,7 @@ def _slope(
     return pull, precision + jnp.sum(0.5 * strength**2 * ratio, axis=-1)
 
 
-def _solved(precision: Array, strength: Array, log_ratio: Array) -> Array:
+def _solve(precision: Array, strength: Array, log_ratio: Array) -> Array:
     """The mode, between bounds that close in on it.
 
     Newton's method is applied to the log of all that pulls up over the log of all that pulls down,

@@ -28,17 +28,17 @@ class Volatile(Gaussian):
         own["inner"] = inner
         return cls(**own)
 
-    def held(self, informed: Array) -> Volatile:
-        return Volatile.around(super().held(informed), self.inner.held(informed))
+    def where(self, informed: Array) -> Volatile:
+        return Volatile.around(super().where(informed), self.inner.where(informed))
 
-    def remembered(self) -> Volatile:
-        return Volatile.around(super().remembered(), self.inner.remembered())
+    def carry(self) -> Volatile:
+        return Volatile.around(super().carry(), self.inner.carry())
 
-    def resting(self, state: Volatile) -> Volatile:  # type: ignore[override]
-        return Volatile.around(super().resting(state), self.inner.resting(state.inner))
+    def from_state(self, state: Volatile) -> Volatile:  # type: ignore[override]
+        return Volatile.around(super().from_state(state), self.inner.from_state(state.inner))
 
-    def overgrown(self) -> Array:
-        return super().overgrown() | self.inner.overgrown()
+    def at_growth_limit(self) -> Array:
+        return super().at_growth_limit() | self.inner.at_growth_limit()
 
-    def healthy(self) -> Array:
-        return super().healthy() & self.inner.healthy()
+    def is_valid(self) -> Array:
+        return super().is_valid() & self.inner.is_valid()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
-from pynodes._core.beliefs import Gaussian, Spread
+from pynodes._core.beliefs import Gaussian, VarianceParts
 from pynodes._core.growth import LIMIT, bounded
 from pynodes._core.modules import Module, choice
 from pynodes._typing import Array, Scalar
@@ -47,12 +47,12 @@ class Walk(Module):
             variance=variance,
             conditional_variance=conditional,
             interval=interval,
-            spread=Spread(
+            variance_parts=VarianceParts(
                 variance=variance,
-                growth=growth,
-                carried=carried,
+                added_variance=growth,
+                carried_variance=carried,
                 log_growth=log_growth,
-                bounded=expected > LIMIT,
+                at_limit=expected > LIMIT,
             ),
             averaged=averaged,
         )

@@ -93,7 +93,7 @@ def check_coupling(
             f"{child!r} by known values use a Regressor; to observe a state that has children, give a "
             "ContinuousState its series."
         )
-    mismatch = coupling.mismatch(source, target)
+    mismatch = coupling.incompatibility(source, target)
     if mismatch:
         raise CouplingError(f"{parent!r} {mismatch}")
     for field, spec in parameters_of(coupling).items():
@@ -159,7 +159,7 @@ def check_ready(name: str, node: AbstractNode, fed: Collection[str]) -> None:
     """A node can be filtered with its parameters and what its parents feed."""
     if any(traced(getattr(node, field)) for field in parameters_of(node)):
         return
-    flaw = node.flaw(fed)
+    flaw = node.check(fed)
     if flaw:
         raise ParameterError(f"{type(node).__name__} {name!r} {flaw}")
 

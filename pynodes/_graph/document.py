@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynodes._core.expansions import AbstractExpansion
-from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_of, plain
+from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_in, plain
+from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import FormatError, format_value
 from pynodes._graph.described import Described
 from pynodes._graph.graph import Graph
@@ -49,6 +50,7 @@ def to_dict(graph: Described) -> dict[str, Any]:
             "expansion": expansion_name(settings.expansion),
             "marginalise": settings.marginalise,
             "probability_clip": settings.probability_clip,
+            **({} if settings.scheme is None else {"scheme": write_choice(settings.scheme)}),
         },
         "nodes": [node_to_dict(name, node) for name, node in graph.nodes.items()],
         "edges": [edge_to_dict(*edge) for edge in graph.edges],
@@ -57,7 +59,7 @@ def to_dict(graph: Described) -> dict[str, Any]:
 
 def node_to_dict(name: str, node: AbstractNode) -> dict[str, Any]:
     """One node as plain values."""
-    values = {field: plain(getattr(node, field)) for field in parameters_of(node)}
+    values = {field: plain(getattr(node, field)) for field in parameters_in(node)}
     entry: dict[str, Any] = {"name": name, "kind": type(node).__name__}
     entry["parameters"] = {k: v for k, v in values.items() if not k.startswith(INITIAL)}
     initial = {k.removeprefix(INITIAL): v for k, v in values.items() if k.startswith(INITIAL)}
@@ -72,7 +74,7 @@ def node_to_dict(name: str, node: AbstractNode) -> dict[str, Any]:
 def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[str, Any]:
     """One edge as plain values."""
     entry: dict[str, Any] = {"parent": parent, "child": child, "coupling": type(coupling).__name__}
-    entry |= {field: plain(getattr(coupling, field)) for field in parameters_of(coupling)}
+    entry |= {field: plain(getattr(coupling, field)) for field in parameters_in(coupling)}
     entry |= {field: int(getattr(coupling, field)) for field in indices_of(coupling)}
     if "function" in choices_of(coupling):
         entry["function"] = function_name(coupling.function)  # type: ignore[attr-defined]
@@ -104,10 +106,10 @@ def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
 
 
 def write_choice(value: Any) -> Any:
-    """A choice as plain values: an expansion by name, a family by name and choices of its own."""
+    """A choice as plain values: an expansion by name, a family or a scheme by name and its own choices."""
     if isinstance(value, AbstractExpansion):
         return expansion_name(value)
-    if isinstance(value, AbstractFamily):
+    if isinstance(value, AbstractFamily | AbstractScheme):
         return {"name": type(value).__name__, **dataclasses.asdict(value)}
     return value
 

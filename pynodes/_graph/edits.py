@@ -208,7 +208,7 @@ class Editable(Structure):
             if parent in revised or child in revised:
                 check.check_coupling(parent, child, coupling, whole)
             if child in revised:
-                edges[key] = coupling.suited(whole[child], feeding[child, inlet])
+                edges[key] = coupling.bind(whole[parent], whole[child], feeding[child, inlet])
             feeding[child, inlet] += 1
         return self._rebuilt(whole, edges)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 from pynodes._boundary import boundary
 from pynodes._core.expansions import AbstractExpansion
+from pynodes._core.scheme import AbstractScheme
 from pynodes._graph.check import checked_names
 from pynodes._graph.described import Described
 from pynodes._graph.settings import Settings
@@ -32,6 +33,8 @@ class Graph(Described):
     expansion, marginalise, probability_clip
         Choices for all nodes that do not make their own: how volatility is learned, whether predictions
         average over what parents are unsure of, and how close to 0 and 1 probabilities come.
+    scheme
+        How beliefs are found; by default in the way that suits the graph, one sweep in closed form.
 
     Examples
     --------
@@ -47,11 +50,15 @@ class Graph(Described):
         expansion: AbstractExpansion | str = "unbounded",
         marginalise: bool = True,
         probability_clip: float = 1e-6,
+        scheme: AbstractScheme | None = None,
         **_unknown: Never,
     ) -> None:
         super().__init__()
         self._settings = Settings(
-            expansion=expansion, marginalise=marginalise, probability_clip=probability_clip
+            expansion=expansion,
+            marginalise=marginalise,
+            probability_clip=probability_clip,
+            scheme=scheme,
         ).revised(**_unknown)
 
     @property
@@ -146,7 +153,7 @@ class Graph(Described):
 
     @boundary
     def with_settings(self, **settings: Any) -> Graph:
-        """A graph with other settings: ``expansion``, ``marginalise``, ``probability_clip``."""
+        """A graph with other settings: ``expansion``, ``marginalise``, ``probability_clip``, ``scheme``."""
         graph = self._copied()
         graph._settings = self._settings.revised(**settings)
         return graph
@@ -158,13 +165,14 @@ class Graph(Described):
         expansion: AbstractExpansion | str | None = None,
         marginalise: bool | None = None,
         probability_clip: float | None = None,
+        scheme: AbstractScheme | None = None,
         **_unknown: Never,
     ) -> Network:
         """The graph as a network that filters.
 
         Parameters
         ----------
-        expansion, marginalise, probability_clip
+        expansion, marginalise, probability_clip, scheme
             Settings to use instead of the graph's; a node's own choices come before both.
 
         Raises
@@ -181,6 +189,7 @@ class Graph(Described):
             expansion=expansion,
             marginalise=marginalise,
             probability_clip=probability_clip,
+            scheme=scheme,
             **_unknown,
         )
 

@@ -14,6 +14,7 @@ import pynodes.families
 import pynodes.nodes
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
 from pynodes._core.modules import choices_of, indices_of, is_real, parameters_of, to_float
+from pynodes._core.scheme import AbstractScheme
 from pynodes._core.tracing import traced
 from pynodes._errors import FormatError, ParameterError, format_value, nearest
 from pynodes._graph.settings import Settings
@@ -31,7 +32,11 @@ MOST_TOGETHER = 10**7
 """Numbers that all entries of a document may make together."""
 
 Kinds: TypeAlias = Iterable[
-    type[AbstractNode] | type[AbstractCoupling] | type[AbstractFamily] | AbstractExpansion
+    type[AbstractNode]
+    | type[AbstractCoupling]
+    | type[AbstractFamily]
+    | type[AbstractScheme]
+    | AbstractExpansion
 ]
 """Kinds of one's own, for files that name them."""
 
@@ -52,6 +57,7 @@ class Library:
         self.couplings = list_kinds(pynodes.couplings, AbstractCoupling)
         self.families = list_kinds(pynodes.families, AbstractFamily)
         self.expansions = dict(EXPANSIONS)
+        self.schemes = list_schemes(AbstractScheme)
         if not isinstance(functions, Mapping):
             raise FormatError(f"functions must be functions by name, not {functions!r}.")
         self.functions = FUNCTIONS | dict(functions)
@@ -65,6 +71,8 @@ class Library:
         """Know a kind of the user's own."""
         if isinstance(kind, AbstractExpansion):
             self.expansions[type(kind).__name__] = kind
+        elif isinstance(kind, type) and issubclass(kind, AbstractScheme):
+            self.schemes[kind.__name__] = kind
         elif isinstance(kind, type) and issubclass(kind, AbstractNode):
             self.nodes[kind.__name__] = kind
         elif isinstance(kind, type) and issubclass(kind, AbstractCoupling):
@@ -73,7 +81,7 @@ class Library:
             self.families[kind.__name__] = kind
         else:
             raise FormatError(
-                "kinds lists classes of nodes, couplings and families, and expansion objects, not "
+                "kinds lists classes of nodes, couplings, families and schemes, and expansion objects, not "
                 f"{kind!r}."
             )
 
@@ -89,7 +97,13 @@ class Library:
         """A choice of a file, expansions and families by name."""
         if name == "family" and value is not None:
             return self.read_family(value)
+        if name == "scheme" and value is not None:
+            return self.read_named(value, self.schemes, "scheme")
         if name != "expansion" or value is None:
+            if name == "shape" and isinstance(value, list | tuple):
+                for one in value:
+                    check_plain_choice(name, one, owner)
+                return tuple(value)
             check_plain_choice(name, value, owner)
             return value
         if not isinstance(value, str) or value not in self.expansions:
@@ -100,22 +114,24 @@ class Library:
 
     def read_family(self, entry: Any) -> Any:
         """The family of an entry."""
-        name = entry.get("name") if isinstance(entry, Mapping) else None
-        if not isinstance(name, str) or name not in self.families:
-            raise FormatError(
-                f"No family is named {format_value(name)}. {nearest(name, self.families)} A family of your "
-                "own is named in kinds=[...]."
-            )
-        cls = self.families[name]
-        fields = {key: value for key, value in entry.items() if key != "name"}
-        check_keys(
-            fields, tuple(field.name for field in dataclasses.fields(cls)), f"Family {name!r}"
-        )
-        for field, value in fields.items():
-            check_plain_choice(field, value, f"Family {name!r}")
-        family = cls(**fields)
-        self.take(family.size, f"Family {name!r}")
+        family = self.read_named(entry, self.families, "family")
+        self.take(family.size, f"Family {entry['name']!r}")
         return family
+
+    def read_named(self, entry: Any, known: Mapping[str, Any], what: str) -> Any:
+        """An object of an entry with a name and choices of its own: a family or a scheme."""
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        if not isinstance(name, str) or name not in known:
+            raise FormatError(
+                f"No {what} is named {format_value(name)}. {nearest(name, known)} A {what} of your own is "
+                "named in kinds=[...]."
+            )
+        owner, cls = f"{what.capitalize()} {name!r}", known[name]
+        fields = {key: value for key, value in entry.items() if key != "name"}
+        check_keys(fields, tuple(field.name for field in dataclasses.fields(cls)), owner)
+        for field, value in fields.items():
+            check_plain_choice(field, value, owner)
+        return cls(**fields)
 
     def read_node(self, entry: Mapping[str, Any]) -> AbstractNode:
         """The node of an entry."""
@@ -139,7 +155,7 @@ class Library:
         choices = take_object(entry, "choices", owner)
         fields |= {key: self.read_choice(key, value, owner) for key, value in choices.items()}
         node = self.nodes[kind](**fields)
-        if any(is_count(value) for value in choices.values()):
+        if any(is_count(value) or isinstance(value, list | tuple) for value in choices.values()):
             leaves = jax.tree.leaves(jax.eval_shape(type(node).init, node))
             self.take(sum(leaf.size for leaf in leaves), owner)
         return node
@@ -231,7 +247,7 @@ def to_numbers(what: str, value: Any) -> Any:
 
 
 def check_plain_choice(name: str, value: Any, owner: str) -> None:
-    """A choice of a document is a word, a truth value or a number of a size that can be.
+    """A choice of a document, or an element of one, is a word, a truth value or a number that can be.
 
     Raises
     ------
@@ -246,6 +262,15 @@ def check_plain_choice(name: str, value: Any, owner: str) -> None:
         raise FormatError(
             f"{owner}: {name!r} is {format_value(value, 20)}, more than a document can ask for."
         )
+
+
+def list_schemes(base: type[AbstractScheme]) -> dict[str, Any]:
+    """The schemes of ours that were imported, by name."""
+    found: dict[str, Any] = {}
+    for cls in base.__subclasses__():
+        ours = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+        found |= ({cls.__name__: cls} if ours else {}) | list_schemes(cls)
+    return found
 
 
 def list_kinds(module: Any, base: type) -> dict[str, Any]:

@@ -5,26 +5,11 @@ from __future__ import annotations
 from graphlib import CycleError as Loop
 from graphlib import TopologicalSorter
 
-import jax
-import numpy as np
-
-from pynodes._core.modules import Module, choices_of
-from pynodes._core.tracing import traced
+from pynodes._core.modules import same_module
 from pynodes._errors import CycleError, DuplicateNodeError, GraphError
 from pynodes._graph.check import check_known, cycle_message
 from pynodes._graph.settings import Settings
 from pynodes._graph.structure import Structure
-
-
-def equal(one: Module, other: Module) -> bool:
-    """Whether two nodes or couplings are of one kind and agree in every choice and number."""
-    if one is other:
-        return True
-    if type(one) is not type(other) or traced((one, other)):
-        return False
-    choices = all(getattr(one, name) == getattr(other, name) for name in choices_of(one))
-    parts = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    return choices and all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in parts)
 
 
 def check_settings(one: Settings, other: Settings) -> None:
@@ -44,14 +29,14 @@ def check_shared(one: Structure, other: Structure, shared: list[str]) -> set[str
         check_known(name, one.nodes)
         check_known(name, other.nodes)
         mine, theirs = one.nodes[name], other.nodes[name]
-        if not equal(mine, theirs):
+        if not same_module(mine, theirs):
             raise GraphError(
                 f"The graphs share {name!r}, but it is {mine!r} here and {theirs!r} there. Make it the same "
                 "in both with revise, or rename one of them."
             )
     common = set(shared)
     for key, coupling in other._edges.items():
-        if key in one._edges and not equal(one._edges[key], coupling):
+        if key in one._edges and not same_module(one._edges[key], coupling):
             raise GraphError(
                 f"Both graphs couple {key[0]!r} to {key[1]!r}, by {one._edges[key]!r} here and "
                 f"{coupling!r} there. Uncouple them in one of the graphs."

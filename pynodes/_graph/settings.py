@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
+from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import GraphError, nearest
 
 
@@ -21,21 +22,28 @@ class Settings:
         Whether predictions average over the parents' uncertainty, or take them at their means.
     probability_clip
         Predicted probabilities stay within [clip, 1 - clip].
+    scheme
+        How beliefs are found; None for the one that suits the graph, which is one sweep in closed form.
 
     Raises
     ------
     GraphError
-        An unknown expansion, a marginalise that is no truth value, or a clip outside (0, 0.5).
+        An unknown expansion or scheme, a marginalise that is no truth value, or a clip outside (0, 0.5).
     """
 
     expansion: AbstractExpansion | str = "unbounded"
     marginalise: bool = True
     probability_clip: float = 1e-6
+    scheme: AbstractScheme | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "expansion", expansion_of(self.expansion))
         if not isinstance(self.marginalise, bool):
             raise GraphError(f"marginalise must be True or False, not {self.marginalise!r}.")
+        if not isinstance(self.scheme, AbstractScheme | None):
+            raise GraphError(
+                f"scheme must be a scheme, such as pynodes.ClosedForm(), not {self.scheme!r}."
+            )
         clip = self.probability_clip
         if isinstance(clip, bool) or not isinstance(clip, int | float) or not 0 < clip < 0.5:
             raise GraphError(

@@ -8,15 +8,19 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from pynodes._boundary import boundary
-from pynodes._core.modules import indices_of
+from pynodes._core.modules import indices_of, same_module
 from pynodes._graph import check
 from pynodes._graph.resolve import resolved
-from pynodes.couplings import AbstractCoupling
+from pynodes._graph.settings import Settings
+from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling
 from pynodes.nodes import AbstractNode
 
 
 class Structure:
     """Nodes by name and couplings by parent, child and inlet, checked one by one as they come."""
+
+    _settings: Settings
+    _hashed: int
 
     def __init__(self) -> None:
         self._nodes: dict[str, AbstractNode] = {}
@@ -76,34 +80,54 @@ class Structure:
         check.check_known(parent, self._nodes)
         check.check_known(child, self._nodes)
         coupling = resolved(coupling, self._nodes[child], child)
+        if isinstance(coupling, AbstractArrayCoupling):  # what it feeds follows from its ends
+            coupling = coupling.bind(self._nodes[parent], self._nodes[child], 0)
         check.check_coupling(parent, child, coupling, self._nodes)
         key = (parent, child, coupling.inlet)
         check.check_edges(self._edges, key)
         check.check_acyclic(parent, child, self._parents, self._children)
-        self._edges[key] = self._suited(coupling, child)
+        self._edges[key] = self._suited(coupling, parent, child)
         self._parents[child] = [*self._parents.get(child, ()), parent]
         self._children[parent] = [*self._children.get(parent, ()), child]
 
-    def _suited(self, coupling: AbstractCoupling, child: str) -> AbstractCoupling:
+    def _suited(self, coupling: AbstractCoupling, parent: str, child: str) -> AbstractCoupling:
         """A coupling that knows its child, and the first place at its inlet that nobody has taken.
 
         Edges that say which of several things they mean have taken that one, so that what is free
         after an edge has gone is free again; otherwise one place each, in their order.
         """
-        if type(coupling).suited is AbstractCoupling.suited:
+        if type(coupling).bind is AbstractCoupling.bind or isinstance(
+            coupling, AbstractArrayCoupling
+        ):
             return coupling
         keys = [(parent, child, coupling.inlet) for parent in self._parents.get(child, ())]
         there = [self._edges[key] for key in dict.fromkeys(keys) if key in self._edges]
         means = next(iter(indices_of(coupling)), None)
         taken = [getattr(c, means, None) if means else place for place, c in enumerate(there)]
         first = next(place for place in range(len(there) + 1) if place not in taken)
-        return coupling.suited(self._nodes[child], first)
+        return coupling.bind(self._nodes[parent], self._nodes[child], first)
 
     def _copied(self) -> Self:
         twin = copy.copy(self)
+        twin.__dict__.pop("_hashed", None)
         twin._nodes, twin._edges = dict(self._nodes), dict(self._edges)
         twin._parents, twin._children = dict(self._parents), dict(self._children)
         return twin
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another graph has the same nodes and edges, in the same order, with equal values."""
+        if self is other:
+            return True
+        if not isinstance(other, type(self)) or hash(self) != hash(other):
+            return False
+        mine = [*self._nodes.values(), *self._edges.values()]
+        theirs = [*other._nodes.values(), *other._edges.values()]
+        return self._settings == other._settings and all(map(same_module, mine, theirs))
+
+    def __hash__(self) -> int:
+        if "_hashed" not in self.__dict__:
+            self._hashed = hash((tuple(self._nodes), tuple(self._edges)))
+        return self._hashed
 
     def __len__(self) -> int:
         return len(self._nodes)

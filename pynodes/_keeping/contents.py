@@ -16,11 +16,13 @@ import jax
 import numpy as np
 from jax.tree_util import keystr
 
-from pynodes._compiler.compile import compiled
+from pynodes._compiler.compile import compile_program
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import parameters_of
+from pynodes._engine import sweeps
+from pynodes._engine.scheme import ClosedForm
 from pynodes._errors import FormatError, format_value, listed
 from pynodes._graph.document import read_document, to_dict
 from pynodes._graph.graph import Graph
@@ -32,9 +34,8 @@ from pynodes._results.interaction import Interaction
 from pynodes._results.state import State
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
-from pynodes._runtime import sweeps
 from pynodes._runtime.network import Network
-from pynodes._runtime.switches import switchable
+from pynodes._runtime.switches import make_switchable
 from pynodes.couplings import AbstractCoupling
 from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
@@ -88,7 +89,7 @@ def read_compiled(said: Mapping[str, Any], file: Reader) -> tuple[Program, Label
     """
     graph = read_graph(said["graph"], file)
     settings = find_library(file).read_settings(expect(said["settings"], dict, "settings"))
-    program, labels = compiled(graph, graph.settings.revised(**settings))
+    program, labels = compile_program(graph, graph.settings.revised(**settings), ClosedForm())
     if said["layout"] != sign((labels.groups, labels.edges, labels.wires)):
         raise FormatError(
             "This pynodes lays the network out otherwise than the one that wrote the file, so the numbers "
@@ -100,7 +101,7 @@ def read_compiled(said: Mapping[str, Any], file: Reader) -> tuple[Program, Label
 def write_network(network: Network, file: Writer) -> dict[str, Any]:
     """A network's graph with all its numbers: parameters, wiring and switches."""
     program = network.program
-    switched = any(wiring.switched for wirings in program.down for wiring in wirings)
+    switched = program.edges_on is not None
     leaves = write_tree(program, "The network", file)
     return write_compiled(network.labels, file) | {"switched": switched, "program": leaves}
 
@@ -110,7 +111,7 @@ def read_network(said: Any, file: Reader) -> Network:
     said = take(said, "A network", "graph", "settings", "layout", "switched", "program")
     program, labels = read_compiled(said, file)
     if expect(said["switched"], bool, "switched"):
-        program = switchable(program)
+        program = make_switchable(program, labels)
     network = Network(labels=labels, program=program)
     filled = read_tree(program, said["program"], "The network", file)
     check_wiring(filled, program)
@@ -169,19 +170,23 @@ def make_state(program: Program, labels: Labels, said: Any, file: Reader) -> Sta
     return State(labels=labels, groups=read_tree(like, said, "The state", file))
 
 
+STATUS = ("alive", "bounded", "failed", "grown")
+"""The arrays of a status."""
+
+
 def write_trajectories(beliefs: Trajectories, file: Writer) -> dict[str, Any]:
-    """All that was recorded, where it ended, and what happened; the nodes of a failure by name."""
+    """All that was recorded, where it ended, and what happened."""
     check_known(beliefs, "What was believed")
-    single = np.ndim(beliefs.status.alive) < 2
     couplings = beliefs.couplings
     return write_compiled(beliefs.labels, file) | {
         "kept": [[group, None if at is None else list(at)] for group, at in beliefs.kept],
         "records": write_groups(beliefs.records, file),
         "surprises": write_groups({g: {"": a} for g, a in beliefs.surprises.items()}, file),
         "observed": write_groups({g: {"": a} for g, a in beliefs.observed.items()}, file),
-        "alive": file.array(beliefs.status.alive, "status.alive"),
-        "bounded": file.array(beliefs.status.bounded, "status.bounded"),
-        "failed": beliefs.status.nodes if single else [],
+        "values": write_groups({g: {"": a} for g, a in beliefs.values.items()}, file),
+        "interval": file.array(beliefs.interval, "interval"),
+        "frozen": file.array(beliefs.frozen, "frozen"),
+        "status": {name: file.array(getattr(beliefs.status, name), name) for name in STATUS},
         "final": write_memories(beliefs.final, file),
         "couplings": None
         if couplings is None
@@ -193,52 +198,58 @@ def read_trajectories(said: Any, file: Reader) -> Trajectories:
     """The trajectories of a file."""
     said = take(
         *(said, "Trajectories", "graph", "settings", "layout", "kept", "records", "surprises"),
-        *("observed", "alive", "bounded", "failed", "final", "couplings"),
+        *("values", "observed", "interval", "frozen", "status", "final", "couplings"),
     )
     program, labels = read_compiled(said, file)
-    alive: Any = file.array(said["alive"], "alive")
-    bounded: Any = file.array(said["bounded"], "bounded")
-    if (
-        alive.dtype != bool
-        or bounded.dtype != bool
-        or alive.shape != bounded.shape
-        or not alive.ndim
-    ):
-        raise FormatError("'alive' and 'bounded' are no truth values, one per step.")
+    status = read_status(said["status"], labels, file)
+    steps = np.shape(status.alive)
     kept = read_kept(said["kept"], labels)
     rows = {group: len(labels.groups[group]) if at is None else len(at) for group, at in kept}
     every = {group: len(names) for group, names in enumerate(labels.groups)}
-    records: dict[int, Any] = read_groups(said["records"], rows, alive.shape, file)
-    failed = [str(name) for name in expect(said["failed"], list, "failed")]
-    for name in failed:
-        labels.place(name)
+    records: dict[int, Any] = read_groups(said["records"], rows, steps, file)
+    interval = file.array(said["interval"], "interval")
+    if interval.dtype.kind != "f" or interval.shape != steps:
+        raise FormatError("'interval' is no series of times, one per step.")
     couplings = said["couplings"]
     return Trajectories(
         labels=labels,
         kept=kept,
         records={group: records.get(group, {}) for group, _ in kept},
-        surprises=only_fields(read_groups(said["surprises"], every, alive.shape, file)),
-        observed=only_fields(read_groups(said["observed"], every, alive.shape, file)),
+        surprises=only_fields(read_groups(said["surprises"], every, steps, file)),
+        values=only_fields(read_groups(said["values"], every, steps, file)),
+        observed=only_fields(read_groups(said["observed"], every, steps, file)),
         final=make_state(program, labels, said["final"], file),
-        status=Status(
-            alive=alive, bounded=bounded, explain=NamedBefore(tuple(failed)) if failed else None
-        ),
+        status=status,
+        interval=interval,
+        frozen=read_flags(said["frozen"], "frozen", steps, file),
         couplings=None
         if couplings is None
         else read_tree(program.couplings, couplings, "What was believed", file),
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class NamedBefore:
-    """The nodes behind a failure, as they were found before it was written down."""
+def read_status(said: Any, labels: Labels, file: Reader) -> Status:
+    """What happened in a run."""
+    said = take(said, "A status", *STATUS)
+    alive = read_flags(said["alive"], "alive", None, file)
+    nodes = (*alive.shape[:-1], len(labels.nodes))
+    return Status(
+        labels=labels,
+        alive=alive,
+        bounded=read_flags(said["bounded"], "bounded", alive.shape, file),
+        failed=read_flags(said["failed"], "failed", nodes, file),
+        grown=read_flags(said["grown"], "grown", nodes, file),
+    )
 
-    nodes: tuple[str, ...]
 
-    def __call__(self, what: str, step: int) -> list[str]:
-        """Their names."""
-        del what, step
-        return list(self.nodes)
+def read_flags(said: Any, name: str, shape: tuple[int, ...] | None, file: Reader) -> Any:
+    """Truth values of a shape; one per step at least, if none is given."""
+    array = file.array(said, name)
+    if array.dtype != bool or not array.ndim or (shape is not None and array.shape != shape):
+        raise FormatError(
+            f"{name!r} in a file holds no truth values of the shape that belongs there."
+        )
+    return array
 
 
 def write_forecast(forecast: Forecast, file: Writer) -> dict[str, Any]:

@@ -58,9 +58,7 @@ def fields_to_html(beliefs: NodeBeliefs) -> str:
 def rates_to_html(beliefs: EdgeBeliefs) -> str:
     """The fields of one edge, and where they were at the end."""
     kind = beliefs._kind.__name__
-    names = ["error", "precision_weight", "weighted_error"]
-    names += ["learning_rate"] if beliefs._couplings is not None else []
-    names += ["implied_learning_rate"] if beliefs._binary and len(names) == 4 else []
+    names = ("error", "precision_weight", "weighted_error")
     rows = [field_row(name, getattr(beliefs, name)) for name in names]
     return table(f"What went up {beliefs.name}, a {kind} edge", HEAD, rows)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
+from pynodes._core.tracing import namespace_of
 from pynodes._errors import FieldError, listed, nearest
 from pynodes._typing import Array
 
@@ -86,6 +86,17 @@ class NodeBeliefs:
         """Whether a value was observed."""
         return self._field("observed")
 
+    @property
+    @boundary
+    def value(self) -> Array:
+        """What an input was given; NaN where nothing was observed."""
+        if not self._observed():
+            raise FieldError(f"{self._name!r} was given no values: it is not observed.")
+        values, observed = self._own(self._trajectories.values), self._mask()
+        xp = namespace_of(values, observed)
+        beside = observed.reshape((*observed.shape, *(1,) * (values.ndim - observed.ndim)))
+        return xp.where(beside, values, xp.nan)
+
     @boundary
     def __getattr__(self, field: str) -> Array:
         if field.startswith("_"):
@@ -102,7 +113,7 @@ class NodeBeliefs:
         if field not in fields and self._has_parents():
             fields = fields | self._errors()
         if field in fields:
-            return jnp.asarray(fields[field])
+            return fields[field]
         if field in ("value_error", "volatility_error") and not self._has_parents():
             raise FieldError(
                 f"{self._name!r} has no parents, so it has no {field}: nothing would hear it."
@@ -110,16 +121,19 @@ class NodeBeliefs:
         raise FieldError(f"{self._name!r} has no field {field!r}. {nearest(field, self.fields)}")
 
     def _own(self, groups: dict[int, Array]) -> Array:
-        """The node's part of what is kept by group."""
+        """The node's part of what is kept by group, time first after any batch."""
         group, position = self._trajectories.labels.nodes[self._name]
-        single = len(self._trajectories.labels.groups[group]) == 1
-        return groups[group] if single else groups[group][..., position]
+        if len(self._trajectories.labels.groups[group]) == 1:
+            return groups[group]
+        axis = np.ndim(self._trajectories.status.alive)
+        return groups[group][(slice(None),) * axis + (position,)]
 
     def _mask(self) -> Array:
         """Whether a value was observed, by step."""
         if self._trajectories.labels.nodes[self._name][0] in self._trajectories.observed:
             return self._own(self._trajectories.observed)
-        return jnp.ones(jnp.shape(self._own(self._trajectories.surprises)), dtype=bool)
+        surprise = self._own(self._trajectories.surprises)
+        return namespace_of(surprise).ones(surprise.shape, dtype=bool)
 
     def _recorded(self) -> dict[str, Array]:
         column = self._trajectories._column(self._name)
@@ -135,7 +149,8 @@ class NodeBeliefs:
         }
 
     def _errors(self) -> dict[str, Array]:
-        return self._trajectories.labels.graph.nodes[self._name].errors(self._recorded())
+        with np.errstate(all="ignore"):  # as on the device
+            return self._trajectories.labels.graph.nodes[self._name].errors(self._recorded())
 
     def _observed(self) -> bool:
         return self._trajectories.labels.nodes[self._name][0] in self._trajectories.surprises

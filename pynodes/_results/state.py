@@ -50,7 +50,7 @@ class State(Module):
         StateError
             A state of a network with other nodes, kinds or levels, or of several runs.
         """
-        if self.labels is not labels and not self._alike(labels):
+        if self.labels != labels and not self._alike(labels):
             raise StateError(
                 "This state belongs to a network with other nodes or couplings. Start from network.start(), "
                 "or from a state that this network returned."
@@ -99,7 +99,7 @@ class State(Module):
 
     def _alike(self, labels: Labels) -> bool:
         """Whether another network remembers the same of the same nodes in the same places."""
-        remembers = [labels.graph.nodes[names[0]].remembers for names in labels.groups]
+        remembers = [labels.graph.nodes[names[0]].has_memory for names in labels.groups]
         return self.labels.groups == labels.groups and remembers == [
             belief is not None for belief in self.groups
         ]

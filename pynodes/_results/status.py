@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import jax.numpy as jnp
 import numpy as np
 
+from pynodes._compiler.labels import Labels
 from pynodes._core.growth import LIMIT
 from pynodes._core.modules import Module, choice
-from pynodes._core.tracing import traced
+from pynodes._core.tracing import namespace_of, traced
 from pynodes._errors import FilterError, listed
 from pynodes._typing import Array
 
-Explain = Callable[[str, int], list[str]]
-"""Names of the nodes that broke down (``"failed"``) or grew too fast (``"bounded"``) at a step."""
-
 
 class Status(Module):
-    """What happened in a run.
+    """What happened in a run: arrays, which are put into words when somebody asks.
 
     Attributes
     ----------
@@ -26,32 +21,42 @@ class Status(Module):
         Whether no belief had broken down yet, by step.
     bounded
         Whether a log growth reached its bound, by step.
+    failed
+        Whether a node broke down at the step at which the first one did, for every node in the order of
+        the network's groups.
+    grown
+        Whether a node's log growth ever reached its bound, likewise.
     """
 
+    labels: Labels = choice()
     alive: Array
     bounded: Array
-    explain: Explain | None = choice(None)
+    failed: Array
+    grown: Array
 
     @property
     def ok(self) -> Array:
         """Whether every step went well; growth at its bound is well enough."""
-        return jnp.all(jnp.atleast_1d(self.alive), axis=-1)
+        xp = namespace_of(self.alive)
+        return xp.all(xp.atleast_1d(self.alive), axis=-1)
 
     @property
     def step(self) -> int | None:
         """The step at which a belief broke down, or else first grew at the bound; None if neither."""
-        self._plain()
+        self._check_single()
         if not np.all(self.alive):
             return int(np.argmin(self.alive))
         return int(np.argmax(self.bounded)) if np.any(self.bounded) else None
 
     @property
     def nodes(self) -> list[str]:
-        """The nodes that broke down, or grew at the bound, at :attr:`step`."""
-        step = self.step
-        if step is None or self.explain is None:
+        """The nodes that broke down at :attr:`step`, or else those that grew at the bound."""
+        if self.step is None:
             return []
-        return self.explain("failed" if not np.all(self.alive) else "bounded", step)
+        names = [name for group in self.labels.groups for name in group]
+        flags = np.asarray(self.grown if np.all(self.alive) else self.failed)
+        found = {name for name, flag in zip(names, flags, strict=True) if flag}
+        return [name for name in self.labels.nodes if name in found]
 
     @property
     def node(self) -> str | None:
@@ -64,7 +69,8 @@ class Status(Module):
         step = self.step
         if step is None:
             return "Every step went well."
-        who = f"of {listed(self.nodes)} " if self.explain else ""
+        nodes = self.nodes
+        who = f"of {listed(nodes)} " if nodes else ""
         if np.all(self.alive):
             return (
                 f"The log growth of variance {who}exceeded {LIMIT:g} at step {step} and was bounded. Its "
@@ -95,7 +101,7 @@ class Status(Module):
             return "Status(of several runs)"
         return f"Status({self.message!r})"
 
-    def _plain(self) -> None:
+    def _check_single(self) -> None:
         if traced(self.alive) or np.ndim(self.alive) > 1:
             raise ValueError(
                 "This status covers several runs: read .ok, .alive and .bounded instead."

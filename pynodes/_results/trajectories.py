@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._boundary import boundary
+from pynodes._core.modules import aside
+from pynodes._core.tracing import namespace_of
 from pynodes._errors import FieldError, listed
 from pynodes._graph.edge_names import edge_named
 from pynodes._results.edge_beliefs import EdgeBeliefs
@@ -39,12 +41,22 @@ class Trajectories(KeptByName):
 
     Attributes
     ----------
+    records
+        Reported fields of the nodes that were kept, by group.
+    surprises
+        Surprise of the inputs, by group.
+    values, observed
+        What the inputs were given, by group, and which of it was observed.
+    interval, frozen
+        Time since the previous step, and which steps were frozen; None of beliefs about a step to come.
     final
         The state after the last step; pass it as ``start=`` to continue.
     status
         Whether every step went well.
     couplings
         What the edges were, for learning rates; None where the beliefs are no run of a filter.
+    origin
+        The call that made them. Beliefs that went through a transformation of JAX have none.
 
     Examples
     --------
@@ -60,10 +72,23 @@ class Trajectories(KeptByName):
 
     records: dict[int, dict[str, Array]]
     surprises: dict[int, Array]
+    values: dict[int, Any]
     observed: dict[int, Any]
     final: State
     status: Status
+    interval: Any = None
+    frozen: Any = None
     couplings: tuple[Any, ...] | None = None
+    origin: Any = aside()
+
+    @property
+    def time(self) -> Array:
+        """Time since the beginning at every step, of shape (time,); no time passes at frozen steps."""
+        xp = namespace_of(self.status.alive)
+        shape = jnp.shape(self.status.alive)
+        interval = xp.ones(shape) if self.interval is None else xp.asarray(self.interval, float)
+        passed = interval if self.frozen is None else xp.where(self.frozen, 0.0, interval)
+        return xp.cumsum(xp.atleast_1d(passed), axis=-1)
 
     @property
     def surprise(self) -> Array:
@@ -74,10 +99,12 @@ class Trajectories(KeptByName):
         predictive density (docs/theory/surprise.md).
         """
         parts = [
-            part if len(self.labels.groups[group]) == 1 else jnp.sum(part, axis=-1)
+            part if len(self.labels.groups[group]) == 1 else part.sum(axis=-1)
             for group, part in self.surprises.items()
         ]
-        return sum(parts[1:], start=parts[0]) if parts else jnp.zeros(jnp.shape(self.status.alive))
+        if parts:
+            return sum(parts[1:], start=parts[0])
+        return namespace_of(self.status.alive).zeros(jnp.shape(self.status.alive))
 
     @boundary
     def __getitem__(self, name: str) -> NodeBeliefs:
@@ -113,23 +140,22 @@ class Trajectories(KeptByName):
         FieldError
             Beliefs that ``network.filter`` did not return just so: a batch, a part, or out of a file.
         """
-        again = getattr(self.status.explain, "messages", None)
-        found: dict[str, EdgeMessages] = again() if again else {}
-        steps = {jnp.shape(messages.contribution)[:1] for messages in found.values()}
-        if again is None or steps - {jnp.shape(self.status.alive)}:
+        if self.origin is None:
             raise FieldError(
-                "These beliefs are no whole run of a filter, or no longer know its inputs, so the run cannot "
-                "be made again. Take the beliefs that network.filter returns."
+                "These beliefs no longer know the inputs of their run: they are a batch, a part, or out "
+                "of a file. Take the beliefs that network.filter returns, or call network.messages(inputs)."
             )
-        return found
+        return self.origin.messages()
 
     def squeezed(self) -> Trajectories:
         """A run of a single step with fields of shape ()."""
-        parts = (self.records, self.surprises, self.observed, self.status)
-        records, surprises, observed, status = jax.tree.map(lambda leaf: leaf[0], parts)
-        return dataclasses.replace(
-            self, records=records, surprises=surprises, observed=observed, status=status
+        names = ("records", "surprises", "values", "observed", "interval", "frozen")
+        parts = {name: getattr(self, name) for name in names}
+        alive, bounded, parts = jax.tree.map(
+            lambda leaf: leaf[0], (self.status.alive, self.status.bounded, parts)
         )
+        status = dataclasses.replace(self.status, alive=alive, bounded=bounded)
+        return dataclasses.replace(self, status=status, origin=None, **parts)
 
     def transfer(
         self,

@@ -9,16 +9,14 @@ import jax.numpy as jnp
 
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import Module, choice
+from pynodes._core.modules import Module, carry_function, choice
+from pynodes._engine.edges import Beliefs
+from pynodes._engine.feed import Gates, Moment
+from pynodes._engine.sweeps import State
 from pynodes._errors import InputError, nearest
 from pynodes._results.trajectories import Trajectories
-from pynodes._runtime.edges import Beliefs
-from pynodes._runtime.feed import Moment
-from pynodes._runtime.fixed import in_structure
-from pynodes._runtime.gates import Gates
-from pynodes._runtime.prospect import prospect
-from pynodes._runtime.series import Series, flags
-from pynodes._runtime.sweeps import State
+from pynodes._runtime.prospect import look_ahead
+from pynodes._runtime.series import Series, to_flags
 from pynodes._typing import AnyArray, Array
 
 GateRule: TypeAlias = Callable[[Trajectories, Mapping[str, Array]], Mapping[str, Any]]
@@ -29,7 +27,7 @@ Gate: TypeAlias = Mapping[str, Series] | GateRule
 """Which nodes may learn: a series of truth values per node, or a rule."""
 
 
-class Gated(Module):
+class GateOfFeed(Module):
     """A gate as a feed carries it.
 
     Attributes
@@ -48,8 +46,8 @@ class Gated(Module):
     ) -> Gates:
         """Whether nodes may learn in a step, by group."""
         if self.rule is None:
-            return by_group(self.labels, moment.gates)
-        sight = prospect(self.labels, program, predicted, before)
+            return group_gates(self.labels, moment.gates)
+        sight = look_ahead(self.labels, program, predicted, before)
         found = self.rule(sight, observed_by_name(self.labels, moment))
         if not isinstance(found, Mapping):
             raise InputError(
@@ -61,12 +59,12 @@ class Gated(Module):
                 raise InputError(
                     f"The gate of {name!r} must be one truth value, not of shape {jnp.shape(flag)}."
                 )
-        return by_group(self.labels, found)
+        return group_gates(self.labels, found)
 
 
-def gated(
+def read_gate(
     labels: Labels, gate: Gate | None, steps: int
-) -> tuple[Gated | None, dict[str, AnyArray]]:
+) -> tuple[GateOfFeed | None, dict[str, AnyArray]]:
     """The gate of a feed, and its series by name.
 
     Raises
@@ -79,14 +77,14 @@ def gated(
     if isinstance(gate, Mapping):
         for name in gate:
             check_gated(labels, name)
-        series = {name: flags(f"gate[{name!r}]", values, steps) for name, values in gate.items()}
-        return Gated(labels=labels, rule=None), series
+        series = {name: to_flags(f"gate[{name!r}]", values, steps) for name, values in gate.items()}
+        return GateOfFeed(labels=labels, rule=None), series
     if not callable(gate):
         raise InputError(
             "gate must be a mapping from node names to truth values, one per step, or a function of the "
             f"step's predictions and observations that returns such a mapping, not {gate!r}."
         )
-    return Gated(labels=labels, rule=in_structure(gate)), {}
+    return GateOfFeed(labels=labels, rule=carry_function(gate)), {}
 
 
 def check_gated(labels: Labels, name: object) -> None:
@@ -98,7 +96,7 @@ def check_gated(labels: Labels, name: object) -> None:
         raise InputError(f"gate names {name!r}, a {kind}, which never learns. Leave it out.")
 
 
-def by_group(labels: Labels, flags_by_name: Mapping[str, Any]) -> Gates:
+def group_gates(labels: Labels, flags_by_name: Mapping[str, Any]) -> Gates:
     """Truth values of nodes as arrays of their groups; open where a node is not named."""
     found: dict[int, dict[int, Any]] = {}
     for name, flag in flags_by_name.items():

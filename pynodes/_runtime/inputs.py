@@ -11,13 +11,21 @@ import numpy as np
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import parameters_of
 from pynodes._core.tracing import traced
+from pynodes._engine.feed import Feed, Given, Moment
 from pynodes._errors import InputError, listed, nearest
 from pynodes._graph.library import INITIAL
-from pynodes._runtime.feed import Feed, Given, Moment
-from pynodes._runtime.gate import Gate, gated
-from pynodes._runtime.observations import observations
-from pynodes._runtime.replacement import check_replaced
-from pynodes._runtime.series import Series, elapsed, flags, length, numbers, positive, stacked
+from pynodes._runtime.gate import Gate, read_gate
+from pynodes._runtime.observations import group_observations
+from pynodes._runtime.parameters import check_revised
+from pynodes._runtime.series import (
+    Series,
+    count_steps,
+    positive,
+    read_times,
+    stack_series,
+    to_flags,
+    to_numbers,
+)
 from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
 
@@ -26,7 +34,7 @@ Inputs: TypeAlias = Mapping[str, Series]
 any parameter of a node that is known per step, under its full name."""
 
 
-def read(
+def read_inputs(
     labels: Labels,
     inputs: Inputs,
     dt: Series | float = 1.0,
@@ -43,25 +51,28 @@ def read(
         infinite or of values its node cannot take; times that are not positive; masks that fit none.
     """
     series = {
-        name: numbers(name, inputs[name], shape_of(labels, name)) for name in names(labels, inputs)
+        name: to_numbers(name, inputs[name], shape_of(labels, name))
+        for name in check_names(labels, inputs)
     }
-    steps = length(series, dt)
-    times, interval = elapsed(dt, steps)
-    masks = mask_of(labels, series, observed, steps)
-    values, seen = observations(labels, series, masks)
-    rule, gates = gated(labels, gate, steps)
+    steps = count_steps(series, dt)
+    times, interval = read_times(dt, steps)
+    masks = read_masks(labels, series, observed, steps)
+    values, seen = group_observations(labels, series, masks)
+    rule, gates = read_gate(labels, gate, steps)
     moment = Moment(
         values=values,
         observed=seen,
-        given=given(labels, series),
+        given=read_given_parameters(labels, series),
         interval=times,
-        frozen=None if frozen is None else flags("frozen", frozen, steps),
+        frozen=None if frozen is None else to_flags("frozen", frozen, steps),
         gates=gates,
     )
     return Feed(steps=steps, series=moment, interval=interval, gate=rule)
 
 
-def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | None) -> Feed:
+def read_simulation(
+    labels: Labels, inputs: Inputs | None, dt: Series | float, steps: int | None
+) -> Feed:
     """The feed of a simulation: what is given is read, nothing is observed.
 
     Raises
@@ -69,6 +80,7 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
     InputError
         A name that nothing can be given for, series that do not fit, or no number of steps.
     """
+    inputs = {} if inputs is None else inputs
     check_mapping(labels, inputs)
     for name in inputs:
         if name in labels.nodes and not labels.graph.nodes[name].given:
@@ -77,9 +89,9 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
             )
         check_name(labels, name)
     check_required(labels, inputs)
-    series = {name: numbers(name, inputs[name], shape_of(labels, name)) for name in inputs}
+    series = {name: to_numbers(name, inputs[name], shape_of(labels, name)) for name in inputs}
     if steps is None:
-        steps = length(series, dt)
+        steps = count_steps(series, dt)
     steps = positive("steps", steps)
     for name, values in series.items():
         if values.shape[0] != steps:
@@ -87,12 +99,14 @@ def read_given(labels: Labels, inputs: Inputs, dt: Series | float, steps: int | 
                 f"{name!r} has {values.shape[0]} steps, not {steps}. Give one value per step, or leave "
                 "steps out."
             )
-    times, interval = elapsed(dt, steps)
-    moment = Moment(values={}, observed={}, given=given(labels, series), interval=times)
+    times, interval = read_times(dt, steps)
+    moment = Moment(
+        values={}, observed={}, given=read_given_parameters(labels, series), interval=times
+    )
     return Feed(steps=steps, series=moment, interval=interval)
 
 
-def names(labels: Labels, inputs: Any) -> list[str]:
+def check_names(labels: Labels, inputs: Any) -> list[str]:
     """The names in some inputs, once none is absent or unknown."""
     check_mapping(labels, inputs)
     found = dict.fromkeys(inputs.keys())
@@ -154,7 +168,7 @@ def check_name(labels: Labels, name: Any) -> None:
         )
 
 
-def single(labels: Labels, inputs: Any) -> dict[str, Any]:
+def single_step(labels: Labels, inputs: Any) -> dict[str, Any]:
     """Series of one step, from one number per input."""
     check_mapping(labels, inputs)
     for name in inputs:
@@ -182,7 +196,7 @@ def accepts(node: AbstractNode) -> bool:
     return node.given is not None or type(node).surprise is not AbstractNode.surprise
 
 
-def mask_of(
+def read_masks(
     labels: Labels, series: Mapping[str, Any], observed: Any, steps: int
 ) -> dict[str, AnyArray]:
     """Which values were observed, by name, as far as a mask was given."""
@@ -192,7 +206,7 @@ def mask_of(
         name for name in series if name in labels.nodes and not labels.graph.nodes[name].given
     ]
     if not isinstance(observed, Mapping):
-        mask = flags("observed", observed, steps)
+        mask = to_flags("observed", observed, steps)
         return dict.fromkeys(watched, mask)
     for name in observed:
         if name in series and name not in watched:
@@ -203,10 +217,10 @@ def mask_of(
             raise InputError(
                 f"observed has a mask for {name!r}, which has no series. {nearest(name, watched)}"
             )
-    return {name: flags(f"observed[{name!r}]", mask, steps) for name, mask in observed.items()}
+    return {name: to_flags(f"observed[{name!r}]", mask, steps) for name, mask in observed.items()}
 
 
-def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
+def read_given_parameters(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
     """The parameters that are known per step."""
     found: dict[tuple[int, str], dict[int, Any]] = {}
     for name, array in series.items():
@@ -216,7 +230,7 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
         address = labels.parameters[f"{name}.{node.given}" if name in labels.nodes else name]
         if isinstance(array, np.ndarray):
             check_given(name, array, parameters_of(node)[address.field])
-            check_replaced(labels.graph, name.partition(".")[0], address.field, array.min())
+            check_revised(labels.graph, name.partition(".")[0], address.field, array.min())
         parts = found.setdefault((address.stack, address.field), {})
         if address.position in parts:
             raise InputError(
@@ -228,7 +242,9 @@ def given(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
             group=group,
             field=field,
             positions=tuple(parts) if len(labels.groups[group]) > 1 else None,
-            values=stacked(list(parts.values())) if len(labels.groups[group]) > 1 else parts[0],
+            values=stack_series(list(parts.values()))
+            if len(labels.groups[group]) > 1
+            else parts[0],
         )
         for (group, field), parts in found.items()
     )

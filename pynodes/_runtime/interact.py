@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Mapping
 from functools import partial
@@ -9,44 +10,35 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import Module
+from pynodes._core.modules import Module, carry_function, unwrap_function
+from pynodes._engine import sweeps
+from pynodes._engine.feed import Feed, Moment, Seen
+from pynodes._engine.filter import Records, Run, all_valid, report_kept, rest, run_and_keep
+from pynodes._engine.loop import Guard, Now
+from pynodes._engine.sweeps import State
 from pynodes._errors import InputError
-from pynodes._runtime import sweeps
-from pynodes._runtime.feed import Feed, Moment
-from pynodes._runtime.filter import (
-    Run,
-    healthy,
-    held,
-    overgrown,
-    remembered,
-    reported,
-    surprises,
-)
-from pynodes._runtime.fixed import plain
-from pynodes._runtime.gates import Seen
-from pynodes._runtime.inputs import given, names, shape_of
-from pynodes._runtime.observations import observations
-from pynodes._runtime.prospect import Foreseen, prospect
-from pynodes._runtime.sweeps import State
+from pynodes._runtime.inputs import check_names, read_given_parameters, shape_of
+from pynodes._runtime.observations import group_observations
+from pynodes._runtime.prospect import PredictedBeliefs, look_ahead
 from pynodes._typing import AnyArray, Array
 
 
-class Lived(Module):
+class Life(Module):
     """What a run leaves behind besides beliefs; see :class:`Interaction`."""
 
     actions: Any
     inputs: dict[str, Array]
     shown: dict[str, Array]
+    values: dict[int, Array]
     observed: dict[int, Array]
     world: Any
 
 
 class Parties(Module):
-    """Who takes part: the agent's response and its environment."""
+    """Who takes part: the agent's response and its environment, and what the response must know besides."""
 
     response: Any
     environment: Any
@@ -64,7 +56,7 @@ class Rule(Module):
     @property
     def covariates(self) -> Any:
         """What it takes of what is shown: everything, or nothing."""
-        arguments = inspect.signature(plain(self.function)).parameters
+        arguments = inspect.signature(unwrap_function(self.function)).parameters
         return Everything() if "covariates" in arguments else ()
 
     def sample(self, key: Array, beliefs: Any, *, covariates: Any = None) -> Any:
@@ -79,68 +71,96 @@ class Everything:
         return True
 
 
-def taken(response: Any, shown: Mapping[str, Array]) -> dict[str, Array]:
-    """What a response takes of what it is shown."""
-    wanted = getattr(response, "covariates", Everything())
-    return {name: value for name, value in shown.items() if name in wanted}
+class Acted(Module):
+    """One step of an agent: what its filter found, and what went between it and its environment."""
+
+    program: Program
+    beliefs: Any
+    seen: Any
+    action: Any
+    answer: dict[str, Array]
+    shown: dict[str, Array]
 
 
-@partial(jax.jit, static_argnames=("labels", "kept", "steps"))
-def interacted(
+@partial(jax.jit, static_argnames=("labels", "kept"))
+def interact_series(
     program: Program,
     parties: Parties,
     begin: tuple[State | None, Any],
-    times: AnyArray | None,
-    interval: AnyArray | None,
+    feed: Feed,
     key: Array,
     *,
     labels: Labels,
     kept: Kept,
-    steps: int,
-) -> tuple[Run, Lived]:
+) -> tuple[Run, Life]:
     """A run of an agent in its environment, from a state and a world."""
     first, key = jax.random.split(key)
     state = sweeps.start(program) if begin[0] is None else begin[0]
     world = parties.environment.begin(first) if begin[1] is None else begin[1]
 
-    def advance(carry: tuple[State, Any, Array], moment: tuple[Array, Any, Any]) -> tuple[Any, Any]:
-        before, world, alive = carry
-        key, dt, covariates = moment
-        dt = elapsed_of(dt, interval)
-        acting, answering = jax.random.split(key)
-        shown = dict(parties.environment.show(world))
-        now, extra = equipped(labels, program, shown)
-        predicted = sweeps.predict(now, before, dt)
-        sight = prospect(labels, now, predicted, before)
-        known = covariates | taken(parties.response, extra)
-        options = {"covariates": known} if known else {}
-        seeing = sight if isinstance(parties.response, Rule) else Foreseen(sight)
-        action = parties.response.sample(acting, seeing, **options)
-        world, answer = parties.environment.answer(answering, world, action)
-        heard = dict(answer)
-        seen = observed(labels, heard, shown)
-        beliefs, _ = sweeps.update(now, predicted, seen, dt)
-        alive = alive & healthy(beliefs)
-        after = jax.tree.map(
-            lambda new, old: jnp.where(alive, new, old), remembered(now, beliefs), before
-        )
-        reports = {index: reported(now, index, beliefs, positions) for index, positions in kept}
-        masks = {index: mask for index, (_, mask) in seen.items() if mask is not True}
-        record = (reports, surprises(now, beliefs, seen), alive, overgrown(beliefs))
-        return (after, world, alive), (record, action, heard, shown, masks)
+    def step(now: Now, before: tuple[State, Any]) -> tuple[Any, Array, Acted]:
+        world, acted = act(labels, parties, now, *before)
+        after = sweeps.carry(acted.program, acted.beliefs)
+        return (after, world), all_valid(acted.beliefs), acted
 
-    series = (jax.random.split(key, steps), times, parties.covariates)
-    (final, world, _), (record, actions, inputs, shown, masks) = lax.scan(
-        advance, (state, world, jnp.array(True)), series, steps
+    def keep(now: Now, acted: Acted, guard: Guard) -> Records:
+        return report_kept(acted.program, acted.beliefs, kept)
+
+    def emit(acted: Acted) -> Any:
+        return acted.action, acted.answer, acted.shown, acted.seen
+
+    first = report_kept(program, rest(program, state), kept)
+    beside = (jax.random.split(key, feed.steps), parties.covariates)
+    run, ran = run_and_keep(
+        program, feed, (state, world), step, keep, first, emit=emit, beside=beside
     )
-    reports, surprise, alive, bounded = record
-    run = Run(records=reports, surprise=surprise, final=final, alive=alive, bounded=bounded)
-    blank = Feed(steps=steps, series=Moment(values={}, observed={}))
-    lived = Lived(actions=actions, inputs=inputs, shown=shown, observed=masks, world=world)
-    return held(program, blank, begin[0], kept, run), lived
+    actions, inputs, shown, seen = ran.emitted
+    final, world = run.final
+    life = Life(
+        actions=actions,
+        inputs=inputs,
+        shown=shown,
+        values={group: values for group, (values, _) in seen.items()},
+        observed={group: mask for group, (_, mask) in seen.items()},
+        world=world,
+    )
+    return dataclasses.replace(run, records=ran.kept, final=final), life
 
 
-def own(labels: Labels, shown: Mapping[str, Array]) -> dict[str, Array]:
+def act(labels: Labels, parties: Parties, now: Now, before: State, world: Any) -> tuple[Any, Acted]:
+    """One step: the agent predicts and acts, its environment answers, and it learns."""
+    key, covariates = now.beside
+    acting, answering = jax.random.split(key)
+    shown = dict(parties.environment.show(world))
+    program, extra = equip(labels, now.program, shown)
+    predicted = sweeps.predict(program, before, now.dt)
+    sight = look_ahead(labels, program, predicted, before)
+    known = covariates | select_known(parties.response, extra)
+    options = {"covariates": known} if known else {}
+    seeing = sight if isinstance(parties.response, Rule) else PredictedBeliefs(sight)
+    action = parties.response.sample(acting, seeing, **options)
+    world, answer = parties.environment.answer(answering, world, action)
+    seen = observe_answer(labels, dict(answer), shown)
+    found = sweeps.infer(program, before, predicted, seen, now.dt)
+    masks = {g: (value, jnp.asarray(mask)) for g, (value, mask) in found.seen.items()}
+    acted = Acted(
+        program=program,
+        beliefs=found.beliefs,
+        seen=masks,
+        action=action,
+        answer=dict(answer),
+        shown=shown,
+    )
+    return world, acted
+
+
+def select_known(response: Any, shown: Mapping[str, Array]) -> dict[str, Array]:
+    """What a response takes of what it is shown."""
+    wanted = getattr(response, "covariates", Everything())
+    return {name: value for name, value in shown.items() if name in wanted}
+
+
+def select_own(labels: Labels, shown: Mapping[str, Array]) -> dict[str, Array]:
     """What of things shown is the network's: regressors, and parameters that are known per step."""
     return {
         name: value
@@ -149,24 +169,19 @@ def own(labels: Labels, shown: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def equipped(
+def equip(
     labels: Labels, program: Program, shown: Mapping[str, Array]
 ) -> tuple[Program, dict[str, Array]]:
     """The program with what was shown in place, and what was shown to the response only."""
-    mine = {name: jnp.asarray(value, float)[None] for name, value in own(labels, shown).items()}
-    rest = {name: jnp.asarray(value) for name, value in shown.items() if name not in mine}
-    moment = Moment(values={}, observed={}, given=given(labels, mine))
+    own = {
+        name: jnp.asarray(value, float)[None] for name, value in select_own(labels, shown).items()
+    }
+    rest = {name: jnp.asarray(value) for name, value in shown.items() if name not in own}
+    moment = Moment(values={}, observed={}, given=read_given_parameters(labels, own))
     return jax.tree.map(lambda leaf: leaf[0], moment).program(program), rest
 
 
-def elapsed_of(time: Any, interval: Any) -> Any:
-    """Time since the previous step: of this one, of every one, or one."""
-    if time is not None:
-        return time
-    return 1.0 if interval is None else interval
-
-
-def observed(labels: Labels, answer: Mapping[str, Array], shown: Mapping[str, Array]) -> Seen:
+def observe_answer(labels: Labels, answer: Mapping[str, Array], shown: Mapping[str, Array]) -> Seen:
     """What an environment answered in one step, by group, and whether it is something.
 
     Raises
@@ -175,7 +190,7 @@ def observed(labels: Labels, answer: Mapping[str, Array], shown: Mapping[str, Ar
         An answer for no input, none for some input, or one of another shape.
     """
     series: dict[str, Any] = {}
-    names(
+    check_names(
         labels, {name: 0.0 for name in (*answer, *shown) if name in answer or name in labels.nodes}
     )
     for name in answer:
@@ -189,8 +204,41 @@ def observed(labels: Labels, answer: Mapping[str, Array], shown: Mapping[str, Ar
                 f"The environment answers {name!r} with shape {value.shape}, not {expected}."
             )
         series[name] = value[None]
-    values, masks = observations(labels, series, {})
+    values, masks = group_observations(labels, series, {})
     return {
         index: (jnp.asarray(array)[0], jnp.asarray(masks[index])[0] if index in masks else True)
         for index, array in values.items()
     }
+
+
+def as_response(response: Any) -> Any:
+    """A response, or a function of a key and predictions, as something that can be sampled.
+
+    Raises
+    ------
+    InputError
+        Neither.
+    """
+    if hasattr(response, "sample"):
+        return response
+    if not callable(response):
+        raise InputError(
+            "response must be a response, such as pynodes.responses.Softmax(...), or a function of a key and "
+            f"the step's predictions that returns an action, not {response!r}."
+        )
+    return Rule(function=carry_function(response))
+
+
+def check_environment(environment: Any) -> None:
+    """An environment begins and answers.
+
+    Raises
+    ------
+    InputError
+        It does not.
+    """
+    if not hasattr(environment, "begin") or not hasattr(environment, "answer"):
+        raise InputError(
+            "environment must have begin(key) and answer(key, state, action), as a subclass of "
+            f"pynodes.environments.AbstractEnvironment has, not be {environment!r}."
+        )

@@ -8,13 +8,13 @@ import numpy as np
 
 from pynodes._core.tracing import traced
 from pynodes._html import table
-from pynodes._runtime.addressed import Addressed
+from pynodes._runtime.network import Network
 
 SHOWN = 30
 """Larger networks show this many nodes, then how many more there are."""
 
 
-def network_to_html(network: Addressed) -> str:
+def network_to_html(network: Network) -> str:
     """A row for every node, with its kind, its parameters and its parents."""
     graph, labels = network.graph, network.labels
     nodes, edges = len(labels.nodes), len(graph.edges)
@@ -41,13 +41,13 @@ def network_to_html(network: Addressed) -> str:
     return table(title, ("node", "kind", "parameters", "parents"), rows, more=nodes - SHOWN)
 
 
-def place_of(network: Addressed, name: str) -> tuple[str, int, str]:
+def place_of(network: Network, name: str) -> tuple[str, int, str]:
     """Which stack of values a parameter is in."""
     where = network.labels.address(name)
     return where.section, where.stack, where.field
 
 
-def shown(network: Addressed, name: str, alike: Counter[tuple[str, int, str]]) -> str:
+def shown(network: Network, name: str, alike: Counter[tuple[str, int, str]]) -> str:
     """A parameter in a few digits; of an array, or of a batch of networks, its shape."""
     section, stack, field = place = place_of(network, name)
     values = getattr(getattr(network.program, section)[stack], field)

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
+from pynodes._engine import sweeps
+from pynodes._engine.filter import report_kept
 from pynodes._errors import FieldError
 from pynodes._results.node_beliefs import NodeBeliefs
 from pynodes._results.state import State
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
-from pynodes._runtime import sweeps
-from pynodes._runtime.edges import Beliefs
-from pynodes._runtime.filter import reported
 
 
-def prospect(
-    labels: Labels, program: Program, predicted: Beliefs, before: sweeps.State
+def look_ahead(
+    labels: Labels, program: Program, predicted: Mapping[int, Any], before: sweeps.State
 ) -> Trajectories:
     """The beliefs of a step that was predicted but not yet observed, with fields of one step.
 
     Posteriors are what they would be if nothing came: the predictions. ``.final`` is the state from
     which the step was predicted.
     """
-    groups = range(len(labels.groups))
+    kept = tuple((group, None) for group in range(len(labels.groups)))
+    none = jnp.zeros(len(labels.nodes), bool)
+    status = Status(
+        labels=labels, alive=jnp.array(True), bounded=jnp.array(False), failed=none, grown=none
+    )
     return Trajectories(
         labels=labels,
-        kept=tuple((group, None) for group in groups),
-        records={group: reported(program, group, predicted, None) for group in groups},
+        kept=kept,
+        records=report_kept(program, predicted, kept),
         surprises={},
+        values={},
         observed={},
         final=State(labels=labels, groups=before),
-        status=Status(alive=jnp.array(True), bounded=jnp.array(False)),
+        status=status,
     )
 
 
-class Foreseen:
+class PredictedBeliefs:
     """A step's beliefs as a response may read them while it acts: what is predicted, nothing else.
 
     A posterior belief would be read as if nothing had been observed in any step, so that the response
@@ -48,11 +53,11 @@ class Foreseen:
     def __init__(self, beliefs: Trajectories) -> None:
         self._beliefs, self.status = beliefs, beliefs.status
 
-    def __getitem__(self, name: str) -> ForeseenNode:
-        return ForeseenNode(name, self._beliefs[name])
+    def __getitem__(self, name: str) -> PredictedFields:
+        return PredictedFields(name, self._beliefs[name])
 
 
-class ForeseenNode:
+class PredictedFields:
     """The predicted fields of one node, as attributes.
 
     Raises

@@ -1,21 +1,22 @@
-"""Sampling: the generative model, run forward."""
+"""Sampling: the generative model, run forward, once or as many futures."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
+from pynodes._compiler.labels import Kept
 from pynodes._compiler.program import Program
+from pynodes._engine import sweeps
+from pynodes._engine.edges import apply_to_group
+from pynodes._engine.feed import Feed
+from pynodes._engine.loop import Now, scan
+from pynodes._engine.sweeps import State
 from pynodes._errors import InputError
-from pynodes._runtime import sweeps
-from pynodes._runtime.edges import inlets
-from pynodes._runtime.feed import Feed, Moment
-from pynodes._runtime.groupwise import each
-from pynodes._runtime.sweeps import State
 from pynodes._typing import Array, Scalar
 from pynodes.nodes import AbstractNode
 
@@ -24,24 +25,80 @@ World = tuple[Any, ...]
 
 
 @jax.jit
-def sampled(program: Program, feed: Feed, state: State | None, key: Array) -> dict[int, Array]:
+def sample_series(
+    program: Program, feed: Feed, state: State | None, key: Array
+) -> dict[int, Array]:
     """A value of every node at every step, by group, time first.
 
     The values before the first step are drawn from the state's beliefs. From there on every node
     is drawn from its prediction with all its parents known, each node with randomness of its own.
     """
+
+    def take(now: Now, before: World) -> tuple[World, bool, dict[int, Array]]:
+        after, drawn = sample_step(now.program, before, now.dt, now.beside)
+        return after, True, drawn
+
     first, key = jax.random.split(key)
-    begin = sweeps.start(program) if state is None else state
-    world = imagined(program, begin, first)
+    world = sample_world(program, sweeps.start(program) if state is None else state, first)
+    keys = jax.random.split(key, feed.steps)
+    return scan(program, feed, world, take, lambda now, drawn, _: drawn, beside=keys).emitted
 
-    def advance(before: World, moment: tuple[Moment, Array]) -> tuple[World, dict[int, Array]]:
-        now = moment[0].program(program)
-        return drawn_step(now, before, feed.dt(moment[0]), moment[1])
 
-    _, series = lax.scan(
-        advance, world, (feed.series, jax.random.split(key, feed.steps)), feed.steps
-    )
-    return series
+@partial(jax.jit, static_argnames=("kept", "draws"))
+def sample_futures(
+    program: Program, feed: Feed, state: State | None, key: Array, *, kept: Kept, draws: int
+) -> dict[int, Array]:
+    """Many draws of the nodes that are kept, by group, of shape (draws, time, ...)."""
+
+    def future(key: Array) -> dict[int, Array]:
+        drawn = sample_series(program, feed, state, key)
+        return {
+            index: drawn[index] if positions is None else drawn[index][:, jnp.array(positions)]
+            for index, positions in kept
+        }
+
+    return jax.vmap(future)(jax.random.split(key, draws))
+
+
+def sample_world(program: Program, state: State, key: Array) -> World:
+    """Every node that remembers, as it is before the first step."""
+    keys = jax.random.split(key, len(state))
+
+    def sample(index: int, belief: Any) -> Any:
+        node, own = program.nodes[index], split_keys(program, index, keys[index])
+        return apply_to_group(program, index, type(node).sample_initial)(node, own, belief)
+
+    return tuple(None if belief is None else sample(g, belief) for g, belief in enumerate(state))
+
+
+def sample_step(
+    program: Program, before: World, dt: Scalar, key: Array
+) -> tuple[World, dict[int, Array]]:
+    """Every node as it is after one step, parents first, and the values that were drawn."""
+    keys = jax.random.split(key, len(program.nodes))
+    drawn: dict[int, Array] = {}
+
+    def view(index: int, belief: Any) -> Any:
+        kind = type(program.nodes[index])
+
+        def apply(rule: Any, *arguments: Any) -> Any:
+            return apply_to_group(program, index, rule)(program.nodes[index], *arguments)
+
+        if kind.sample_hidden is not AbstractNode.sample_hidden:
+            besides = split_keys(program, index, jax.random.fold_in(keys[index], 1))
+            belief = apply(kind.sample_hidden, besides, belief)
+        drawn[index] = apply(kind.sample, split_keys(program, index, keys[index]), belief)
+        return apply(kind.known_as, belief, drawn[index])
+
+    points = sweeps.predict(program, before, dt, view)
+    nodes = enumerate(program.nodes)
+    return tuple(points[g] if node.has_memory else None for g, node in nodes), drawn
+
+
+def split_keys(program: Program, index: int, key: Array) -> Array:
+    """A key for a group of one; one for every node of a larger group."""
+    size = program.schedule.groups[index].size
+    return key if size == 1 else jax.random.split(key, size)
 
 
 def check_key(key: object) -> None:
@@ -54,44 +111,3 @@ def check_key(key: object) -> None:
             f"key must be one JAX random key, such as jax.random.key(0), not {key!r}. For many runs, use "
             "jax.vmap over jax.random.split(key, runs)."
         )
-
-
-def imagined(program: Program, state: State, key: Array) -> World:
-    """Every node that remembers, as it is before the first step."""
-    keys = jax.random.split(key, len(state))
-    return tuple(
-        None
-        if belief is None
-        else each(program, g, type(node).imagine)(node, own_keys(program, g, keys[g]), belief)
-        for g, (node, belief) in enumerate(zip(program.nodes, state, strict=True))
-    )
-
-
-def drawn_step(
-    program: Program, before: World, dt: Scalar, key: Array
-) -> tuple[World, dict[int, Array]]:
-    """Every node as it is after one step, parents first, and the values that were drawn."""
-    keys = jax.random.split(key, len(program.nodes))
-    points: dict[int, Any] = {}
-    drawn: dict[int, Array] = {}
-    for index in program.schedule.downward:
-        node = program.nodes[index]
-        known = each(program, index, type(node).init)(node)
-        if before[index] is not None:
-            known = before[index]
-        inlet = inlets(program, index, points, dt)
-        belief = each(program, index, type(node).predict)(node, known, inlet, dt)
-        own = own_keys(program, index, keys[index])
-        if type(node).realise is not AbstractNode.realise:
-            besides = own_keys(program, index, jax.random.fold_in(keys[index], 1))
-            belief = each(program, index, type(node).realise)(node, besides, belief)
-        drawn[index] = each(program, index, type(node).draw)(node, own, belief)
-        points[index] = each(program, index, type(node).become)(node, belief, drawn[index])
-    nodes = enumerate(program.nodes)
-    return tuple(points[g] if node.remembers else None for g, node in nodes), drawn
-
-
-def own_keys(program: Program, index: int, key: Array) -> Array:
-    """A key for a group of one; one for every node of a larger group."""
-    size = program.schedule.groups[index].size
-    return key if size == 1 else jax.random.split(key, size)

@@ -21,7 +21,7 @@ Series: TypeAlias = AnyArray | Sequence[float]
 """One number per step: an array, a list, a pandas column."""
 
 
-def numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
+def to_numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
     """A series as an array of real numbers, of shape (time, *event); NaN where one is masked or None."""
     if isinstance(values, Sequence | Tracer) and traced(values):
         array: Any = jnp.asarray(values)
@@ -29,7 +29,7 @@ def numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
             raise InputError(f"{name!r} is of type {array.dtype}. Give real numbers.")
         array = array.astype(jnp.result_type(float))
     else:
-        array = plain_numbers(name, values)
+        array = to_plain_numbers(name, values)
     if array.ndim != 1 + len(event) or array.shape[1:] != event:
         expected = f"({', '.join(map(str, ('time', *event)))}{'' if event else ','})"
         single = array.ndim == len(event)
@@ -43,7 +43,7 @@ def numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
     return array
 
 
-def plain_numbers(name: str, values: Any) -> np.ndarray:
+def to_plain_numbers(name: str, values: Any) -> np.ndarray:
     """An array of real numbers on the host."""
     try:
         if isinstance(values, np.ma.MaskedArray):
@@ -61,7 +61,7 @@ def plain_numbers(name: str, values: Any) -> np.ndarray:
     return array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
 
 
-def length(series: Mapping[str, AnyArray], dt: Any) -> int:
+def count_steps(series: Mapping[str, AnyArray], dt: Any) -> int:
     """The number of steps, on which all series agree."""
     lengths = {name: values.shape[0] for name, values in series.items()}
     if not lengths:
@@ -79,11 +79,11 @@ def length(series: Mapping[str, AnyArray], dt: Any) -> int:
     return steps
 
 
-def elapsed(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
+def read_times(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
     """Times per step and the time of every step: at most one of them; neither where it is one."""
     if type(dt) in (float, int) and dt == 1:
         return None, None
-    times: AnyArray = dt if traced(dt) else plain_times(dt)
+    times: AnyArray = dt if traced(dt) else to_plain_times(dt)
     if times.ndim == 0:
         return None, times
     if times.shape != (steps,):
@@ -93,7 +93,7 @@ def elapsed(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
     return times, None
 
 
-def plain_times(dt: Any) -> np.ndarray:
+def to_plain_times(dt: Any) -> np.ndarray:
     """Times as an array of positive, finite numbers."""
     try:
         times = np.asarray(dt)
@@ -113,7 +113,7 @@ def plain_times(dt: Any) -> np.ndarray:
     return times
 
 
-def flags(name: str, values: Any, steps: int) -> AnyArray:
+def to_flags(name: str, values: Any, steps: int) -> AnyArray:
     """A series of truth values."""
     if traced(values):
         array: Any = values.astype(bool)
@@ -133,7 +133,7 @@ def flags(name: str, values: Any, steps: int) -> AnyArray:
     return array
 
 
-def stacked(parts: list[Any]) -> Any:
+def stack_series(parts: list[Any]) -> Any:
     """Several series as one array (time, series, ...); in as many equations for many as for two."""
     if any(map(traced, parts)):
         return jnp.swapaxes(lax.concatenate(parts, 0).reshape(len(parts), *parts[0].shape), 0, 1)

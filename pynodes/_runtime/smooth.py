@@ -1,4 +1,11 @@
-"""Smoothing: the loop over time forward, then back, and every belief given the whole series."""
+"""Smoothing: the loop over time forward, then back, and every belief given the whole series.
+
+What the future says about a node is one more likelihood of its value, and it comes from the node
+itself one step later: it *is* its own child, through its memory. So a step is taken again with the two
+sweeps that took it. Downward every node predicts as before and then takes in its future, so that its
+children predict from a better known parent. Upward it hears its children from there, and its
+parents hear of all that it learned, future included (docs/theory/smoothing.md).
+"""
 
 from __future__ import annotations
 
@@ -10,131 +17,246 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
+from pynodes._core.arithmetic import reciprocal
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.modules import Module
-from pynodes._runtime import filter as loops
-from pynodes._runtime import sweeps
-from pynodes._runtime.edges import Beliefs, inlets
-from pynodes._runtime.feed import Feed, Moment
-from pynodes._runtime.filter import Kept, Run
-from pynodes._runtime.groupwise import each
-from pynodes._runtime.retrace import Futures, no_future, retraced, sent_back
-from pynodes._runtime.sweeps import State
-from pynodes._typing import Array
+from pynodes._engine import sweeps
+from pynodes._engine.edges import Beliefs, Evident, apply_to_group, combine_or, sum_inlets
+from pynodes._engine.feed import Feed
+from pynodes._engine.filter import (
+    Records,
+    Run,
+    filter_step,
+    flag_nodes,
+    is_invalid,
+    report_kept,
+    rest,
+    run_and_keep,
+)
+from pynodes._engine.loop import Now, scan, select
+from pynodes._engine.sweeps import State, Step
+from pynodes._errors import SmoothingError, listed
+from pynodes._typing import Array, Scalar
+from pynodes.nodes import AbstractNode
 
-Passed = tuple[State, Beliefs]
-"""What was remembered before every step, and the filter's beliefs after it."""
 
-
-class Smoothed(Module):
-    """What smoothing leaves behind.
+class Future(Module):
+    """What the steps after this one say about a node, to second order.
 
     Attributes
     ----------
-    run
-        The filter's run, its records given the whole series.
-    sound
-        Whether every group's revised beliefs were beliefs, by step. Where some were not, the step
-        keeps the filter's and hears nothing of what came after.
+    point
+        The value at which the gradient is taken.
+    gradient, curvature
+        First derivative of the log likelihood of the future there, and minus the second.
+    evident
+        Whether anything was learned after this step.
     """
 
-    run: Run
-    sound: dict[int, Array]
+    point: Array
+    gradient: Array
+    curvature: Array
+    evident: Array
+
+    def join(self, belief: Gaussian) -> Gaussian:
+        """A prediction that has taken the future in, as a prediction."""
+        gradient = self.gradient - self.curvature * (belief.predicted_mean - self.point)
+        before = belief.predicted_variance
+        variance = before * reciprocal(1 + before * self.curvature)
+        return belief.updated(belief.predicted_mean + variance * gradient, variance).as_prior()
+
+
+Futures = tuple[Future | None, ...]
+"""The future of every group; None for those that remember nothing."""
 
 
 @partial(jax.jit, static_argnames="kept")
-def smoothed(program: Program, feed: Feed, state: State | None, kept: Kept) -> Smoothed:
-    """Beliefs at every step given the whole series, from the initial beliefs unless a state is given."""
+def smooth_series(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
+    """A filter's run, its records given the whole series.
+
+    Where some of a step's revised beliefs are not valid, it keeps the filter's and hears nothing of what
+    came after; the run then says that it failed there.
+    """
+
+    def emit_passed(found: Step) -> tuple[State, Beliefs]:
+        return found.before, found.beliefs
+
     begin = sweeps.start(program) if state is None else state
-    passed, run = filtered(program, feed, begin)
-    moves = run.alive if feed.series.frozen is None else run.alive & ~feed.series.frozen
-
-    def retrace(futures: Futures, step: tuple[Passed, Moment, Array]) -> tuple[Futures, Any]:
-        (before, plain), moment, moving = step
-        now, dt = moment.program(program), feed.dt(moment)
-        known = retraced(now, before, futures, moment.seen, dt)
-        sound = {index: belief.healthy() for index, belief in known.beliefs.items()}
-        fine = jnp.all(jnp.stack([jnp.all(flags) for flags in sound.values()]))
-        known = dataclasses.replace(known, beliefs=chosen(fine, known.beliefs, plain))
-        beliefs = shown(now, plain, known.beliefs, moment, dt)
-        records = {
-            index: loops.reported(now, index, beliefs, positions) for index, positions in kept
-        }
-        earlier = chosen(moving, sent_back(now, before, known, dt), futures)
-        return earlier, (records, {index: flags | ~moving for index, flags in sound.items()})
-
-    futures, (records, sound) = lax.scan(
-        retrace, no_future(program, begin), (passed, feed.series, moves), feed.steps, reverse=True
+    run, forward = run_and_keep(program, feed, begin, partial(filter_step, feed), emit=emit_passed)
+    counts = run.alive if feed.series.frozen is None else run.alive & ~feed.series.frozen
+    backward = scan(
+        program,
+        feed,
+        no_future(begin),
+        retake_step,
+        lambda now, found, _: report_known(now, found, kept),
+        beside=(*forward.emitted, counts),
+        hold=False,
+        reverse=True,
     )
-    run = loops.held(program, feed, begin, kept, dataclasses.replace(run, records=records))
-    first = {index: rest(program, begin, futures, index, positions) for index, positions in kept}
-    return Smoothed(
-        run=dataclasses.replace(run, records=led(run.records, first, moves)), sound=sound
+    records, still, invalid = backward.emitted
+    first = report_kept(program, rest_given_future(program, begin, backward.final), kept)
+    records = repeat_last(counts, records, still, first)
+    alive = run.alive & ~jnp.any(invalid, axis=-1)
+    where = jnp.argmin(alive)
+    failed = jnp.where(run.alive[where], invalid[where], run.failed)
+    return dataclasses.replace(run, records=records, alive=alive, failed=failed)
+
+
+def retake_step(now: Now, futures: Futures) -> tuple[Futures, bool, Any]:
+    """A step taken again: what it says about the one before, and beliefs given the whole series."""
+    before, filtered, counts = now.beside
+    known, evident, inlets = sweep_again(now, before, futures)
+    invalid = counts & flag_nodes(now.program, known, is_invalid)
+    known = select(jnp.any(invalid), filtered, known)
+    earlier = send_back(now, before, known, evident, inlets)
+    shown = show_known(now, filtered, known)
+    return select(counts, earlier, futures), True, (shown, invalid)
+
+
+def report_known(
+    now: Now, found: tuple[Beliefs, Array], kept: Kept
+) -> tuple[Records, Records, Array]:
+    """Records of a step that was taken again, and of one that would follow it in no time."""
+    beliefs, invalid = found
+    still = rest(now.program, sweeps.carry(now.program, beliefs))
+    records = report_kept(now.program, beliefs, kept)
+    return records, report_kept(now.program, still, kept), invalid
+
+
+def repeat_last(counts: Array, records: Records, still: Records, first: Records) -> Records:
+    """Records in which steps that do not count rest where the last that counts left everything."""
+    last = lax.cummax(jnp.where(counts, jnp.arange(counts.shape[0]), -1))
+
+    def repeat(moving: Array, resting: Array, begin: Array) -> Array:
+        held = jnp.take(resting, jnp.maximum(last, 0), axis=0)
+        held = jnp.where(alongside(last < 0, held), begin, held)
+        return jnp.where(alongside(counts, moving), moving, held)
+
+    return jax.tree.map(repeat, records, still, first)
+
+
+def sweep_again(
+    now: Now, before: State, futures: Futures
+) -> tuple[Beliefs, Evident, dict[int, dict[str, Any]]]:
+    """The two sweeps of a step, with what came after it taken in.
+
+    Returns
+    -------
+    Beliefs given what was seen in the step and later, whose predictions hold what came before and the
+    parents' futures; which nodes learned anything; and what their parents contributed.
+    """
+    predicted: Beliefs = {}
+
+    def view(index: int, belief: Any) -> Any:
+        predicted[index], future = belief, futures[index]
+        return belief if future is None else future.join(belief)
+
+    prior = sweeps.predict(now.program, before, now.dt, view)
+    evident = {g: future.evident for g, future in enumerate(futures) if future is not None}
+    known, evident = sweeps.update(
+        now.program, predicted, now.moment.seen, now.dt, prior=prior, evident=evident
+    )
+    inlets = {g: sum_inlets(now.program, g, prior, now.dt) for g in now.program.schedule.upward}
+    return known, evident, inlets
+
+
+def send_back(
+    now: Now, before: State, known: Beliefs, evident: Evident, inlets: dict[int, dict[str, Any]]
+) -> Futures:
+    """What a step that was taken again says about the one before it."""
+
+    def send(index: int, node: Any) -> Future:
+        rule = apply_to_group(now.program, index, remember_past)
+        sent = rule(node, before[index], known[index], inlets[index], now.dt)
+        return dataclasses.replace(sent, evident=combine_or(sent.evident, evident[index]))
+
+    nodes = enumerate(now.program.nodes)
+    return tuple(send(index, node) if node.has_memory else None for index, node in nodes)
+
+
+def remember_past(node: Any, before: Gaussian, after: Gaussian, inlet: Any, dt: Scalar) -> Future:
+    """What a node, better known after a step, says about where it was before.
+
+    It says it as a child does to a value parent: what it learned is a likelihood of its value, which
+    is widened by all that moved it but its past, and seen through the slope of its memory. Certainty
+    is never taken away: a belief that grew less certain than its prediction, as expansions of
+    volatility evidence may make it, pulls but has no curvature.
+    """
+    slope, surplus = node.memory_gain(dt)
+    past = Gaussian(mean=before.mean, variance=surplus * before.variance)
+    moved = node.predict(past, inlet, dt).predicted_variance
+    learned = 1 - after.variance * reciprocal(after.predicted_variance)
+    gain = slope * reciprocal(after.variance + moved * learned)
+    curvature = slope * gain * learned
+    return Future(
+        point=before.mean,
+        gradient=gain * (after.mean - after.predicted_mean),
+        curvature=jnp.where(curvature > 0, curvature, 0.0),
+        evident=jnp.zeros(jnp.shape(before.mean), dtype=bool),
     )
 
 
-def filtered(program: Program, feed: Feed, begin: State) -> tuple[Passed, Run]:
-    """The filter's run without records, and what was believed before and after every step."""
+def no_future(state: State) -> Futures:
+    """What is known of the time after the last step: nothing."""
 
-    def advance(carry: tuple[State, Array], moment: Moment) -> tuple[tuple[State, Array], Any]:
-        before, alive = carry
-        now = moment.program(program)
-        beliefs, _ = sweeps.step(now, before, moment.seen, feed.dt(moment))
-        fine = loops.healthy(beliefs)
-        alive = alive & (fine if moment.frozen is None else fine | moment.frozen)
-        moves = alive if moment.frozen is None else alive & ~moment.frozen
-        after = chosen(moves, loops.remembered(now, beliefs), before)
-        surprise = loops.surprises(now, beliefs, moment.seen)
-        return (after, alive), ((before, beliefs), surprise, alive, loops.overgrown(beliefs))
+    def nothing(belief: Any) -> Future:
+        still = jnp.zeros_like(belief.mean)
+        return Future(point=still, gradient=still, curvature=still, evident=still.astype(bool))
 
-    (final, _), (passed, surprise, alive, bounded) = lax.scan(
-        advance, (begin, jnp.array(True)), feed.series, feed.steps
-    )
-    run = Run(records={}, surprise=surprise, final=final, alive=alive, bounded=bounded)
-    return passed, run
+    return tuple(None if belief is None else nothing(belief) for belief in state)
 
 
-def shown(program: Program, plain: Beliefs, known: Beliefs, moment: Moment, dt: Any) -> Beliefs:
+def show_known(now: Now, filtered: Beliefs, known: Beliefs) -> Beliefs:
     """Beliefs given the whole series, beside the predictions that the filter made."""
-    now = {number: belief.as_prediction() for number, belief in known.items()}
+    priors = {number: belief.as_prior() for number, belief in known.items()}
 
-    def given_all(index: int) -> Any:
-        node, belief = program.nodes[index], known[index]
-        value, observed = moment.seen.get(index, (None, True))
-        if observed is not True and not node.remembers:
-            last = each(program, index, type(node).init)(node)
-            inlet = inlets(program, index, now, dt)
-            expected = each(program, index, type(node).predict)(node, last, inlet, dt)
-            belief = each(program, index, type(node).observe)(node, expected, value, observed)
+    def show(index: int) -> Any:
+        node, belief = now.program.nodes[index], known[index]
+        value, observed = now.moment.seen.get(index, (None, True))
+        if observed is not True and not node.has_memory:
+            inlet = sum_inlets(now.program, index, priors, now.dt)
+            expected = apply_to_group(now.program, index, type(node).predict)(
+                node, sweeps.initial(now.program, index), inlet, now.dt
+            )
+            observe = apply_to_group(now.program, index, type(node).observe)
+            belief = observe(node, expected, value, observed)
         if isinstance(belief, Gaussian):
-            belief = plain[index].updated(belief.mean, belief.variance)
+            belief = filtered[index].updated(belief.mean, belief.variance)
         return belief
 
-    return {index: given_all(index) for index in known}
+    return {index: show(index) for index in known}
 
 
-def rest(
-    program: Program, begin: State, futures: Futures, index: int, positions: Any
-) -> dict[str, Array]:
-    """What a group reports before anything moved: its initial beliefs, given the whole series."""
-    belief, future = loops.resting(program, begin)[index], futures[index]
-    if future is not None:
-        known = future.joined_to(belief)
-        belief = belief.updated(known.mean, known.variance)
-    return loops.reported(program, index, {index: belief}, positions)
+def rest_given_future(program: Program, state: State, futures: Futures) -> Beliefs:
+    """The beliefs of a step at which nothing moves, given what came after it."""
+
+    def know(belief: Any, future: Future | None) -> Any:
+        if future is None:
+            return belief
+        known = future.join(belief)
+        return belief.updated(known.mean, known.variance)
+
+    return {index: know(belief, futures[index]) for index, belief in rest(program, state).items()}
 
 
-def led(records: loops.Records, first: loops.Records, moves: Array) -> loops.Records:
-    """Records in which the steps before the first that moved report the beginning."""
-    still = lax.cummax(moves.astype(jnp.int32)) == 0
+def check_smoothable(labels: Labels) -> None:
+    """Refuse a graph with nodes that do not say what they keep over a step, or hold no Gaussian belief.
 
-    def begun(series: Array, start: Array) -> Array:
-        return jnp.where(alongside(still, series), start, series)
-
-    return jax.tree.map(begun, records, first)
-
-
-def chosen(where: Array, one: Any, other: Any) -> Any:
-    """One of two trees that are alike."""
-    return jax.tree.map(partial(jnp.where, where), one, other)
+    Raises
+    ------
+    SmoothingError
+        Names them and their kind.
+    """
+    for names in labels.groups:
+        node = labels.graph.nodes[names[0]]
+        if not node.has_memory:
+            continue
+        silent = type(node).memory_gain is AbstractNode.memory_gain
+        if silent or not isinstance(node.init(), Gaussian):
+            raise SmoothingError(
+                f"{listed(names)} cannot be smoothed: a {type(node).__name__} does not say what a Gaussian "
+                "belief keeps over a step. Use network.filter, or give the kind a memory_gain(dt)."
+            )

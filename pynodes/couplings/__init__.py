@@ -1,8 +1,10 @@
 """Kinds of coupling: what one edge says."""
 
+from pynodes.couplings._array import AbstractArrayCoupling as AbstractArrayCoupling
 from pynodes.couplings._base import AbstractCoupling as AbstractCoupling
 from pynodes.couplings._base import AbstractVolatilityCoupling as AbstractVolatilityCoupling
 from pynodes.couplings.category import Category as Category
+from pynodes.couplings.dense import Dense as Dense
 from pynodes.couplings.drift import Drift as Drift
 from pynodes.couplings.emission import Emission as Emission
 from pynodes.couplings.functions import FUNCTIONS as FUNCTIONS

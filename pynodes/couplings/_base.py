@@ -6,6 +6,7 @@ import abc
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import jax
+import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
@@ -32,23 +33,29 @@ class AbstractCoupling(Module, abc.ABC):
 
     inlet: ClassVar[str]
 
-    def suited(self, child: AbstractNode, place: int) -> Self:
-        """The coupling once it knows its child, and how many already feed the inlet.
+    def bind(self, parent: AbstractNode, child: AbstractNode, position: int) -> Self:
+        """The coupling once it knows its two ends, and which of the child's parents its own is.
 
-        Called when the edge is made; a coupling that depends on its child's choices takes them here.
+        Called when the edge is made; a coupling that depends on its ends' choices takes them here.
         """
-        del child, place
+        del parent, child, position
         return self
 
-    def mismatch(self, parent: AbstractNode, child: AbstractNode) -> str | None:
+    def incompatibility(self, parent: AbstractNode, child: AbstractNode) -> str | None:
         """What keeps two nodes from being so coupled, as words that follow the parent's name; or None."""
-        del child
-        if parent.value_shape:
+        if not parent.value_shape or (
+            parent.elementwise and parent.value_shape == child.value_shape
+        ):
+            return None
+        if parent.elementwise:
             return (
-                f"is a {type(parent).__name__}, whose value is one of several, not a number as "
-                f"{type(self).__name__} needs. Couple it with Emission."
+                f"holds an array of shape {parent.value_shape}, and {type(self).__name__} joins numbers, a "
+                f"number to an array, or arrays of one shape, not one of {child.value_shape}. Use Dense."
             )
-        return None
+        return (
+            f"is a {type(parent).__name__}, whose value is one of several, not a number as "
+            f"{type(self).__name__} needs. Couple it with Emission."
+        )
 
     @abc.abstractmethod
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
@@ -64,9 +71,14 @@ class AbstractCoupling(Module, abc.ABC):
 
     def evidence(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
         """Gradient and curvature of :meth:`log_density` at the parent's predicted mean."""
-        slope = jax.grad(self.log_density)
-        at = (parent.predicted_mean, parent, child, dt)
-        return Evidence(gradient=slope(*at), curvature=-jax.grad(slope)(*at))
+
+        def total(x: Array) -> Array:
+            return jnp.sum(self.log_density(x, parent, child, dt))
+
+        slope = jax.grad(total)
+        bend = jax.grad(lambda x: jnp.sum(slope(x)))  # of an array: elements do not interact
+        at = parent.predicted_mean
+        return Evidence(gradient=slope(at), curvature=-bend(at))
 
     def term(self, notation: Notation) -> str:
         """What the parent adds at its inlet, in LaTeX; for the equations of a graph.
@@ -91,7 +103,7 @@ class AbstractVolatilityCoupling(AbstractCoupling):
         about the posterior of the child's mean.
     """
 
-    settles: ClassVar[bool] = False
+    after_value_parents: ClassVar[bool] = False
 
     @abc.abstractmethod
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:

@@ -42,17 +42,17 @@ class AbstractShift(AbstractCoupling):
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         step = self.function(x) - self.function(parent.predicted_mean)
         shift = self.reach(child, dt) * self.strength * step
-        heard = child.shift_evidence()
-        return heard.gradient * shift - 0.5 * heard.curvature * shift**2
+        evidence = child.shift_evidence()
+        return evidence.gradient * shift - 0.5 * evidence.curvature * shift**2
 
     def evidence(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
         reach = self.reach(child, dt) * self.strength
-        heard = child.shift_evidence()
+        evidence = child.shift_evidence()
         gain = reach * slope(self.function, parent.predicted_mean)
         bent = reach * bend(self.function, parent.predicted_mean)
         return Evidence(
-            gradient=gain * heard.gradient,
-            curvature=gain**2 * heard.curvature - bent * heard.gradient,
+            gradient=gain * evidence.gradient,
+            curvature=gain**2 * evidence.curvature - bent * evidence.gradient,
         )
 
     def term(self, notation: Notation) -> str:

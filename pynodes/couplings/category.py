@@ -47,9 +47,9 @@ class Category(AbstractLogit):
     outcome: Any = index()
     outcomes: int | None = choice(None)
 
-    def suited(self, child: AbstractNode, place: int) -> Self:
+    def bind(self, parent: AbstractNode, child: AbstractNode, position: int) -> Self:
         outcomes: int = getattr(child, "outcomes", 0)
-        outcome = place if self.outcome is None else self.outcome
+        outcome = position if self.outcome is None else self.outcome
         if isinstance(outcome, bool) or outcome != int(outcome) or not 0 <= outcome < outcomes:
             raise CouplingError(
                 f"A {type(child).__name__} of {outcomes} outcomes has no outcome {outcome}; their codes are "

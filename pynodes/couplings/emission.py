@@ -42,7 +42,7 @@ class Emission(AbstractCoupling):
 
     probabilities: Any = parameter((0.15, 0.85), symbol="p", rank=1, bounds=(0.0, 1.0))
 
-    def mismatch(self, parent: AbstractNode, child: AbstractNode) -> str | None:
+    def incompatibility(self, parent: AbstractNode, child: AbstractNode) -> str | None:
         del child
         count = len(self.probabilities)
         if parent.support is None:

@@ -27,7 +27,7 @@ class Noise(AbstractLogVariance):
     """
 
     inlet: ClassVar = "log_noise"
-    settles: ClassVar = True
+    after_value_parents: ClassVar = True
 
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         return super().predict(parent, dt) | {"noise_parents": jnp.ones_like(parent.predicted_mean)}

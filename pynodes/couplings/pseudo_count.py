@@ -46,8 +46,8 @@ class PseudoCount(AbstractCoupling):
     strength: Scalar = parameter(1.0, symbol="κ")
     family: Any = choice(None)
 
-    def suited(self, child: AbstractNode, place: int) -> Self:
-        del place
+    def bind(self, parent: AbstractNode, child: AbstractNode, position: int) -> Self:
+        del position
         family: Any = getattr(child, "family", None)
         if family is None:
             raise CouplingError(

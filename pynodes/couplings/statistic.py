@@ -48,10 +48,10 @@ class Statistic(AbstractCoupling):
     component: Any = index()
     family: Any = choice(None)
 
-    def suited(self, child: AbstractNode, place: int) -> Self:
+    def bind(self, parent: AbstractNode, child: AbstractNode, position: int) -> Self:
         family: Any = getattr(child, "family", None)
         size = len(family.default_statistics) if family is not None else 0
-        component = place if self.component is None else self.component
+        component = position if self.component is None else self.component
         whole = not isinstance(component, bool) and component == int(component)
         if not whole or not 0 <= component < size:
             raise CouplingError(

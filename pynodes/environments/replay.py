@@ -10,7 +10,7 @@ import numpy as np
 
 from pynodes._core.modules import choice
 from pynodes._errors import InputError, listed
-from pynodes._runtime.series import numbers
+from pynodes._runtime.series import to_numbers
 from pynodes._typing import AnyArray, Array
 from pynodes.environments._base import AbstractEnvironment
 
@@ -79,4 +79,4 @@ def series_of(series: Mapping[str, Any], arms: tuple[str, ...]) -> dict[str, Arr
 
 def whole(name: str, values: Any) -> AnyArray:
     """One series, of whatever shape one observation has."""
-    return numbers(name, values, np.shape(values)[1:])
+    return to_numbers(name, values, np.shape(values)[1:])

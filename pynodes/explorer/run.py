@@ -78,10 +78,10 @@ def status_told(beliefs: Trajectories) -> dict[str, Any]:
 
 
 def elapsed(beliefs: Trajectories) -> np.ndarray | None:
-    """The time of every step since the beginning, if the run knows it and it is not just their number."""
-    known = getattr(beliefs.status.explain, "times", None)
-    times = None if known is None else known()
-    return times if times is not None and len(times) == np.size(beliefs.status.alive) else None
+    """The time of every step since the beginning, unless it is just their number."""
+    if beliefs.interval is None or np.all(np.asarray(beliefs.interval) == 1):
+        return None
+    return np.asarray(beliefs.time, dtype=float)
 
 
 def node_told(name: str, kind: AbstractNode, node: NodeBeliefs, numbers: Numbers) -> dict[str, Any]:
@@ -109,11 +109,13 @@ def node_told(name: str, kind: AbstractNode, node: NodeBeliefs, numbers: Numbers
 
 def outcome_told(beliefs: Trajectories, name: str, numbers: Numbers) -> dict[str, Any] | None:
     """What a learner observed, which its beliefs do not say; None of others, and where it is not known."""
-    given = getattr(beliefs.status.explain, "outcomes", None)
-    if given is None or not isinstance(beliefs.labels.graph.nodes[name], AbstractLearner):
+    if not isinstance(beliefs.labels.graph.nodes[name], AbstractLearner):
         return None
-    values = given(name)
-    fits = np.prod(values.shape[1:], dtype=int) <= WIDEST and len(values) == numbers.steps
+    group, _ = beliefs.labels.nodes[name]
+    if group not in beliefs.values:
+        return None
+    values = np.asarray(beliefs[name].value, dtype=float)
+    fits = np.prod(values.shape[1:], dtype=int) <= WIDEST
     return numbers.add_parts(values) if fits else None
 
 

@@ -25,7 +25,7 @@ class AbstractFamily(abc.ABC):
     docs/theory/families.md.
 
     A subclass gives :attr:`default_statistics`, :meth:`statistics`, :meth:`log_normaliser`,
-    :meth:`draw`, :meth:`moments` and :meth:`margin`, and :meth:`log_base` if it is not zero. Choices of
+    :meth:`sample`, :meth:`moments` and :meth:`margin`, and :meth:`log_base` if it is not zero. Choices of
     its own are fields of a frozen dataclass.
 
     Attributes
@@ -63,7 +63,7 @@ class AbstractFamily(abc.ABC):
         """Log integral of ``exp(count (expected·η - A(η)))`` over the parameter."""
 
     @abc.abstractmethod
-    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+    def sample(self, key: Array, expected: Array, count: Scalar) -> Array:
         """A value from the predictive density."""
 
     @abc.abstractmethod

@@ -44,7 +44,7 @@ class Bernoulli(AbstractFamily):
         likelihood = value * expected[0] + (1 - value) * (1 - expected[0])
         return jnp.log(jnp.maximum(likelihood, jnp.finfo(expected.dtype).tiny))
 
-    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+    def sample(self, key: Array, expected: Array, count: Scalar) -> Array:
         del count
         return jax.random.bernoulli(key, expected[0]).astype(expected.dtype)
 

@@ -70,7 +70,7 @@ class Categorical(AbstractFamily):
         likelihood = jnp.sum(self.statistics(value) * expected)
         return jnp.log(jnp.maximum(likelihood, jnp.finfo(expected.dtype).tiny))
 
-    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+    def sample(self, key: Array, expected: Array, count: Scalar) -> Array:
         del count
         outcome = jax.random.categorical(key, jnp.log(expected))
         return outcome.astype(expected.dtype)

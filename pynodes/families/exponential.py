@@ -45,7 +45,7 @@ class Exponential(AbstractFamily):
         scale = self.scale(expected, count)
         return jnp.log((count + 1) / scale) - (count + 2) * jnp.log1p(value / scale)
 
-    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+    def sample(self, key: Array, expected: Array, count: Scalar) -> Array:
         first, second = jax.random.split(key)
         rate = jax.random.gamma(first, jnp.asarray(count + 1, expected.dtype), dtype=expected.dtype)
         wait = jax.random.exponential(second, dtype=expected.dtype)

@@ -108,7 +108,7 @@ class MultivariateNormal(AbstractFamily):
         width = width + 0.5 * self.dimension * jnp.log(math.pi * (count + 1))
         return log_gamma_ratio(freedom / 2, 0.5 * self.dimension) - width - tail
 
-    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+    def sample(self, key: Array, expected: Array, count: Scalar) -> Array:
         first, second = jax.random.split(key)
         freedom, kind = count + self.freedom, expected.dtype
         noise = jax.random.normal(first, (self.dimension,), kind)

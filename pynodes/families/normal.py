@@ -54,7 +54,7 @@ class Normal(AbstractFamily):
     def statistics(self, value: Array) -> Array:
         return jnp.stack([value, value**2])
 
-    def spread(self, expected: Array) -> Array:
+    def variance(self, expected: Array) -> Array:
         """The variance that is expected, no less than what rounding leaves of it."""
         rounding = 4 * jnp.finfo(expected.dtype).eps * expected[1]
         return jnp.maximum(expected[1] - expected[0] ** 2, rounding + least(expected))
@@ -64,23 +64,23 @@ class Normal(AbstractFamily):
 
     def log_normaliser(self, expected: Array, count: Scalar) -> Array:
         shape = (count + self.freedom) / 2
-        rate = count * self.spread(expected) / 2
+        rate = count * self.variance(expected) / 2
         mean = 0.5 * (math.log(2 * math.pi) - jnp.log(count))
         return mean + jax.scipy.special.gammaln(shape) - shape * jnp.log(rate)
 
     def log_density(self, value: Array, expected: Array, count: Scalar) -> Array:
         freedom = count + self.freedom
-        width = (count + 1) * self.spread(expected)
+        width = (count + 1) * self.variance(expected)
         tail = (freedom + 1) / 2 * jnp.log1p((value - expected[0]) ** 2 / width)
         return log_gamma_ratio(freedom / 2, 0.5) - 0.5 * jnp.log(math.pi * width) - tail
 
-    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+    def sample(self, key: Array, expected: Array, count: Scalar) -> Array:
         freedom = count + self.freedom
-        scale = jnp.sqrt(self.spread(expected) * (count + 1) / freedom)
+        scale = jnp.sqrt(self.variance(expected) * (count + 1) / freedom)
         return expected[0] + scale * jax.random.t(key, freedom, dtype=expected.dtype)
 
     def moments(self, expected: Array) -> dict[str, Array]:
-        return {"mean": expected[0], "variance": self.spread(expected)}
+        return {"mean": expected[0], "variance": self.variance(expected)}
 
     def margin(self, expected: Array) -> Array:
         return expected[1] - expected[0] ** 2

@@ -46,7 +46,7 @@ class Poisson(AbstractFamily):
         log_ways = log_gamma_ratio(shape, value) + self.log_base(value)
         return log_ways - shape * jnp.log1p(1 / count) - value * jnp.log1p(count)
 
-    def draw(self, key: Array, expected: Array, count: Scalar) -> Array:
+    def sample(self, key: Array, expected: Array, count: Scalar) -> Array:
         first, second = jax.random.split(key)
         rate = jax.random.gamma(first, count * expected[0], dtype=expected.dtype) / count
         return jax.random.poisson(second, rate).astype(expected.dtype)

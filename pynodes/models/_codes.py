@@ -8,7 +8,7 @@ import numpy as np
 
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError
-from pynodes._runtime.series import numbers
+from pynodes._runtime.series import to_numbers
 
 
 def checked_codes(name: str, series: Any, count: int) -> Any:
@@ -21,7 +21,7 @@ def checked_codes(name: str, series: Any, count: int) -> Any:
     """
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise InputError(f"The number of codes must be a positive whole number, not {count!r}.")
-    codes = numbers(name, series, ())
+    codes = to_numbers(name, series, ())
     if traced(codes):
         return codes
     wrong = ~np.isnan(codes) & ~((codes >= 0) & (codes < count) & (codes == np.floor(codes)))

@@ -12,7 +12,7 @@ from pynodes._boundary import boundary
 from pynodes._core.tracing import traced
 from pynodes._errors import GraphError, InputError
 from pynodes._graph.graph import Graph
-from pynodes._runtime.series import numbers
+from pynodes._runtime.series import to_numbers
 from pynodes._typing import AnyArray, Scalar
 from pynodes.couplings import Observation, Probability
 from pynodes.models._codes import checked_codes
@@ -140,7 +140,7 @@ def bandit_inputs(choices: Any, rewards: Any, arms: int = 3) -> dict[str, AnyArr
     InputError
         Something that is no code, or series of different lengths.
     """
-    codes, paid = checked_codes("choices", choices, arms), numbers("rewards", rewards, ())
+    codes, paid = checked_codes("choices", choices, arms), to_numbers("rewards", rewards, ())
     if codes.shape != paid.shape:
         raise InputError(
             f"There are {codes.shape[0]} choices but {paid.shape[0]} rewards; give one each per step."

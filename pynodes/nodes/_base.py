@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Collection, Mapping
+from numbers import Integral
 from typing import Any, ClassVar, TypeAlias
 
 import jax
@@ -11,15 +12,33 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.expansions import Heard
+from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import Module, parameters_of
 from pynodes._core.notation import Notation
 from pynodes._core.symbols import upright
-from pynodes._errors import PynodesError
+from pynodes._errors import ParameterError, PynodesError
 from pynodes._typing import Array, Scalar
 
 Inlets: TypeAlias = Mapping[str, Array]
 """What came down to a node, summed over its parents, by inlet; zero where nobody feeds it."""
+
+
+def read_shape(owner: object, shape: Any) -> tuple[int, ...]:
+    """The shape of a node that holds an array: () for a number, a whole number for a vector.
+
+    Raises
+    ------
+    ParameterError
+        Something else than positive whole numbers.
+    """
+    if shape == ():
+        return ()
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    if not all(isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0 for n in sizes):
+        raise ParameterError(
+            f"{type(owner).__name__}: shape must be positive whole numbers, as in shape=(64,), not {shape!r}."
+        )
+    return tuple(int(size) for size in sizes)
 
 
 class AbstractNode(Module, abc.ABC):
@@ -43,6 +62,8 @@ class AbstractNode(Module, abc.ABC):
         Names of parameters that mean nothing unless a series is given for each, under its full name.
     learns
         Whether its children's evidence moves it; a constant's does not.
+    shape
+        A choice of kinds whose rules are elementwise: the shape of the array that the node holds.
     support
         The values a discrete node may take. Its :meth:`update` then hears the log density of its
         children at each of them, instead of a gradient and a curvature.
@@ -50,7 +71,7 @@ class AbstractNode(Module, abc.ABC):
 
     inlets: ClassVar[tuple[str, ...]] = ()
     observable: ClassVar[bool] = False
-    remembers: ClassVar[bool] = True
+    has_memory: ClassVar[bool] = True
     given: ClassVar[str | None] = None
     required: ClassVar[tuple[str, ...]] = ()
     learns: ClassVar[bool] = True
@@ -61,24 +82,29 @@ class AbstractNode(Module, abc.ABC):
     @property
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one observation: () for a number."""
-        return ()
+        return getattr(self, "shape", ())
 
     @property
     def value_shape(self) -> tuple[int, ...]:
         """Shape of the node's value, as its belief holds it: () for a number."""
-        return ()
+        return getattr(self, "shape", ())
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether its value is an array whose elements each follow the node's rules by themselves."""
+        return bool(getattr(self, "shape", ()))
 
     def accepts(self, values: np.ndarray) -> np.ndarray:
         """Which numbers in some finite observations the node can take; ``expects`` says it in words."""
         return np.ones(values.shape, dtype=bool)
 
-    def flaw(self, fed: Collection[str]) -> str | None:
+    def check(self, connected: Collection[str]) -> str | None:
         """What keeps the node from being filtered, as words that follow its name; None if nothing does.
 
         Looked at when a graph is compiled and when a parameter is replaced, for what concerns several
         fields at once, or the inlets that parents feed.
         """
-        del fed
+        del connected
 
     @abc.abstractmethod
     def init(self) -> Any:
@@ -88,23 +114,23 @@ class AbstractNode(Module, abc.ABC):
     def predict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
         """The belief about this step, from the previous belief and what the parents predict."""
 
-    def update(self, belief: Any, heard: Heard) -> Any:
+    def update(self, belief: Any, evidence: ChildEvidence) -> Any:
         """The belief once the children have been heard."""
-        del heard
+        del evidence
         raise PynodesError(
-            f"{type(self).__name__} has children but no update(belief, heard): it cannot learn from them."
+            f"{type(self).__name__} has children but no update(belief, evidence): it cannot learn from them."
         )
 
     def observe(self, belief: Any, value: Array, observed: Array | bool) -> Any:
         """The belief once its value was seen; where ``observed`` is false nothing was."""
         return belief.clamped(value, observed)
 
-    def settle(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
+    def repredict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
         """The belief once its value parents, already updated, have been heard again."""
         del inlet, dt
         return belief
 
-    def keeps(self, dt: Scalar) -> tuple[Scalar, Scalar]:
+    def memory_gain(self, dt: Scalar) -> tuple[Scalar, Scalar]:
         """What smoothing must know of a memory that holds a Gaussian belief.
 
         Returns
@@ -113,7 +139,9 @@ class AbstractNode(Module, abc.ABC):
         variance that is in the predicted one although, by that slope, it should not be.
         """
         del dt
-        raise PynodesError(f"{type(self).__name__} cannot be smoothed: it defines no keeps(dt).")
+        raise PynodesError(
+            f"{type(self).__name__} cannot be smoothed: it defines no memory_gain(dt)."
+        )
 
     def surprise(self, belief: Any) -> Array:
         """Minus the log predictive density of the value that was observed, in nats."""
@@ -122,24 +150,24 @@ class AbstractNode(Module, abc.ABC):
             f"{type(self).__name__} cannot be observed: it defines no surprise(belief)."
         )
 
-    def draw(self, key: Array, belief: Any) -> Array:
+    def sample(self, key: Array, belief: Any) -> Array:
         """A value from the prediction, all parents being known."""
         del key, belief
         raise PynodesError(
-            f"{type(self).__name__} cannot be simulated: it defines no draw(key, belief)."
+            f"{type(self).__name__} cannot be simulated: it defines no sample(key, belief)."
         )
 
-    def imagine(self, key: Array, belief: Any) -> Any:
+    def sample_initial(self, key: Array, belief: Any) -> Any:
         """What a simulation starts from: a value that is known, drawn from the belief."""
         noise = jax.random.normal(key, jnp.shape(belief.mean), belief.mean.dtype)
         return Gaussian.certain(belief.mean + jnp.sqrt(belief.variance) * noise)
 
-    def realise(self, key: Array, belief: Any) -> Any:
+    def sample_hidden(self, key: Array, belief: Any) -> Any:
         """The prediction of a simulated node, once all that it holds besides its value was drawn."""
         del key
         return belief
 
-    def become(self, belief: Any, value: Array) -> Any:
+    def known_as(self, belief: Any, value: Array) -> Any:
         """What a simulated node is, once its value was drawn from the prediction: that value, known."""
         del belief
         return Gaussian.certain(value)
@@ -165,7 +193,7 @@ class AbstractNode(Module, abc.ABC):
         """
         names = [notation.parameter(name) for name in parameters_of(self)]
         parents = [term for inlet in notation.fed for term in notation.terms(inlet)]
-        past = [notation.before] if self.remembers else []
+        past = [notation.before] if self.has_memory else []
         given = [*past, *parents, *names]
         kind = upright(type(self).__name__)
         return [rf"{notation.now} &\sim {kind}\left( {', '.join(given)} \right)"]

@@ -46,7 +46,7 @@ class AbstractErrorLearner(AbstractLearner):
         probability = self.probability(memory)
         return log(jnp.where(value > 0.5, probability, 1 - probability))
 
-    def draw_from(self, key: Array, memory: Memory) -> Array:
+    def sample_from(self, key: Array, memory: Memory) -> Array:
         return jax.random.bernoulli(key, self.probability(memory)).astype(float)
 
     def show(self, memory: Memory) -> dict[str, Array]:

@@ -15,7 +15,7 @@ class AbstractLearner(AbstractNode):
 
     Where an input of the usual kind leaves learning to its parents, a learner keeps what it knows:
     values, counts, probabilities of hidden states. A subclass gives :meth:`begin`, :meth:`learn`,
-    :meth:`log_density`, :meth:`draw_from` and :meth:`show`; where nothing is observed it keeps what it
+    :meth:`log_density`, :meth:`sample_from` and :meth:`show`; where nothing is observed it keeps what it
     expected.
 
     Simulated, it learns from what it draws: its series are draws from its successive predictions.
@@ -41,7 +41,7 @@ class AbstractLearner(AbstractNode):
         """Log predictive density of a value, of shape ()."""
 
     @abc.abstractmethod
-    def draw_from(self, key: Array, memory: Any) -> Array:
+    def sample_from(self, key: Array, memory: Any) -> Array:
         """A value from the predictive density."""
 
     @abc.abstractmethod
@@ -60,15 +60,15 @@ class AbstractLearner(AbstractNode):
     def surprise(self, belief: Learning) -> Array:
         return -self.log_density(belief.expected, belief.outcome)
 
-    def draw(self, key: Array, belief: Learning) -> Array:
-        return self.draw_from(key, belief.expected)
+    def sample(self, key: Array, belief: Learning) -> Array:
+        return self.sample_from(key, belief.expected)
 
-    def imagine(self, key: Array, belief: Learning) -> Learning:
+    def sample_initial(self, key: Array, belief: Learning) -> Learning:
         del key
         return belief
 
-    def become(self, belief: Learning, value: Array) -> Learning:
-        return self.observe(belief, value, True).remembered()
+    def known_as(self, belief: Learning, value: Array) -> Learning:
+        return self.observe(belief, value, True).carry()
 
     def report(self, belief: Learning) -> dict[str, Array]:
         predicted = self.show(belief.expected).items()

@@ -23,7 +23,7 @@ class AbstractCategorical(AbstractNode):
     """
 
     inlets: ClassVar = ("logits",)
-    remembers: ClassVar = False
+    has_memory: ClassVar = False
 
     outcomes: int = choice(2)
     normalised: bool = choice(False)

@@ -142,7 +142,7 @@ class Partitions:
         each = jax.scipy.special.logsumexp(all_ways, axis=1) - total
         return jax.scipy.special.logsumexp(memory["log_weights"] + each)
 
-    def draw(self, key: Array, memory: Any) -> Array:
+    def sample(self, key: Array, memory: Any) -> Array:
         """A value from the predictive density."""
         first, second, third = jax.random.split(key, 3)
         hypothesis = jax.random.categorical(first, memory["log_weights"])
@@ -151,7 +151,7 @@ class Partitions:
         chosen = jax.random.choice(second, self.components + 1, p=weights / jnp.sum(weights))
         statistics = jnp.concatenate([memory["statistics"][hypothesis], self.base[None]])[chosen]
         count = self.pseudo_count + jnp.append(counts, 0.0)[chosen]
-        return self.family.draw(third, statistics, count)
+        return self.family.sample(third, statistics, count)
 
     def show(self, memory: Any) -> dict[str, Array]:
         """What is displayed: the most probable hypothesis, and moments averaged over all."""

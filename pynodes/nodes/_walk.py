@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.expansions import Heard
+from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation, normal
 from pynodes._core.symbols import bracketed, summed
 from pynodes._core.walk import Walk
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.nodes._base import AbstractNode, Inlets
+from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
 class AbstractWalk(AbstractNode):
@@ -32,14 +32,16 @@ class AbstractWalk(AbstractNode):
     memory: str = choice("discrete")
     expansion: Any = choice(None)
     marginalise: bool | None = choice(None)
+    shape: Any = choice(())
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", read_shape(self, self.shape))
         if self.memory not in ("discrete", "exact"):
             raise ParameterError(
                 f"{type(self).__name__}: memory must be 'discrete' or 'exact', not {self.memory!r}."
             )
 
-    def flaw(self, fed: Collection[str]) -> str | None:
+    def check(self, connected: Collection[str]) -> str | None:
         return self.oblivious("autoconnection")
 
     def oblivious(self, *names: str) -> str | None:
@@ -53,7 +55,7 @@ class AbstractWalk(AbstractNode):
         return None
 
     def init(self) -> Gaussian:
-        return Gaussian.start(self.initial_mean, self.initial_precision)
+        return Gaussian.start(self.initial_mean, self.initial_precision, self.shape)
 
     def walk(self) -> Walk:
         """How its value moves by itself."""
@@ -68,15 +70,15 @@ class AbstractWalk(AbstractNode):
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         return self.walk().predict(belief, inlet, dt)
 
-    def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
-        return belief.updated(*self.expansion(belief, heard))
+    def update(self, belief: Gaussian, evidence: ChildEvidence) -> Gaussian:
+        return belief.updated(*self.expansion(belief, evidence))
 
     def surprise(self, belief: Gaussian) -> Array:
         error = belief.mean - belief.predicted_mean
         variance = belief.predicted_variance
         return 0.5 * (jnp.log(2 * jnp.pi * variance) + error**2 / variance)
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         noise = jax.random.normal(key, jnp.shape(belief.predicted_mean))
         return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
 
@@ -89,7 +91,9 @@ class AbstractWalk(AbstractNode):
         }
 
     def report(self, belief: Gaussian) -> dict[str, Array]:
-        driven = {"effective_precision": belief.spread.growth / belief.predicted_variance}
+        driven = {
+            "effective_precision": belief.variance_parts.added_variance / belief.predicted_variance
+        }
         return super().report(belief) | driven
 
     def equations(self, notation: Notation) -> list[str]:

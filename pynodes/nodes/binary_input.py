@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.arithmetic import log
-from pynodes._core.beliefs import Gaussian
+from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice
 from pynodes._core.notation import Notation, distributed, logistic
 from pynodes._core.probabilities import clipped_sigmoid
 from pynodes._typing import Array, Scalar
-from pynodes.nodes._base import AbstractNode, Inlets
+from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
 class BinaryInput(AbstractNode):
@@ -28,29 +28,36 @@ class BinaryInput(AbstractNode):
     probability_clip
         Predicted probabilities stay within [clip, 1 - clip]; the graph's setting unless given here.
         The clip limits the value, not its derivative: a parent of a clipped input still learns.
+    shape
+        Of an array of outcomes, each with a logit of its own; () for one.
 
     Source: Mathys et al. (2011), doi 10.3389/fnhum.2011.00039, eq. 2.
     """
 
     inlets: ClassVar = ("logit",)
     observable: ClassVar = True
-    remembers: ClassVar = False
+    has_memory: ClassVar = False
     expects: ClassVar = "0 or 1"
 
     probability_clip: Any = choice(None)
+    shape: Any = choice(())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", read_shape(self, self.shape))
 
     def init(self) -> Gaussian:
-        return Gaussian.start(0.5, 4.0)
+        return Gaussian.start(0.5, 4.0, self.shape)
 
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
-        probability = clipped_sigmoid(inlet["logit"], self.probability_clip)
+        logit = broadcast(inlet["logit"], self.shape)
+        probability = clipped_sigmoid(logit, self.probability_clip)
         return belief.predicted(probability, variance=probability * (1 - probability))
 
     def surprise(self, belief: Gaussian) -> Array:
         probability = belief.predicted_mean
         return -log(jnp.where(belief.mean > 0.5, probability, 1 - probability))
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.bernoulli(key, belief.predicted_mean).astype(float)
 
     def accepts(self, values: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.expansions import Heard
+from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import choice
 from pynodes._core.notation import Notation, distributed, logistic
 from pynodes._typing import Array, Scalar
@@ -32,7 +32,7 @@ class BinaryState(AbstractNode):
     """
 
     inlets: ClassVar = ("logit",)
-    remembers: ClassVar = False
+    has_memory: ClassVar = False
     support: ClassVar = (0.0, 1.0)
 
     probability_clip: Any = choice(None)
@@ -44,16 +44,16 @@ class BinaryState(AbstractNode):
         probability = self.clipped(inlet["logit"])
         return belief.predicted(probability, variance=probability * (1 - probability))
 
-    def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
+    def update(self, belief: Gaussian, evidence: ChildEvidence) -> Gaussian:
         prior = jax.scipy.special.logit(belief.predicted_mean)
-        probability = self.clipped(prior + heard.support[..., 1] - heard.support[..., 0])
+        probability = self.clipped(prior + evidence.support[..., 1] - evidence.support[..., 0])
         return belief.updated(probability, probability * (1 - probability))
 
     def clipped(self, logit: Array) -> Array:
         """A probability from its logit, kept away from 0 and 1."""
         return jnp.clip(jax.nn.sigmoid(logit), self.probability_clip, 1 - self.probability_clip)
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.bernoulli(key, belief.predicted_mean).astype(float)
 
     def equations(self, notation: Notation) -> list[str]:

@@ -63,7 +63,7 @@ class CategoricalInput(AbstractCategorical):
         otherwise = jnp.ones(()) if self.normalised else 1 - probability
         return -jnp.sum(log(jnp.where(happened, probability, otherwise)))
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         tiny = jnp.finfo(belief.predicted_mean.dtype).eps
         probability = jnp.clip(belief.predicted_mean, tiny, 1 - tiny)
         odds = log(probability) if self.normalised else log_odds(probability)

@@ -6,7 +6,7 @@ import jax
 
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.expansions import Heard
+from pynodes._core.expansions import ChildEvidence
 from pynodes._core.logits import clipped_softmax
 from pynodes._typing import Array
 from pynodes.nodes._outcomes import AbstractCategorical
@@ -43,13 +43,13 @@ class CategoricalState(AbstractCategorical):
         """The codes of its outcomes."""
         return tuple(float(code) for code in range(self.outcomes))
 
-    def update(self, belief: Gaussian, heard: Heard) -> Gaussian:
-        weights = log(belief.predicted_mean) + heard.support
+    def update(self, belief: Gaussian, evidence: ChildEvidence) -> Gaussian:
+        weights = log(belief.predicted_mean) + evidence.support
         probability = clipped_softmax(weights, self.probability_clip)
         return belief.updated(probability, probability * (1 - probability))
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.categorical(key, log(belief.predicted_mean)).astype(float)
 
-    def become(self, belief: Gaussian, value: Array) -> Gaussian:
+    def known_as(self, belief: Gaussian, value: Array) -> Gaussian:
         return Gaussian.certain(self.indicators(value, belief.mean))

@@ -22,7 +22,7 @@ class ConstantState(AbstractNode):
         The constant.
     """
 
-    remembers: ClassVar = False
+    has_memory: ClassVar = False
     learns: ClassVar = False
 
     value: Scalar = parameter(1.0, symbol="c")
@@ -33,7 +33,7 @@ class ConstantState(AbstractNode):
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         return belief
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         return belief.predicted_mean
 
     def report(self, belief: Gaussian) -> dict[str, Array]:

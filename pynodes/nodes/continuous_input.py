@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import log, reciprocal
-from pynodes._core.beliefs import Gaussian, Spread
+from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.growth import LIMIT, bounded
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation, normal
 from pynodes._core.symbols import summed
 from pynodes._core.tracing import traced
 from pynodes._typing import Array, Scalar
-from pynodes.nodes._base import AbstractNode, Inlets
+from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
 class ContinuousInput(AbstractNode):
@@ -36,6 +36,8 @@ class ContinuousInput(AbstractNode):
         Whether the expected noise averages over the uncertainty of ``Noise`` parents; the graph's
         setting unless given here. The predictive density holds the uncertainty of the value parents
         in either case.
+    shape
+        Of an array of observations with the same precision; () for one.
 
     Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825, eq. 15; with ``Noise``: the jget model
     of the TAPAS HGF toolbox.
@@ -51,13 +53,17 @@ class ContinuousInput(AbstractNode):
         "noise_parents",
     )
     observable: ClassVar = True
-    remembers: ClassVar = False
+    has_memory: ClassVar = False
 
     precision: Scalar = parameter(1.0, symbol="π_u", positive=True, infinite=True)
     marginalise: bool | None = choice(None)
+    shape: Any = choice(())
 
-    def flaw(self, fed: Collection[str]) -> str | None:
-        if not math.isinf(float(self.precision)) or "log_noise" in fed:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", read_shape(self, self.shape))
+
+    def check(self, connected: Collection[str]) -> str | None:
+        if not math.isinf(float(self.precision)) or "log_noise" in connected:
             return None
         return (
             "has an infinite precision, but no parent that supplies noise. Couple one with Noise, or give a "
@@ -65,7 +71,7 @@ class ContinuousInput(AbstractNode):
         )
 
     def init(self) -> Gaussian:
-        return Gaussian.start(0.0, 1.0)
+        return Gaussian.start(0.0, 1.0, self.shape)
 
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         location, uncertainty = self.locate(inlet, dt)
@@ -79,16 +85,16 @@ class ContinuousInput(AbstractNode):
         # An infinite precision must not leave a variance of exactly zero beside a vanishing growth.
         carried = jnp.maximum(fixed, jnp.finfo(fixed.dtype).tiny)
         return belief.predicted(
-            location,
-            variance=noise + uncertainty,
+            broadcast(location, self.shape),
+            variance=broadcast(noise + uncertainty, self.shape),
             conditional_variance=noise,
             interval=dt,
-            spread=Spread(
+            variance_parts=VarianceParts(
                 variance=noise,
-                growth=growth,
-                carried=carried,
+                added_variance=growth,
+                carried_variance=carried,
                 log_growth=log_noise,
-                bounded=expected > LIMIT,
+                at_limit=expected > LIMIT,
             ),
         )
 
@@ -97,20 +103,22 @@ class ContinuousInput(AbstractNode):
         mean = inlet["location"] + dt * inlet["drift"]
         return mean, inlet["location_variance"] + dt**2 * inlet["drift_variance"]
 
-    def settle(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
-        return belief.settled(*self.locate(inlet, dt))
+    def repredict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
+        return belief.with_origin(*self.locate(inlet, dt))
 
     def surprise(self, belief: Gaussian) -> Array:
         error = belief.mean - belief.predicted_mean
         variance = belief.predicted_variance
         return 0.5 * (math.log(2 * math.pi) + log(variance) + error**2 * reciprocal(variance))
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         noise = jax.random.normal(key, jnp.shape(belief.predicted_mean))
         return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
 
     def report(self, belief: Gaussian) -> dict[str, Array]:
-        return super().report(belief) | {"precision": 1 / belief.conditional_variance}
+        return super().report(belief) | {
+            "precision": broadcast(1 / belief.conditional_variance, self.shape)
+        }
 
     def equations(self, notation: Notation) -> list[str]:
         mean = [*notation.terms("location"), notation.lasting(notation.terms("drift"))]

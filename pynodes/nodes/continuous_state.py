@@ -34,6 +34,8 @@ class ContinuousState(AbstractWalk):
     marginalise
         Whether its prediction averages over its parents' uncertainty; the graph's setting unless
         given here.
+    shape
+        Of an array of such states with the same parameters, as a layer; () for one.
 
     Raises
     ------
@@ -44,7 +46,7 @@ class ContinuousState(AbstractWalk):
     2305.10937; derived in docs/theory.
     """
 
-    def keeps(self, dt: Scalar) -> tuple[Scalar, Scalar]:
+    def memory_gain(self, dt: Scalar) -> tuple[Scalar, Scalar]:
         if self.memory == "discrete":
             return self.autoconnection, 1 - jnp.asarray(self.autoconnection) ** 2
         return jnp.exp(jnp.log(self.autoconnection) * dt), 0.0

@@ -114,8 +114,8 @@ class DirichletProcessState(AbstractFamilyLearner):
             )
         fill_in(self, "initial_statistics", self.family.default_statistics)
 
-    def flaw(self, fed: Collection[str]) -> str | None:
-        del fed
+    def check(self, connected: Collection[str]) -> str | None:
+        del connected
         return flaw_of_statistics(self.family, self.initial_statistics)
 
     def begin(self) -> dict[str, Array]:
@@ -134,8 +134,8 @@ class DirichletProcessState(AbstractFamilyLearner):
     def log_density(self, memory: Any, value: Array) -> Array:
         return self.partitions().log_density(memory, value)
 
-    def draw_from(self, key: Array, memory: Any) -> Array:
-        return self.partitions().draw(key, memory)
+    def sample_from(self, key: Array, memory: Any) -> Array:
+        return self.partitions().sample(key, memory)
 
     def show(self, memory: Any) -> dict[str, Array]:
         return self.partitions().show(memory)

@@ -45,7 +45,7 @@ class DualRescorlaWagner(AbstractErrorLearner):
     choice: Scalar = parameter(0.0, bounds=(0.0, 1.0), whole=True)
     initial_mean: Any = parameter((0.5, 0.5), symbol="v₀", rank=1, bounds=(0.0, 1.0))
 
-    def flaw(self, fed: Collection[str]) -> str | None:
+    def check(self, connected: Collection[str]) -> str | None:
         if np.shape(self.initial_mean) != (2,):
             return f"has {len(self.initial_mean)} initial means. Give two numbers, one for each option."
         return None

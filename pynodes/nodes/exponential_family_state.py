@@ -93,14 +93,18 @@ class ExponentialFamilyState(AbstractFamilyLearner):
         fill_in(self, "initial_statistics", self.family.default_statistics)
         fill_in(self, "precision", (1.0,) * len(self.family.default_statistics))
 
-    def flaw(self, fed: Collection[str]) -> str | None:
-        driven = [inlet for inlet in ("statistics", "log_pseudo_count") if inlet in fed]
+    def check(self, connected: Collection[str]) -> str | None:
+        driven = [inlet for inlet in ("statistics", "log_pseudo_count") if inlet in connected]
         if len(driven) == 2 or (driven and self.growing):
             second = "growing=True" if self.growing else "PseudoCount parents"
-            first = "Statistic" if "statistics" in fed else "PseudoCount"
+            first = "Statistic" if "statistics" in connected else "PseudoCount"
             return f"has {first} parents and {second}, which both set its pseudo-count. Keep one of them."
         precision = self.precision
-        if "statistics" not in fed and not traced(precision) and (np.asarray(precision) != 1).any():
+        if (
+            "statistics" not in connected
+            and not traced(precision)
+            and (np.asarray(precision) != 1).any()
+        ):
             return "is given a precision, but has no Statistic parents that would hear with it."
         return flaw_of_statistics(self.family, self.initial_statistics)
 
@@ -162,8 +166,8 @@ class ExponentialFamilyState(AbstractFamilyLearner):
     def log_density(self, memory: Any, value: Array) -> Array:
         return self.family.log_density(value, memory["statistics"], memory["pseudo_count"])
 
-    def draw_from(self, key: Array, memory: Any) -> Array:
-        return self.family.draw(key, memory["statistics"], memory["pseudo_count"])
+    def sample_from(self, key: Array, memory: Any) -> Array:
+        return self.family.sample(key, memory["statistics"], memory["pseudo_count"])
 
     def show(self, memory: Any) -> dict[str, Array]:
         shown = {name: memory[name] for name in ("statistics", "pseudo_count", "coherence")}

@@ -48,7 +48,7 @@ class HiddenMarkov(AbstractLearner):
     transition: Any = parameter(((0.9, 0.1), (0.1, 0.9)), symbol="A", rank=2, bounds=(0.0, 1.0))
     emission: Any = parameter(((0.85, 0.15), (0.15, 0.85)), symbol="B", rank=2, bounds=(0.0, 1.0))
 
-    def flaw(self, fed: Collection[str]) -> str | None:
+    def check(self, connected: Collection[str]) -> str | None:
         count = len(self.initial)
         if np.shape(self.transition) != (count, count) or len(self.emission) != count:
             return (
@@ -101,7 +101,7 @@ class HiddenMarkov(AbstractLearner):
         """Predictive probability of every outcome."""
         return memory["mean"] @ jnp.asarray(self.emission)
 
-    def draw_from(self, key: Array, memory: Any) -> Array:
+    def sample_from(self, key: Array, memory: Any) -> Array:
         return jax.random.categorical(key, jnp.log(self.outcomes(memory))).astype(float)
 
     def show(self, memory: Any) -> dict[str, Array]:

@@ -67,7 +67,7 @@ class KalmanFilter(AbstractLearner):
         squared = (value - memory["mean"]) ** 2 * reciprocal(variance)
         return -0.5 * (math.log(2 * math.pi) + log(variance) + squared)
 
-    def draw_from(self, key: Array, memory: Any) -> Array:
+    def sample_from(self, key: Array, memory: Any) -> Array:
         variance = memory["variance"] + 1 / jnp.asarray(self.precision)
         return memory["mean"] + jnp.sqrt(variance) * jax.random.normal(key)
 

@@ -55,7 +55,7 @@ class NoisyBinaryInput(AbstractNode):
 
     inlets: ClassVar = ("logit",)
     observable: ClassVar = True
-    remembers: ClassVar = False
+    has_memory: ClassVar = False
 
     low: Scalar = parameter(0.0, symbol="η₀")
     high: Scalar = parameter(1.0, symbol="η₁")
@@ -106,7 +106,7 @@ class NoisyBinaryInput(AbstractNode):
             one, jnp.log1p(-probability) + self.log_noise(belief.reading - self.low)
         )
 
-    def draw(self, key: Array, belief: Percept) -> Array:
+    def sample(self, key: Array, belief: Percept) -> Array:
         outcome, noise = jax.random.split(key)
         level = jnp.where(jax.random.bernoulli(outcome, belief.predicted_mean), self.high, self.low)
         return level + jnp.sqrt(self.variance) * jax.random.normal(noise)

@@ -25,7 +25,7 @@ class Regressor(AbstractNode):
         no series is given.
     """
 
-    remembers: ClassVar = False
+    has_memory: ClassVar = False
     learns: ClassVar = False
     given: ClassVar = "value"
 
@@ -37,7 +37,7 @@ class Regressor(AbstractNode):
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         return Gaussian.certain(jnp.asarray(self.value))
 
-    def draw(self, key: Array, belief: Gaussian) -> Array:
+    def sample(self, key: Array, belief: Gaussian) -> Array:
         return belief.predicted_mean
 
     def report(self, belief: Gaussian) -> dict[str, Array]:

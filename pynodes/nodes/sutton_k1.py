@@ -44,7 +44,7 @@ class SuttonK1(AbstractErrorLearner):
     initial_trace: Scalar = parameter(0.005, symbol="h₁")
     initial_mean: Scalar = parameter(0.5, symbol="v₁", bounds=(0.0, 1.0))
 
-    def flaw(self, fed: Collection[str]) -> str | None:
+    def check(self, connected: Collection[str]) -> str | None:
         if float(self.initial_learning_rate) < 1:
             return None
         return "has an initial learning rate of 1, whose logit is infinite. Give one below it, such as 0.9."

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.expansions import Heard
+from pynodes._core.expansions import ChildEvidence
 from pynodes._core.growth import bounded
 from pynodes._core.modules import parameter
 from pynodes._core.notation import Notation
@@ -38,6 +38,8 @@ class VolatileState(AbstractWalk):
         The belief about the inner level before the first step.
     memory, expansion, marginalise
         As for :class:`ContinuousState`, of both levels.
+    shape
+        Of an array of such states, each with an inner level of its own; () for one.
 
     Raises
     ------
@@ -57,11 +59,12 @@ class VolatileState(AbstractWalk):
     initial_inner_mean: Scalar = parameter(0.0, symbol="μ₀₂")
     initial_inner_precision: Scalar = parameter(1.0, symbol="π₀₂", positive=True)
 
-    def flaw(self, fed: Collection[str]) -> str | None:
+    def check(self, connected: Collection[str]) -> str | None:
         return self.oblivious("autoconnection", "inner_autoconnection")
 
     def init(self) -> Volatile:
-        inner = Gaussian.start(self.initial_inner_mean, self.initial_inner_precision)
+        mean, precision = self.initial_inner_mean, self.initial_inner_precision
+        inner = Gaussian.start(mean, precision, self.shape)
         return Volatile.around(super().init(), inner)
 
     def inner_walk(self) -> Walk:
@@ -84,11 +87,11 @@ class VolatileState(AbstractWalk):
         driven = {name: sent + own[name] if name in own else sent for name, sent in inlet.items()}
         return Volatile.around(super().predict(belief, driven, dt), inner)
 
-    def update(self, belief: Any, heard: Heard) -> Volatile:
-        return self.heeded(super().update(belief, heard))
+    def update(self, belief: Any, evidence: ChildEvidence) -> Volatile:
+        return self.update_inner(super().update(belief, evidence))
 
     def observe(self, belief: Any, value: Array, observed: Array | bool) -> Volatile:
-        seen = self.heeded(belief.clamped(value, observed))
+        seen = self.update_inner(belief.clamped(value, observed))
         if observed is True:
             return seen
         inner = belief.inner.updated(
@@ -97,24 +100,27 @@ class VolatileState(AbstractWalk):
         )
         return dataclasses.replace(seen, inner=inner)
 
-    def heeded(self, belief: Any) -> Volatile:
+    def update_inner(self, belief: Any) -> Volatile:
         """The belief once the inner level has heard how far the value moved."""
         message = belief.volatility_message(jnp.ones(()), belief.inner.predicted_mean)
-        inner = belief.inner.updated(*self.expansion(belief.inner, Heard(volatility=message)))
+        inner = belief.inner.updated(
+            *self.expansion(belief.inner, ChildEvidence(volatility=message))
+        )
         return dataclasses.replace(belief, inner=inner)
 
-    def imagine(self, key: Array, belief: Any) -> Volatile:
+    def sample_initial(self, key: Array, belief: Any) -> Volatile:
         value, inner = jax.random.split(key)
-        return Volatile.around(super().imagine(value, belief), super().imagine(inner, belief.inner))
+        known = super().sample_initial(inner, belief.inner)
+        return Volatile.around(super().sample_initial(value, belief), known)
 
-    def realise(self, key: Array, belief: Any) -> Volatile:
-        known = super().draw(key, belief.inner)
-        log_growth = belief.spread.log_growth + known - belief.inner.predicted_mean
-        variance = belief.spread.carried + jnp.exp(bounded(log_growth))
+    def sample_hidden(self, key: Array, belief: Any) -> Volatile:
+        known = super().sample(key, belief.inner)
+        log_growth = belief.variance_parts.log_growth + known - belief.inner.predicted_mean
+        variance = belief.variance_parts.carried_variance + jnp.exp(bounded(log_growth))
         predicted = belief.predicted(belief.predicted_mean, variance=variance)
         return Volatile.around(predicted, Gaussian.certain(known))
 
-    def become(self, belief: Any, value: Array) -> Volatile:
+    def known_as(self, belief: Any, value: Array) -> Volatile:
         return Volatile.around(Gaussian.certain(value), belief.inner)
 
     def report(self, belief: Any) -> dict[str, Array]:

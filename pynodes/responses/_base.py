@@ -76,7 +76,7 @@ class AbstractResponse(Module, abc.ABC):
         del beliefs
         return abs(values) < jnp.inf
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """What keeps the response from being used, in words that follow its name; None if nothing."""
         return None
 
@@ -260,7 +260,7 @@ def check_response(response: AbstractResponse) -> None:
     specs = parameters_of(response)
     for name, value in response.parameters().items():
         check_number(owner, name, value, specs.get(name))
-    flaw = _fields.flaw(response) or response.flaw()
+    flaw = _fields.check(response) or response.check()
     if flaw:
         raise ParameterError(f"{owner}: {flaw}")
 

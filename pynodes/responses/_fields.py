@@ -52,7 +52,7 @@ def given(response: Module, name: str) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def flaw(response: Module) -> str | None:
+def check(response: Module) -> str | None:
     """What is wrong with the beliefs that a response is to read; None if nothing is."""
     for declared in dataclasses.fields(response):
         kind = declared.metadata.get("reads")

@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._core.tracing import traced
 from pynodes._errors import InputError, listed, nearest
-from pynodes._runtime.series import plain_numbers
+from pynodes._runtime.series import to_plain_numbers
 from pynodes._typing import AnyArray, Array
 
 
@@ -47,7 +47,7 @@ Covariates = Mapping[str, Any]
 def numbers(name: str, values: Any) -> AnyArray:
     """Numbers as an array of any shape; on the host unless they are traced."""
     if not traced(values):
-        return plain_numbers(name, values)
+        return to_plain_numbers(name, values)
     array = jnp.asarray(values)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name!r} is of type {array.dtype}. Give real numbers.")

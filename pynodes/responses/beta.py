@@ -67,7 +67,7 @@ class BetaResponse(AbstractResponse):
         del beliefs
         return (values > 0) & (values < 1)
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """The link is known."""
         return (
             None

@@ -30,7 +30,7 @@ class CumulativeGaussian(AbstractBinaryResponse):
     precision: str = field("x2.precision")
     exponent: float = choice(0.5)
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """The exponent is a number."""
         if isinstance(self.exponent, int | float):
             return None

@@ -48,7 +48,7 @@ class LinearResponse(AbstractNormalResponse):
         fields = [term for term in self.terms if isinstance(term, str)]
         return tuple(dict.fromkeys(term.partition(".")[0] for term in fields))
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """Every term has one weight and a name of its own."""
         if not isinstance(self.terms, tuple) or not isinstance(self.weights, dict):
             return "terms are a tuple and weights a mapping from their names to numbers."

@@ -53,7 +53,7 @@ class OwnResponse(AbstractResponse):
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
         return self.function(beliefs, response, **self.values, **given)
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """The function takes what it will be given."""
         if not callable(self.function):
             return f"function must be a function, not {self.function!r}."

@@ -85,7 +85,7 @@ class ResponseSpeed(AbstractNormalResponse):
         after_zero = self.intercept_zero + self.gain * (1 - attended)
         return jnp.where(outcome.mean > 0.5, after_one, after_zero)
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """The kind of attention is known."""
         return unknown(self.attention)
 
@@ -122,6 +122,6 @@ class TransitionResponseSpeed(AbstractNormalResponse):
         expected = beliefs[self.transition].predicted_mean
         return self.intercept + self.gain * ATTENTION[self.attention](expected)
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """The kind of attention is known."""
         return unknown(self.attention)

@@ -36,7 +36,7 @@ class AbstractSoftmax(AbstractChoiceResponse):
     def scores(self, beliefs: Reader, given: Given) -> Array:
         """Log probability of each option up to a constant, of shape (..., K)."""
 
-    def flaw(self) -> str | None:
+    def check(self) -> str | None:
         """There is something to choose among."""
         if isinstance(self.options, tuple) and len(self.options) < 2:
             return f"options must name two fields at least, not {self.options!r}."

@@ -6,3 +6,4 @@ laws hold and raise an AssertionError that names the first one broken.
 
 from pynodes.testing.couplings import check_coupling as check_coupling
 from pynodes.testing.nodes import check_node as check_node
+from pynodes.testing.schemes import check_scheme as check_scheme

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._compiler.groups import completed
+from pynodes._compiler.groups import with_settings
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence
 from pynodes._graph.graph import Graph
@@ -84,10 +84,10 @@ def check_coupling(
     check_instance(above, AbstractNode)
     check_instance(child, AbstractNode)
     with jax.enable_x64(True):
-        upper: Any = completed(above, Settings())
-        lower: Any = completed(child, Settings())
+        upper: Any = with_settings(above, Settings())
+        lower: Any = with_settings(child, Settings())
         network = joined(coupling, upper, lower).compile()
-        coupling = coupling.suited(lower, 0)
+        coupling = coupling.bind(upper, lower, 0)
         feeds_one(coupling, upper, lower)
         values = np.asarray(observations(network, seed) if series is None else series, float)
         if upper.support is None:
@@ -159,7 +159,7 @@ def density_is_likelihood(
         found, expected = [], []
         for x in parent.support or ():
             inlet = dict.fromkeys(child.inlets, jnp.asarray(0.0))
-            sent = coupling.predict(parent.become(above, jnp.asarray(x)), DT)
+            sent = coupling.predict(parent.known_as(above, jnp.asarray(x)), DT)
             known = child.predict(before, inlet | sent, DT)
             expected.append(-child.surprise(child.observe(known, drawn["value"], True)))
             found.append(coupling.log_density(jnp.asarray(x), above, below, DT))
@@ -224,7 +224,7 @@ def compare_derivatives(
         pairs |= compare(message.predicted(), message.predicted_log_density, point, 1)
         for number, x in enumerate((point - 1.1, point, point + 0.7), start=2):
             pairs |= compare(message.known(x), message.log_density, x, number)
-            growth = message.growth_at(x), predict_if_known(x).spread.growth
+            growth = message.growth_at(x), predict_if_known(x).variance_parts.added_variance
             pairs["the message's growth is the child's, were the parent known", number] = growth
     return pairs
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._compiler.groups import completed
+from pynodes._compiler.groups import with_settings
 from pynodes._core.modules import parameters_of
 from pynodes._errors import InputError, PynodesError
 from pynodes._graph.graph import Graph
@@ -64,7 +64,7 @@ def check_node(
         A law is broken; names it.
     """
     check_instance(node, AbstractNode)
-    one = completed(node, Settings())
+    one = with_settings(node, Settings())
     for bits in (32, 64):
         with jax.enable_x64(bits == 64):
             predicts_for_one(one)

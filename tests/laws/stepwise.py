@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import pynodes as pn
-from pynodes._runtime import filter as loops
-from pynodes._runtime import sweeps
+from pynodes._engine import filter as loops
+from pynodes._engine import sweeps
 
 Steps = dict[str, dict[str, np.ndarray]]
 """Reported fields by node, time first; of an observed node its surprise too."""
@@ -22,7 +22,7 @@ def walk(network: pn.Network, series: Mapping[str, np.ndarray], dt: np.ndarray) 
     walked = []
     for beliefs, surprises in take_steps(network, series, dt):
         reports = {
-            index: loops.reported(network.program, index, beliefs, None)
+            index: loops.report(network.program, index, beliefs, None)
             | ({"surprise": surprises[index]} if index in surprises else {})
             for index in beliefs
         }
@@ -63,8 +63,8 @@ def take_steps(
             for index, names in enumerate(network.labels.groups)
             if names[0] in series
         }
-        beliefs, _ = sweeps.step(program, state, seen, jnp.asarray(interval))
-        state = loops.remembered(program, beliefs)
+        beliefs = sweeps.step(program, state, seen, jnp.asarray(interval)).beliefs
+        state = sweeps.carry(program, beliefs)
         yield beliefs, loops.surprises(program, beliefs, seen)
 
 

@@ -121,7 +121,7 @@ class ToolboxVolatility(pn.Volatility):
         return dataclasses.replace(
             message,
             point=self.before(parent, child.interval),
-            growth=message.growth * time,
+            added_variance=message.added_variance * time,
             log_growth=message.log_growth + jnp.log(time),
         )
 
@@ -227,8 +227,12 @@ def believed_as_toolbox(name: str) -> pn.Trajectories:
 
 
 def gap(run: Record, beliefs: pn.Trajectories, expected: tapas.Fields) -> float:
-    """Largest relative gap between beliefs and trajectories named as the toolbox names them."""
-    gaps = []
+    """Largest relative gap between beliefs and trajectories named as the toolbox names them.
+
+    At an ignored trial the toolbox repeats all that it showed at the one before. Here nothing moves and no
+    time passes, so that a node predicts what it believes.
+    """
+    gaps, seen = [], ~np.isnan(run.series)
     for letter in ("x", "a") if run.kind == "jget" else ("",):
         for level in range(run.levels):
             outcome = run.kind == "binary" and level == 0
@@ -238,10 +242,14 @@ def gap(run: Record, beliefs: pn.Trajectories, expected: tapas.Fields) -> float:
                 for hat in ("", "hat")
                 for field in ("mu", "sa")
             )
-            gaps += [worst(node.mean, mean), worst(node.predicted_mean, hats[0])]
-            gaps += [worst(node.predicted_precision, 1 / hats[1])]
+            gaps += [worst(node.predicted_mean[seen], hats[0][seen])]
+            gaps += [worst(node.predicted_precision[seen], 1 / hats[1][seen])]
+            if outcome:
+                gaps += [worst(node.mean[seen], mean[seen])]
+                continue
             # A known outcome has no variance left, so the toolbox writes 0 for it.
-            gaps += [] if outcome else [worst(node.precision, 1 / variance)]
+            gaps += [worst(node.mean, mean), worst(node.precision, 1 / variance)]
+            np.testing.assert_array_equal(node.predicted_mean[~seen], node.mean[~seen])
     return max(gaps)
 
 

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice
-from pynodes._runtime.gates import Seen
+from pynodes._engine.edges import combine_and
 from pynodes._typing import AnyArray
+
+Seen = Mapping[int, tuple[AnyArray, Any]]
+"""Values by group, and which of them were observed."""
+
+Gates = Mapping[int, AnyArray]
+"""Whether a group's nodes may learn; groups whose nodes all may are left out."""
+
+OPEN: Gates = {}
+
+
+def let_in(seen: Seen, gates: Gates) -> Seen:
+    """What was seen, as observed only where the gate of the node is open."""
+    return {
+        index: (value, combine_and(observed, gates.get(index, True)))
+        for index, (value, observed) in seen.items()
+    }
 
 
 class Given(Module):
@@ -104,3 +122,8 @@ class Feed(Module):
         if moment.interval is not None:
             return moment.interval
         return 1.0 if self.interval is None else self.interval
+
+    def head(self, steps: int) -> Feed:
+        """The first steps of it."""
+        series = jax.tree.map(lambda leaf: leaf[:steps], self.series)
+        return dataclasses.replace(self, steps=steps, series=series)

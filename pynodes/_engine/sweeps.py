@@ -1,0 +1,192 @@
+"""The engine: predict down the levels, take what was observed, update up the levels.
+
+One step of time is one downward sweep, in which every node predicts from what its parents predict,
+and one upward sweep, in which a node that is observed takes its value and any other updates from
+what its children learned. What a kind of node or coupling computes is its own business
+(``pynodes.nodes``, ``pynodes.couplings``); ``edges.py`` carries the messages; ``loop.py`` scans over
+time. A network's scheme decides how beliefs are found between the sweeps (``scheme.py``).
+
+The same two sweeps filter, smooth, sample and measure energy. What differs is what children see of a
+node once it has predicted (``view``), and what a node knows before it hears them (``prior``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from pynodes._compiler.program import Program
+from pynodes._compiler.wiring import places
+from pynodes._core.modules import Module
+from pynodes._engine.edges import (
+    Beliefs,
+    Evident,
+    apply_to_group,
+    combine_and,
+    combine_or,
+    hear_children,
+    repredict_children,
+    sum_inlets,
+)
+from pynodes._engine.feed import OPEN, Gates, Seen, let_in
+from pynodes._typing import Scalar
+
+State = tuple[Any, ...]
+"""What every group remembers of the previous step; None for groups that remember nothing."""
+
+View = Callable[[int, Any], Any]
+"""What the children of a group see of it, from its number and its prediction."""
+
+
+class Step(Module):
+    """One step as both sweeps took it.
+
+    Attributes
+    ----------
+    program
+        The program, with the parameters of the step.
+    before
+        The state from which it was taken.
+    predicted
+        What every group predicted.
+    beliefs
+        What every group believes after it.
+    evident
+        Which nodes learned from an observation in it.
+    seen
+        What was observed, as far as gates let it in.
+    """
+
+    program: Program
+    before: State
+    predicted: Beliefs
+    beliefs: Beliefs
+    evident: dict[int, Any]
+    seen: dict[int, Any]
+
+
+def step(
+    program: Program,
+    state: State,
+    seen: Seen,
+    dt: Scalar,
+    gate: Callable[[Beliefs], Gates] | None = None,
+) -> Step:
+    """Both sweeps: predict, take what was observed, find the beliefs by the network's scheme."""
+    predicted = predict(program, state, dt)
+    gates = OPEN if gate is None else gate(predicted)
+    return infer(program, state, predicted, seen, dt, gates)
+
+
+def infer(
+    program: Program, state: State, predicted: Beliefs, seen: Seen, dt: Scalar, gates: Gates = OPEN
+) -> Step:
+    """The second half of a step, from what every node predicts."""
+    seen = let_in(seen, gates)
+    beliefs, evident = program.scheme.infer(program, predicted, seen, dt, gates)
+    return Step(
+        program=program,
+        before=state,
+        predicted=predicted,
+        beliefs=beliefs,
+        evident=dict(evident),
+        seen=dict(seen),
+    )
+
+
+def start(program: Program) -> State:
+    """The state before the first step."""
+    return tuple(
+        initial(program, index) if node.has_memory else None
+        for index, node in enumerate(program.nodes)
+    )
+
+
+def initial(program: Program, index: int) -> Any:
+    """The initial beliefs of a group."""
+    node = program.nodes[index]
+    return apply_to_group(program, index, type(node).init)(node)
+
+
+def carry(program: Program, beliefs: Mapping[int, Any]) -> State:
+    """What the next step starts from."""
+    nodes = enumerate(program.nodes)
+    return tuple(beliefs[index].carry() if node.has_memory else None for index, node in nodes)
+
+
+def predict(program: Program, state: State, dt: Scalar, view: View | None = None) -> Beliefs:
+    """Downward: every node predicts from its previous belief and what it sees of its parents.
+
+    Returns
+    -------
+    What children see of every group: its prediction, or what ``view`` makes of it.
+    """
+    beliefs: Beliefs = {}
+    for index in program.schedule.downward:
+        node = program.nodes[index]
+        before = state[index] if node.has_memory else initial(program, index)
+        inlet = sum_inlets(program, index, beliefs, dt)
+        belief = apply_to_group(program, index, type(node).predict)(node, before, inlet, dt)
+        beliefs[index] = belief if view is None else view(index, belief)
+    return beliefs
+
+
+def update(
+    program: Program,
+    beliefs: Mapping[int, Any],
+    seen: Seen,
+    dt: Scalar,
+    gates: Gates = OPEN,
+    *,
+    prior: Mapping[int, Any] | None = None,
+    evident: Evident | None = None,
+) -> tuple[Beliefs, Evident]:
+    """Upward: every node takes its observed value, or updates from what its children learned.
+
+    Parameters
+    ----------
+    program
+        The network, with the parameters of the step.
+    beliefs
+        What every group predicts.
+    seen
+        What was observed.
+    dt
+        Time since the previous step.
+    gates
+        Which nodes may learn. One that may not stays at its prediction and says nothing to its parents.
+    prior
+        What groups know before they hear their children, where that is more than they predict.
+    evident
+        Nodes that are known to have learned something, whatever their children say.
+
+    Returns
+    -------
+    The beliefs, and which nodes learned something.
+    """
+    beliefs, informed = dict(beliefs), dict[int, Any]()
+    for index in program.schedule.upward:
+        node, prediction = program.nodes[index], beliefs[index]
+        known = prediction if prior is None else prior[index]
+        beliefs |= repredict_children(program, index, beliefs, dt)
+        evidence, heard = hear_children(program, index, beliefs | {index: known}, informed, dt)
+        heard = combine_and(heard, gates.get(index, True))
+        belief = known
+        if heard is not False:
+            learned = apply_to_group(program, index, type(node).update)(node, known, evidence)
+            belief = learned if heard is True else learned.where(heard)
+        if evident is not None:
+            heard = combine_or(heard, evident.get(index, False))
+        if index in seen:
+            value, observed = seen[index]
+            observe = apply_to_group(program, index, type(node).observe)
+            belief = observe(node, belief, value, observed)
+            heard = combine_or(heard, observed)
+        if jnp.ndim(heard) > len(places(program.schedule.groups[index].size, 1)):
+            belief = dataclasses.replace(belief, evident=heard)
+        beliefs[index] = belief if prior is None else prediction.with_posterior(belief)
+        informed[index] = heard
+    return beliefs, informed

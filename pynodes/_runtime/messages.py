@@ -1,0 +1,94 @@
+"""Messages: what went down and up every edge at every step of a run, found by making it again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._compiler.labels import Labels
+from pynodes._compiler.program import Program
+from pynodes._compiler.wiring import places
+from pynodes._engine import sweeps
+from pynodes._engine.edges import ChildMessages, active_edges, contributions
+from pynodes._engine.feed import Feed
+from pynodes._engine.filter import filter_step
+from pynodes._engine.loop import Guard, Now, scan
+from pynodes._engine.sweeps import State, Step
+from pynodes._graph.edge_names import edge_names
+from pynodes._results.edge_messages import EdgeMessages
+from pynodes._typing import Array, Scalar
+
+Spot = tuple[int, int]
+"""A group, and one of its bundles."""
+
+
+def collect_messages(
+    labels: Labels, program: Program, feed: Feed, state: State | None
+) -> dict[str, EdgeMessages]:
+    """The messages of every edge, by its name, over the time of a feed."""
+    down, up = exchange(program, feed, state)
+    found: dict[str, EdgeMessages] = {}
+    names = edge_names(labels.graph.edges)
+    for name, ((_, _, inlet), wire) in zip(names, labels.wires.items(), strict=True):
+        sent = pick_edge(program, down[wire.down[:2]][inlet], "down", wire.down)
+        heard = {
+            what: pick_edge(program, values, "up", wire.up)
+            for what, values in (up[wire.up[:2]] if wire.up is not None else {}).items()
+        }
+        found[name] = EdgeMessages(contribution=sent, **heard)
+    return found
+
+
+def pick_edge(program: Program, values: Array, side: str, place: Any) -> Array:
+    """The series of one edge, out of those of its bundle."""
+    group, bundle, position = place
+    layout = program.schedule.groups[group]
+    shape = places(layout.size, getattr(layout, side)[bundle].fan)
+    own = jnp.shape(values)[1 + len(shape) :]
+    return jnp.reshape(values, (len(values), -1, *own))[:, position]
+
+
+@jax.jit
+def exchange(
+    program: Program, feed: Feed, state: State | None
+) -> tuple[dict[Spot, dict[str, Array]], dict[Spot, dict[str, Array]]]:
+    """What went down and up every bundle, time first; NaN at steps that did not count."""
+
+    def emit(now: Now, found: Step, guard: Guard) -> Any:
+        messages = send_down(now.program, found, now.dt), send_up(now.program, found, now.dt)
+        return jax.tree.map(partial(guard.where_counted, otherwise=jnp.nan), messages)
+
+    begin = sweeps.start(program) if state is None else state
+    return scan(program, feed, begin, partial(filter_step, feed), emit).emitted
+
+
+def send_down(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str, Array]]:
+    """What every parent contributes, by bundle and inlet."""
+    return {
+        (index, number): contributions(program, index, number, found.predicted, dt)
+        for index, group in enumerate(program.schedule.groups)
+        for number in range(len(group.down))
+    }
+
+
+def send_up(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str, Array]]:
+    """What every child says to a parent, by bundle; the parent stands where it was predicted."""
+    sent: dict[Spot, dict[str, Array]] = {}
+    for index, group in enumerate(program.schedule.groups):
+        around = {**found.beliefs, index: found.predicted[index]}
+        for number, (bundle, wiring) in enumerate(zip(group.up, program.up[index], strict=True)):
+            active = active_edges(program, index, bundle, wiring, found.evident)
+            children = ChildMessages(program, index, bundle, wiring, around, active)
+            sent[index, number] = describe_edges(children, bundle.volatile, dt)
+    return sent
+
+
+def describe_edges(children: ChildMessages, volatile: bool, dt: Scalar) -> dict[str, Array]:
+    """What one bundle says, edge by edge."""
+    if children.support_values is not None:
+        return {"support": children.edge_support(dt)}
+    evidence = children.message().predicted() if volatile else children.edge_evidence(dt)
+    return {"gradient": evidence.gradient, "curvature": evidence.curvature}
