@@ -12,7 +12,7 @@ from pynodes._core.expansions import AbstractExpansion
 from pynodes._errors import FormatError, PynodesError, format_value, nearest
 from pynodes._keeping.container import pack, read_file, replace_file, unpack
 from pynodes._keeping.contents import KEEPERS
-from pynodes._keeping.records import Catalogue, Reader, Writer
+from pynodes._keeping.records import Catalogue, FileReader, FileWriter
 from pynodes.couplings import AbstractCoupling
 from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
@@ -50,7 +50,7 @@ def save(path: str | os.PathLike[str], thing: Any) -> None:
     OSError
         The file cannot be written.
     """
-    name, catalogue = file_name(path), find_catalogue(type(thing))
+    name, catalogue = check_path(path), find_catalogue(type(thing))
     kept = (*catalogue.keepers, *catalogue.records)
     cls = next((base for base in type(thing).__mro__ if base in kept), None)
     if cls is None or (cls in catalogue.records and cls is not type(thing)):
@@ -58,7 +58,7 @@ def save(path: str | os.PathLike[str], thing: Any) -> None:
             f"pynodes.save keeps {', '.join(catalogue.names)}, not {format_value(thing, 60)}. For arrays "
             "take numpy.savez; a table is written by what made it."
         )
-    file = Writer(catalogue)
+    file = FileWriter(catalogue)
     content = file.record(thing, cls, cls.__name__)
     header = {"format": FORMAT, "version": VERSION, "kind": cls.__name__, "content": content}
     replace_file(name, pack(header, file.arrays))
@@ -96,10 +96,10 @@ def load(
     own = check_own(kinds)
     if functions is not None and not isinstance(functions, Mapping):
         raise FormatError(f"functions must be functions by name, not {format_value(functions)}.")
-    name = file_name(path)
+    name = check_path(path)
     header, arrays = unpack(read_file(name), repr(name))
     catalogue = check_header(header, name)
-    reader = Reader(catalogue, arrays, own, dict(functions or {}))
+    reader = FileReader(catalogue, arrays, own, dict(functions or {}))
     kind = header["kind"]
     cls = next(c for c in (*catalogue.keepers, *catalogue.records) if c.__name__ == kind)
     try:
@@ -179,7 +179,7 @@ def check_header(header: Mapping[str, Any], name: str) -> Catalogue:
     return catalogue
 
 
-def file_name(path: object) -> str:
+def check_path(path: object) -> str:
     """The name of a file.
 
     Raises

@@ -192,7 +192,7 @@ def parse_json(text: str | bytes, advice: str = "") -> Any:
     """
     try:
         data = json.loads(
-            text, object_pairs_hook=to_object, parse_int=to_whole, parse_float=to_number
+            text, object_pairs_hook=make_object, parse_int=parse_whole, parse_float=parse_number
         )
     except RecursionError as error:
         raise FormatError("This is not JSON that can be read: it is nested without end.") from error
@@ -202,7 +202,7 @@ def parse_json(text: str | bytes, advice: str = "") -> Any:
     return data
 
 
-def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of some keys and values, no key of which stands twice."""
     found: dict[str, Any] = {}
     for key, value in pairs:
@@ -215,7 +215,7 @@ def to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def to_whole(text: str) -> int:
+def parse_whole(text: str) -> int:
     """A whole number."""
     if len(text) > DIGITS:
         raise FormatError(
@@ -224,7 +224,7 @@ def to_whole(text: str) -> int:
     return int(text)
 
 
-def to_number(text: str) -> float:
+def parse_number(text: str) -> float:
     """A real number; infinity is written as such and does not come out of rounding."""
     number = float(text)
     if math.isinf(number):

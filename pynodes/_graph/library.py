@@ -151,7 +151,7 @@ class Library:
             INITIAL + key: value for key, value in take_object(entry, "initial", owner).items()
         }
         for key in parameters_of(self.nodes[kind]).keys() & fields.keys():
-            fields[key] = to_numbers(f"{kind} {entry['name']!r}: {key}", fields[key])
+            fields[key] = parse_numbers(f"{kind} {entry['name']!r}: {key}", fields[key])
         choices = take_object(entry, "choices", owner)
         fields |= {key: self.read_choice(key, value, owner) for key, value in choices.items()}
         node = self.nodes[kind](**fields)
@@ -194,7 +194,7 @@ class Library:
         )
         fields = {key: entry[key] for key in own_fields if key in entry}
         for key in parameters_of(cls).keys() & fields.keys():
-            fields[key] = to_numbers(f"{kind} {parent}->{child}: {key}", fields[key])
+            fields[key] = parse_numbers(f"{kind} {parent}->{child}: {key}", fields[key])
         for key in set(indices_of(cls)) & fields.keys():
             if not is_count(fields[key]) or not 0 <= fields[key] <= MOST:
                 raise FormatError(
@@ -224,7 +224,7 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def to_numbers(what: str, value: Any) -> Any:
+def parse_numbers(what: str, value: Any) -> Any:
     """A parameter of a document: a number, or numbers in lists that make an array.
 
     Raises

@@ -44,15 +44,17 @@ def from_networkx(source: networkx.DiGraph, kinds: Kinds = ()) -> Graph:
     for label, attributes in source.nodes(data=True):
         if str(label) in nodes:
             raise FormatError(f"Two nodes are named {str(label)!r} once their names are text.")
-        nodes[str(label)] = node_of(str(label), attributes, source.out_degree(label) == 0, library)
+        nodes[str(label)] = read_node_attributes(
+            str(label), attributes, source.out_degree(label) == 0, library
+        )
     edges = [
-        (str(a), str(b), edge_of(str(a), str(b), attributes, nodes[str(b)], library))
+        (str(a), str(b), read_edge_attributes(str(a), str(b), attributes, nodes[str(b)], library))
         for a, b, attributes in source.edges(data=True)
     ]
-    return Graph(**settings_of(source, library)).extend(nodes, edges)
+    return Graph(**read_settings_attribute(source, library)).extend(nodes, edges)
 
 
-def settings_of(source: networkx.DiGraph, library: Library) -> dict[str, Any]:
+def read_settings_attribute(source: networkx.DiGraph, library: Library) -> dict[str, Any]:
     """The settings of a networkx graph: an object, or names and values."""
     settings = source.graph.get("settings", {})
     if isinstance(settings, Settings):
@@ -60,7 +62,9 @@ def settings_of(source: networkx.DiGraph, library: Library) -> dict[str, Any]:
     return library.read_settings(take_object(source.graph, "settings", "The networkx graph"))
 
 
-def node_of(name: str, attributes: Mapping[str, Any], leaf: bool, library: Library) -> AbstractNode:
+def read_node_attributes(
+    name: str, attributes: Mapping[str, Any], leaf: bool, library: Library
+) -> AbstractNode:
     """The node behind the attributes of a networkx node."""
     if isinstance(attributes.get("node"), AbstractNode):
         return attributes["node"]
@@ -74,7 +78,7 @@ def node_of(name: str, attributes: Mapping[str, Any], leaf: bool, library: Libra
     return library.read_node({"name": name, "kind": kind, "parameters": fields})
 
 
-def edge_of(
+def read_edge_attributes(
     parent: str, child: str, attributes: Mapping[str, Any], target: AbstractNode, library: Library
 ) -> AbstractCoupling:
     """The coupling behind the attributes of a networkx edge."""

@@ -1,1 +1,1 @@
-"""Keeping: graphs, networks, states and trajectories in files, and back."""
+"""Keeping: how things are written to files and read again: whole, or not at all."""

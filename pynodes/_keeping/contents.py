@@ -28,7 +28,7 @@ from pynodes._graph.document import read_document, to_dict
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Library
 from pynodes._graph.settings import Settings
-from pynodes._keeping.records import Keeper, Reader, Writer, check_known, expect
+from pynodes._keeping.records import FileReader, FileWriter, Keeper, expect, refuse_traced
 from pynodes._results.forecast import Forecast
 from pynodes._results.interaction import Interaction
 from pynodes._results.state import State
@@ -41,22 +41,22 @@ from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
 
 
-def write_graph(graph: Graph, file: Writer) -> dict[str, Any]:
+def write_graph(graph: Graph, file: FileWriter) -> dict[str, Any]:
     """A graph's document."""
     del file
     for name, node in graph.nodes.items():
-        check_known([getattr(node, field) for field in parameters_of(node)], f"The node {name!r}")
+        refuse_traced([getattr(node, field) for field in parameters_of(node)], f"The node {name!r}")
     for parent, child, coupling in graph.edges:
-        check_known(coupling, f"The coupling {parent}->{child}")
+        refuse_traced(coupling, f"The coupling {parent}->{child}")
     return to_dict(graph)
 
 
-def read_graph(said: Any, file: Reader) -> Graph:
+def read_graph(said: Any, file: FileReader) -> Graph:
     """The graph of a document."""
     return read_document(expect(said, dict, "A graph"), find_library(file))
 
 
-def find_library(file: Reader) -> Library:
+def find_library(file: FileReader) -> Library:
     """What names in a file stand for; one for all of its graphs, which share what they may ask for."""
     if "library" not in file.shared:
         kinds = [kind for kind in file.own if is_of_graphs(kind)]
@@ -70,7 +70,7 @@ def is_of_graphs(kind: Any) -> bool:
     return isinstance(kind, AbstractExpansion) or issubclass(kind, bases)
 
 
-def write_compiled(labels: Labels, file: Writer) -> dict[str, Any]:
+def write_compiled(labels: Labels, file: FileWriter) -> dict[str, Any]:
     """The graph and the settings that were compiled, and a sign of how all was laid out."""
     return {
         "graph": write_graph(labels.graph, file),
@@ -79,7 +79,7 @@ def write_compiled(labels: Labels, file: Writer) -> dict[str, Any]:
     }
 
 
-def read_compiled(said: Mapping[str, Any], file: Reader) -> tuple[Program, Labels]:
+def read_compiled(said: Mapping[str, Any], file: FileReader) -> tuple[Program, Labels]:
     """The graph of a file, compiled as it was.
 
     Raises
@@ -98,7 +98,7 @@ def read_compiled(said: Mapping[str, Any], file: Reader) -> tuple[Program, Label
     return program, labels
 
 
-def write_network(network: Network, file: Writer) -> dict[str, Any]:
+def write_network(network: Network, file: FileWriter) -> dict[str, Any]:
     """A network's graph with all its numbers: parameters, wiring and switches."""
     program = network.program
     switched = program.edges_on is not None
@@ -106,7 +106,7 @@ def write_network(network: Network, file: Writer) -> dict[str, Any]:
     return write_compiled(network.labels, file) | {"switched": switched, "program": leaves}
 
 
-def read_network(said: Any, file: Reader) -> Network:
+def read_network(said: Any, file: FileReader) -> Network:
     """The network of a file."""
     said = take(said, "A network", "graph", "settings", "layout", "switched", "program")
     program, labels = read_compiled(said, file)
@@ -131,12 +131,12 @@ def check_wiring(found: Program, expected: Program) -> None:
             raise FormatError("The wiring of the network in this file is not that of its graph.")
 
 
-def write_state(state: State, file: Writer) -> dict[str, Any]:
+def write_state(state: State, file: FileWriter) -> dict[str, Any]:
     """A state's graph and what its nodes remember."""
     return write_compiled(state.labels, file) | {"groups": write_memories(state, file)}
 
 
-def write_memories(state: State, file: Writer) -> dict[str, dict[str, int]]:
+def write_memories(state: State, file: FileWriter) -> dict[str, dict[str, int]]:
     """What nodes remember.
 
     Raises
@@ -157,14 +157,14 @@ def write_memories(state: State, file: Writer) -> dict[str, dict[str, int]]:
     return write_tree(state.groups, "The state", file)
 
 
-def read_state(said: Any, file: Reader) -> State:
+def read_state(said: Any, file: FileReader) -> State:
     """The state of a file."""
     said = take(said, "A state", "graph", "settings", "layout", "groups")
     program, labels = read_compiled(said, file)
     return make_state(program, labels, said["groups"], file)
 
 
-def make_state(program: Program, labels: Labels, said: Any, file: Reader) -> State:
+def make_state(program: Program, labels: Labels, said: Any, file: FileReader) -> State:
     """A state with the numbers of a file, of a program that was compiled again."""
     like = jax.eval_shape(sweeps.start, program)
     return State(labels=labels, groups=read_tree(like, said, "The state", file))
@@ -174,9 +174,9 @@ STATUS = ("alive", "bounded", "failed", "grown")
 """The arrays of a status."""
 
 
-def write_trajectories(beliefs: Trajectories, file: Writer) -> dict[str, Any]:
+def write_beliefs(beliefs: Trajectories, file: FileWriter) -> dict[str, Any]:
     """All that was recorded, where it ended, and what happened."""
-    check_known(beliefs, "What was believed")
+    refuse_traced(beliefs, "What was believed")
     couplings = beliefs.couplings
     return write_compiled(beliefs.labels, file) | {
         "kept": [[group, None if at is None else list(at)] for group, at in beliefs.kept],
@@ -194,7 +194,7 @@ def write_trajectories(beliefs: Trajectories, file: Writer) -> dict[str, Any]:
     }
 
 
-def read_trajectories(said: Any, file: Reader) -> Trajectories:
+def read_beliefs(said: Any, file: FileReader) -> Trajectories:
     """The trajectories of a file."""
     said = take(
         *(said, "Trajectories", "graph", "settings", "layout", "kept", "records", "surprises"),
@@ -215,9 +215,9 @@ def read_trajectories(said: Any, file: Reader) -> Trajectories:
         labels=labels,
         kept=kept,
         records={group: records.get(group, {}) for group, _ in kept},
-        surprises=only_fields(read_groups(said["surprises"], every, steps, file)),
-        values=only_fields(read_groups(said["values"], every, steps, file)),
-        observed=only_fields(read_groups(said["observed"], every, steps, file)),
+        surprises=drop_fields(read_groups(said["surprises"], every, steps, file)),
+        values=drop_fields(read_groups(said["values"], every, steps, file)),
+        observed=drop_fields(read_groups(said["observed"], every, steps, file)),
         final=make_state(program, labels, said["final"], file),
         status=status,
         interval=interval,
@@ -228,7 +228,7 @@ def read_trajectories(said: Any, file: Reader) -> Trajectories:
     )
 
 
-def read_status(said: Any, labels: Labels, file: Reader) -> Status:
+def read_status(said: Any, labels: Labels, file: FileReader) -> Status:
     """What happened in a run."""
     said = take(said, "A status", *STATUS)
     alive = read_flags(said["alive"], "alive", None, file)
@@ -242,7 +242,7 @@ def read_status(said: Any, labels: Labels, file: Reader) -> Status:
     )
 
 
-def read_flags(said: Any, name: str, shape: tuple[int, ...] | None, file: Reader) -> Any:
+def read_flags(said: Any, name: str, shape: tuple[int, ...] | None, file: FileReader) -> Any:
     """Truth values of a shape; one per step at least, if none is given."""
     array = file.array(said, name)
     if array.dtype != bool or not array.ndim or (shape is not None and array.shape != shape):
@@ -252,9 +252,9 @@ def read_flags(said: Any, name: str, shape: tuple[int, ...] | None, file: Reader
     return array
 
 
-def write_forecast(forecast: Forecast, file: Writer) -> dict[str, Any]:
+def write_forecast(forecast: Forecast, file: FileWriter) -> dict[str, Any]:
     """Draws of the future, and of the parameters that they came with."""
-    check_known(forecast, "What was drawn")
+    refuse_traced(forecast, "What was drawn")
     return write_compiled(forecast.labels, file) | {
         "kept": [[group, None if at is None else list(at)] for group, at in forecast.kept],
         "records": write_groups({g: {"": a} for g, a in forecast.records.items()}, file),
@@ -262,7 +262,7 @@ def write_forecast(forecast: Forecast, file: Writer) -> dict[str, Any]:
     }
 
 
-def read_forecast(said: Any, file: Reader) -> Forecast:
+def read_forecast(said: Any, file: FileReader) -> Forecast:
     """The draws of a file."""
     said = take(said, "A forecast", "graph", "settings", "layout", "kept", "records", "parameters")
     _, labels = read_compiled(said, file)
@@ -271,17 +271,17 @@ def read_forecast(said: Any, file: Reader) -> Forecast:
     return Forecast(
         labels=labels,
         kept=kept,
-        records=only_fields(read_groups(said["records"], rows, None, file)),
+        records=drop_fields(read_groups(said["records"], rows, None, file)),
         parameters=file.value(said["parameters"], dict[str, np.ndarray], "parameters"),
     )
 
 
-def write_interaction(lived: Interaction, file: Writer) -> dict[str, Any]:
+def write_interaction(lived: Interaction, file: FileWriter) -> dict[str, Any]:
     """What an agent believed and did; the environment's state, if it is made of arrays and names."""
-    check_known(lived, "What was done")
+    refuse_traced(lived, "What was done")
     arrays = dict[str, np.ndarray]
     return {
-        "beliefs": write_trajectories(lived.beliefs, file),
+        "beliefs": write_beliefs(lived.beliefs, file),
         "actions": file.plain(lived.actions, "actions"),
         "inputs": file.value(lived.inputs, arrays, "inputs"),
         "shown": file.value(lived.shown, arrays, "shown"),
@@ -289,12 +289,12 @@ def write_interaction(lived: Interaction, file: Writer) -> dict[str, Any]:
     }
 
 
-def read_interaction(said: Any, file: Reader) -> Interaction:
+def read_interaction(said: Any, file: FileReader) -> Interaction:
     """The interaction of a file."""
     said = take(said, "An interaction", "beliefs", "actions", "inputs", "shown", "world")
     arrays = dict[str, np.ndarray]
     return Interaction(
-        beliefs=read_trajectories(said["beliefs"], file),
+        beliefs=read_beliefs(said["beliefs"], file),
         actions=file.plain(said["actions"], "actions"),
         inputs=file.value(said["inputs"], arrays, "inputs"),
         shown=file.value(said["shown"], arrays, "shown"),
@@ -317,7 +317,7 @@ def take(said: Any, what: str, *keys: str) -> dict[str, Any]:
 
 
 def write_groups(
-    groups: Mapping[int, Mapping[str, Any]], file: Writer
+    groups: Mapping[int, Mapping[str, Any]], file: FileWriter
 ) -> list[tuple[int, str, dict[str, int]]]:
     """Arrays by group and field, as a list."""
     return [
@@ -328,7 +328,7 @@ def write_groups(
 
 
 def read_groups(
-    said: Any, members: Mapping[int, int], steps: tuple[int, ...] | None, file: Reader
+    said: Any, members: Mapping[int, int], steps: tuple[int, ...] | None, file: FileReader
 ) -> dict[int, dict[str, np.ndarray]]:
     """Arrays by group and field: of a step each, and of as many nodes as there are.
 
@@ -358,7 +358,7 @@ def read_groups(
     return found
 
 
-def only_fields(groups: Mapping[int, Mapping[str, np.ndarray]]) -> dict[int, Any]:
+def drop_fields(groups: Mapping[int, Mapping[str, np.ndarray]]) -> dict[int, Any]:
     """The only array of every group."""
     return {group: next(iter(fields.values())) for group, fields in groups.items()}
 
@@ -377,7 +377,7 @@ def read_kept(said: Any, labels: Labels) -> Kept:
     return tuple(found)
 
 
-def write_tree(tree: Any, what: str, file: Writer) -> dict[str, dict[str, int]]:
+def write_tree(tree: Any, what: str, file: FileWriter) -> dict[str, dict[str, int]]:
     """The numbers of a tree, by the way to each.
 
     Raises
@@ -385,12 +385,12 @@ def write_tree(tree: Any, what: str, file: Writer) -> dict[str, dict[str, int]]:
     FormatError
         Traced numbers, leaves that are no numbers, or of batches that differ.
     """
-    check_known(tree, what)
+    refuse_traced(tree, what)
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {keystr(path): file.array(leaf, f"{what}{keystr(path)}") for path, leaf in leaves}
 
 
-def read_tree(like: Any, said: Any, what: str, file: Reader) -> Any:
+def read_tree(like: Any, said: Any, what: str, file: FileReader) -> Any:
     """A tree of the same form as another, with the numbers of a file.
 
     Raises
@@ -463,7 +463,7 @@ KEEPERS: dict[type, Keeper] = {
     Graph: Keeper(write_graph, read_graph),
     Network: Keeper(write_network, read_network),
     State: Keeper(write_state, read_state),
-    Trajectories: Keeper(write_trajectories, read_trajectories),
+    Trajectories: Keeper(write_beliefs, read_beliefs),
     Forecast: Keeper(write_forecast, read_forecast),
     Interaction: Keeper(write_interaction, read_interaction),
 }

@@ -44,8 +44,8 @@ class Keeper:
         Makes a thing of plain values.
     """
 
-    write: Callable[[Any, Writer], Any]
-    read: Callable[[Any, Reader], Any]
+    write: Callable[[Any, FileWriter], Any]
+    read: Callable[[Any, FileReader], Any]
 
 
 class Catalogue:
@@ -88,7 +88,7 @@ class Catalogue:
 
 
 @dataclasses.dataclass(frozen=True)
-class Writer:
+class FileWriter:
     """Makes plain values of things, and gathers their arrays.
 
     Attributes
@@ -113,7 +113,7 @@ class Writer:
         """
         if id(values) in self.places:
             return {"array": self.places[id(values)][1]}
-        check_known(values, where)
+        refuse_traced(values, where)
         array = np.asarray(values)
         if array.dtype.kind not in NUMBERS or (
             array.dtype.itemsize == 2 and array.dtype.kind == "f"
@@ -134,12 +134,12 @@ class Writer:
             Something else, or what no file can hold.
         """
         origin, inside = typing.get_origin(hint), typing.get_args(hint)
-        if is_optional(hint):
-            return None if thing is None else self.value(thing, without_none(hint), where)
-        if is_array(hint):
+        if allows_none(hint):
+            return None if thing is None else self.value(thing, remove_none(hint), where)
+        if declares_array(hint):
             return self.array(thing, where)
-        if is_scalar(hint) and hasattr(thing, "dtype"):
-            check_known(thing, where)
+        if declares_scalar(hint) and hasattr(thing, "dtype"):
+            refuse_traced(thing, where)
             return np.asarray(thing).item()
         if origin in (tuple, list):
             parts = [inside[0]] * len(thing) if inside[-1] is ... or origin is list else inside
@@ -154,7 +154,7 @@ class Writer:
             }
         return (
             self.plain(thing, where)
-            if hint is Any or is_scalar(hint)
+            if hint is Any or declares_scalar(hint)
             else self.record(thing, hint, where)
         )
 
@@ -170,7 +170,7 @@ class Writer:
             )
         said = {
             name: self.value(getattr(thing, name), of, f"{cls.__name__}.{name}")
-            for name, of in fields_of(cls).items()
+            for name, of in list_fields(cls).items()
         }
         return {"kind": cls.__name__} | said if inspect.isabstract(hint) else said
 
@@ -203,7 +203,7 @@ class Writer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reader:
+class FileReader:
     """Makes things of plain values and arrays again.
 
     Attributes
@@ -248,11 +248,11 @@ class Reader:
             Plain values of something else.
         """
         origin, inside = typing.get_origin(hint), typing.get_args(hint)
-        if is_optional(hint):
-            return None if said is None else self.value(said, without_none(hint), where)
-        if is_array(hint):
+        if allows_none(hint):
+            return None if said is None else self.value(said, remove_none(hint), where)
+        if declares_array(hint):
             return self.array(said, where)
-        if is_scalar(hint):
+        if declares_scalar(hint):
             return expect(said, hint, where)
         if origin in (tuple, list):
             expect(said, list, where)
@@ -286,7 +286,7 @@ class Reader:
                     f"{where} is of kind {format_value(kind)}. {nearest(kind, known)}"
                 )
             cls, said = known[kind], {name: each for name, each in said.items() if name != "kind"}
-        fields = fields_of(cls)
+        fields = list_fields(cls)
         if said.keys() != fields.keys():
             differ = sorted(said.keys() ^ fields.keys())
             raise FormatError(f"{cls.__name__} in this file and here differ in {listed(differ)}.")
@@ -321,7 +321,7 @@ class Reader:
 TIMES: dict[str, Callable[[Any], Any]] = {
     "date": datetime.date.fromisoformat,
     "datetime": datetime.datetime.fromisoformat,
-    "time": lambda said: np.array(said[1], np.int64).view(time_type(said[0]))[()],
+    "time": lambda said: np.array(said[1], np.int64).view(read_time_type(said[0]))[()],
 }
 """What reads a date, a date with a time, and a time as NumPy has them."""
 
@@ -334,7 +334,7 @@ def read_time(kind: str, said: Any, where: str) -> Any:
         raise FormatError(f"{where} is no {kind}: {format_value(said)}.") from error
 
 
-def time_type(said: Any) -> np.dtype:
+def read_time_type(said: Any) -> np.dtype:
     """The type of an array of times, such as ``"M8[ns]"``.
 
     Raises
@@ -372,7 +372,7 @@ def expect(said: Any, hint: Any, where: str) -> Any:
 
 
 @functools.cache
-def fields_of(cls: type) -> dict[str, Any]:
+def list_fields(cls: type) -> dict[str, Any]:
     """What the fields of a class are declared as, by name."""
     hints = typing.get_type_hints(cls)
     names = (
@@ -381,31 +381,31 @@ def fields_of(cls: type) -> dict[str, Any]:
     return {name: hints[name] for name in names if name != "_class"}
 
 
-def is_optional(hint: Any) -> bool:
+def allows_none(hint: Any) -> bool:
     """Whether something may be None."""
     return isinstance(hint, types.UnionType) and types.NoneType in typing.get_args(hint)
 
 
-def without_none(hint: Any) -> Any:
+def remove_none(hint: Any) -> Any:
     """What something is that may be None, if it is not."""
     return functools.reduce(
         operator.or_, [e for e in typing.get_args(hint) if e is not types.NoneType]
     )
 
 
-def is_array(hint: Any) -> bool:
+def declares_array(hint: Any) -> bool:
     """Whether something is declared as an array."""
     several = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     return any(each in (np.ndarray, jax.Array) for each in several)
 
 
-def is_scalar(hint: Any) -> bool:
+def declares_scalar(hint: Any) -> bool:
     """Whether something is declared as a plain value, or one of several sorts of them."""
     several = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     return all(each in SCALARS for each in several)
 
 
-def check_known(tree: Any, what: str) -> None:
+def refuse_traced(tree: Any, what: str) -> None:
     """Numbers are known when they are written down.
 
     Raises

@@ -14,7 +14,7 @@ from pynodes.fit.data.covariates import read_covariates
 from pynodes.fit.data.frames import Columns
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group._formula_calls import LazyColumns
-from pynodes.fit.group._formula_columns import AbstractColumns, Coded, Covariate, Product
+from pynodes.fit.group._formula_columns import AbstractColumns, Coded, NamedColumn, Product
 from pynodes.fit.group._formula_syntax import parse_formula, shorten
 from pynodes.fit.group._formula_terms import check_columns, collect_fixed, collect_grouped
 from pynodes.fit.group.design import Design
@@ -161,7 +161,7 @@ def make_product(term: Any) -> Product:
 def make_columns(component: Any) -> AbstractColumns:
     """What makes the columns of one part of a term."""
     call = getattr(component, "call", None)
-    part = Covariate(name=component.name) if call is None else call.columns
+    part = NamedColumn(name=component.name) if call is None else call.columns
     if component.kind != "categoric":
         return part
     levels = tuple(getattr(level, "item", lambda one=level: one)() for level in component.levels)

@@ -11,7 +11,7 @@ from pynodes._errors import FormulaError
 from pynodes._results.tables import extra
 from pynodes.fit.data.frames import Columns
 from pynodes.fit.group import _formula_columns as made
-from pynodes.fit.group._formula_columns import AbstractColumns, Constant, Covariate, Elementwise
+from pynodes.fit.group._formula_columns import AbstractColumns, Constant, Elementwise, NamedColumn
 from pynodes.fit.group._formula_syntax import CONTRASTS, SIGNATURES
 
 FACTORS = ("C", "T", "S")
@@ -101,7 +101,7 @@ def compute_node(node: Any, columns: Columns) -> AbstractColumns:
     if kind == "Binary":
         sides = (compute_node(node.left, columns), compute_node(node.right, columns))
         return Elementwise(function=node.operator.lexeme, parts=sides)
-    return compute_call(node, columns) if kind == "Call" else Covariate(name=read_name(node))
+    return compute_call(node, columns) if kind == "Call" else NamedColumn(name=read_name(node))
 
 
 def compute_call(node: Any, columns: Columns) -> AbstractColumns:
@@ -173,7 +173,7 @@ def center(part: AbstractColumns, columns: Columns) -> AbstractColumns:
     return made.fit_scaled(part, columns, by_deviation=False)
 
 
-def compare(part: AbstractColumns, columns: Columns, success: Any) -> AbstractColumns:
+def compare_level(part: AbstractColumns, columns: Columns, success: Any) -> AbstractColumns:
     """One where a column is at a level, the first one unless one is named."""
     values = part.compute(columns)
     level = np.unique(values)[0].item() if success is None else success
@@ -190,8 +190,8 @@ CALLS: dict[str, Callable[..., AbstractColumns]] = {
     "scale": scale,
     "standardize": scale,
     "center": center,
-    "B": compare,
-    "binary": compare,
+    "B": compare_level,
+    "binary": compare_level,
     "poly": made.fit_polynomials,
     "bs": made.fit_bspline,
     "cr": made.fit_natural_spline,

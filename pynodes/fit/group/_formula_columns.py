@@ -62,7 +62,7 @@ class AbstractColumns(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Covariate(AbstractColumns):
+class NamedColumn(AbstractColumns):
     """A column as it is, by name."""
 
     name: str
@@ -286,7 +286,7 @@ def fit_polynomials(
 ) -> AbstractColumns:
     """Polynomials up to a degree: powers, or orthonormal over the data."""
     values = to_numbers(part.compute(columns), "poly")
-    check_size("poly", degree, values)
+    check_column_count("poly", degree, values)
     if raw:
         return Powers(part=part, degree=degree)
     shifts: list[float] = []
@@ -343,7 +343,7 @@ def fit_cyclic_spline(
     if not 0 < period < math.inf:
         raise FormulaError(f"cc: period must be a positive number, not {period}.")
     values = to_numbers(part.compute(columns), "cc")
-    check_size("cc", df, values)
+    check_column_count("cc", df, values)
     low = float(np.min(values) if ends["lower_bound"] is None else ends["lower_bound"])
     wrapped = low + np.mod(values - low, period)
     knots = place_knots("cc", wrapped, df + center - 1, low, low + period)
@@ -357,7 +357,7 @@ def spline_values(
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """What a spline is a function of, and between which ends."""
     values = to_numbers(part.compute(columns), name)
-    check_size(name, df, values)
+    check_column_count(name, df, values)
     low = float(np.min(values) if ends["lower_bound"] is None else ends["lower_bound"])
     high = float(np.max(values) if ends["upper_bound"] is None else ends["upper_bound"])
     if not low < high:
@@ -395,7 +395,7 @@ def centre_spline(
     return dataclasses.replace(spline, coefficients=coefficients @ rest)
 
 
-def check_size(name: str, size: object, values: np.ndarray) -> None:
+def check_column_count(name: str, size: object, values: np.ndarray) -> None:
     """How many columns are made is a whole number, and there are more values than columns.
 
     Raises

@@ -17,13 +17,13 @@ import pynodes.responses
 from pynodes._errors import FormatError, format_value, nearest
 from pynodes._inference.priors import AbstractPrior
 from pynodes._keeping.contents import find_library, read_graph, settings_to_dict, write_graph
-from pynodes._keeping.records import LARGEST, Reader, Writer, check_known, expect
+from pynodes._keeping.records import LARGEST, FileReader, FileWriter, expect, refuse_traced
 from pynodes._runtime.network import Network
 from pynodes.fit.agent.agent import Agent
 from pynodes.responses import AbstractResponse, JointResponse
 
 
-def write_agent(agent: Agent, file: Writer) -> dict[str, Any]:
+def write_agent(agent: Agent, file: FileWriter) -> dict[str, Any]:
     """An agent as plain values.
 
     Raises
@@ -42,7 +42,7 @@ def write_agent(agent: Agent, file: Writer) -> dict[str, Any]:
     }
 
 
-def read_agent(said: Any, file: Reader) -> Agent:
+def read_agent(said: Any, file: FileReader) -> Agent:
     """The agent of a document."""
     expect(said, dict, "An agent")
     free = {
@@ -53,10 +53,10 @@ def read_agent(said: Any, file: Reader) -> Agent:
     return Agent(network, response, free=free, tied=expect(said["places"], dict, "places"))
 
 
-def write_named_network(network: Network, file: Writer) -> dict[str, Any]:
+def write_named_network(network: Network, file: FileWriter) -> dict[str, Any]:
     """A network as its graph and settings, and as the parameters and switches that differ from these."""
     graph, settings = network.graph, network.labels.settings
-    check_known(network.program, "The network of the agent")
+    refuse_traced(network.program, "The network of the agent")
     fresh = graph.compile(**vars(settings)).parameters()
     now = {name: np.asarray(value) for name, value in network.parameters().items()}
     switches = network.switches
@@ -74,7 +74,7 @@ def write_named_network(network: Network, file: Writer) -> dict[str, Any]:
     }
 
 
-def read_named_network(said: Any, file: Reader) -> Network:
+def read_named_network(said: Any, file: FileReader) -> Network:
     """The network of a document."""
     graph = read_graph(expect(said, dict, "A network")["graph"], file)
     settings = find_library(file).read_settings(expect(said["settings"], dict, "settings"))
@@ -89,7 +89,7 @@ def write_response(response: Any) -> dict[str, Any]:
     return write_module(response)
 
 
-def read_response(said: Any, file: Reader) -> Any:
+def read_response(said: Any, file: FileReader) -> Any:
     """The response of a document."""
     if "streams" in expect(said, dict, "A response"):
         streams = expect(said["streams"], dict, "streams")
@@ -100,7 +100,7 @@ def read_response(said: Any, file: Reader) -> Any:
     return read_module(said, known, "response", file)
 
 
-def read_prior(said: Any, file: Reader) -> AbstractPrior:
+def read_prior(said: Any, file: FileReader) -> AbstractPrior:
     """The prior of a document."""
     return read_module(said, list_classes(pynodes._inference.priors, AbstractPrior), "prior", file)
 
@@ -109,13 +109,15 @@ def write_module(module: Any) -> dict[str, Any]:
     """A response or a prior by the name of its class and its fields."""
     fields = [f.name for f in dataclasses.fields(module) if f.name != "_class"]
     owner = type(module).__name__
-    check_known(module, owner)
+    refuse_traced(module, owner)
     return {"kind": owner} | {
-        "fields": {name: write_field(getattr(module, name), f"{owner}.{name}") for name in fields}
+        "fields": {
+            name: write_module_field(getattr(module, name), f"{owner}.{name}") for name in fields
+        }
     }
 
 
-def read_module(said: Any, ours: dict[str, Any], what: str, file: Reader) -> Any:
+def read_module(said: Any, ours: dict[str, Any], what: str, file: FileReader) -> Any:
     """A response or a prior of its class, with its fields."""
     own = {kind.__name__: kind for kind in file.own if is_ours(kind)}
     known, name = ours | own, expect(said, dict, f"A {what}").get("kind")
@@ -125,10 +127,10 @@ def read_module(said: Any, ours: dict[str, Any], what: str, file: Reader) -> Any
             f"{nearest(name, known)} A class of your own is named in kinds=[...]."
         )
     fields = expect(said["fields"], dict, f"The fields of a {what}")
-    return known[name](**{field: read_field(given, file) for field, given in fields.items()})
+    return known[name](**{field: read_module_field(given, file) for field, given in fields.items()})
 
 
-def write_field(value: Any, whose: str) -> Any:
+def write_module_field(value: Any, whose: str) -> Any:
     """A field as plain values; functions by name.
 
     Raises
@@ -139,9 +141,9 @@ def write_field(value: Any, whose: str) -> Any:
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, tuple | list):
-        return [write_field(each, whose) for each in value]
+        return [write_module_field(each, whose) for each in value]
     if isinstance(value, Mapping):
-        return {str(name): write_field(each, whose) for name, each in value.items()}
+        return {str(name): write_module_field(each, whose) for name, each in value.items()}
     if callable(value):
         return {"function": getattr(value, "__name__", "function")}
     array = np.asarray(value)
@@ -150,18 +152,18 @@ def write_field(value: Any, whose: str) -> Any:
     return array.tolist()
 
 
-def read_field(said: Any, file: Reader) -> Any:
+def read_module_field(said: Any, file: FileReader) -> Any:
     """A field's value."""
     if isinstance(said, list):
-        return tuple(read_field(each, file) for each in said)
+        return tuple(read_module_field(each, file) for each in said)
     if isinstance(said, dict) and said.keys() == {"function"}:
         return find_function(said["function"], file)
     if isinstance(said, dict):
-        return {name: read_field(each, file) for name, each in said.items()}
+        return {name: read_module_field(each, file) for name, each in said.items()}
     return float(said) if type(said) is int and abs(said) >= LARGEST else said
 
 
-def find_function(name: Any, file: Reader) -> Any:
+def find_function(name: Any, file: FileReader) -> Any:
     """A function of the user's own."""
     if not isinstance(name, str) or name not in file.functions:
         raise FormatError(

@@ -63,7 +63,7 @@ RECORDS: tuple[type, ...] = (
 PARTS: tuple[type, ...] = (
     *(Roles, LaplacePosterior, GroupModel, Population, Design, GroupedEffects, Parsed),
     *(EMResult, MarginalState, LaplaceSites, Problem),
-    *(columns.Covariate, columns.Constant, columns.Elementwise, columns.Scaled, columns.Powers),
+    *(columns.NamedColumn, columns.Constant, columns.Elementwise, columns.Scaled, columns.Powers),
     *(columns.Polynomials, columns.Spline, columns.Coded, columns.Product),
 )
 """What is kept so inside of others."""
@@ -206,7 +206,7 @@ def check_terms(name: str, part: Parsed, design: Design, trials: Trials) -> None
 
 def list_covariates(part: Any) -> list[str]:
     """Names of the covariates that columns are computed of."""
-    if isinstance(part, columns.Covariate):
+    if isinstance(part, columns.NamedColumn):
         return [part.name]
     inside = getattr(part, "parts", (part.part,) if hasattr(part, "part") else ())
     return [name for each in inside for name in list_covariates(each)]
@@ -263,7 +263,7 @@ def check_left_out(found: LeaveOneOut) -> None:
         raise FormatError("The keys of what was left out are not one for each item.")
 
 
-def shaped(names: Callable[[Any], int], **shapes: str) -> Callable[[Any], None]:
+def make_shape_check(names: Callable[[Any], int], **shapes: str) -> Callable[[Any], None]:
     """A check of arrays over the free values of an agent, or over names."""
 
     def check(thing: Any) -> None:
@@ -283,12 +283,14 @@ CHECKS: dict[type, Callable[[Any], None]] = {
     PredictiveComparison: check_comparison,
     RandomEffects: check_effects,
     LeaveOneOut: check_left_out,
-    ParameterAverage: shaped(lambda one: len(one.agent.names), mean="f p", covariance="f p p"),
-    Identifiability: shaped(
+    ParameterAverage: make_shape_check(
+        lambda one: len(one.agent.names), mean="f p", covariance="f p p"
+    ),
+    Identifiability: make_shape_check(
         lambda one: len(one.names), prior_sds="f p", curvatures="f p", directions="f p p"
     ),
-    ModelRecovery: shaped(lambda one: len(one.models), evidence="f p d p"),
-    Predictive: shaped(lambda one: len(one.agent.names), unconstrained="f d n p"),
-    PriorCheck: shaped(lambda one: 0, failing="b n d", bounded="b n d"),
+    ModelRecovery: make_shape_check(lambda one: len(one.models), evidence="f p d p"),
+    Predictive: make_shape_check(lambda one: len(one.agent.names), unconstrained="f d n p"),
+    PriorCheck: make_shape_check(lambda one: 0, failing="b n d", bounded="b n d"),
 }
 """What things must be besides having the fields that they declare."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pynodes._errors import DataError, FormatError, format_value, listed
-from pynodes._keeping.records import Reader, Writer, expect, time_type
+from pynodes._keeping.records import FileReader, FileWriter, expect, read_time_type
 from pynodes.fit.data.roles import Roles, check_unit
 from pynodes.fit.data.trials import UNSEEN, Trials
 
@@ -19,7 +19,7 @@ TEXTS, THINGS = "texts", "things"
 """What other columns hold: texts alone, or any plain values."""
 
 
-def write_trials(trials: Trials, file: Writer) -> dict[str, Any]:
+def write_trials(trials: Trials, file: FileWriter) -> dict[str, Any]:
     """The columns of the data, and which of them is what.
 
     Raises
@@ -32,7 +32,7 @@ def write_trials(trials: Trials, file: Writer) -> dict[str, Any]:
     return {"roles": roles, "columns": columns}
 
 
-def read_trials(said: Any, file: Reader) -> Trials:
+def read_trials(said: Any, file: FileReader) -> Trials:
     """The trials of a file."""
     expect(said, dict, "Trials")
     columns: dict[str, np.ndarray] = {}
@@ -63,7 +63,7 @@ def check_roles(roles: Roles) -> None:
                 raise DataError(f"No column is named for {name!r}.")
 
 
-def write_column(name: str, column: np.ndarray, file: Writer) -> dict[str, Any]:
+def write_column(name: str, column: np.ndarray, file: FileWriter) -> dict[str, Any]:
     """A column as an array, and what it is an array of."""
     where = f"The column {name!r}"
     column = column.astype(column.dtype.newbyteorder("="), copy=False)
@@ -82,7 +82,7 @@ def write_column(name: str, column: np.ndarray, file: Writer) -> dict[str, Any]:
     return {"type": kind, "values": file.array(codes, where), "levels": levels}
 
 
-def read_column(name: str, said: Any, file: Reader) -> np.ndarray:
+def read_column(name: str, said: Any, file: FileReader) -> np.ndarray:
     """A column as it was."""
     where = f"The column {name!r}"
     kind = expect(expect(said, dict, where)["type"], str, where)
@@ -94,7 +94,7 @@ def read_column(name: str, said: Any, file: Reader) -> np.ndarray:
     if kind not in (TEXTS, THINGS):
         if values.dtype != np.int64:
             raise FormatError(f"{where} of times is kept as {values.dtype}.")
-        return values.view(time_type(kind))
+        return values.view(read_time_type(kind))
     levels = [file.plain(each, where) for each in expect(said["levels"], list, where)]
     if values.dtype.kind != "i" or (
         values.size and not 0 <= values.min() <= values.max() < len(levels)
@@ -123,7 +123,7 @@ def tell_apart(cell: Any) -> Any:
     return type(cell), cell if cell == cell else "not a number"
 
 
-def write_cell(name: str, cell: Any, file: Writer) -> Any:
+def write_cell(name: str, cell: Any, file: FileWriter) -> Any:
     """One cell as a plain value."""
     try:
         return file.plain(cell, name)

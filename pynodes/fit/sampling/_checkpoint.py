@@ -17,7 +17,7 @@ FORMAT, VERSION = "pynodes-checkpoint", 1
 NAME, LEFT_OVER = re.compile(r"\d{6}\.npz"), re.compile(r"\d{6}\.npz\.[0-9a-f]+\.part")
 """Names of the files, and of those that an interrupted call leaves half written."""
 
-Part = tuple[dict[str, Any], dict[str, np.ndarray]]
+CheckpointPart = tuple[dict[str, Any], dict[str, np.ndarray]]
 """Plain values and arrays, by name."""
 
 
@@ -47,7 +47,7 @@ class Checkpoint:
             ) from error
         self.count = len(self._files())
 
-    def read(self) -> list[Part]:
+    def read(self) -> list[CheckpointPart]:
         """All that was written, in order.
 
         Raises
@@ -108,7 +108,7 @@ class Checkpoint:
                 )
         return files
 
-    def _read(self, number: int) -> Part:
+    def _read(self, number: int) -> CheckpointPart:
         """One file, if it is whole and of this run."""
         path = self._path(number)
         try:

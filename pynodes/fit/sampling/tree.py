@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._keeping.records import Catalogue, Writer
+from pynodes._keeping.records import Catalogue, FileWriter
 from pynodes._results.tables import extra
 from pynodes.fit.agent.arrays import scored_rows
 from pynodes.fit.agent.draws import pointwise_log_likelihoods
@@ -77,7 +77,7 @@ def make_attributes(samples: Samples) -> dict[str, str]:
         "found": json.dumps({name: getattr(samples, name) for name in FOUND}),
         "versions": json.dumps(samples.versions),
         "population": json.dumps(list(samples.population)),
-        "agent": json.dumps(write_agent(samples.agent, Writer(Catalogue({})))),
+        "agent": json.dumps(write_agent(samples.agent, FileWriter(Catalogue({})))),
         "roles": json.dumps(dataclasses.asdict(samples.trials.roles)),
     }
 
