@@ -1,5 +1,7 @@
 """Every example runs, in a folder of its own, and writes the figure that it names."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,40 +24,70 @@ DRAWING = [
 ]
 
 
-def called(name, *arguments, folder, seconds=120):
-    """What an example says, run as a reader would run it."""
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
-        cwd=folder,
+TOGETHER = """
+import contextlib, io, json, os, runpy, sys
+
+import jax
+
+said = []
+for script, folder, arguments in json.loads(sys.argv[1]):
+    jax.config.update("jax_enable_x64", False)
+    os.chdir(folder)
+    sys.argv = [script, *arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            runpy.run_path(script, run_name="__main__")
+        except SystemExit as leaving:
+            assert not leaving.code, script
+    said.append(out.getvalue())
+print(json.dumps(said))
+"""
+"""A process that runs examples one after the other, each as in a process of its own."""
+
+
+def run_examples(calls, seconds=300):
+    """What examples say, by script, folder and arguments; run as a reader would run them."""
+    given = [(str(EXAMPLES / f"{name}.py"), str(folder), rest) for name, folder, *rest in calls]
+    said = subprocess.run(
+        [sys.executable, "-c", TOGETHER, json.dumps(given)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg"},
+        env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent), "MPLBACKEND": "agg"},
         timeout=seconds,
     ).stdout
+    return json.loads(said)
+
+
+def folders_of(parent, names):
+    """A folder of its own for each of some names."""
+    for name in names:
+        (parent / name).mkdir()
+    return {name: parent / name for name in names}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DRAWING)
-def test_an_example_draws_where_it_is_told(name, tmp_path):
-    """It says what it wrote, and writes nothing else."""
-    said = called(name, "--out", "here", folder=tmp_path)
+def test_examples_draw_where_they_are_told(tmp_path):
+    """They say what they wrote, and write nothing else; in figures/, if they are not told."""
+    folders = folders_of(tmp_path, [*DRAWING, "by default"])
+    calls = [(name, folders[name], "--out", "here") for name in DRAWING]
 
-    written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert said == f"Wrote {Path('here') / f'{name}.png'}\n"
-    assert written == [tmp_path / "here" / f"{name}.png"]
-    height, width, _ = plt.imread(written[0]).shape
-    assert min(height, width) > 500
+    *said, _ = run_examples([*calls, ("usd_chf", folders["by default"])])
+
+    for name, sentence in zip(DRAWING, said, strict=True):
+        folder = folders[name]
+        assert sentence == f"Wrote {Path('here') / f'{name}.png'}\n"
+        written = [path for path in folder.rglob("*") if path.is_file()]
+        assert written == [folder / "here" / f"{name}.png"]
+        assert min(plt.imread(written[0]).shape[:2]) > 500, name
+    assert (folders["by default"] / "figures" / "usd_chf.png").exists()
 
 
 @pytest.mark.slow
 def test_a_small_study_of_recovery_runs(tmp_path):
     """Its tables have a row per parameter and per model, and rows of probabilities sum to one."""
-    said = called(
-        *("recovery", "--out", "here", "--subjects", "5", "--trials", "40"),
-        folder=tmp_path,
-        seconds=600,
-    )
+    few = ("--out", "here", "--subjects", "5", "--trials", "40")
+    (said,) = run_examples([("recovery", tmp_path, *few)])
 
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
@@ -75,30 +107,16 @@ def test_a_small_study_of_recovery_runs(tmp_path):
 
 
 @pytest.mark.slow
-def test_figures_go_to_a_folder_of_that_name_by_default(tmp_path):
-    called("usd_chf", folder=tmp_path)
+def test_examples_say_what_they_are_for(tmp_path):
+    """Their help begins with the first line of the file."""
+    scripts = sorted(EXAMPLES.glob("*.py"))
 
-    assert (tmp_path / "figures" / "usd_chf.png").exists()
+    said = run_examples([(script.stem, tmp_path, "--help") for script in scripts])
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
-def test_an_example_says_what_it_is_for(path, tmp_path):
-    """Its help begins with the first line of the file."""
-    first = path.read_text(encoding="utf-8").splitlines()[0].strip('"')
-
-    said = called(path.stem, "--help", folder=tmp_path)
-
-    assert " ".join(first.split()) in " ".join(said.split())
+    for script, words in zip(scripts, said, strict=True):
+        first = script.read_text(encoding="utf-8").splitlines()[0].strip('"')
+        assert " ".join(first.split()) in " ".join(words.split()), script.stem
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-def test_a_part_of_the_gallery_is_drawn_where_it_is_told(tmp_path):
-    called("gallery", "--out", "here", "--only", "plot_graph", "plot_node", folder=tmp_path)
-
-    written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {"plot_graph.png", "plot_node.png"}
 
 
 def test_every_example_is_known():

@@ -1,6 +1,7 @@
 """The gallery shows every figure, with images that the script of examples makes."""
 
 import inspect
+import os
 import re
 import runpy
 import subprocess
@@ -64,7 +65,7 @@ def test_the_script_writes_images(tmp_path):
             *("--out", str(tmp_path), "--only", *wanted),
         ],
         check=True,
-        env={"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
         timeout=300,
     )
 
