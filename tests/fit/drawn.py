@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from pynodes.fit import Samples, Trials
+from pynodes._inference.laplace import LaplacePosterior
+from pynodes.fit import MapFit, Samples, Trials
 from pynodes.fit.sampling.target import Problem
 from tests.fit import cases
 
@@ -33,6 +34,36 @@ def gaussian_draws(agent, trials, seed=0, chains=CHAINS, draws=DRAWS, population
         population=common,
         stats=statistics(random, chains, draws),
         settings={"seed": seed, "chains": chains, "draws": draws, "tune": 100},
+    )
+
+
+def gaussian_modes(agent, trials, seed=0):
+    """A fit that nobody computed: modes near the priors' centres, with the priors' covariance."""
+    random = np.random.default_rng(seed)
+    mean = np.array([float(prior.unconstrained_mean) for prior in agent.priors.values()])
+    sd = np.array([float(prior.unconstrained_sd) for prior in agent.priors.values()])
+    subjects, free = len(trials.subjects), len(mean)
+    modes = mean + 0.4 * sd * random.normal(size=(subjects, free))
+    fitted = np.ones(subjects, bool)
+    return MapFit(
+        agent=agent,
+        trials=trials,
+        posterior=LaplacePosterior(
+            unconstrained=modes,
+            log_joint=-10.0 - random.random(subjects),
+            log_likelihood=-8.0 - random.random(subjects),
+            hessian=np.tile(np.diag(sd**-2), (subjects, 1, 1)),
+            covariance=np.tile(np.diag(sd**2), (subjects, 1, 1)),
+            log_evidence=-12.0 - random.random(subjects),
+            converged=fitted,
+            definite=fitted,
+            agreeing=fitted.astype(int),
+        ),
+        values={
+            name: np.asarray(prior.constrain(modes[:, number]))
+            for number, (name, prior) in enumerate(agent.priors.items())
+        },
+        settings={"seed": seed, "starts": 1, "refine": 1},
     )
 
 

@@ -17,6 +17,7 @@ from pynodes.fit import (
     random_effects_bms,
 )
 from tests.fit.cases import FREE, chooser, table
+from tests.fit.drawn import gaussian_modes
 from tests.fit.test_map import linear_agent, linear_trials
 
 RECORDED = {
@@ -172,8 +173,8 @@ def test_of_one_subject_the_average_is_its_own():
 
 
 def fits(**changes):
-    one = fit_map(chooser(), trials())
-    return {"a": one, "b": fit_map(chooser(), trials().only(**changes)) if changes else one}
+    one, data = gaussian_modes(chooser(), trials()), trials()
+    return {"a": one, "b": gaussian_modes(chooser(), data.only(**changes)) if changes else one}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """What fitting refuses, since it would mean something else than was meant."""
 
-import functools
-
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -9,6 +7,7 @@ from scipy.special import logsumexp
 import pynodes as pn
 from pynodes.fit.sampling.leave_one_out import list_items
 from tests.fit.cases import FREE, VALUES, chooser, table, watcher
+from tests.fit.drawn import gaussian_modes
 
 
 def trials(data=None, **roles):
@@ -39,15 +38,16 @@ def test_fits_to_other_responses_are_not_compared():
     data = table()
     other = data | {"z": 1 - data["y"]}
     fits = {
-        "one": pn.fit_map(chooser(), trials(), starts=2),
-        "other": pn.fit_map(chooser(), trials(other, actions="z"), starts=2),
+        "one": gaussian_modes(chooser(), trials()),
+        "other": gaussian_modes(chooser(), trials(other, actions="z")),
     }
     with pytest.raises(pn.DataError, match="same responses"):
         pn.compare(fits)
 
+    reversed_inputs = trials(data | {"u": 1 - data["u"]}, actions=None)
     seen = {
-        "one": pn.fit_map(watcher(), trials(actions=None), starts=2),
-        "other": pn.fit_map(watcher(), trials(data | {"u": 1 - data["u"]}, actions=None), starts=2),
+        "one": gaussian_modes(watcher(), trials(actions=None)),
+        "other": gaussian_modes(watcher(), reversed_inputs),
     }
     with pytest.raises(pn.DataError, match="same responses"):
         pn.compare(seen)
@@ -73,7 +73,7 @@ def test_values_have_one_per_subject_or_one_for_all():
 
 @pytest.mark.parametrize("mass", [95, 0, 1, True, "much"])
 def test_the_mass_of_an_interval_is_a_share(mass):
-    fit = pn.fit_map(chooser(), trials(), starts=1)
+    fit = gaussian_modes(chooser(), trials())
 
     with pytest.raises(pn.InputError, match="between 0 and 1"):
         fit.interval(mass)
@@ -184,10 +184,4 @@ def test_values_without_names_are_refused(values):
 )
 def test_fields_that_are_none_are_named(field, said):
     with pytest.raises(pn.FieldError, match=said):
-        quick_fit().trajectories([field])
-
-
-@functools.cache
-def quick_fit():
-    """A fit of a subject."""
-    return pn.fit_map(chooser(), trials().only(subject="s1"), starts=1, refine=1)
+        gaussian_modes(chooser(), trials().only(subject="s1")).trajectories([field])

@@ -14,10 +14,20 @@ from tests.laws import cases
 from tests.laws.stepwise import assert_alike, walk
 
 STEPS = 2
+ALL = pytest.mark.parametrize(
+    ("case", "expansion"),
+    [
+        (case, expansion)
+        for case in cases.COUPLED
+        for expansion in cases.EXPANSIONS
+        if isinstance(case.coupling, pn.AbstractVolatilityCoupling) or expansion == pn.Unbounded()
+    ],
+    ids=repr,
+)
+"""An expansion says how a volatility child is heard, and takes no part in what a value child says."""
 
 
-@pytest.mark.parametrize("expansion", cases.EXPANSIONS, ids=repr)
-@pytest.mark.parametrize("case", cases.COUPLED, ids=repr)
+@ALL
 def test_an_edge_that_is_silent_or_off_is_not_there(case, expansion):
     """It changes nothing for anyone, also not for its parent, who learns from another child."""
     target = cases.target_of(case)
@@ -40,8 +50,7 @@ def test_an_edge_that_is_silent_or_off_is_not_there(case, expansion):
         assert off["second"][field][1] == off["second"][f"predicted_{field}"][1]
 
 
-@pytest.mark.parametrize("expansion", cases.EXPANSIONS, ids=repr)
-@pytest.mark.parametrize("case", cases.COUPLED, ids=repr)
+@ALL
 def test_the_only_edge_into_a_node_may_be_off(case, expansion):
     """Its child believes what it would without parents, and the parent hears nothing of it."""
     graph, target = cases.graph_of(case, expansion), cases.target_of(case)
