@@ -28,7 +28,7 @@ def gappy(rng, steps, inputs, missing=0.3):
 def random_state(seed, memory):
     """One state with several inputs, a bias and a regressor; its series; and the oracle's answer."""
     rng = np.random.default_rng(seed)
-    steps, inputs = int(rng.integers(20, 60)), int(rng.integers(1, 4))
+    steps, inputs = 40, 1 + seed % 3
     strength, noise = rng.normal(size=inputs), np.exp(rng.normal(size=inputs))
     volatility, drift, kept, push, bias, pull = rng.normal(size=6) * [1, 0.3, 0, 0.5, 0.4, 0.5]
     kept = rng.uniform(0.3, 1.0) if memory else 1.0
@@ -108,8 +108,9 @@ def test_one_state_with_any_inputs_gaps_times_and_drift(seed, memory):
     assert np.all(np.asarray(beliefs["x"].precision) >= np.asarray(forward.precision) * (1 - 1e-12))
 
 
-@pytest.mark.parametrize("expansion", ["standard", "enhanced", "unbounded"])
-@pytest.mark.parametrize("marginalise", [True, False])
+@pytest.mark.parametrize(
+    ("expansion", "marginalise"), [("standard", False), ("enhanced", True), ("unbounded", False)]
+)
 def test_settings_make_no_difference_to_one_state(expansion, marginalise):
     network, series, dt, model = random_state(5, "exact")
     other = network.graph.compile(expansion=expansion, marginalise=marginalise)
