@@ -12,6 +12,8 @@ import pynodes as pn
 from pynodes._boundary import boundary
 from pynodes._errors import PynodesError
 
+pytestmark = pytest.mark.versions
+
 INSIDE = str(Path(pn.__file__).parent)
 
 

@@ -12,6 +12,8 @@ import pytest
 import pynodes as pn
 from pynodes.command.main import main
 
+pytestmark = pytest.mark.versions
+
 OUTCOMES = [1.0, 0.0, np.nan, 1.0, 1.0]
 
 

@@ -13,6 +13,8 @@ import pytest
 import pynodes as pn
 from tests.pages import ROOT
 
+pytestmark = pytest.mark.versions
+
 PACKAGE = Path(pn.__file__).resolve().parent
 SLOW = {"pynodes.fit.mode.map.fit_map"}
 MAIN = [

@@ -11,6 +11,8 @@ import pytest
 from tests.laws import cases
 from tests.small import OUTCOMES, STEPS, binary, network
 
+pytestmark = pytest.mark.versions
+
 RUN = """
 import json
 import jax, jax.numpy as jnp, numpy as np

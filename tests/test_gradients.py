@@ -12,6 +12,8 @@ import pytest
 import pynodes as pn
 from tests.laws import cases
 
+pytestmark = pytest.mark.versions
+
 SETTINGS = [{}, {"marginalise": False}]
 
 

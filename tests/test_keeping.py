@@ -23,6 +23,8 @@ from tests.laws import cases
 from tests.pages import executed
 from tests.small import OUTCOMES, binary, network, paired, tracked
 
+pytestmark = pytest.mark.versions
+
 RICH = cases.rich_graph()
 SERIES = cases.series_for(RICH, 12)
 

@@ -16,6 +16,8 @@ from tests.laws import cases
 from tests.laws.same import assert_same
 from tests.small import OUTCOMES, VALUES, binary, driven, network, paired, tracked
 
+pytestmark = pytest.mark.versions
+
 SERIES = {"u": VALUES, "v": VALUES[::-1]}
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import pynodes as pn
 
+pytestmark = pytest.mark.versions
+
 CONTRACT = {
     "Graph": [
         "add",

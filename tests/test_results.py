@@ -12,6 +12,8 @@ from tests.laws import cases
 from tests.laws.same import assert_same
 from tests.small import OUTCOMES, STEPS, VALUES, binary, network, paired, tracked
 
+pytestmark = pytest.mark.versions
+
 GAPPY = np.where(np.arange(STEPS) == 2, np.nan, VALUES)
 TIMES = np.array([1.0, 0.5, 2.0, 1.0, 1.5, 1.0])
 

@@ -8,6 +8,8 @@ import pynodes as pn
 from tests.laws import cases
 from tests.small import STEPS, VALUES, binary, driven, network, paired, tracked
 
+pytestmark = pytest.mark.versions
+
 RUNS = 4000
 """Simulations per test."""
 

@@ -10,6 +10,8 @@ import pytest
 import pynodes as pn
 from pynodes._engine import sweeps
 
+pytestmark = pytest.mark.versions
+
 STEPS = 12
 
 

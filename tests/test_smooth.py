@@ -12,6 +12,8 @@ import pynodes as pn
 from tests import small
 from tests.laws import cases
 
+pytestmark = pytest.mark.versions
+
 SETTINGS = [("standard", True), ("enhanced", False), ("unbounded", True)]
 STATES = ("x", "y", "z")
 SAME = {"rtol": 1e-9, "atol": 1e-11}

@@ -10,6 +10,8 @@ from tests.laws import cases
 from tests.laws.same import assert_same
 from tests.small import network, paired, tracked
 
+pytestmark = pytest.mark.versions
+
 RICH = cases.rich_graph()
 SERIES = cases.series_for(RICH, 24)
 FIRST = {name: values[:12] for name, values in SERIES.items()}

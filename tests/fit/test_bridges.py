@@ -16,6 +16,7 @@ from tests.fit.cases import FREE, chooser, table
 from tests.fit.test_nuts import error_of, exact_population, rated, rater, short_trials
 
 pytestmark = [
+    pytest.mark.versions,
     pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

@@ -19,7 +19,10 @@ from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.cases import chooser
 from tests.fit.test_nuts import SHORT, assert_same, short, short_trials
 
-pytestmark = pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning")
+pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning"),
+]
 
 
 def sampled(folder=None, trials=None, **options):

@@ -14,6 +14,8 @@ from tests.fit import groups
 from tests.fit.cases import watcher
 from tests.fit.groups import CENTRE, SPREAD, VARIANCE, rater, trials, twofold
 
+pytestmark = pytest.mark.versions
+
 FORMULA = "group + scale(age) + (1|site)"
 
 

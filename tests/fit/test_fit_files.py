@@ -58,6 +58,8 @@ from tests.fit.drawn import gaussian_draws, samples_of_one, samples_of_populatio
 from tests.fit.test_map import linear_agent, linear_trials
 from tests.test_keeping import edited, keys_of, nothing_runs
 
+pytestmark = pytest.mark.versions
+
 FORMULA = "C(group, Treatment('b')) + poly(log(age), 2) + (1|site)"
 
 

@@ -17,6 +17,8 @@ from pynodes.fit import Agent, Beta, LogNormal, Normal, Trials, fit_map
 from pynodes.fit.mode.map import find_subject_modes
 from tests.fit.cases import FREE, chooser, table, watcher
 
+pytestmark = pytest.mark.versions
+
 SUBJECTS = ((14, 11), (9, 13), (20, 6))
 
 

@@ -17,7 +17,10 @@ from pynodes.fit.sampling._tuning import closed, collected, stepped, untuned
 from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.cases import chooser, table
 
-pytestmark = pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning")
+pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning"),
+]
 
 SHORT = {"chains": 2, "draws": 70, "tune": 60}
 

@@ -15,7 +15,10 @@ from pynodes.fit.sampling.smc import fit_smc
 from tests.fit.cases import chooser
 from tests.fit.test_nuts import exact_population, gridded, rated, rater, short_trials
 
-pytestmark = pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning")
+pytestmark = [
+    pytest.mark.versions,
+    pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning"),
+]
 
 
 def person():

@@ -14,6 +14,8 @@ from tests.oracles.pyhgf_corrections import ALL, Corrections
 from tests.oracles.pyhgf_graph import FUNCTIONS
 from tests.oracles.pyhgf_graphs import COUPLINGS, EXPANSIONS, Problem, problem
 
+pytestmark = pytest.mark.versions
+
 SEEDS, FEW = range(36), 12
 """The random graphs, and how many of them are not left to the slow tests."""
 
