@@ -18,8 +18,8 @@ def message(strength, squared_move, *, variance=2.0, growth=0.8, carried=1.2, lo
     fields = {
         "squared_move": squared_move,
         "variance": variance,
-        "growth": growth,
-        "carried": carried,
+        "added_variance": growth,
+        "carried_variance": carried,
         "log_growth": np.log(growth) if log_growth is None else log_growth,
     }
     return pn.VolatilityMessage(
@@ -36,7 +36,7 @@ def posterior_by_quadrature(precision, msg):
     log_density = -0.5 * precision * (x - 0.3) ** 2
     for i in range(len(strength)):
         growth = np.exp(np.atleast_1d(msg.log_growth)[i] + strength[i] * (x - 0.3))
-        variance = np.atleast_1d(msg.carried)[i] + growth
+        variance = np.atleast_1d(msg.carried_variance)[i] + growth
         log_density += -0.5 * (np.log(variance) + np.atleast_1d(msg.squared_move)[i] / variance)
     weight = np.exp(log_density - log_density.max())
     weight /= weight.sum()
@@ -110,7 +110,9 @@ def test_enhanced_and_unbounded_never_lose_precision_to_nothing(expansion, seed)
 
 def test_standard_fails_where_its_expansion_does():
     """A small move where a large one was predicted bends the standard expansion the wrong way."""
-    _, variance = pn.Standard()(belief(0.05), pn.ChildEvidence(volatility=message(2.0, 30.0, growth=0.2)))
+    _, variance = pn.Standard()(
+        belief(0.05), pn.ChildEvidence(volatility=message(2.0, 30.0, growth=0.2))
+    )
 
     assert variance < 0
 
