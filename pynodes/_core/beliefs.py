@@ -83,7 +83,7 @@ def broadcast(value: Any, shape: tuple[int, ...]) -> Any:
     return jnp.broadcast_to(value, shape) if shape else value
 
 
-def alongside(flags: AnyArray | bool, values: Array) -> Array:
+def alongside(flags: AnyArray | bool, values: AnyArray) -> Array:
     """Flags of nodes, shaped to stand beside values that have dimensions of their own."""
     return jnp.reshape(flags, (*jnp.shape(flags), *(1,) * (jnp.ndim(values) - jnp.ndim(flags))))
 

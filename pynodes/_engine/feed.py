@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.program import Program
+from pynodes._core.beliefs import alongside
 from pynodes._core.modules import Module, choice
 from pynodes._engine.edges import combine_and
 from pynodes._typing import AnyArray
@@ -92,6 +93,9 @@ class Moment(Module):
             node, value = nodes[given.group], given.values
             if given.positions is not None:
                 stack = jnp.asarray(getattr(node, given.field), value.dtype)
+                stack = jnp.broadcast_to(
+                    alongside(stack, value), (*stack.shape, *jnp.shape(value)[stack.ndim :])
+                )
                 value = stack.at[jnp.array(given.positions)].set(value)
             nodes[given.group] = dataclasses.replace(node, **{given.field: value})
         return dataclasses.replace(program, nodes=tuple(nodes))

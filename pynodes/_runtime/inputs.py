@@ -188,7 +188,7 @@ def single_step(labels: Labels, inputs: Any) -> dict[str, Any]:
 def shape_of(labels: Labels, name: str) -> tuple[int, ...]:
     """Shape of what a series gives at one step."""
     node = labels.graph.nodes.get(name)
-    return () if node is None or node.given else node.event_shape
+    return () if node is None else node.event_shape
 
 
 def accepts(node: AbstractNode) -> bool:
@@ -255,15 +255,19 @@ def check_given(name: str, values: np.ndarray, spec: dict[str, Any]) -> None:
     low, high = spec["bounds"]
     wrong = ~np.isfinite(values)
     if wrong.any():
-        step = int(np.argmax(wrong))
         raise InputError(
-            f"{name!r} is {values[step]} at step {step}. What is given must be known at every step: fill "
-            "the gap."
+            f"{name!r} {first_of(values, wrong)}. What is given must be known at every step: fill the gap."
         )
     wrong = (values < low) | (values > high) | (spec["positive"] & (values <= 0))
     wrong |= spec["whole"] & (values != np.floor(values))
     if wrong.any():
-        step = int(np.argmax(wrong))
         expected = "be positive" if spec["positive"] else f"lie in [{low}, {high}]"
         expected += " and be whole" if spec["whole"] else ""
-        raise InputError(f"{name!r} must {expected}, but is {values[step]:g} at step {step}.")
+        raise InputError(f"{name!r} must {expected}, but {first_of(values, wrong)}.")
+
+
+def first_of(values: np.ndarray, wrong: np.ndarray) -> str:
+    """The first wrong value, its step and its element, in words."""
+    step, *element = (int(index) for index in np.argwhere(wrong)[0])
+    place = f" at index {', '.join(map(str, element))}" if element else ""
+    return f"is {values[(step, *element)]:g} at step {step}{place}"

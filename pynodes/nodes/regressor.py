@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from pynodes._core.beliefs import Gaussian
-from pynodes._core.modules import parameter
+from pynodes._core.beliefs import Gaussian, broadcast
+from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
-from pynodes.nodes._base import AbstractNode, Inlets
+from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
 class Regressor(AbstractNode):
@@ -23,6 +23,8 @@ class Regressor(AbstractNode):
     value
         Set at every step from the series; the value here is what :meth:`Network.sample` uses when
         no series is given.
+    shape
+        Of an array of values, as what a layer of states is driven by; () for one.
     """
 
     has_memory: ClassVar = False
@@ -30,12 +32,16 @@ class Regressor(AbstractNode):
     given: ClassVar = "value"
 
     value: Scalar = parameter(0.0)
+    shape: Any = choice(())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", read_shape(self, self.shape))
 
     def init(self) -> Gaussian:
-        return Gaussian.certain(jnp.asarray(self.value))
+        return Gaussian.certain(broadcast(jnp.asarray(self.value), self.shape))
 
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
-        return Gaussian.certain(jnp.asarray(self.value))
+        return Gaussian.certain(broadcast(jnp.asarray(self.value), self.shape))
 
     def sample(self, key: Array, belief: Gaussian) -> Array:
         return belief.predicted_mean
