@@ -221,7 +221,7 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
         Not a real number, of the wrong shape, not finite, or outside its range.
     """
     rank = spec["rank"]
-    if value is None and spec["optional"]:
+    if spec["optional"] and value is None:
         return
     if not is_real(value):
         expected = "an array of real numbers" if rank else "a real number"
