@@ -58,7 +58,7 @@ def few_programs():
     JAX maps several pieces of memory for each, and Linux allows a process 65,530.
     """
     yield
-    if next(finished) % 10 == 0 and MAPPED.exists() and MAPPED.read_bytes().count(b"\n") > 10_000:
+    if next(finished) % 10 == 0 and MAPPED.exists() and MAPPED.read_bytes().count(b"\n") > 20_000:
         jax.clear_caches()
 
 
