@@ -15,7 +15,7 @@ from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module
 from pynodes._errors import InputError
 from pynodes._graph.graph import Graph
-from pynodes._graph.summary import counted, settled
+from pynodes._graph.summary import count_noun, describe_settings
 from pynodes._runtime.network import Network
 
 NAMES = {
@@ -187,8 +187,8 @@ def described(thing: Any) -> Iterator[str]:
         kinds = dict.fromkeys(type(node).__name__ for node in graph.nodes.values())
         edges = dict.fromkeys(type(coupling).__name__ for _, _, coupling in graph.edges)
         joined = f", joined by {prose(list(edges))}" if edges else ""
-        size = f"{counted(len(graph.nodes), 'node')} ({prose(list(kinds))}){joined}"
-        yield f"Beliefs were filtered through a graph of {size}; {settled(graph)}."
+        size = f"{count_noun(len(graph.nodes), 'node')} ({prose(list(kinds))}){joined}"
+        yield f"Beliefs were filtered through a graph of {size}; {describe_settings(graph)}."
     made: Mapping[str, Any] = getattr(thing, "provenance", {})
     if "method" in made:
         who = NAMES.get(str(made["method"]), str(made["method"]))

@@ -15,7 +15,7 @@ from pynodes._compiler.schedule import Bundle, Group, Schedule, Selection
 from pynodes._compiler.wiring import Wiring, index_into, pad, places, stack_modules
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
-from pynodes._graph.check import check_ready, check_whole
+from pynodes._graph.checks import check_can_be_filtered, check_not_empty
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
@@ -46,10 +46,10 @@ def compile_program(
     ParameterError
         A node that lacks what its parameters need.
     """
-    check_whole(graph.nodes)
-    settings = settings.revised(scheme=settings.scheme or default)
+    check_not_empty(graph.nodes)
+    settings = settings.revise(scheme=settings.scheme or default)
     for name, node in graph.nodes.items():
-        check_ready(name, node, graph.inlets_fed(name))
+        check_can_be_filtered(name, node, graph.inlets_fed(name))
     nodes = {name: with_settings(node, settings) for name, node in graph.nodes.items()}
     members = form_groups(graph, nodes, levels_of(graph))
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}

@@ -12,7 +12,7 @@ import numpy as np
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, parameters_of
 from pynodes._graph.graph import Graph
-from pynodes._graph.settings import Settings, expansion_of
+from pynodes._graph.settings import Settings, find_expansion
 from pynodes.nodes import AbstractNode
 
 WASTE, SMALL = 4, 65_536
@@ -41,7 +41,7 @@ def with_settings(module: M, settings: Settings) -> M:
         if value is None and hasattr(settings, name):
             changes[name] = getattr(settings, name)
         elif name == "expansion" and not isinstance(value, AbstractExpansion | None):
-            changes[name] = expansion_of(value)
+            changes[name] = find_expansion(value)
     return dataclasses.replace(module, **changes) if changes else module
 
 

@@ -10,7 +10,7 @@ import jax
 
 from pynodes._core.modules import parameters_in
 from pynodes._errors import ParameterError, UnknownNodeError, nearest
-from pynodes._graph.edge_names import edge_names
+from pynodes._graph.edges import name_edges
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes.nodes import AbstractNode
@@ -116,7 +116,7 @@ class Labels:
                 )
         edges = self.graph.edges
         for name, (_, _, coupling), place in zip(
-            edge_names(edges), edges, self.edges.values(), strict=True
+            name_edges(edges), edges, self.edges.values(), strict=True
         ):
             for field, spec in parameters_in(coupling).items():
                 found[f"{name}.{field}"] = Address(

@@ -12,10 +12,9 @@ from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_in, plain
 from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import FormatError, format_value
-from pynodes._graph.described import Described
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, check_keys, take_object, take_text
-from pynodes._graph.settings import name_of as expansion_name
+from pynodes._graph.settings import name_expansion as expansion_name
 from pynodes.couplings import AbstractCoupling
 from pynodes.couplings.functions import name_of as function_name
 from pynodes.families import AbstractFamily
@@ -33,7 +32,7 @@ DIGITS = 308
 """Digits that a whole number may have: with more it is beyond every floating-point number."""
 
 
-def to_dict(graph: Described) -> dict[str, Any]:
+def to_dict(graph: Graph) -> dict[str, Any]:
     """A graph as a dictionary of plain values (docs/format.md).
 
     Raises
@@ -82,7 +81,7 @@ def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[st
     return entry | ({"choices": choices} if choices else {})
 
 
-def check_functions(graph: Described) -> None:
+def check_functions(graph: Graph) -> None:
     """Different coupling functions have different names."""
     known: dict[str, Any] = {}
     for _, _, coupling in graph.edges:
@@ -165,7 +164,7 @@ def list_entries(data: Mapping[str, Any], section: str) -> list[Mapping[str, Any
     return found
 
 
-def to_json(graph: Described, indent: int | None = 1) -> str:
+def to_json(graph: Graph, indent: int | None = 1) -> str:
     """A graph as JSON text; infinite precisions are written as ``Infinity``."""
     return json.dumps(to_dict(graph), indent=indent)
 

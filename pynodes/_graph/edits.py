@@ -1,279 +1,325 @@
-"""Edits: graphs made from graphs by taking away, renaming, reattaching and joining."""
+"""Edits: graphs made from graphs, by adding, taking away, renaming, reattaching, merging and repeating.
+
+Every edit returns a new graph, in the old order, and checks what is new in it.
+"""
 
 from __future__ import annotations
 
+import copy
+import numbers
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError as Loop
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, Any
 
-from pynodes._boundary import boundary
-from pynodes._errors import GraphError, UnknownEdgeError
-from pynodes._graph import check
-from pynodes._graph.edge_names import Key, edge_named, joining, missing
-from pynodes._graph.merging import check_apart, check_joined, check_settings, check_shared
-from pynodes._graph.resolve import family, resolved
+from pynodes._core.modules import indices_of, same_module
+from pynodes._errors import CycleError, DuplicateNodeError, GraphError, UnknownEdgeError
+from pynodes._graph.checks import (
+    check_acyclic,
+    check_name_is_free,
+    check_node_exists,
+    check_node_is_valid,
+    check_node_name,
+    check_nodes_by_name,
+    describe_cycle,
+    list_names,
+)
+from pynodes._graph.edges import (
+    Key,
+    check_edge,
+    check_edge_is_new,
+    check_edge_is_triple,
+    describe_missing_edge,
+    find_couplings,
+    find_edge,
+    make_coupling,
+    match_couplings,
+)
 from pynodes._graph.settings import Settings
-from pynodes._graph.structure import Structure
-from pynodes.couplings import AbstractCoupling
+from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling
 from pynodes.nodes import AbstractNode
 
+if TYPE_CHECKING:
+    from pynodes._graph.graph import Graph
 
-class Editable(Structure):
-    """A structure that can be edited; every edit returns a new one, checked, in the old order.
 
-    Edges are named by their two ends, ``"x3->x2"``; where two couplings join the same nodes the kind
-    is part of the name, ``"x3->x2.Volatility"``, as in the names of parameters.
+def copy_graph(graph: Graph) -> Graph:
+    """A copy that may be changed in place, as long as nobody else has seen it."""
+    twin = copy.copy(graph)
+    twin.__dict__.pop("_hash", None)
+    twin._nodes, twin._edges = dict(graph._nodes), dict(graph._edges)
+    twin._parents, twin._children = dict(graph._parents), dict(graph._children)
+    return twin
+
+
+def replace_content(
+    graph: Graph, nodes: Mapping[str, AbstractNode], edges: Mapping[Key, AbstractCoupling]
+) -> Graph:
+    """A graph with these nodes and edges, which are known to be right, and this one's settings."""
+    twin = copy_graph(graph)
+    twin._nodes, twin._edges = dict(nodes), dict(edges)
+    twin._parents, twin._children = {}, {}
+    for parent, child, _ in edges:
+        twin._parents.setdefault(child, []).append(parent)
+        twin._children.setdefault(parent, []).append(child)
+    return twin
+
+
+def change_settings(graph: Graph, settings: Mapping[str, Any]) -> Graph:
+    """A graph with other settings; see :meth:`Graph.with_settings`."""
+    twin = copy_graph(graph)
+    twin._settings = graph._settings.revise(**settings)
+    return twin
+
+
+def extend_graph(
+    graph: Graph, nodes: Mapping[str, AbstractNode], edges: Iterable[tuple[str, str, Any]]
+) -> Graph:
+    """A graph with more nodes and edges; see :meth:`Graph.extend`."""
+    check_nodes_by_name(nodes)
+    twin = copy_graph(graph)
+    for name, node in nodes.items():
+        check_node_name(name)
+        check_name_is_free(name, twin._nodes)
+        check_node_is_valid(name, node)
+        twin._nodes[name] = node
+    for edge in edges:
+        check_edge_is_triple(edge)
+        join_in_place(twin, *edge)
+    return twin
+
+
+def join_in_place(graph: Graph, parent: str, child: str, coupling: Any) -> None:
+    """Add one edge to a graph that nobody else has seen."""
+    check_node_exists(parent, graph._nodes)
+    check_node_exists(child, graph._nodes)
+    coupling = make_coupling(coupling, graph._nodes[child], child)
+    if isinstance(coupling, AbstractArrayCoupling):  # what it feeds follows from its ends
+        coupling = coupling.bind(graph._nodes[parent], graph._nodes[child], 0)
+    check_edge(parent, child, coupling, graph._nodes)
+    key = (parent, child, coupling.inlet)
+    check_edge_is_new(graph._edges, key)
+    check_acyclic(parent, child, graph._parents, graph._children)
+    graph._edges[key] = bind_coupling(graph, parent, child, coupling)
+    graph._parents[child] = [*graph._parents.get(child, ()), parent]
+    graph._children[parent] = [*graph._children.get(parent, ()), child]
+
+
+def bind_coupling(
+    graph: Graph, parent: str, child: str, coupling: AbstractCoupling
+) -> AbstractCoupling:
+    """A coupling that knows its child, and the first place at its inlet that nobody has taken.
+
+    Edges that say which of several things they mean have taken that one, so that what is free
+    after an edge has gone is free again; otherwise one place each, in their order.
     """
+    if type(coupling).bind is AbstractCoupling.bind or isinstance(coupling, AbstractArrayCoupling):
+        return coupling
+    keys = [(other, child, coupling.inlet) for other in graph._parents.get(child, ())]
+    there = [graph._edges[key] for key in dict.fromkeys(keys) if key in graph._edges]
+    means = next(iter(indices_of(coupling)), None)
+    taken = [getattr(c, means, None) if means else place for place, c in enumerate(there)]
+    first = next(place for place in range(len(there) + 1) if place not in taken)
+    return coupling.bind(graph._nodes[parent], graph._nodes[child], first)
 
-    _settings: Settings
 
-    @boundary
-    def remove(self, names: str | Iterable[str]) -> Self:
-        """A graph without some nodes and without the edges that began or ended there.
+def remove_nodes(graph: Graph, names: str | Iterable[str]) -> Graph:
+    """A graph without some nodes; see :meth:`Graph.remove`."""
+    gone = list_known_names(graph, names)
+    return keep_nodes(graph, [name for name in graph._nodes if name not in gone])
 
-        Parents and children of what was removed stay, joined to nothing in its place.
 
-        Parameters
-        ----------
-        names
-            The name of a node, or several.
+def keep_nodes(graph: Graph, names: str | Iterable[str]) -> Graph:
+    """The nodes of some names, and the edges between them; see :meth:`Graph.subgraph`."""
+    kept = list_known_names(graph, names)
+    nodes = {name: node for name, node in graph._nodes.items() if name in kept}
+    edges = {key: c for key, c in graph._edges.items() if key[0] in kept and key[1] in kept}
+    return replace_content(graph, nodes, edges)
 
-        Raises
-        ------
-        UnknownNodeError
-            A name that the graph does not have.
-        """
-        gone = self._known(names)
-        return self._kept(lambda name: name not in gone)
 
-    @boundary
-    def subgraph(self, names: str | Iterable[str]) -> Self:
-        """A graph of some nodes and the edges between them, in this graph's order.
+def list_known_names(graph: Graph, names: str | Iterable[str]) -> set[str]:
+    """Names of nodes that are there."""
+    names = list_names(names)
+    for name in names:
+        check_node_exists(name, graph._nodes)
+    return set(names)
 
-        Parameters
-        ----------
-        names
-            The name of a node, or several.
 
-        Raises
-        ------
-        UnknownNodeError
-            A name that the graph does not have.
-        """
-        return self._kept(self._known(names).__contains__)
+def rename_nodes(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """A graph in which some nodes have other names; see :meth:`Graph.rename`."""
+    if not isinstance(names, Mapping):
+        raise GraphError(f"Give new names by old ones, as in {{'x': 'y'}}, not {names!r}.")
+    nodes: dict[str, AbstractNode] = {}
+    for old, new in names.items():
+        check_node_exists(old, graph._nodes)
+        check_node_name(new)
+    for name, node in graph._nodes.items():
+        new = names.get(name, name)
+        check_name_is_free(new, nodes)
+        nodes[new] = node
+    edges = {
+        (names.get(parent, parent), names.get(child, child), inlet): coupling
+        for (parent, child, inlet), coupling in graph._edges.items()
+    }
+    return replace_content(graph, nodes, edges)
 
-    @boundary
-    def rename(self, names: Mapping[str, str]) -> Self:
-        """A graph in which some nodes have other names; two may swap theirs.
 
-        Parameters
-        ----------
-        names
-            New names by old ones.
+def remove_edges(
+    graph: Graph,
+    parent: str | Iterable[str],
+    child: str | Iterable[str],
+    coupling: type[AbstractCoupling] | str | None,
+) -> Graph:
+    """A graph without the edges between some nodes; see :meth:`Graph.uncouple`."""
+    matches = match_couplings(coupling)
+    gone: set[Key] = set()
+    for one in list_names(parent):
+        for other in list_names(child):
+            found = {k for k, c in find_couplings(graph, one, other).items() if matches(c)}
+            if not found:
+                kind = "" if coupling is None else getattr(coupling, "__name__", str(coupling))
+                raise UnknownEdgeError(describe_missing_edge(graph, one, other, kind))
+            gone |= found
+    edges = {key: value for key, value in graph._edges.items() if key not in gone}
+    return replace_content(graph, graph._nodes, edges)
 
-        Raises
-        ------
-        UnknownNodeError
-            An old name that the graph does not have.
-        GraphError
-            A new name that cannot be used (:class:`DuplicateNodeError`: one that is taken).
-        """
-        if not isinstance(names, Mapping):
-            raise GraphError(f"Give new names by old ones, as in {{'x': 'y'}}, not {names!r}.")
-        nodes: dict[str, AbstractNode] = {}
-        for old, new in names.items():
-            check.check_known(old, self._nodes)
-            check.check_name(new)
-        for name, node in self._nodes.items():
-            new = names.get(name, name)
-            check.check_new(new, nodes)
-            nodes[new] = node
-        edges = {
-            (names.get(parent, parent), names.get(child, child), inlet): coupling
-            for (parent, child, inlet), coupling in self._edges.items()
-        }
-        return self._rebuilt(nodes, edges)
 
-    @boundary
-    def uncouple(
-        self,
-        parent: str | Iterable[str],
-        child: str | Iterable[str],
-        coupling: type[AbstractCoupling] | str | None = None,
-    ) -> Self:
-        """A graph without the edges from a parent to a child, or from each of several to each.
+def rewire_edge(
+    graph: Graph, edge: str, parent: str | None, child: str | None, coupling: Any
+) -> Graph:
+    """A graph in which an edge has another end or another coupling; see :meth:`Graph.rewire`."""
+    old = find_edge(graph, edge)
+    if parent is None and child is None and coupling is None:
+        raise GraphError(f"Say what becomes of {edge!r}: give parent=, child= or coupling=.")
+    begin, end = old[0] if parent is None else parent, old[1] if child is None else child
+    check_node_exists(begin, graph._nodes)
+    check_node_exists(end, graph._nodes)
+    new_coupling = make_coupling(
+        graph._edges[old] if coupling is None else coupling, graph._nodes[end], end
+    )
+    others = {key: c for key, c in graph._edges.items() if key != old}
+    without = replace_content(graph, graph._nodes, others)
+    rewired = extend_graph(without, {}, [(begin, end, new_coupling)])
+    [*_, (new, new_coupling)] = rewired._edges.items()
+    edges = {
+        (new if key == old else key): new_coupling if key == old else coupling_there
+        for key, coupling_there in graph._edges.items()
+    }
+    return replace_content(graph, graph._nodes, edges)
 
-        Parameters
-        ----------
-        parent, child
-            Names of nodes in the graph.
-        coupling
-            Which of the couplings goes: ``"value"``, ``"volatility"`` or a class of couplings. By
-            default all do.
 
-        Raises
-        ------
-        UnknownNodeError
-            A name that the graph does not have.
-        UnknownEdgeError
-            A pair that is not joined, or not so.
-        """
-        meant = family(coupling)
-        gone: set[Key] = set()
-        for one in check.checked_names(parent):
-            for other in check.checked_names(child):
-                found = {k for k, c in joining(self, one, other).items() if meant(c)}
-                if not found:
-                    kind = "" if coupling is None else getattr(coupling, "__name__", str(coupling))
-                    raise UnknownEdgeError(missing(self, one, other, kind))
-                gone |= found
-        edges = {key: value for key, value in self._edges.items() if key not in gone}
-        return self._rebuilt(self._nodes, edges)
+def revise_nodes(
+    graph: Graph, nodes: Mapping[str, AbstractNode] | None, named: Mapping[str, AbstractNode]
+) -> Graph:
+    """A graph in which some nodes are others; see :meth:`Graph.revise`."""
+    if nodes is not None:
+        check_nodes_by_name(nodes)
+    revised = {**(nodes or {}), **named}
+    for name, node in revised.items():
+        check_node_exists(name, graph._nodes)
+        check_node_is_valid(name, node)
+    whole = {name: revised.get(name, node) for name, node in graph._nodes.items()}
+    edges, feeding = dict(graph._edges), Counter[tuple[str, str]]()
+    for key, coupling in graph._edges.items():
+        parent, child, inlet = key
+        if parent in revised or child in revised:
+            check_edge(parent, child, coupling, whole)
+        if child in revised:
+            edges[key] = coupling.bind(whole[parent], whole[child], feeding[child, inlet])
+        feeding[child, inlet] += 1
+    return replace_content(graph, whole, edges)
 
-    @boundary
-    def rewire(
-        self,
-        edge: str,
-        *,
-        parent: str | None = None,
-        child: str | None = None,
-        coupling: AbstractCoupling | type[AbstractCoupling] | str | None = None,
-    ) -> Self:
-        """A graph in which an edge has another parent, another child or another coupling.
 
-        Parameters
-        ----------
-        edge
-            Its name, such as ``"x3->x2"``.
-        parent, child
-            Where it begins and ends from now on; as before unless given.
-        coupling
-            What it says from now on, as :meth:`Graph.couple` takes it; as before unless given.
+def merge_graphs(graph: Graph, other: Any, shared: str | Iterable[str]) -> Graph:
+    """Two graphs as one; see :meth:`Graph.merge`."""
+    if not isinstance(other, type(graph)):
+        raise GraphError(f"A graph is merged with a graph, not with {other!r}.")
+    check_same_settings(graph._settings, other._settings)
+    names = list_names(shared)
+    check_others_differ(graph, other, set(names))
+    check_shared_are_equal(graph, other, names)
+    new = {name: node for name, node in other._nodes.items() if name not in graph._nodes}
+    edges = {key: coupling for key, coupling in other._edges.items() if key not in graph._edges}
+    whole = replace_content(graph, graph._nodes | new, graph._edges | edges)
+    if len(names) > 1:
+        check_no_cycle(whole)
+    return whole
 
-        Raises
-        ------
-        UnknownNodeError, UnknownEdgeError
-            A name that the graph does not have.
-        GraphError
-            Nothing to change, or an edge that :meth:`Graph.couple` would refuse.
-        """
-        old = edge_named(self, edge)
-        if parent is None and child is None and coupling is None:
-            raise GraphError(f"Say what becomes of {edge!r}: give parent=, child= or coupling=.")
-        begin, end = old[0] if parent is None else parent, old[1] if child is None else child
-        check.check_known(begin, self._nodes)
-        check.check_known(end, self._nodes)
-        target = self._nodes[end]
-        now = resolved(self._edges[old] if coupling is None else coupling, target, end)
-        rest = self._rebuilt(self._nodes, {k: c for k, c in self._edges.items() if k != old})
-        [*_, (new, now)] = rest._extended({}, [(begin, end, now)])._edges.items()
-        edges = {
-            (new if key == old else key): now if key == old else coupling_there
-            for key, coupling_there in self._edges.items()
-        }
-        return self._rebuilt(self._nodes, edges)
 
-    @boundary
-    def revise(
-        self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode
-    ) -> Self:
-        """A graph in which some nodes are others: with other parameters, or of another kind.
+def check_same_settings(one: Settings, other: Settings) -> None:
+    """Graphs that are merged have the same settings: each node goes on doing what it did."""
+    for name in Settings.names():
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if mine != theirs:
+            raise GraphError(
+                f"The graphs differ in their setting {name!r}: {mine!r} here, {theirs!r} there. Give one of "
+                f"them the other's with with_settings({name}=...), or give nodes a choice of their own."
+            )
 
-        They keep their names and their edges, all of which must suit them.
 
-        Parameters
-        ----------
-        nodes
-            Nodes by name, for names that are no Python identifiers.
-        named
-            Nodes by name.
+def check_shared_are_equal(one: Graph, other: Graph, shared: list[str]) -> None:
+    """A shared name, and an edge between two of them, stands for the same in both graphs."""
+    for name in shared:
+        check_node_exists(name, one.nodes)
+        check_node_exists(name, other.nodes)
+        mine, theirs = one.nodes[name], other.nodes[name]
+        if not same_module(mine, theirs):
+            raise GraphError(
+                f"The graphs share {name!r}, but it is {mine!r} here and {theirs!r} there. Make it the same "
+                "in both with revise, or rename one of them."
+            )
+    for key, coupling in other._edges.items():
+        if key in one._edges and not same_module(one._edges[key], coupling):
+            raise GraphError(
+                f"Both graphs couple {key[0]!r} to {key[1]!r}, by {one._edges[key]!r} here and "
+                f"{coupling!r} there. Uncouple them in one of the graphs."
+            )
 
-        Raises
-        ------
-        UnknownNodeError
-            A name that the graph does not have.
-        CouplingError
-            A node that an edge of the old one does not suit.
-        ParameterError
-            A parameter outside its range.
-        """
-        revised = {**({} if nodes is None else self._named(nodes)), **named}
-        for name, node in revised.items():
-            check.check_known(name, self._nodes)
-            check.check_node(name, node)
-        whole = {name: revised.get(name, node) for name, node in self._nodes.items()}
-        edges, feeding = dict(self._edges), Counter[tuple[str, str]]()
-        for key, coupling in self._edges.items():
-            parent, child, inlet = key
-            if parent in revised or child in revised:
-                check.check_coupling(parent, child, coupling, whole)
-            if child in revised:
-                edges[key] = coupling.bind(whole[parent], whole[child], feeding[child, inlet])
-            feeding[child, inlet] += 1
-        return self._rebuilt(whole, edges)
 
-    @boundary
-    def merge(self, other: Editable, shared: str | Iterable[str] = ()) -> Self:
-        """Two graphs as one, side by side, or joined at the nodes that they share.
+def check_others_differ(one: Graph, other: Graph, shared: set[str]) -> None:
+    """A name that is not shared is in one of the graphs only."""
+    for name in other.nodes:
+        if name in one.nodes and name not in shared:
+            raise DuplicateNodeError(
+                f"Both graphs have a node {name!r}. If it is the same in both, say so: shared=[{name!r}]; "
+                "if not, rename one of them."
+            )
 
-        Parameters
-        ----------
-        other
-            The other graph, with the same settings.
-        shared
-            Names of the nodes that are meant to be the same in both. They must be equal, as must be
-            any coupling that both graphs have between two of them.
 
-        Raises
-        ------
-        DuplicateNodeError
-            A name that both graphs have but do not share.
-        UnknownNodeError
-            A shared name that one of them lacks.
-        GraphError
-            Shared nodes or couplings that differ, or graphs with other settings.
-        CycleError
-            Graphs that form a cycle together.
-        """
-        if not isinstance(other, Editable):
-            raise GraphError(f"A graph is merged with a graph, not with {other!r}.")
-        check_settings(self._settings, other._settings)
-        names = check.checked_names(shared)
-        check_apart(self, other, set(names))
-        check_shared(self, other, names)
-        new = {name: node for name, node in other._nodes.items() if name not in self._nodes}
-        edges = {key: coupling for key, coupling in other._edges.items() if key not in self._edges}
-        merged = self._rebuilt(self._nodes | new, self._edges | edges)
-        if len(names) > 1:
-            check_joined(merged)
-        return merged
+def check_no_cycle(graph: Graph) -> None:
+    """Graphs that were joined at several nodes form no cycle together."""
+    below = {name: graph.children(name) for name in graph.nodes}
+    try:
+        TopologicalSorter(below).prepare()
+    except Loop as error:
+        raise CycleError(describe_cycle(error.args[1][:0:-1])) from None
 
-    def _known(self, names: str | Iterable[str]) -> set[str]:
-        """Names of nodes that are there."""
-        names = check.checked_names(names)
-        for name in names:
-            check.check_known(name, self._nodes)
-        return set(names)
 
-    def _named(self, nodes: Any) -> Mapping[str, AbstractNode]:
-        """Nodes that were given by name."""
-        check.check_nodes_given(nodes)
-        return nodes
+def repeat_graph(graph: Graph, times: int, shared: Iterable[str]) -> Graph:
+    """Copies of a graph side by side, a plate; see :meth:`Graph.repeat`."""
+    if isinstance(times, bool) or not isinstance(times, numbers.Integral) or times < 1:
+        raise GraphError(f"A graph is repeated a positive whole number of times, not {times!r}.")
+    if isinstance(shared, str) or not isinstance(shared, Iterable):
+        raise GraphError(f"shared must be a list of names, as in [{shared!r}].")
+    common = set(shared)
+    for name in common:
+        check_node_exists(name, graph.nodes)
 
-    def _kept(self, keep: Callable[[str], bool]) -> Self:
-        """The nodes that are kept, and the edges between them."""
-        nodes = {name: node for name, node in self._nodes.items() if keep(name)}
-        edges = {k: c for k, c in self._edges.items() if keep(k[0]) and keep(k[1])}
-        return self._rebuilt(nodes, edges)
+    def name_copy(name: str, number: int) -> str:
+        return name if name in common else f"{name}[{number}]"
 
-    def _rebuilt(
-        self, nodes: Mapping[str, AbstractNode], edges: Mapping[Key, AbstractCoupling]
-    ) -> Self:
-        """A graph with these nodes and edges, which are known to be right, and this one's settings."""
-        twin = self._copied()
-        twin._nodes, twin._edges = dict(nodes), dict(edges)
-        twin._parents, twin._children = {}, {}
-        for parent, child, _ in edges:
-            twin._parents.setdefault(child, []).append(parent)
-            twin._children.setdefault(parent, []).append(child)
-        return twin
+    nodes = {name: node for name, node in graph.nodes.items() if name in common}
+    nodes |= {
+        name_copy(name, number): node
+        for number in range(times)
+        for name, node in graph.nodes.items()
+        if name not in common
+    }
+    edges = {
+        (name_copy(parent, number), name_copy(child, number), coupling.inlet): coupling
+        for number in range(times)
+        for parent, child, coupling in graph.edges
+    }
+    triples = [(parent, child, coupling) for (parent, child, _), coupling in edges.items()]
+    return extend_graph(replace_content(graph, {}, {}), nodes, triples)

@@ -10,8 +10,8 @@ from pynodes._core.modules import choices_of
 from pynodes._core.notation import Style
 from pynodes._core.symbols import number, upright
 from pynodes._core.tracing import traced
-from pynodes._graph.settings import name_of
-from pynodes._graph.structure import Structure
+from pynodes._graph.graph import Graph
+from pynodes._graph.settings import name_expansion
 from pynodes._graph.writing import Writer
 
 NORMAL = r"$\mathcal{N}(m, s)$ is the normal distribution of mean $m$ and variance $s$."
@@ -66,7 +66,7 @@ class Equations:
         return f"$$\n{self.aligned}\n$$\n\n{self.text}"
 
 
-def equations(structure: Structure, style: Style, settings: Any) -> Equations:
+def equations(structure: Graph, style: Style, settings: Any) -> Equations:
     """The equations of a graph; see :meth:`Graph.equations`."""
     parts = Writer(structure, style).parts()
     lines = [line for part in parts for line in part.lines]
@@ -89,15 +89,15 @@ def valued(found: Sequence[Any]) -> str:
     return written[0] if len(set(written)) == 1 else ", ".join(written)
 
 
-def inference(structure: Structure, settings: Any) -> list[str]:
+def inference(structure: Graph, settings: Any) -> list[str]:
     """How beliefs are updated, in words: the settings that matter to some node."""
     nodes = structure.nodes
     own = {name for node in nodes.values() for name in choices_of(node)}
     words: list[str] = []
     if "expansion" in own:
-        others = chosen(structure, "expansion", lambda value: name_of(value))
+        others = chosen(structure, "expansion", lambda value: name_expansion(value))
         words.append(
-            f"Volatility evidence was added by the {name_of(settings.expansion)} expansion{others}."
+            f"Volatility evidence was added by the {name_expansion(settings.expansion)} expansion{others}."
         )
     if "marginalise" in own:
         how = "averaged over" if settings.marginalise else "left out"
@@ -110,7 +110,7 @@ def inference(structure: Structure, settings: Any) -> list[str]:
     return words
 
 
-def chosen(structure: Structure, field: str, told: Any) -> str:
+def chosen(structure: Graph, field: str, told: Any) -> str:
     """Which nodes make a choice of their own, in brackets."""
     own = {
         name: told(value)

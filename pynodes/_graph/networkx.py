@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pynodes._core.modules import indices_of, parameters_of, plain
 from pynodes._errors import FormatError
-from pynodes._graph.described import Described
+from pynodes._graph.edges import WORDS, make_coupling
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Kinds, Library, take_object
-from pynodes._graph.resolve import WORDS, resolved
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     import networkx
 
 
-def to_networkx(graph: Described) -> networkx.MultiDiGraph:
+def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
     """A networkx graph with edges from parent to child; see :meth:`Graph.to_networkx`."""
     import networkx
 
@@ -87,5 +86,5 @@ def read_edge_attributes(
     kind = attributes.get("kind", attributes.get("coupling", "value"))
     fields = {key: value for key, value in attributes.items() if key not in ("kind", "coupling")}
     if isinstance(kind, str) and kind in WORDS:
-        kind = type(resolved(kind, target, child)).__name__
+        kind = type(make_coupling(kind, target, child)).__name__
     return library.read_edge({"parent": parent, "child": child, "coupling": kind, **fields})[2]

@@ -37,7 +37,7 @@ class Settings:
     scheme: AbstractScheme | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "expansion", expansion_of(self.expansion))
+        object.__setattr__(self, "expansion", find_expansion(self.expansion))
         if not isinstance(self.marginalise, bool):
             raise GraphError(f"marginalise must be True or False, not {self.marginalise!r}.")
         if not isinstance(self.scheme, AbstractScheme | None):
@@ -56,7 +56,7 @@ class Settings:
         """Names of the settings."""
         return [field.name for field in dataclasses.fields(cls)]
 
-    def revised(self, **changes: object) -> Settings:
+    def revise(self, **changes: object) -> Settings:
         """The same settings but for those given; None means unchanged.
 
         Raises
@@ -71,7 +71,7 @@ class Settings:
         return dataclasses.replace(self, **given)
 
 
-def expansion_of(expansion: AbstractExpansion | str) -> AbstractExpansion:
+def find_expansion(expansion: AbstractExpansion | str) -> AbstractExpansion:
     """The expansion behind a name; an expansion stands for itself."""
     if isinstance(expansion, AbstractExpansion):
         return expansion
@@ -80,9 +80,9 @@ def expansion_of(expansion: AbstractExpansion | str) -> AbstractExpansion:
     raise GraphError(f"No expansion is named {expansion!r}. {nearest(expansion, EXPANSIONS)}")
 
 
-def name_of(expansion: AbstractExpansion | str) -> str:
+def name_expansion(expansion: AbstractExpansion | str) -> str:
     """The name under which an expansion is written down: its own, or its class's."""
-    expansion = expansion_of(expansion)
+    expansion = find_expansion(expansion)
     for name, known in EXPANSIONS.items():
         if expansion == known:
             return name

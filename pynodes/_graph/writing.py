@@ -9,8 +9,8 @@ from typing import Any
 from pynodes._core.modules import indices_of
 from pynodes._core.notation import Notation, Style, Term
 from pynodes._core.symbols import upright
+from pynodes._graph.graph import Graph
 from pynodes._graph.lettering import INDICES, Title, matched, ranges, titles
-from pynodes._graph.structure import Structure
 from pynodes.couplings import AbstractCoupling
 
 FEW = 3
@@ -51,7 +51,7 @@ class Writer:
         How equations are written.
     """
 
-    def __init__(self, structure: Structure, style: Style) -> None:
+    def __init__(self, structure: Graph, style: Style) -> None:
         self.structure, self.style = structure, style
         nodes = structure.nodes
         self.titles = titles((name, node.observable) for name, node in nodes.items())

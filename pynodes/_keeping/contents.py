@@ -89,7 +89,7 @@ def read_compiled(said: Mapping[str, Any], file: FileReader) -> tuple[Program, L
     """
     graph = read_graph(said["graph"], file)
     settings = find_library(file).read_settings(expect(said["settings"], dict, "settings"))
-    program, labels = compile_program(graph, graph.settings.revised(**settings), ClosedForm())
+    program, labels = compile_program(graph, graph.settings.revise(**settings), ClosedForm())
     if said["layout"] != sign((labels.groups, labels.edges, labels.wires)):
         raise FormatError(
             "This pynodes lays the network out otherwise than the one that wrote the file, so the numbers "

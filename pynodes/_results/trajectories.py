@@ -14,7 +14,7 @@ from pynodes._boundary import boundary
 from pynodes._core.modules import aside
 from pynodes._core.tracing import namespace_of
 from pynodes._errors import FieldError, listed
-from pynodes._graph.edge_names import edge_named
+from pynodes._graph.edges import find_edge
 from pynodes._results.edge_beliefs import EdgeBeliefs
 from pynodes._results.edge_messages import EdgeMessages
 from pynodes._results.kept import KeptByName
@@ -126,7 +126,7 @@ class Trajectories(KeptByName):
         GraphError
             No such edge.
         """
-        parent, child, inlet = edge_named(self.labels.graph, name)
+        parent, child, inlet = find_edge(self.labels.graph, name)
         return EdgeBeliefs(self, parent, child, inlet)
 
     @boundary

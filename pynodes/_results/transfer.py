@@ -13,7 +13,7 @@ from jax.tree_util import keystr
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import choices_of
 from pynodes._errors import StateError
-from pynodes._graph.check import check_known, checked_names
+from pynodes._graph.checks import check_node_exists, list_names
 from pynodes._graph.settings import Settings
 from pynodes._results.state import State, surplus
 from pynodes.nodes import AbstractNode
@@ -57,16 +57,16 @@ def origins(
         raise StateError(f"Give new names by old ones, as in {{'x': 'y'}}, not {names!r}.")
     came: dict[str, str] = {}
     for before, after in names.items():
-        check_known(before, old.graph.nodes)
-        check_known(after, new.graph.nodes)
+        check_node_exists(before, old.graph.nodes)
+        check_node_exists(after, new.graph.nodes)
         if after in came:
             raise StateError(
                 f"Both {came[after]!r} and {before!r} would become {after!r}. A node takes over one belief."
             )
         came[after] = before
-    anew = set(checked_names(restart))
+    anew = set(list_names(restart))
     for name in anew:
-        check_known(name, new.graph.nodes)
+        check_node_exists(name, new.graph.nodes)
         if name in came:
             raise StateError(
                 f"{name!r} cannot restart and take over what {came[name]!r} believed: say one of them."

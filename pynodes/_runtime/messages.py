@@ -17,7 +17,7 @@ from pynodes._engine.feed import Feed
 from pynodes._engine.filter import filter_step
 from pynodes._engine.loop import Guard, Now, scan
 from pynodes._engine.sweeps import State, Step
-from pynodes._graph.edge_names import edge_names
+from pynodes._graph.edges import name_edges
 from pynodes._results.edge_messages import EdgeMessages
 from pynodes._typing import Array, Scalar
 
@@ -31,7 +31,7 @@ def collect_messages(
     """The messages of every edge, by its name, over the time of a feed."""
     down, up = exchange(program, feed, state)
     found: dict[str, EdgeMessages] = {}
-    names = edge_names(labels.graph.edges)
+    names = name_edges(labels.graph.edges)
     for name, ((_, _, inlet), wire) in zip(names, labels.wires.items(), strict=True):
         sent = pick_edge(program, down[wire.down[:2]][inlet], "down", wire.down)
         heard = {

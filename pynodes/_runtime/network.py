@@ -639,5 +639,5 @@ class Network(Module):
 
 def compile_graph(graph: Graph, **settings: Any) -> Network:
     """Compile a graph; see :meth:`Graph.compile`."""
-    program, labels = compile_program(graph, graph.settings.revised(**settings), ClosedForm())
+    program, labels = compile_program(graph, graph.settings.revise(**settings), ClosedForm())
     return Network(labels=labels, program=program)

@@ -16,7 +16,7 @@ from pynodes._compiler.wiring import places
 from pynodes._core.modules import as_array, checked_value, parameters_of
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError
-from pynodes._graph.check import check_ready
+from pynodes._graph.checks import check_can_be_filtered
 from pynodes._graph.graph import Graph
 from pynodes._typing import Array, Scalar
 
@@ -225,7 +225,7 @@ def check_shape(name: str, shape: tuple[int, ...], now: tuple[int, ...]) -> None
 def check_revised(graph: Graph, name: str, field: str, value: Scalar) -> None:
     """A node can still be filtered with its new value."""
     node = dataclasses.replace(graph.nodes[name], **{field: value})
-    check_ready(name, node, graph.inlets_fed(name))
+    check_can_be_filtered(name, node, graph.inlets_fed(name))
 
 
 def sample_parameters(

@@ -16,8 +16,8 @@ from pynodes._compiler.wiring import Wiring, places
 from pynodes._core.modules import parameters_of
 from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError
-from pynodes._graph.check import check_ready
-from pynodes._graph.edge_names import Key, edge_named, edge_names
+from pynodes._graph.checks import check_can_be_filtered
+from pynodes._graph.edges import Key, find_edge, name_edges
 from pynodes._runtime.parameters import get_parameter
 
 
@@ -68,7 +68,7 @@ def switch_edges(program: Program, labels: Labels, on: Mapping[str, Any]) -> Pro
     changes: dict[int, Any] = {}
     off: list[Key] = []
     for name, value in on.items():
-        key = edge_named(labels.graph, name)
+        key = find_edge(labels.graph, name)
         check_truth(name, value)
         if not traced(value) and not value:
             off.append(key)
@@ -105,7 +105,7 @@ def check_truth(name: str, value: Any) -> None:
 
 def switch_states(program: Program, labels: Labels) -> dict[str, Any]:
     """Whether each edge is on, by name."""
-    names = edge_names(labels.graph.edges)
+    names = name_edges(labels.graph.edges)
     return {name: is_on(program, number) for number, name in enumerate(names)}
 
 
@@ -126,7 +126,9 @@ def check_inlets_fed(program: Program, labels: Labels, keys: Iterable[Key]) -> N
             field: get_parameter(program, Address("nodes", group, field, position, spec["rank"]))
             for field, spec in parameters_of(node).items()
         }
-        check_ready(name, dataclasses.replace(node, **now), inlets_on(program, labels, name))
+        check_can_be_filtered(
+            name, dataclasses.replace(node, **now), inlets_on(program, labels, name)
+        )
 
 
 def inlets_on(program: Program, labels: Labels, name: str) -> set[str]:

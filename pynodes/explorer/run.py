@@ -9,7 +9,7 @@ import numpy as np
 
 from pynodes._core.modules import parameters_of, plain
 from pynodes._errors import FieldError, PynodesError
-from pynodes._graph.edge_names import edge_names
+from pynodes._graph.edges import name_edges
 from pynodes.explorer.drawing import drawn
 from pynodes.explorer.numbers import Numbers
 from pynodes.nodes import AbstractLearner, AbstractNode
@@ -156,7 +156,7 @@ def edges_told(
     """Every edge of the nodes that are shown, with what went along it."""
     graph = beliefs.labels.graph
     told: list[dict[str, Any]] = []
-    for name, (parent, child, coupling) in zip(edge_names(graph.edges), graph.edges, strict=True):
+    for name, (parent, child, coupling) in zip(name_edges(graph.edges), graph.edges, strict=True):
         if parent not in names and child not in names:
             continue
         told.append(

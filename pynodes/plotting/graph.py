@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes._errors import InputError
-from pynodes._graph.check import check_known, check_whole
+from pynodes._graph.checks import check_node_exists, check_not_empty
 from pynodes._graph.graph import Graph
 from pynodes.plotting.drawing import draw_graph
 from pynodes.plotting.folding import folded
@@ -66,7 +66,7 @@ def plot_graph(
     InputError
         A step that the run does not have, or beliefs of a graph that is folded.
     """
-    check_whole(graph.nodes)
+    check_not_empty(graph.nodes)
     shown: dict[str, Shown] = {}
     if beliefs is not None:
         if fold:
@@ -75,7 +75,7 @@ def plot_graph(
             )
         place = a_step(step, one_run(beliefs))
         for name in beliefs.names:
-            check_known(name, graph.nodes)
+            check_node_exists(name, graph.nodes)
         shown = {name: overlaid(beliefs, name, place) for name in graph.nodes if name in beliefs}
     graph, copies = folded(graph) if fold else (graph, {})
     return draw_graph(graph, ax, names=names, shown=shown, copies=copies)[0]

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from pynodes._boundary import boundary
 from pynodes._errors import FieldError
 from pynodes._geometry.thinning import thinned
-from pynodes._graph.edge_names import edge_names
+from pynodes._graph.edges import name_edges
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish
 from pynodes.plotting.components import NAMED
@@ -143,7 +143,7 @@ def learned(beliefs: Trajectories, name: str) -> Lines:
     if beliefs.couplings is None:
         return found
     edges = beliefs.labels.graph.edges
-    for edge, (parent, child, _) in zip(edge_names(edges), edges, strict=True):
+    for edge, (parent, child, _) in zip(name_edges(edges), edges, strict=True):
         if parent == name and child in beliefs:
             try:
                 rate = np.asarray(beliefs.edge(edge).learning_rate)
@@ -161,7 +161,7 @@ def exchanged(beliefs: Trajectories, name: str) -> dict[str, Lines]:
     heard: Lines = {}
     sent = beliefs.messages()
     edges = beliefs.labels.graph.edges
-    for edge, (parent, child, coupling) in zip(edge_names(edges), edges, strict=True):
+    for edge, (parent, child, coupling) in zip(name_edges(edges), edges, strict=True):
         if child == name:
             told[f"{parent}: {coupling.inlet.replace('_', ' ')}"] = np.asarray(
                 sent[edge].contribution

@@ -1,4 +1,4 @@
-"""The rules that a graph keeps, one function each; all raise errors that name the culprit."""
+"""Checks: the rules that the nodes of a graph keep; all raise errors that name the culprit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from pynodes._core.modules import Module, checked_value, choices_of, parameters_of
 from pynodes._core.tracing import traced
 from pynodes._errors import (
-    CouplingError,
     CycleError,
     DuplicateNodeError,
     GraphError,
@@ -17,16 +16,14 @@ from pynodes._errors import (
     UnknownNodeError,
     nearest,
 )
-from pynodes._graph.resolve import advice
 from pynodes._graph.settings import Settings
-from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
 
 RESERVED = (".", "->", "/")
 """What a name may not contain, because parameters are addressed as ``node.parameter``, ``a->b.strength``."""
 
 
-def check_name(name: object) -> None:
+def check_node_name(name: object) -> None:
     """A node's name is a non-empty text without the marks that addresses are made of."""
     if not isinstance(name, str) or not name.strip():
         raise GraphError(f"A node's name must be a non-empty text, not {name!r}.")
@@ -37,7 +34,7 @@ def check_name(name: object) -> None:
             )
 
 
-def check_node(name: str, node: object) -> None:
+def check_node_is_valid(name: str, node: object) -> None:
     """A node is an instance of a kind, with parameters in their ranges."""
     if inspect.isclass(node) and issubclass(node, AbstractNode) and not inspect.isabstract(node):
         raise GraphError(f"{name!r} was given the class {node.__name__}; write {node.__name__}().")
@@ -62,44 +59,16 @@ def check_choices(owner: str, module: Module) -> None:
                 raise ParameterError(f"{owner}: {error}") from error
 
 
-def check_new(name: str, known: Mapping[str, object]) -> None:
+def check_name_is_free(name: str, known: Mapping[str, object]) -> None:
     """Names are used once."""
     if name in known:
         raise DuplicateNodeError(f"The graph already has a node {name!r}. Choose another name.")
 
 
-def check_known(name: object, known: Mapping[str, object]) -> None:
-    """An edge joins nodes that are there."""
+def check_node_exists(name: object, known: Mapping[str, object]) -> None:
+    """A name stands for a node that is there."""
     if not isinstance(name, str) or name not in known:
         raise UnknownNodeError(f"The graph has no node {name!r}. {nearest(name, known)}")
-
-
-def check_coupling(
-    parent: str, child: str, coupling: AbstractCoupling, nodes: Mapping[str, AbstractNode]
-) -> None:
-    """A coupling feeds an inlet that its child has, from a parent that is not an input."""
-    if parent == child:
-        raise CycleError(f"{parent!r} cannot be its own parent.")
-    target = nodes[child]
-    if coupling.inlet not in target.inlets:
-        raise CouplingError(
-            f"{type(coupling).__name__} feeds {coupling.inlet!r}, but {child!r} is a "
-            f"{type(target).__name__}{advice(target) if target.inlets else ', which takes no parents.'}"
-        )
-    source = nodes[parent]
-    if source.observable:
-        raise CouplingError(
-            f"{parent!r} is a {type(source).__name__}, which is observed and has no children. To drive "
-            f"{child!r} by known values use a Regressor; to observe a state that has children, give a "
-            "ContinuousState its series."
-        )
-    mismatch = coupling.incompatibility(source, target)
-    if mismatch:
-        raise CouplingError(f"{parent!r} {mismatch}")
-    for field, spec in parameters_of(coupling).items():
-        owner = f"{type(coupling).__name__} {parent}->{child}"
-        checked_value(owner, field, getattr(coupling, field), spec)
-    check_choices(f"{type(coupling).__name__} {parent}->{child}", coupling)
 
 
 def check_acyclic(
@@ -113,14 +82,18 @@ def check_acyclic(
     """
     came_up: dict[str, str | None] = {parent: None}
     came_down: dict[str, str | None] = {child: None}
-    for up, down in zip(walk(came_up, parents), walk(came_down, children), strict=False):
+    for up, down in zip(
+        walk_outwards(came_up, parents), walk_outwards(came_down, children), strict=False
+    ):
         if up == child:
-            raise CycleError(cycle_message(trace(came_up, child)))
+            raise CycleError(describe_cycle(trace_back(came_up, child)))
         if down == parent:
-            raise CycleError(cycle_message(trace(came_down, parent)[::-1]))
+            raise CycleError(describe_cycle(trace_back(came_down, parent)[::-1]))
 
 
-def walk(came: dict[str, str | None], neighbours: Mapping[str, list[str]]) -> Iterator[str]:
+def walk_outwards(
+    came: dict[str, str | None], neighbours: Mapping[str, list[str]]
+) -> Iterator[str]:
     """Every node reachable from the one in ``came``, breadth first; notes where it came from."""
     queue = list(came)
     for node in queue:
@@ -131,7 +104,7 @@ def walk(came: dict[str, str | None], neighbours: Mapping[str, list[str]]) -> It
                 queue.append(neighbour)
 
 
-def trace(came: Mapping[str, str | None], end: str) -> list[str]:
+def trace_back(came: Mapping[str, str | None], end: str) -> list[str]:
     """The way from a node back to where a walk began."""
     path, step = [end], came[end]
     while step is not None:
@@ -140,7 +113,7 @@ def trace(came: Mapping[str, str | None], end: str) -> list[str]:
     return path
 
 
-def cycle_message(path: list[str]) -> str:
+def describe_cycle(path: list[str]) -> str:
     """A cycle in words, from the way down that the new edge would close."""
     around = " -> ".join([*path, path[0]])
     return (
@@ -149,13 +122,13 @@ def cycle_message(path: list[str]) -> str:
     )
 
 
-def check_whole(nodes: Mapping[str, AbstractNode]) -> None:
+def check_not_empty(nodes: Mapping[str, AbstractNode]) -> None:
     """A graph that is compiled has nodes."""
     if not nodes:
         raise GraphError("The graph has no nodes. Add some with graph.add(name=kind(...)).")
 
 
-def check_ready(name: str, node: AbstractNode, fed: Collection[str]) -> None:
+def check_can_be_filtered(name: str, node: AbstractNode, fed: Collection[str]) -> None:
     """A node can be filtered with its parameters and what its parents feed."""
     if any(traced(getattr(node, field)) for field in parameters_of(node)):
         return
@@ -164,20 +137,8 @@ def check_ready(name: str, node: AbstractNode, fed: Collection[str]) -> None:
         raise ParameterError(f"{type(node).__name__} {name!r} {flaw}")
 
 
-def check_edges(
-    edges: Mapping[tuple[str, str, str], AbstractCoupling], key: tuple[str, str, str]
-) -> None:
-    """One coupling of a kind between two nodes."""
-    if key in edges:
-        parent, child, inlet = key
-        raise DuplicateNodeError(
-            f"{parent!r} already feeds {inlet!r} of {child!r}. Change the strength of that coupling instead, "
-            f"as in network.replace({{'{parent}->{child}.strength': ...}})."
-        )
-
-
-def checked_names(names: Any) -> list[Any]:
-    """The names of one or several nodes; whether they are known is for :func:`check_known`."""
+def list_names(names: Any) -> list[Any]:
+    """The names of one or several nodes; whether they are known is for :func:`check_node_exists`."""
     if isinstance(names, str):
         return [names]
     if isinstance(names, Mapping) or not isinstance(names, Iterable):
@@ -185,17 +146,9 @@ def checked_names(names: Any) -> list[Any]:
     return list(names)
 
 
-def check_nodes_given(nodes: object) -> None:
+def check_nodes_by_name(nodes: object) -> None:
     """Nodes are given by name."""
     if not isinstance(nodes, Mapping):
         raise GraphError(
             f"Give nodes by name, as in {{'x': pynodes.ContinuousState()}}, not a {type(nodes).__name__}."
-        )
-
-
-def check_edge_given(edge: object) -> None:
-    """An edge is given as parent, child and coupling."""
-    if not isinstance(edge, tuple | list) or len(edge) != 3:
-        raise GraphError(
-            f"An edge is a triple of parent, child and coupling, such as ('x', 'u', 'value'), not {edge!r}."
         )
