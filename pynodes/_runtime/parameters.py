@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -28,6 +28,9 @@ Prior: TypeAlias = Callable[[Array], Any]
 
 Stack = tuple[str, int, str]
 """Where the values of some parameters lie side by side: section, number and field."""
+
+Places: TypeAlias = list[tuple[int, Address]]
+"""Parameters of one stack: where each is among the names that were asked for, and in the stack."""
 
 
 @dataclasses.dataclass
@@ -61,6 +64,7 @@ def replace_parameters(program: Program, labels: Labels, values: Values) -> Prog
         raise ParameterError(
             f"Give values by parameter name, as in {{'x.tonic_volatility': -4.0}}, not {values!r}."
         )
+    check_once(name for key in values for name in (key if isinstance(key, tuple) else (key,)))
     changes: dict[Stack, list[Change]] = {}
     for key, given in values.items():
         if isinstance(key, tuple):
@@ -77,6 +81,15 @@ def replace_parameters(program: Program, labels: Labels, values: Values) -> Prog
         )
         program = dataclasses.replace(program, **{section: tuple(modules)})
     return program
+
+
+def check_once(names: Iterable[str]) -> None:
+    """Refuse a name that is given two values, alone or in an array."""
+    found = set[str]()
+    for name in names:
+        if name in found:
+            raise ParameterError(f"{name!r} is given twice. Give it once.")
+        found.add(name)
 
 
 def read_value(program: Program, labels: Labels, name: str, value: Any) -> list[Change]:
@@ -103,10 +116,6 @@ def read_vector(
             f"{len(names)} parameters take an array of shape ({len(names)},), not of shape {shape}. Give one "
             "number for each name, in their order."
         )
-    if len(set(names)) < len(names):
-        raise ParameterError(
-            "A name is there twice among those that share an array. Give each once."
-        )
     if not traced(given):
         plain = np.asarray(given, dtype=float).tolist()
         return [
@@ -114,12 +123,6 @@ def read_vector(
             for name, value in zip(names, plain, strict=True)
             for change in read_value(program, labels, name, value)
         ]
-    parts: dict[Stack, list[tuple[int, Address]]] = {}
-    for number, name in enumerate(names):
-        where = labels.address(name)
-        if where.rank:
-            raise ParameterError(f"{name!r} is an array. Replace it by its own name.")
-        parts.setdefault((where.section, where.stack, where.field), []).append((number, where))
     values = jnp.asarray(given)
     return [
         Change(
@@ -127,7 +130,7 @@ def read_vector(
             positions=[where.position for _, where in found],
             values=[values[np.array([number for number, _ in found])]],
         )
-        for found in parts.values()
+        for found in group_by_stack(labels, names).values()
     ]
 
 
@@ -168,12 +171,37 @@ def get_vector(program: Program, labels: Labels, names: Sequence[str]) -> Array:
     """
     if isinstance(names, str):
         raise ParameterError(f"Give a list of names, as in [{names!r}], not one name.")
-    for name in names:
-        if labels.address(name).rank:
-            raise ParameterError(f"{name!r} is an array. Read it by its own name.")
-    return jnp.stack(
-        [jnp.asarray(get_parameter(program, labels.address(n)), float) for n in names], axis=-1
-    )
+    found = list(group_by_stack(labels, names).values())
+    parts = [get_values(program, places) for places in found]
+    order = np.argsort([number for places in found for number, _ in places])
+    return jnp.concatenate(parts, axis=-1)[..., order] if parts else jnp.zeros(0)
+
+
+def get_values(program: Program, places: Places) -> Array:
+    """The values at some places of one stack; of a batch of programs, the batch first."""
+    where = places[0][1]
+    stack = jnp.asarray(get_stack(program, where), float)
+    if not stack_shape(program, where):
+        return stack[..., None]
+    row = flatten_stack(stack, program, where)
+    return row[index_batch(program, where, np.array([place.position for _, place in places]))]
+
+
+def group_by_stack(labels: Labels, names: Sequence[str]) -> dict[Stack, Places]:
+    """Where parameters that are numbers lie, by the stack that holds them; with their places among the names.
+
+    Raises
+    ------
+    ParameterError
+        An unknown name, or a parameter that is an array.
+    """
+    found: dict[Stack, Places] = {}
+    for number, name in enumerate(names):
+        where = labels.address(name)
+        if where.rank:
+            raise ParameterError(f"{name!r} is an array. Read or replace it by its own name.")
+        found.setdefault((where.section, where.stack, where.field), []).append((number, where))
+    return found
 
 
 def get_parameter(program: Program, where: Address) -> Any:
