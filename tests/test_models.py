@@ -104,6 +104,28 @@ def test_one_value_or_one_per_level():
     assert each.nodes["u"].precision == 9.0
 
 
+def test_states_drift_and_are_drawn():
+    """A state keeps a share of its mean and moves by its drift: 0.8 · 2 + 0.3, then on."""
+    for model, state in ((pn.models.continuous_hgf, "x1"), (pn.models.binary_hgf, "x2")):
+        graph = model(2, tonic_drift=0.3, autoconnection=0.8, initial_mean=2.0)
+        beliefs = graph.compile().filter({"u": [np.nan, np.nan]})
+        np.testing.assert_allclose(
+            beliefs[state].predicted_mean, [1.9, 0.8 * 1.9 + 0.3], rtol=1e-12
+        )
+
+
+def test_states_side_by_side_may_begin_apart():
+    """The lowest level of several states takes a list; a state above has one value as before."""
+    beginning = [np.log([0.5, 0.3, 0.2]).tolist(), 1.5]
+    graph = pn.models.categorical_hgf(3, 3, normalised=True, initial_mean=beginning)
+    assert [graph.nodes[f"x2_{code}"].initial_mean for code in range(3)] == beginning[0]
+    assert graph.nodes["x3"].initial_mean == 1.5
+    arms = pn.models.bandit_hgf(2, 2, initial_mean=[[0.4, -0.4]], initial_precision=[[1.0, 4.0]])
+    assert [arms.nodes[f"x2_{arm}"].initial_precision for arm in range(2)] == [1.0, 4.0]
+    with pytest.raises(pn.GraphError, match="initial_mean of the lowest level has 2 values"):
+        pn.models.categorical_hgf(3, 3, initial_mean=[[0.0, 1.0], 1.0])
+
+
 def test_settings_go_to_the_graph():
     graph = pn.models.binary_hgf(expansion="standard", marginalise=False, probability_clip=0.01)
 

@@ -13,8 +13,8 @@ from pynodes._typing import Scalar
 from pynodes.couplings import Volatility
 from pynodes.nodes import ContinuousState
 
-PerLevel: TypeAlias = Scalar | Sequence[Scalar]
-"""One value for all levels, or one per level, lowest first."""
+PerLevel: TypeAlias = Scalar | Sequence[Scalar | Sequence[Scalar]]
+"""One value for all levels, or one per level, lowest first; a level of several states may have a list."""
 
 
 def per_level(name: str, values: Any, count: int) -> list[Any]:
@@ -25,7 +25,7 @@ def per_level(name: str, values: Any, count: int) -> list[Any]:
     GraphError
         Another number of values than of levels.
     """
-    if np.ndim(values) == 0 and not isinstance(values, Sequence):
+    if not isinstance(values, Sequence) and np.ndim(values) == 0:
         return [values] * count
     listed = list(values)
     if len(listed) != count:
@@ -47,26 +47,17 @@ def checked_levels(levels: int, least: int) -> None:
 
 
 def chain(
-    names: Sequence[str],
-    tonic_volatility: PerLevel,
-    initial_mean: PerLevel,
-    initial_precision: PerLevel,
-    strength: PerLevel,
+    names: Sequence[str], strength: PerLevel, **parameters: PerLevel
 ) -> tuple[dict[str, ContinuousState], list[tuple[str, str, Volatility]]]:
-    """States by name, lowest first, and the edges that make each the volatility parent of the last."""
+    """States by name, lowest first, and the edges that make each the volatility parent of the last.
+
+    Parameters of the states have one value for all, or one per state.
+    """
     count = len(names)
-    columns = zip(
-        names,
-        per_level("tonic_volatility", tonic_volatility, count),
-        per_level("initial_mean", initial_mean, count),
-        per_level("initial_precision", initial_precision, count),
-        strict=True,
-    )
+    columns = {name: per_level(name, values, count) for name, values in parameters.items()}
     nodes = {
-        name: ContinuousState(
-            tonic_volatility=volatility, initial_mean=mean, initial_precision=precision
-        )
-        for name, volatility, mean, precision in columns
+        name: ContinuousState(**{field: column[level] for field, column in columns.items()})
+        for level, name in enumerate(names)
     }
     strengths = per_level("volatility_strength", strength, count - 1)
     edges = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import numbers
 from collections.abc import Sequence
 from typing import Any
@@ -22,28 +21,35 @@ def checked_count(name: str, count: Any, least: int = 2) -> None:
 def shared_ladder(
     lowest: Sequence[str],
     above: Sequence[str],
-    tonic_volatility: PerLevel,
-    initial_mean: PerLevel,
-    initial_precision: PerLevel,
     strength: PerLevel,
+    *,
     autoconnection: PerLevel = 1.0,
     attractor: PerLevel = 0.0,
+    **parameters: PerLevel,
 ) -> tuple[dict[str, ContinuousState], list[tuple[str, str, Volatility]]]:
-    """States by name and the edges between them; parameters by level, the same for the whole lowest one.
+    """States by name and the edges between them; parameters by level.
 
     Every state of the lowest level has the first of those above as its volatility parent, which has
-    the next, and so on. A state that keeps ``autoconnection`` of its mean is drawn to its attractor.
+    the next, and so on. The lowest level's value is one for all of its states, or a sequence of one
+    each. A state that keeps ``autoconnection`` of its mean is drawn to its attractor.
     """
-    states, edges = chain(
-        [lowest[0], *above], tonic_volatility, initial_mean, initial_precision, strength
-    )
-    count = len(states)
+    count = 1 + len(above)
     kept = per_level("autoconnection", autoconnection, count)
     drawn = per_level("attractor", attractor, count)
-    states = {
-        name: dataclasses.replace(state, autoconnection=keep, tonic_drift=(1.0 - keep) * end)
-        for (name, state), keep, end in zip(states.items(), kept, drawn, strict=True)
+    parameters |= {
+        "autoconnection": kept,
+        "tonic_drift": [(1.0 - keep) * end for keep, end in zip(kept, drawn, strict=True)],
     }
-    side_by_side = dict.fromkeys(lowest, states[lowest[0]])
-    first = [(parent, name, coupling) for parent, _, coupling in edges[:1] for name in lowest]
-    return side_by_side | states, [*first, *edges[1:]]
+    columns = {name: per_level(name, values, count) for name, values in parameters.items()}
+    side_by_side = {
+        name: per_level(f"{name} of the lowest level", column[0], len(lowest))
+        for name, column in columns.items()
+    }
+    first = {name: [side_by_side[name][0], *column[1:]] for name, column in columns.items()}
+    ladder, edges = chain([lowest[0], *above], strength, **first)
+    states = {
+        state: ContinuousState(**{name: values[at] for name, values in side_by_side.items()})
+        for at, state in enumerate(lowest)
+    }
+    fanned = [(parent, state, coupling) for parent, _, coupling in edges[:1] for state in lowest]
+    return states | {name: ladder[name] for name in above}, [*fanned, *edges[1:]]

@@ -60,8 +60,9 @@ def bandit_hgf(
     reward_precision
         Precision of a continuous reward around what the arm is worth.
     tonic_volatility, initial_mean, initial_precision
-        One value for all levels of states, or one per level, lowest first; by default -3 below -6, 0
-        below 1, and 10 below 1 for binary rewards; -4, 0 below 1, and 1 for continuous ones.
+        One value for all levels of states, or one per level, lowest first; the lowest level's may be a list
+        of one per arm. By default -3 below -6, 0 below 1, and 10 below 1 for binary rewards; -4, 0 below
+        1, and 1 for continuous ones.
     volatility_strength
         Strength of every volatility coupling, or one per level, lowest first (κ).
     value_strength
@@ -97,12 +98,16 @@ def bandit_hgf(
     states, edges = shared_ladder(
         worth,
         [f"x{level}" for level in range(lowest + 1, levels + 1)],
-        extended(usual[0], count) if tonic_volatility is None else tonic_volatility,
-        extended([0.0, 1.0], count) if initial_mean is None else initial_mean,
-        extended(usual[1], count) if initial_precision is None else initial_precision,
         volatility_strength,
-        autoconnection,
-        attractor,
+        tonic_volatility=extended(usual[0], count)
+        if tonic_volatility is None
+        else tonic_volatility,
+        initial_mean=extended([0.0, 1.0], count) if initial_mean is None else initial_mean,
+        initial_precision=extended(usual[1], count)
+        if initial_precision is None
+        else initial_precision,
+        autoconnection=autoconnection,
+        attractor=attractor,
     )
     binary = rewards == "binary"
     pays = BinaryInput() if binary else ContinuousInput(precision=reward_precision)

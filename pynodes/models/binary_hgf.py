@@ -19,6 +19,8 @@ def binary_hgf(
     tonic_volatility: PerLevel | None = None,
     initial_mean: PerLevel | None = None,
     initial_precision: PerLevel | None = None,
+    tonic_drift: PerLevel = 0.0,
+    autoconnection: PerLevel = 1.0,
     volatility_strength: PerLevel = 1.0,
     probability_strength: Scalar = 1.0,
     **settings: Any,
@@ -35,6 +37,10 @@ def binary_hgf(
         One value for all states, or one per state, lowest first. The defaults are the prior means of
         ``hgf_binary`` in the TAPAS toolbox: tonic volatilities -3, -6, -6, ..., initial means 0, 1,
         1, ..., initial precisions 10, 1, 1, ...
+    tonic_drift, autoconnection
+        What a state moves by per unit of time, and the share of its mean that it keeps; one value for all
+        states or one per state, lowest first. A state that keeps the share a of its mean and drifts by
+        (1 - a) m is drawn to m: the AR(1) models of the TAPAS toolbox, whose φ is 1 - a.
     volatility_strength
         Strength of every volatility coupling, or one per coupling, lowest first (κ).
     probability_strength
@@ -60,10 +66,16 @@ def binary_hgf(
     count = len(names)
     states, edges = chain(
         names,
-        extended([-3.0, -6.0], count) if tonic_volatility is None else tonic_volatility,
-        extended([0.0, 1.0], count) if initial_mean is None else initial_mean,
-        extended([10.0, 1.0], count) if initial_precision is None else initial_precision,
         volatility_strength,
+        tonic_volatility=extended([-3.0, -6.0], count)
+        if tonic_volatility is None
+        else tonic_volatility,
+        initial_mean=extended([0.0, 1.0], count) if initial_mean is None else initial_mean,
+        initial_precision=extended([10.0, 1.0], count)
+        if initial_precision is None
+        else initial_precision,
+        tonic_drift=tonic_drift,
+        autoconnection=autoconnection,
     )
     first = ("x2", "u", Probability(strength=probability_strength))
     return Graph(**settings).extend({"u": BinaryInput(), **states}, [first, *edges])

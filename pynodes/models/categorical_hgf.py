@@ -39,11 +39,11 @@ def categorical_hgf(
     normalised
         Whether the probabilities are one softmax of the logits, rather than a sigmoid of each.
     tonic_volatility, initial_mean, initial_precision
-        One value for all levels of states, or one per level, lowest first. The defaults are the prior
-        means of ``hgf_categorical`` in the TAPAS toolbox: tonic volatilities -4, -6, -6, ...; initial means
-        minus log(outcomes - 1), then 1; initial precisions 1, then 10. (The toolbox has -3, a variance
-        of 0.05, in the place of -6, with which a parent of several logits runs away under the default
-        expansion: docs/theory/categories.md.)
+        One value for all levels of states, or one per level, lowest first; the lowest level's may be a list
+        of one per outcome. The defaults are the prior means of ``hgf_categorical`` in the TAPAS toolbox:
+        tonic volatilities -4, -6, -6, ...; initial means minus log(outcomes - 1), then 1; initial
+        precisions 1, then 10. (The toolbox has -3, a variance of 0.05, in the place of -6, with which a
+        parent of several logits runs away under Unbounded: docs/theory/categories.md.)
     volatility_strength
         Strength of every volatility coupling, or one per level, lowest first (κ).
     settings
@@ -62,10 +62,16 @@ def categorical_hgf(
     states, edges = shared_ladder(
         logits,
         [f"x{level}" for level in range(3, levels + 1)],
-        extended([-4.0, -6.0], count) if tonic_volatility is None else tonic_volatility,
-        extended([-math.log(outcomes - 1), 1.0], count) if initial_mean is None else initial_mean,
-        extended([1.0, 10.0], count) if initial_precision is None else initial_precision,
         volatility_strength,
+        tonic_volatility=extended([-4.0, -6.0], count)
+        if tonic_volatility is None
+        else tonic_volatility,
+        initial_mean=extended([-math.log(outcomes - 1), 1.0], count)
+        if initial_mean is None
+        else initial_mean,
+        initial_precision=extended([1.0, 10.0], count)
+        if initial_precision is None
+        else initial_precision,
     )
     nodes = {"u": CategoricalInput(outcomes=outcomes, normalised=normalised), **states}
     fed = [(name, "u", Category(outcome=code)) for code, name in enumerate(logits)]

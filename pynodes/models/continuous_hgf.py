@@ -23,6 +23,8 @@ def continuous_hgf(
     tonic_volatility: PerLevel | None = None,
     initial_mean: PerLevel | None = None,
     initial_precision: PerLevel | None = None,
+    tonic_drift: PerLevel = 0.0,
+    autoconnection: PerLevel = 1.0,
     volatility_strength: PerLevel = 1.0,
     **settings: Any,
 ) -> Graph:
@@ -40,6 +42,10 @@ def continuous_hgf(
     tonic_volatility, initial_mean, initial_precision
         One value for all states, or one per state, lowest first; by default -4, 0 for the first
         and 1 above, and 1.
+    tonic_drift, autoconnection
+        What a state moves by per unit of time, and the share of its mean that it keeps; one value for all
+        states or one per state, lowest first. A state that keeps the share a of its mean and drifts by
+        (1 - a) m is drawn to m: the AR(1) models of the TAPAS toolbox, whose φ is 1 - a.
     volatility_strength
         Strength of every volatility coupling, or one per coupling, lowest first (κ).
     settings
@@ -56,10 +62,12 @@ def continuous_hgf(
     names = [f"x{level}" for level in range(1, levels + 1)]
     states, edges = chain(
         names,
-        -4.0 if tonic_volatility is None else tonic_volatility,
-        extended([0.0, 1.0], levels) if initial_mean is None else initial_mean,
-        1.0 if initial_precision is None else initial_precision,
         volatility_strength,
+        tonic_volatility=-4.0 if tonic_volatility is None else tonic_volatility,
+        initial_mean=extended([0.0, 1.0], levels) if initial_mean is None else initial_mean,
+        initial_precision=1.0 if initial_precision is None else initial_precision,
+        tonic_drift=tonic_drift,
+        autoconnection=autoconnection,
     )
     first = ("x1", "u", Observation())
     nodes = {"u": ContinuousInput(precision=input_precision), **states}

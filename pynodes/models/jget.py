@@ -61,17 +61,17 @@ def jget(
     numbers = range(1, levels + 1)
     means = chain(
         [f"x{n}" for n in numbers],
-        tonic_volatility,
-        initial_mean,
-        initial_precision,
         volatility_strength,
+        tonic_volatility=tonic_volatility,
+        initial_mean=initial_mean,
+        initial_precision=initial_precision,
     )
     noises = chain(
         [f"a{n}" for n in numbers],
-        noise_tonic_volatility,
-        noise_initial_mean,
-        noise_initial_precision,
         noise_volatility_strength,
+        tonic_volatility=noise_tonic_volatility,
+        initial_mean=noise_initial_mean,
+        initial_precision=noise_initial_precision,
     )
     nodes: dict[str, Any] = {"u": ContinuousInput(precision=math.inf), **means[0], **noises[0]}
     edges: list[Any] = [("x1", "u", Observation()), ("a1", "u", Noise(strength=noise_strength))]

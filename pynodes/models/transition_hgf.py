@@ -48,7 +48,8 @@ def transition_hgf(
     normalised
         Whether the probabilities of what follows a state are one softmax of its logits.
     tonic_volatility, initial_mean, initial_precision
-        One value for all levels, or one per level, lowest first. The defaults are the prior means of
+        One value for all levels, or one per level, lowest first; the lowest level's may be a list of one
+        per transition, in their order. The defaults are the prior means of
         ``hgf_whatworld`` in the TAPAS toolbox: tonic volatilities -6, -8, -8, ... (-3 in the
         place of -8 there; see :func:`categorical_hgf`); initial means minus
         log(states - 1), then 1; initial precisions 1, then 10.
@@ -70,10 +71,16 @@ def transition_hgf(
     ladder, edges = shared_ladder(
         [f"x2_{begin}_{end}" for begin in codes for end in codes],
         [f"x{level}" for level in range(3, levels + 1)],
-        extended([-6.0, -8.0], count) if tonic_volatility is None else tonic_volatility,
-        extended([-math.log(states - 1), 1.0], count) if initial_mean is None else initial_mean,
-        extended([1.0, 10.0], count) if initial_precision is None else initial_precision,
         volatility_strength,
+        tonic_volatility=extended([-6.0, -8.0], count)
+        if tonic_volatility is None
+        else tonic_volatility,
+        initial_mean=extended([-math.log(states - 1), 1.0], count)
+        if initial_mean is None
+        else initial_mean,
+        initial_precision=extended([1.0, 10.0], count)
+        if initial_precision is None
+        else initial_precision,
     )
     inputs = {
         f"u_{code}": CategoricalInput(outcomes=states, normalised=normalised) for code in codes
