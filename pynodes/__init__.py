@@ -77,6 +77,7 @@ from pynodes.couplings import Observation as Observation
 from pynodes.couplings import Probability as Probability
 from pynodes.couplings import PseudoCount as PseudoCount
 from pynodes.couplings import Statistic as Statistic
+from pynodes.couplings import Term as Term
 from pynodes.couplings import Volatility as Volatility
 from pynodes.families import AbstractFamily as AbstractFamily
 from pynodes.nodes import AbstractLearner as AbstractLearner
@@ -96,6 +97,7 @@ from pynodes.nodes import Inlets as Inlets
 from pynodes.nodes import KalmanFilter as KalmanFilter
 from pynodes.nodes import NoisyBinaryInput as NoisyBinaryInput
 from pynodes.nodes import PearceHall as PearceHall
+from pynodes.nodes import RegressionInput as RegressionInput
 from pynodes.nodes import Regressor as Regressor
 from pynodes.nodes import RescorlaWagner as RescorlaWagner
 from pynodes.nodes import SuttonK1 as SuttonK1

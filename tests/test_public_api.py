@@ -64,6 +64,7 @@ NAMES = [
     *("Trajectories", "Unbounded", "UnknownEdgeError", "UnknownNodeError", "UnknownPanelError"),
     *("SamplingError", "SamplingWarning", "SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
+    *("RegressionInput", "Term"),
     *("PearceHall", "RescorlaWagner", "SuttonK1"),
     *(
         "AbstractFamily",

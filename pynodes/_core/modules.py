@@ -138,7 +138,10 @@ def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]
     @functools.wraps(init)
     def named(self: Module, *args: Any, **values: Any) -> None:
         for name, default in arrays:
-            values[name] = as_array(values.get(name, default))
+            given = values.get(name, default)
+            # Whole numbers that JAX puts in the place of arrays are axes: only a user's is a value.
+            whole = type(given) is int and "_class" not in values
+            values[name] = as_array(float(given) if whole else given)
         try:
             init(self, *args, **values)
         except TypeError:

@@ -14,7 +14,7 @@ from pynodes._core.tracing import traced
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Term:
+class AddedTerm:
     """What one parent adds at an inlet.
 
     Attributes
@@ -65,7 +65,7 @@ class Notation:
     symbol: str
     tag: str
     style: Style = dataclasses.field(default_factory=Style)
-    fed: Mapping[str, list[Term]] = dataclasses.field(default_factory=dict)
+    fed: Mapping[str, list[AddedTerm]] = dataclasses.field(default_factory=dict)
     values: dict[str, Any] = dataclasses.field(default_factory=dict)
     said: dict[str, None] = dataclasses.field(default_factory=dict)
     left: dict[str, None] = dataclasses.field(default_factory=dict)

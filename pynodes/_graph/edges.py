@@ -29,6 +29,7 @@ from pynodes.couplings import (
     Observation,
     Probability,
     Statistic,
+    Term,
     Volatility,
 )
 from pynodes.nodes import AbstractNode
@@ -42,7 +43,7 @@ Key: TypeAlias = tuple[str, str, str]
 ARROW, DOT = "->", "."
 
 WORDS: dict[str, tuple[type[AbstractCoupling], ...]] = {
-    "value": (Drift, Observation, Probability, Category, Statistic),
+    "value": (Drift, Observation, Probability, Category, Statistic, Term),
     "volatility": (Volatility, Noise),
 }
 """The two families that the literature speaks of, and the couplings they may stand for."""

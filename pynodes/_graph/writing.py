@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pynodes._core.modules import indices_of
-from pynodes._core.notation import Notation, Style, Term
+from pynodes._core.notation import AddedTerm, Notation, Style
 from pynodes._core.symbols import upright
 from pynodes._graph.graph import Graph
 from pynodes._graph.lettering import INDICES, Title, matched, ranges, titles
@@ -112,10 +112,10 @@ class Writer:
 
     def fed(
         self, name: str, notation: Notation, *, folded: bool
-    ) -> tuple[dict[str, list[Term]], dict[str, list[Any]]]:
+    ) -> tuple[dict[str, list[AddedTerm]], dict[str, list[Any]]]:
         """What the parents of a node add, by inlet; and the parameters of the edges, by symbol."""
-        found: dict[str, list[Term]] = {}
-        families: dict[tuple[str, object], list[tuple[tuple[str, ...], Term, str]]] = {}
+        found: dict[str, list[AddedTerm]] = {}
+        families: dict[tuple[str, object], list[tuple[tuple[str, ...], AddedTerm, str]]] = {}
         single: dict[str, list[Any]] = {}
         several: dict[str, list[Any]] = {}
         own = self.titles[name] if folded else Title("", (), False)
@@ -125,7 +125,7 @@ class Writer:
             text = edge(there, single)
             pattern = edge(lettered(there, place), several)
             free = tuple(index for index in there if index.isdigit())
-            term = Term(text=text, place=place, pattern=pattern)
+            term = AddedTerm(text=text, place=place, pattern=pattern)
             alike: object = pattern if free and place is None else (parent, text)
             families.setdefault((coupling.inlet, alike), []).append((free, term, pattern))
         for (inlet, _), members in families.items():
@@ -135,7 +135,7 @@ class Writer:
                 terms += [term for _, term, _ in members]
             else:
                 limits = rf"\sum_{{j={spans[0][0]}}}^{{{spans[0][-1]}}}"
-                terms.append(Term(text=f"{limits} {members[0][2]}"))
+                terms.append(AddedTerm(text=f"{limits} {members[0][2]}"))
         return found, several | single
 
     def edge(

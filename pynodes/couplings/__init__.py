@@ -13,4 +13,5 @@ from pynodes.couplings.observation import Observation as Observation
 from pynodes.couplings.probability import Probability as Probability
 from pynodes.couplings.pseudo_count import PseudoCount as PseudoCount
 from pynodes.couplings.statistic import Statistic as Statistic
+from pynodes.couplings.term import Term as Term
 from pynodes.couplings.volatility import Volatility as Volatility

@@ -19,6 +19,7 @@ from pynodes.nodes.hidden_markov import HiddenMarkov as HiddenMarkov
 from pynodes.nodes.kalman_filter import KalmanFilter as KalmanFilter
 from pynodes.nodes.noisy_binary_input import NoisyBinaryInput as NoisyBinaryInput
 from pynodes.nodes.pearce_hall import PearceHall as PearceHall
+from pynodes.nodes.regression_input import RegressionInput as RegressionInput
 from pynodes.nodes.regressor import Regressor as Regressor
 from pynodes.nodes.rescorla_wagner import RescorlaWagner as RescorlaWagner
 from pynodes.nodes.sutton_k1 import SuttonK1 as SuttonK1

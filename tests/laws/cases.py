@@ -37,6 +37,8 @@ KINDS = [
     pn.PearceHall(salience=0.5),
     pn.SuttonK1(),
     pn.KalmanFilter(tonic_volatility=-1.0, precision=2.0),
+    pn.RegressionInput(terms=2, tonic_volatility=-2.0),
+    pn.RegressionInput(terms=1, noise="known", tonic_volatility=-2.0),
     pn.HiddenMarkov(initial=[0.2, 0.8], emission=[[0.6, 0.4], [0.1, 0.9]]),
 ]
 
