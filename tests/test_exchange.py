@@ -227,7 +227,7 @@ def test_what_is_written_is_the_documented_format():
             assert was.items() <= now.items()
 
 
-def test_what_a_document_leaves_out_has_its_default():
+def test_what_a_document_leaves_out_has_the_default_of_version_1():
     graph = pn.Graph.from_dict(
         {
             "format": "pynodes-graph",
@@ -236,7 +236,8 @@ def test_what_a_document_leaves_out_has_its_default():
         }
     )
 
-    assert graph.to_dict() == pn.Graph().add(x=pn.ContinuousState()).to_dict()
+    expected = pn.Graph(expansion="unbounded").add(x=pn.ContinuousState())
+    assert graph.to_dict() == expected.to_dict()
 
 
 def test_a_networkx_graph_without_attributes_is_a_tree_of_states():

@@ -35,7 +35,7 @@ def test_the_graph_of_the_page_is_read(shown):
     edges = {(parent, child): coupling for parent, child, coupling in graph.edges}
     assert isinstance(edges["x", "v"], pn.Observation)
     assert float(edges["x", "v"].strength) == 2.0
-    assert graph.nodes["x"].expansion == pn.Enhanced()
+    assert graph.nodes["x"].expansion == pn.Standard()
     graph.compile().filter({"u": [1.0, 0.0], "v": [0.2, np.nan]})
 
 

@@ -21,7 +21,7 @@ def test_growing_a_graph_leaves_the_old_one_as_it_was():
     assert (len(graph), len(grown)) == (2, 3)
     assert graph.parents("x") == []
     assert grown.parents("x") == ["p"]
-    assert graph.settings.expansion == pn.Unbounded()
+    assert graph.settings.expansion == pn.Enhanced()
     assert louder.settings.expansion == pn.Standard()
 
 
@@ -164,8 +164,8 @@ def test_compile_uses_the_graphs_settings_its_keywords_override_them_and_a_node_
     def last(graph, **settings):
         return float(graph.compile(**settings).filter(series, throw=False)["x2"].mean[-1])
 
-    unbounded = last(graph)
-    enhanced = last(graph, expansion="enhanced")
+    unbounded = last(graph, expansion="unbounded")
+    enhanced = last(graph)
     nodes = {**graph.nodes, "x2": dataclasses.replace(graph.nodes["x2"], expansion="unbounded")}
     by_node = pn.Graph(expansion="enhanced").extend(nodes, graph.edges)
 

@@ -25,6 +25,9 @@ FORMAT, VERSION = "pynodes-graph", 1
 ADVICE = " Give the text that graph.to_json() wrote, not a file's name; for a dictionary use Graph.from_dict."
 """What is said to whom reads something else than JSON as a graph."""
 
+UNNAMED_EXPANSION = "unbounded"
+"""What a document of version 1 means that names no expansion: the default when the format was made."""
+
 DEEPEST = 50
 """Lists and objects of a JSON text that may lie inside one another; a graph needs seven."""
 
@@ -146,9 +149,9 @@ def read_document(data: Mapping[str, Any], library: Library) -> Graph:
             raise FormatError(f"Two nodes are named {name!r}.")
         nodes[name] = library.read_node(entry)
     edges = [library.read_edge(entry) for entry in list_entries(data, "edges")]
-    return Graph(**library.read_settings(take_object(data, "settings", "The graph"))).extend(
-        nodes, edges
-    )
+    settings: dict[str, Any] = {"expansion": UNNAMED_EXPANSION}
+    settings |= library.read_settings(take_object(data, "settings", "The graph"))
+    return Graph(**settings).extend(nodes, edges)
 
 
 def is_text(value: object, text: str) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Never
 
 from pynodes._boundary import boundary
-from pynodes._core.expansions import AbstractExpansion
+from pynodes._core.expansions import DEFAULT_EXPANSION, AbstractExpansion
 from pynodes._core.modules import same_module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._graph import edits
@@ -55,7 +55,7 @@ class Graph:
     def __init__(
         self,
         *,
-        expansion: AbstractExpansion | str = "unbounded",
+        expansion: AbstractExpansion | str = DEFAULT_EXPANSION,
         marginalise: bool = True,
         probability_clip: float = 1e-6,
         scheme: AbstractScheme | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
+from pynodes._core.expansions import DEFAULT_EXPANSION, EXPANSIONS, AbstractExpansion
 from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import GraphError, nearest
 
@@ -16,7 +16,7 @@ class Settings:
     Parameters
     ----------
     expansion
-        How volatility evidence is added: ``"unbounded"`` (the default), ``"enhanced"``,
+        How volatility evidence is added: ``"enhanced"`` (the default), ``"unbounded"``,
         ``"standard"`` or an expansion object.
     marginalise
         Whether predictions average over the parents' uncertainty, or take them at their means.
@@ -31,7 +31,7 @@ class Settings:
         An unknown expansion or scheme, a marginalise that is no truth value, or a clip outside (0, 0.5).
     """
 
-    expansion: AbstractExpansion | str = "unbounded"
+    expansion: AbstractExpansion | str = DEFAULT_EXPANSION
     marginalise: bool = True
     probability_clip: float = 1e-6
     scheme: AbstractScheme | None = None

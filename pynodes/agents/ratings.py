@@ -22,6 +22,10 @@ FROM_STATE = GaussianResponse(belief="x1.predicted_mean")
 FROM_LEARNER = GaussianResponse(belief="u.predicted_mean")
 """Saying what a learner expects."""
 
+WITHOUT_FAILURES = "unbounded"
+"""The expansion of agents in whose priors Enhanced fails: 6 % of the draws of jget lose a precision, and the
+beliefs of 45 % of those of three levels run away."""
+
 
 def continuous_hgf(
     levels: int = 2,
@@ -47,7 +51,8 @@ def continuous_hgf(
     response, free
         As for :func:`binary_hgf`.
     settings
-        Further arguments of :func:`pynodes.models.continuous_hgf`.
+        Further arguments of :func:`pynodes.models.continuous_hgf`; from three levels on, the expansion is
+        Unbounded unless they name one.
 
     Raises
     ------
@@ -56,7 +61,9 @@ def continuous_hgf(
 
     TAPAS (``hgf``) has ``Normal(log v, 4)``, ``Normal(-4, 4)`` and ``LogNormal(-log v, 2)``.
     """
-    placed = {"levels": levels} if series is None else scaled_to(series, levels)
+    placed: dict[str, Any] = {"levels": levels} if series is None else scaled_to(series, levels)
+    if levels > 2:
+        placed["expansion"] = WITHOUT_FAILURES
     usual = {"x1.tonic_volatility": Normal(log_variance(series) - 3.0, 1.5)}
     usual |= {f"x{n}.tonic_volatility": Normal(-5.0, 1.5) for n in range(2, levels + 1)}
     return usual_agent(
@@ -117,7 +124,7 @@ def jget(
     series, response, free
         As for :func:`continuous_hgf`.
     settings
-        Further arguments of :func:`pynodes.models.jget`.
+        Further arguments of :func:`pynodes.models.jget`; the expansion is Unbounded unless they name one.
 
     Raises
     ------
@@ -136,6 +143,7 @@ def jget(
         "initial_mean": [first, *higher],
         "initial_precision": [math.exp(-place), *(1.0 for _ in higher)],
         "noise_initial_mean": [place, *higher],
+        "expansion": WITHOUT_FAILURES,
     }
     graph = jumping(levels, **placed | settings)
     return usual_agent(graph, response, usual | said(series, response), free)

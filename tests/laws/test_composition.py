@@ -19,7 +19,9 @@ def test_the_order_of_definition_is_irrelevant():
     rng = np.random.default_rng(3)
     names = [str(name) for name in rng.permutation(list(RICH.nodes))]
     edges = [RICH.edges[i] for i in rng.permutation(len(RICH.edges))]
-    shuffled = pn.Graph().extend({name: RICH.nodes[name] for name in names}, edges)
+    shuffled = pn.Graph(expansion=RICH.settings.expansion).extend(
+        {name: RICH.nodes[name] for name in names}, edges
+    )
     series, dt = cases.series_for(RICH), cases.times_for()
 
     assert_same(
@@ -146,7 +148,7 @@ def test_a_gap_in_one_input_leaves_the_others_learning():
     series, dt = cases.gappy_series_for(RICH), cases.times_for()
     partly = {**series, "u2": np.full(40, np.nan)}
     gone = {"u2", "bias", "x2", "top"}
-    without = pn.Graph().extend(
+    without = pn.Graph(expansion=RICH.settings.expansion).extend(
         {name: node for name, node in RICH.nodes.items() if name not in gone},
         [edge for edge in RICH.edges if not gone & {edge[0], edge[1]}],
     )
