@@ -21,14 +21,13 @@ from pynodes._core.expansions import ChildEvidence as ChildEvidence
 from pynodes._core.expansions import Enhanced as Enhanced
 from pynodes._core.expansions import Standard as Standard
 from pynodes._core.expansions import Unbounded as Unbounded
-from pynodes._core.learning import Learning as Learning
 from pynodes._core.messages import Evidence as Evidence
 from pynodes._core.messages import VolatilityMessage as VolatilityMessage
 from pynodes._core.modules import choice as choice
 from pynodes._core.modules import index as index
 from pynodes._core.modules import parameter as parameter
 from pynodes._core.scheme import AbstractScheme as AbstractScheme
-from pynodes._engine.scheme import ClosedForm as ClosedForm
+from pynodes._engine.sweeps import ClosedForm as ClosedForm
 from pynodes._errors import BatchError as BatchError
 from pynodes._errors import CheckpointError as CheckpointError
 from pynodes._errors import CouplingError as CouplingError
@@ -102,6 +101,7 @@ from pynodes.nodes import Regressor as Regressor
 from pynodes.nodes import RescorlaWagner as RescorlaWagner
 from pynodes.nodes import SuttonK1 as SuttonK1
 from pynodes.nodes import VolatileState as VolatileState
+from pynodes.nodes._learner import Learning as Learning
 
 if _TYPE_CHECKING:
     from pynodes import agents as agents

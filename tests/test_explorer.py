@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from pynodes.explorer import library
+from pynodes.explorer import page as page_module
 from tests.laws import cases
 from tests.small import OUTCOMES, VALUES, binary, driven, network, tracked
 
@@ -217,7 +217,7 @@ def test_the_charts_are_those_of_the_installed_bokeh():
     page = network(tracked()).filter({"u": VALUES}).explore().html
 
     folder = Path(find_spec("bokeh").origin).parent / "server" / "static" / "js"
-    scripts = [(folder / name).read_text(encoding="utf-8") for name in library.SCRIPTS]
+    scripts = [(folder / name).read_text(encoding="utf-8") for name in page_module.BOKEH_SCRIPTS]
     assert packed(page, "library").decode() == "\n".join(scripts)
     licence = html.unescape(re.search(r'id="licence">(.*?)</script>', page, re.DOTALL)[1])
     assert "Bokeh Contributors" in licence
@@ -308,8 +308,8 @@ def test_wrong_use_says_what_was_expected(wrong, error, sentence):
 
 
 def test_without_bokeh_the_extra_is_named(monkeypatch):
-    library.charts.cache_clear()
-    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    page_module.charts.cache_clear()
+    monkeypatch.setattr(page_module, "find_spec", lambda name: None)
 
     with pytest.raises(
         pn.MissingExtraError, match=r"bokeh, which is not installed.*pynodes\[explore\]"
@@ -332,7 +332,7 @@ def test_exploring_draws_with_no_other_library():
 
 def palette(theme):
     """The colours of a theme, by name, as fractions of red, green and blue."""
-    styles = (Path(library.__file__).parent / "page" / "style.css").read_text(encoding="utf-8")
+    styles = (Path(page_module.__file__).parent / "page" / "style.css").read_text(encoding="utf-8")
     light, dark = (
         re.search(rf"{head} \{{(.*?)\}}", styles, re.DOTALL)[1]
         for head in (":root", r':root\[data-theme="dark"\]')

@@ -14,8 +14,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from scipy.stats import norm
 
 import pynodes as pn
-from pynodes._geometry.routes import CLEAR, curve, routed
-from pynodes._geometry.thinning import MOST, thinned
+from pynodes._geometry import CLEAR, MOST, curve, routed, thinned
 from pynodes.plotting import style
 from pynodes.plotting.page import page_for
 from tests.laws import cases

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pynodes._citing.references import Reference, article, other
+from pynodes._citing.library import Reference, article, other
 
 RESPONSES: tuple[Reference, ...] = (
     article(

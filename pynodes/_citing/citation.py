@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
+
 from pynodes._citing.behaviour import JAX, METHODS, RESPONSES
-from pynodes._citing.library import MODELS
-from pynodes._citing.references import Reference, other
-from pynodes._citing.versions import versions
+from pynodes._citing.library import MODELS, Reference, other
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module
 from pynodes._errors import InputError
@@ -203,3 +205,20 @@ def prose(items: list[str]) -> str:
     if len(items) < 2:
         return "".join(items)
     return ", ".join(items[:-1]) + " and " + items[-1]
+
+
+PACKAGES = ("jax", "jaxlib", "numpy", "blackjax")
+"""Whose versions are noted, where they are installed."""
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes here, and in which precision."""
+    from importlib import metadata  # slow to import, and seldom needed
+
+    found = {"pynodes": sys.modules["pynodes"].__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found | {"precision": "float64" if jax.config.jax_enable_x64 else "float32"}  # type: ignore[attr-defined]

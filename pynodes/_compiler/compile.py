@@ -7,12 +7,20 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from pynodes._compiler.groups import form_groups, static_signature, with_settings
+from pynodes._compiler.groups import form_groups, levels_of, static_signature, with_settings
 from pynodes._compiler.labels import Labels, Place, Wire
-from pynodes._compiler.levels import levels_of
-from pynodes._compiler.program import Program
-from pynodes._compiler.schedule import Bundle, Group, Schedule, Selection
-from pynodes._compiler.wiring import Wiring, index_into, pad, places, stack_modules
+from pynodes._compiler.program import (
+    Bundle,
+    Group,
+    Program,
+    Schedule,
+    Selection,
+    Wiring,
+    index_into,
+    pad,
+    places,
+    stack_modules,
+)
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._graph.checks import check_can_be_filtered, check_not_empty

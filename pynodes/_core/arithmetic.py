@@ -1,4 +1,4 @@
-"""Division and logarithm whose derivatives do not divide again.
+"""Arithmetic that beliefs, messages and kinds share, with derivatives that stay cheap and finite.
 
 JAX differentiates ``a / b`` and ``log(b)`` with further divisions, one for every tangent that the loop
 over time carries. Here the reciprocal that the value needs, or one more, serves all of them.
@@ -6,10 +6,14 @@ over time carries. Here the reciprocal that the value needs, or one more, serves
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
 
 
 @jax.custom_jvp
@@ -33,3 +37,76 @@ def log(x: Array) -> Array:
 @log.defjvp
 def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     return log(primals[0]), reciprocal(primals[0]) * tangents[0]
+
+
+@jax.custom_jvp
+def seam(values: Any) -> Any:
+    """The same values; their tangents are materialised.
+
+    XLA's CPU compiler fuses cheap arithmetic into whoever uses it. A long chain of it with several
+    users, which is what the derivative of a blend is, is then computed once per user, recursively.
+    A seam ends the chain. It costs nothing where nothing is differentiated.
+    """
+    return values
+
+
+@seam.defjvp
+def _(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    return primals[0], lax.optimization_barrier(tangents[0])
+
+
+LIMIT = 64.0
+"""Log growth up to here is untouched. exp(64) is 6e27 per step: no unit of measurement needs it."""
+
+REACH = 16.0
+"""How far above the limit log growth may still rise. exp(80) is finite in float32, its square root too."""
+
+
+CEILING = LIMIT + REACH
+"""No log growth exceeds this."""
+
+
+def bounded(log_growth: Array) -> Array:
+    """Log growth, bent smoothly above :data:`LIMIT` so that it never exceeds ``LIMIT + REACH``.
+
+    The identity below the limit; above it a parabola of slope one that levels off, so that value
+    and first derivative are continuous and no parameter draw makes a variance infinite.
+    """
+    top = LIMIT + 2 * REACH
+    capped = jnp.where(log_growth < top, log_growth, top)
+    excess = jnp.where(capped > LIMIT, capped - LIMIT, 0.0)
+    return capped - excess * excess / (4 * REACH)
+
+
+def clipped_sigmoid(logit: Array, clip: float) -> Array:
+    """A probability from its logit, kept within [clip, 1 - clip]."""
+    probability = jax.nn.sigmoid(logit)
+    return jnp.where(
+        probability > clip, jnp.where(probability < 1 - clip, probability, 1 - clip), clip
+    )
+
+
+def categorical_probabilities(logits: Array, clip: float, *, normalised: bool) -> Array:
+    """Probabilities of several outcomes: of one softmax, or each of its own sigmoid."""
+    return clipped_softmax(logits, clip) if normalised else clipped_sigmoid(logits, clip)
+
+
+def clipped_softmax(logits: Array, clip: float) -> Array:
+    """Probabilities from their logits, none less than clip times the largest; they sum to one."""
+    below, floor = logits - jnp.max(logits), math.log(clip)
+    return jax.nn.softmax(jnp.where(below > floor, below, floor))
+
+
+def log_odds(probability: Array) -> Array:
+    """The logit of a probability that is neither 0 nor 1."""
+    return log(probability) - log(1 - probability)
+
+
+def shifted(value: Array, probability: Array, shift: Scalar) -> Array:
+    """Log probability of a value, had its logit been higher by a shift, up to a constant.
+
+    ``value`` is what happened, or its expectation. ``log(1 - p + p exp(shift))`` is the change of the
+    log partition, of one sigmoid and of one logit in a softmax alike.
+    """
+    partition = jnp.logaddexp(jnp.log1p(-probability), jnp.log(probability) + shift)
+    return value * shift - partition

@@ -13,11 +13,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.arithmetic import log, reciprocal, seam
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._core.modules import Module
-from pynodes._core.seam import seam
 from pynodes._core.surrogate import mode_for_many, mode_for_one
 from pynodes._typing import Array
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log, reciprocal
-from pynodes._core.growth import CEILING
+from pynodes._core.arithmetic import CEILING, log, reciprocal
 from pynodes._core.modules import Module
 from pynodes._typing import Array
 

@@ -12,9 +12,9 @@ from typing import Any, dataclass_transform
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from pynodes._boundary import boundary
-from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError, format_value, nearest
 
 
@@ -118,7 +118,7 @@ class Module:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_html_(self) -> str:
-        from pynodes._core.module_html import module_to_html
+        from pynodes._core.html import module_to_html
 
         return module_to_html(self)
 
@@ -343,3 +343,20 @@ def carry_function(function: Callable[..., Any]) -> Any:
 def unwrap_function(function: Any) -> Callable[..., Any]:
     """The function of the user's that is carried."""
     return function.function if isinstance(function, StaticFunction) else function
+
+
+def namespace_of(*arrays: Any) -> Any:
+    """NumPy for arrays on the host, ``jax.numpy`` for all others.
+
+    Results of plain calls lie on the host; to look at them should neither copy nor compile anything.
+    """
+    return np if all(isinstance(array, np.ndarray | np.generic) for array in arrays) else jnp
+
+
+def traced(tree: Any) -> bool:
+    """Whether any leaf of a tree is known only while tracing."""
+    if isinstance(tree, Tracer):
+        return True
+    if tree is None or isinstance(tree, np.ndarray):  # asked for every series of every call
+        return False
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._core.modules import Module, parameters_of
+from pynodes._core.modules import Module, parameters_of, traced
 from pynodes._core.symbols import bracketed, letter, number, summed
-from pynodes._core.tracing import traced
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

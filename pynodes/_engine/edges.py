@@ -10,9 +10,15 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pynodes._compiler.program import Program, active_places, switches_of
-from pynodes._compiler.schedule import Bundle, Selection
-from pynodes._compiler.wiring import Wiring, places
+from pynodes._compiler.program import (
+    Bundle,
+    Program,
+    Selection,
+    Wiring,
+    active_places,
+    places,
+    switches_of,
+)
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.messages import Evidence, VolatilityMessage

@@ -14,7 +14,7 @@ import numpy as np
 
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._engine import sweeps
 from pynodes._engine.edges import apply_to_group
 from pynodes._engine.sweeps import State

@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.labels import Kept
-from pynodes._compiler.program import Program
-from pynodes._compiler.wiring import places
+from pynodes._compiler.program import Program, places
 from pynodes._core.beliefs import alongside
 from pynodes._core.modules import Module
 from pynodes._engine import sweeps

@@ -6,8 +6,7 @@ import inspect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from pynodes._core.modules import Module, checked_value, choices_of, parameters_of
-from pynodes._core.tracing import traced
+from pynodes._core.modules import Module, checked_value, choices_of, parameters_of, traced
 from pynodes._errors import (
     CycleError,
     DuplicateNodeError,

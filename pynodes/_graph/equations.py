@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from pynodes._core.modules import choices_of
+from pynodes._core.modules import choices_of, traced
 from pynodes._core.notation import Style
 from pynodes._core.symbols import number, upright
-from pynodes._core.tracing import traced
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import name_expansion
 from pynodes._graph.writing import Writer

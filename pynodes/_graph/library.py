@@ -13,9 +13,8 @@ import pynodes.couplings
 import pynodes.families
 import pynodes.nodes
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
-from pynodes._core.modules import choices_of, indices_of, is_real, parameters_of, to_float
+from pynodes._core.modules import choices_of, indices_of, is_real, parameters_of, to_float, traced
 from pynodes._core.scheme import AbstractScheme
-from pynodes._core.tracing import traced
 from pynodes._errors import FormatError, ParameterError, format_value, nearest
 from pynodes._graph.settings import Settings
 from pynodes.couplings import FUNCTIONS, AbstractCoupling

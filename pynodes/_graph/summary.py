@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pynodes._core.html import table
 from pynodes._core.modules import indices_of, parameters_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import name_expansion
-from pynodes._html import table
 from pynodes.couplings import AbstractCoupling
 
 SHOWN = 40

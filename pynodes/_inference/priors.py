@@ -13,8 +13,7 @@ import jax.numpy as jnp
 from jax.scipy.special import digamma, gammaln, polygamma
 
 from pynodes._boundary import boundary
-from pynodes._core.modules import Module, checked_value, parameter, parameters_of
-from pynodes._core.tracing import traced
+from pynodes._core.modules import Module, checked_value, parameter, parameters_of, traced
 from pynodes._errors import ParameterError, listed
 from pynodes._inference.transforms import AbstractTransform, Identity, Log, Logit
 from pynodes._typing import Array, Scalar

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._errors import FormatError, format_value, listed, nearest
 
 NUMBERS = "biuf"

@@ -1,7 +1,8 @@
-"""EdgeBeliefs: what a parent learned from one of its children, as errors, weights and rates."""
+"""EdgeBeliefs and EdgeMessages: what went along one edge, and what a parent learned from it."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -146,3 +147,33 @@ class EdgeBeliefs:
         from pynodes._results.html import rates_to_html
 
         return rates_to_html(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class EdgeMessages:
+    """What a parent told its child, and what it heard; every array has time first.
+
+    NaN where a step did not count, because it was frozen or a belief had broken down.
+
+    Attributes
+    ----------
+    contribution
+        What the parent added to the child's prediction, in the units of the edge's inlet: to its drift,
+        its logit, its log volatility, ...
+    gradient, curvature
+        What the child said about the parent: the first derivative and minus the second of its log
+        density, at the parent's predicted mean; zero where it had nothing to say. None where the parent
+        does not hear such: a constant hears nothing.
+    support
+        Log density of what the child did at every value that the parent may take, along the last axis;
+        None unless the parent takes one of a few values.
+
+    A gradient times the parent's posterior variance is how far the child pulls the parent's mean. These
+    pulls add up to the move of the mean where no child is a volatility child, or the expansion is
+    Standard. The other expansions look at volatility children from other points too.
+    """
+
+    contribution: Array
+    gradient: Array | None = None
+    curvature: Array | None = None
+    support: Array | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._errors import FieldError, InputError, listed
 from pynodes._results.kept import KeptByName
 from pynodes._typing import Array, Scalar

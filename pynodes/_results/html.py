@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pynodes._html import table
+from pynodes._core.html import table
 from pynodes._typing import Array
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._core.tracing import namespace_of
+from pynodes._core.modules import namespace_of
 from pynodes._errors import FieldError, listed, nearest
 from pynodes._typing import Array
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.growth import LIMIT
-from pynodes._core.modules import Module, choice
-from pynodes._core.tracing import namespace_of, traced
+from pynodes._core.arithmetic import LIMIT
+from pynodes._core.modules import Module, choice, namespace_of, traced
 from pynodes._errors import FilterError, listed
 from pynodes._typing import Array
 

@@ -11,12 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._boundary import boundary
-from pynodes._core.modules import aside
-from pynodes._core.tracing import namespace_of
+from pynodes._core.modules import aside, namespace_of
 from pynodes._errors import FieldError, listed
 from pynodes._graph.edges import find_edge
-from pynodes._results.edge_beliefs import EdgeBeliefs
-from pynodes._results.edge_messages import EdgeMessages
+from pynodes._results.edge_beliefs import EdgeBeliefs, EdgeMessages
 from pynodes._results.kept import KeptByName
 from pynodes._results.node_beliefs import NodeBeliefs
 from pynodes._results.state import State

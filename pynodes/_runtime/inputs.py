@@ -9,17 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import parameters_of
-from pynodes._core.tracing import traced
+from pynodes._core.modules import parameters_of, traced
 from pynodes._engine.feed import Feed, Given, Moment
 from pynodes._errors import InputError, listed, nearest
 from pynodes._graph.library import INITIAL
 from pynodes._runtime.gate import Gate, read_gate
-from pynodes._runtime.observations import group_observations
 from pynodes._runtime.parameters import check_revised
 from pynodes._runtime.series import (
     Series,
     count_steps,
+    group_observations,
     positive,
     read_times,
     stack_series,

@@ -21,8 +21,8 @@ from pynodes._engine.loop import Guard, Now
 from pynodes._engine.sweeps import State
 from pynodes._errors import InputError
 from pynodes._runtime.inputs import check_names, read_given_parameters, shape_of
-from pynodes._runtime.observations import group_observations
 from pynodes._runtime.prospect import PredictedBeliefs, look_ahead
+from pynodes._runtime.series import group_observations
 from pynodes._typing import AnyArray, Array
 
 

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.labels import Labels
-from pynodes._compiler.program import Program
-from pynodes._compiler.wiring import places
+from pynodes._compiler.program import Program, places
 from pynodes._engine import sweeps
 from pynodes._engine.edges import ChildMessages, active_edges, contributions
 from pynodes._engine.feed import Feed
@@ -18,7 +17,7 @@ from pynodes._engine.filter import filter_step
 from pynodes._engine.loop import Guard, Now, scan
 from pynodes._engine.sweeps import State, Step
 from pynodes._graph.edges import name_edges
-from pynodes._results.edge_messages import EdgeMessages
+from pynodes._results.edge_beliefs import EdgeMessages
 from pynodes._typing import Array, Scalar
 
 Spot = tuple[int, int]

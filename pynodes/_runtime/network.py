@@ -16,10 +16,10 @@ from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice, parameters_of
 from pynodes._engine.energy import energy_by_name
-from pynodes._engine.scheme import ClosedForm
+from pynodes._engine.sweeps import ClosedForm
 from pynodes._errors import BatchError
 from pynodes._graph.graph import Graph
-from pynodes._results.edge_messages import EdgeMessages
+from pynodes._results.edge_beliefs import EdgeMessages
 from pynodes._results.forecast import Forecast
 from pynodes._results.interaction import Interaction
 from pynodes._results.state import State, check_state

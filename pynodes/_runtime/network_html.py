@@ -6,8 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from pynodes._core.tracing import traced
-from pynodes._html import table
+from pynodes._core.html import table
+from pynodes._core.modules import traced
 from pynodes._runtime.network import Network
 
 SHOWN = 30

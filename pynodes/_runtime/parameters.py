@@ -11,10 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Address, Labels
-from pynodes._compiler.program import Program
-from pynodes._compiler.wiring import places
-from pynodes._core.modules import as_array, checked_value, parameters_of
-from pynodes._core.tracing import traced
+from pynodes._compiler.program import Program, places
+from pynodes._core.modules import as_array, checked_value, parameters_of, traced
 from pynodes._errors import ParameterError
 from pynodes._graph.checks import check_can_be_filtered
 from pynodes._graph.graph import Graph

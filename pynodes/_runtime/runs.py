@@ -12,11 +12,11 @@ import numpy as np
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import Run
 from pynodes._errors import InputError
-from pynodes._results.edge_messages import EdgeMessages
+from pynodes._results.edge_beliefs import EdgeMessages
 from pynodes._results.forecast import Forecast
 from pynodes._results.interaction import Interaction
 from pynodes._results.state import State, check_state

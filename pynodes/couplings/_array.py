@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import jax
 import jax.numpy as jnp
 
+from pynodes._core.arithmetic import shifted
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.logits import shifted
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice
 from pynodes._errors import CouplingError, PynodesError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import abc
 
+from pynodes._core.arithmetic import shifted
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.logits import shifted
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax.numpy as jnp
 
+from pynodes._core.arithmetic import log_odds, shifted
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.logits import log_odds, shifted
 from pynodes._core.modules import parameter
 from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from pynodes._core.modules import is_default
-from pynodes._geometry.layout import layered
-from pynodes._geometry.routes import Route, curve, routed
+from pynodes._geometry import Route, curve, layered, routed
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.couplings.functions import identity, name_of

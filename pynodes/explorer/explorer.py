@@ -12,8 +12,7 @@ import numpy as np
 from pynodes._errors import FieldError, InputError
 from pynodes._keeping.container import replace_file
 from pynodes._progress import Progress
-from pynodes.explorer.numbers import Numbers
-from pynodes.explorer.page import page
+from pynodes.explorer.page import Numbers, page
 from pynodes.explorer.run import described
 
 if TYPE_CHECKING:

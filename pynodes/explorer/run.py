@@ -11,11 +11,11 @@ from pynodes._core.modules import parameters_of, plain
 from pynodes._errors import FieldError, PynodesError
 from pynodes._graph.edges import name_edges
 from pynodes.explorer.drawing import drawn
-from pynodes.explorer.numbers import Numbers
+from pynodes.explorer.page import Numbers
 from pynodes.nodes import AbstractLearner, AbstractNode
 
 if TYPE_CHECKING:
-    from pynodes._results.edge_messages import EdgeMessages
+    from pynodes._results.edge_beliefs import EdgeMessages
     from pynodes._results.node_beliefs import NodeBeliefs
     from pynodes._results.trajectories import Trajectories
 

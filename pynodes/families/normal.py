@@ -12,8 +12,7 @@ import jax.numpy as jnp
 from pynodes._core.symbols import number
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.families._base import AbstractFamily, least
-from pynodes.families._gamma_ratio import log_gamma_ratio
+from pynodes.families._base import AbstractFamily, least, log_gamma_ratio
 
 
 @dataclasses.dataclass(frozen=True)

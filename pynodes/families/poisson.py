@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._typing import Array, Scalar
-from pynodes.families._base import AbstractFamily, least
-from pynodes.families._gamma_ratio import log_gamma_ratio
+from pynodes.families._base import AbstractFamily, least, log_gamma_ratio
 
 
 @dataclasses.dataclass(frozen=True)

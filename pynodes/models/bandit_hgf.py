@@ -9,15 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._errors import GraphError, InputError
 from pynodes._graph.graph import Graph
 from pynodes._runtime.series import to_numbers
 from pynodes._typing import AnyArray, Scalar
 from pynodes.couplings import Observation, Probability
-from pynodes.models._codes import checked_codes
-from pynodes.models._levels import PerLevel, checked_levels, extended
-from pynodes.models._shared import checked_count, shared_ladder
+from pynodes.models._parts import (
+    PerLevel,
+    checked_codes,
+    checked_count,
+    checked_levels,
+    extended,
+    shared_ladder,
+)
 from pynodes.nodes import BinaryInput, ContinuousInput
 
 REWARDS = ("binary", "continuous")

@@ -8,7 +8,7 @@ from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Probability
-from pynodes.models._levels import PerLevel, chain, checked_levels, extended
+from pynodes.models._parts import PerLevel, chain, checked_levels, extended
 from pynodes.nodes import BinaryInput
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes.couplings import Category
-from pynodes.models._levels import PerLevel, checked_levels, extended
-from pynodes.models._shared import checked_count, shared_ladder
+from pynodes.models._parts import PerLevel, checked_count, checked_levels, extended, shared_ladder
 from pynodes.nodes import CategoricalInput
 
 

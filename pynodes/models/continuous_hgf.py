@@ -11,7 +11,7 @@ from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Observation
-from pynodes.models._levels import PerLevel, chain, checked_levels, extended
+from pynodes.models._parts import PerLevel, chain, checked_levels, extended
 from pynodes.nodes import ContinuousInput
 
 

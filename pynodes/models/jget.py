@@ -9,7 +9,7 @@ from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Noise, Observation
-from pynodes.models._levels import PerLevel, chain, checked_levels
+from pynodes.models._parts import PerLevel, chain, checked_levels
 from pynodes.nodes import ConstantState, ContinuousInput
 
 

@@ -1,13 +1,67 @@
-"""What every learner says: what it knows, what it expects, and how it learns from an outcome."""
+"""What learners share: what they know, what they expect, and how they learn from an outcome."""
 
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
+import dataclasses
+from typing import Any, ClassVar, Self, TypeAlias
 
-from pynodes._core.learning import Learning
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.arithmetic import log
+from pynodes._core.beliefs import AbstractBelief, alongside
+from pynodes._core.modules import choice
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
+
+
+class Learning(AbstractBelief):
+    """The belief of a node that learns by a rule of its own; see :class:`AbstractLearner`.
+
+    Attributes
+    ----------
+    memory
+        What it knows: arrays in any tree.
+    expected
+        What it knew when it predicted this step.
+    outcome
+        What was observed; any number where nothing was.
+    seen
+        Whether something was observed.
+    """
+
+    memory: Any
+    expected: Any = None
+    outcome: Any = None
+    seen: Any = None
+
+    def predicted(self, expected: Any) -> Self:
+        """The prediction that follows from this belief."""
+        return dataclasses.replace(
+            self, memory=expected, expected=expected, outcome=None, seen=None
+        )
+
+    def learned(self, memory: Any, outcome: Array, observed: Array | bool) -> Self:
+        """The belief once something was observed; where it was not, what was expected stays."""
+
+        def keep(new: Array, old: Array) -> Array:
+            new = jnp.asarray(new, jnp.result_type(old))
+            return new if observed is True else jnp.where(alongside(observed, old), new, old)
+
+        kept = jax.tree.map(keep, memory, self.expected)
+        return dataclasses.replace(self, memory=kept, outcome=outcome, seen=jnp.asarray(observed))
+
+    def carry(self) -> Self:
+        return type(self)(memory=self.memory)
+
+    def from_state(self, state: Self) -> Self:
+        return dataclasses.replace(state, expected=state.memory, outcome=self.outcome)
+
+    def where(self, informed: Array) -> Self:
+        del informed
+        return self
 
 
 class AbstractLearner(AbstractNode):
@@ -73,3 +127,48 @@ class AbstractLearner(AbstractNode):
     def report(self, belief: Learning) -> dict[str, Array]:
         predicted = self.show(belief.expected).items()
         return self.show(belief.memory) | {f"predicted_{name}": field for name, field in predicted}
+
+
+Memory: TypeAlias = dict[str, Array]
+"""What a learner knows, by the name of the field that shows it; ``"mean"`` is what it predicts with."""
+
+
+class AbstractErrorLearner(AbstractLearner):
+    """A learner that moves what it expects of outcomes, 0 or 1, in proportion to its errors.
+
+    Its expectation is the predictive probability of a 1. It learns once per observation, however much
+    time has passed. Fields: ``mean`` after the step, ``predicted_mean`` before it, ``value_error``, which
+    is zero where nothing was observed, and whatever else the rule remembers.
+    """
+
+    expects: ClassVar = "0 or 1"
+
+    probability_clip: Any = choice(None)
+
+    @abc.abstractmethod
+    def error(self, memory: Memory, value: Array) -> Array:
+        """How far an outcome is from what was expected, of the shape of the mean."""
+
+    def probability(self, memory: Memory) -> Array:
+        """Predictive probability of a 1, within [clip, 1 - clip]."""
+        return jnp.clip(memory["mean"], self.probability_clip, 1 - self.probability_clip)
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        return (values == 0) | (values == 1)
+
+    def log_density(self, memory: Memory, value: Array) -> Array:
+        probability = self.probability(memory)
+        return log(jnp.where(value > 0.5, probability, 1 - probability))
+
+    def sample_from(self, key: Array, memory: Memory) -> Array:
+        return jax.random.bernoulli(key, self.probability(memory)).astype(float)
+
+    def show(self, memory: Memory) -> dict[str, Array]:
+        return memory
+
+    def report(self, belief: Learning) -> dict[str, Array]:
+        nothing = jnp.zeros_like(belief.memory["mean"])
+        error = nothing
+        if belief.seen is not None:
+            error = jnp.where(belief.seen, self.error(belief.expected, belief.outcome), nothing)
+        return super().report(belief) | {"value_error": error}

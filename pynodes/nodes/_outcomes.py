@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from pynodes._core.arithmetic import categorical_probabilities
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.logits import categorical_probabilities
 from pynodes._core.modules import choice
 from pynodes._core.notation import Notation, equal, logistic
 from pynodes._errors import ParameterError

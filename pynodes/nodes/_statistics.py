@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import Module, choice
-from pynodes._core.tracing import traced
+from pynodes._core.modules import Module, choice, traced
 from pynodes._errors import ParameterError
 from pynodes.families import AbstractFamily, Normal
 from pynodes.nodes._learner import AbstractLearner

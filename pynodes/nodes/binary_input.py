@@ -9,11 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.arithmetic import log
+from pynodes._core.arithmetic import clipped_sigmoid, log
 from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice
 from pynodes._core.notation import Notation, distributed, logistic
-from pynodes._core.probabilities import clipped_sigmoid
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.arithmetic import log
+from pynodes._core.arithmetic import log, log_odds
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.logits import log_odds
 from pynodes._core.notation import Notation, distributed
 from pynodes._typing import Array
 from pynodes.nodes._outcomes import AbstractCategorical

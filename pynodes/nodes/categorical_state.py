@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import jax
 
-from pynodes._core.arithmetic import log
+from pynodes._core.arithmetic import clipped_softmax, log
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import ChildEvidence
-from pynodes._core.logits import clipped_softmax
 from pynodes._typing import Array
 from pynodes.nodes._outcomes import AbstractCategorical
 

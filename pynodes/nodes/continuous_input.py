@@ -9,13 +9,11 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.arithmetic import LIMIT, bounded, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
-from pynodes._core.growth import LIMIT, bounded
-from pynodes._core.modules import choice, parameter
+from pynodes._core.modules import choice, parameter, traced
 from pynodes._core.notation import Notation, normal
 from pynodes._core.symbols import summed
-from pynodes._core.tracing import traced
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 

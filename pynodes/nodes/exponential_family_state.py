@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.growth import bounded
-from pynodes._core.modules import choice, parameter
+from pynodes._core.arithmetic import bounded
+from pynodes._core.modules import choice, parameter, traced
 from pynodes._core.notation import Notation, equal
 from pynodes._core.symbols import summed
-from pynodes._core.tracing import traced
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets

@@ -10,12 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.arithmetic import log, reciprocal
-from pynodes._core.learning import Learning
 from pynodes._core.modules import parameter
 from pynodes._core.notation import Notation, distributed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner
+from pynodes.nodes._learner import AbstractLearner, Learning
 
 CLOSE = 1e-5
 """How near to one the sum of probabilities must be."""

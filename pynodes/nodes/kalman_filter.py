@@ -9,12 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import log, reciprocal
-from pynodes._core.learning import Learning
 from pynodes._core.modules import parameter
 from pynodes._core.notation import Notation, normal
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner
+from pynodes.nodes._learner import AbstractLearner, Learning
 
 
 class KalmanFilter(AbstractLearner):

@@ -10,12 +10,10 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.arithmetic import clipped_sigmoid, log, log_odds, reciprocal
 from pynodes._core.beliefs import PREDICTED, Gaussian
-from pynodes._core.logits import log_odds
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation, distributed, logistic, normal
-from pynodes._core.probabilities import clipped_sigmoid
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 

@@ -8,7 +8,7 @@ from pynodes._core.modules import parameter
 from pynodes._core.notation import Notation, distributed, equal
 from pynodes._core.symbols import summed
 from pynodes._typing import Array, Scalar
-from pynodes.nodes._error_learner import AbstractErrorLearner, Memory
+from pynodes.nodes._learner import AbstractErrorLearner, Memory
 
 
 class PearceHall(AbstractErrorLearner):

@@ -13,13 +13,12 @@ import numpy as np
 from jax.scipy.special import gammaln
 
 from pynodes._core.arithmetic import log, reciprocal
-from pynodes._core.learning import Learning
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation, normal
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner
+from pynodes.nodes._learner import AbstractLearner, Learning
 
 
 class RegressionInput(AbstractLearner):

@@ -9,16 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.beliefs import Gaussian
+from pynodes._core.arithmetic import bounded
+from pynodes._core.beliefs import PREDICTED, Gaussian
 from pynodes._core.expansions import ChildEvidence
-from pynodes._core.growth import bounded
 from pynodes._core.modules import parameter
 from pynodes._core.notation import Notation
-from pynodes._core.volatile import Volatile
-from pynodes._core.walk import Walk
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._walk import AbstractWalk, begun, step_of
+from pynodes.nodes._walk import AbstractWalk, Walk, begun, step_of
 
 
 class VolatileState(AbstractWalk):
@@ -145,3 +143,38 @@ class VolatileState(AbstractWalk):
             ),
             begun(notation, f"{inner}^{{(0)}}", "initial_inner_mean", "initial_inner_precision"),
         ]
+
+
+class Volatile(Gaussian):
+    """A Gaussian belief that holds another one, about the node's inner level.
+
+    Attributes
+    ----------
+    inner
+        The belief about the log volatility that the node has by itself.
+    """
+
+    inner: Gaussian = PREDICTED
+
+    @classmethod
+    def around(cls, value: Gaussian, inner: Gaussian) -> Volatile:
+        """Two beliefs as one."""
+        names = [field.name for field in dataclasses.fields(value) if field.name != "_class"]
+        own: dict[str, Any] = {name: getattr(value, name) for name in names}
+        own["inner"] = inner
+        return cls(**own)
+
+    def where(self, informed: Array) -> Volatile:
+        return Volatile.around(super().where(informed), self.inner.where(informed))
+
+    def carry(self) -> Volatile:
+        return Volatile.around(super().carry(), self.inner.carry())
+
+    def from_state(self, state: Volatile) -> Volatile:  # type: ignore[override]
+        return Volatile.around(super().from_state(state), self.inner.from_state(state.inner))
+
+    def at_growth_limit(self) -> Array:
+        return super().at_growth_limit() | self.inner.at_growth_limit()
+
+    def is_valid(self) -> Array:
+        return super().is_valid() & self.inner.is_valid()

@@ -11,7 +11,7 @@ from matplotlib import animation
 from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
-from pynodes._compiler.levels import levels_of
+from pynodes._compiler.groups import levels_of
 from pynodes._errors import InputError, MissingExtraError
 from pynodes._graph.graph import Graph
 from pynodes.plotting import style

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes._errors import InputError
-from pynodes._geometry.thinning import thinned
+from pynodes._geometry import thinned
 from pynodes.plotting import style
 from pynodes.plotting.missing import anything_seen
 from pynodes.plotting.node_panel import alone, draw_node, draw_surprise

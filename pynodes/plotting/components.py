@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from pynodes._geometry.thinning import thinned
+from pynodes._geometry import thinned
 from pynodes.plotting import style
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Annotation
 
-from pynodes._geometry.layout import layered
-from pynodes._geometry.routes import routed
+from pynodes._geometry import layered, routed
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractVolatilityCoupling
 from pynodes.plotting import style

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
 from pynodes._core.modules import is_default
-from pynodes._geometry.routes import Route
+from pynodes._geometry import Route
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.couplings.functions import identity, name_of
 from pynodes.plotting import style

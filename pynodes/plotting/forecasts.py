@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes._errors import FieldError, InputError
-from pynodes._geometry.thinning import thinned
+from pynodes._geometry import thinned
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish
 from pynodes.plotting.missing import seen

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from pynodes._boundary import boundary
 from pynodes._errors import FieldError
-from pynodes._geometry.thinning import thinned
+from pynodes._geometry import thinned
 from pynodes._graph.edges import name_edges
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from pynodes._geometry.thinning import thinned
+from pynodes._geometry import thinned
 from pynodes.nodes import AbstractLearner
 from pynodes.plotting import style
 from pynodes.plotting.components import draw_components, draw_outcomes, is_array, shown_field

@@ -12,8 +12,7 @@ import jax.numpy as jnp
 
 from pynodes._boundary import boundary
 from pynodes._core.beliefs import alongside
-from pynodes._core.modules import Module, checked_value, parameter, parameters_of
-from pynodes._core.tracing import traced
+from pynodes._core.modules import Module, checked_value, parameter, parameters_of, traced
 from pynodes._errors import InputError, ParameterError, PynodesError, nearest
 from pynodes._runtime.sample import check_key
 from pynodes._typing import AnyArray, Array, Scalar

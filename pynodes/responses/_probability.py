@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.growth import bounded
+from pynodes._core.arithmetic import bounded
 from pynodes._typing import Array
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._errors import InputError, listed, nearest
 from pynodes._runtime.series import to_plain_numbers
 from pynodes._typing import AnyArray, Array

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._errors import InputError
 from pynodes._typing import Array
 from pynodes.responses._fields import Beliefs, node_of, value_of

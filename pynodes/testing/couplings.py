@@ -18,9 +18,8 @@ from pynodes._graph.settings import Settings
 from pynodes._runtime.network import Network
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.nodes import AbstractNode, ContinuousState
-from pynodes.testing._comparison import finite, same, same_beliefs
 from pynodes.testing.nodes import observations, watched
-from pynodes.testing.shapes import check_instance, feeds_one, says_one
+from pynodes.testing.shapes import check_instance, feeds_one, finite, same, same_beliefs, says_one
 
 DRAWS = 8
 DT = 1.3

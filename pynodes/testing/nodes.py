@@ -20,8 +20,14 @@ from pynodes._results.trajectories import Trajectories
 from pynodes._runtime.network import Network
 from pynodes.couplings import Emission
 from pynodes.nodes import AbstractNode, BinaryInput, ContinuousInput
-from pynodes.testing._comparison import finite, same, slope
-from pynodes.testing.shapes import check_instance, observes_one, predicts_for_one
+from pynodes.testing.shapes import (
+    check_instance,
+    finite,
+    observes_one,
+    predicts_for_one,
+    same,
+    slope,
+)
 
 STEPS, FEWEST = 24, 8
 

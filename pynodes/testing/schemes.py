@@ -11,8 +11,7 @@ from pynodes._graph.graph import Graph
 from pynodes._results.trajectories import Trajectories
 from pynodes.couplings import Observation, Volatility
 from pynodes.nodes import ContinuousInput, ContinuousState
-from pynodes.testing._comparison import finite, same, same_beliefs
-from pynodes.testing.shapes import check_instance
+from pynodes.testing.shapes import check_instance, finite, same, same_beliefs
 
 STEPS = 8
 PRECISION, GROWTH = 2.0, -1.0

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._core.tracing import traced
+from pynodes._core.html import table
+from pynodes._core.modules import traced
 from pynodes._errors import ParameterError, listed, nearest
 from pynodes._graph.graph import Graph
-from pynodes._html import table
 from pynodes._inference.priors import AbstractPrior, Fixed
 from pynodes._runtime.network import Network
 from pynodes._runtime.sample import check_key

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import logsumexp
 
-from pynodes._html import table
+from pynodes._core.html import table
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.draws import pointwise_log_likelihoods, select_subjects
 from pynodes.fit.agent.predictive import Predictive, make_predictive

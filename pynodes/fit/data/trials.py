@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pynodes._boundary import boundary
+from pynodes._core.html import table
 from pynodes._errors import DataError, listed, nearest
-from pynodes._html import table
 from pynodes.fit.data.frames import Columns, read_columns, read_flags, read_keys, read_numbers
 from pynodes.fit.data.layout import Layout, check_trial_order, make_layout
 from pynodes.fit.data.roles import Roles, check_unit, read_key_columns, read_role

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
 
-from pynodes._citing.versions import versions
-from pynodes._html import table
+from pynodes._citing.citation import versions
+from pynodes._core.html import table
 from pynodes._results.tables import extra
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import scored_rows

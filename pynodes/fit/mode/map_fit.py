@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
 
-from pynodes._citing.versions import versions
+from pynodes._citing.citation import versions
 from pynodes._inference.laplace import LaplacePosterior
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive, share

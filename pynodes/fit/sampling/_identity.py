@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes._citing.versions import versions
+from pynodes._citing.citation import versions
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 """Where an object is in memory: another place in every run."""

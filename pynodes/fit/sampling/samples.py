@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._citing.versions import versions
+from pynodes._citing.citation import versions
 from pynodes._errors import DataError, SamplingWarning
 from pynodes._results.tables import extra
 from pynodes._runtime.series import share

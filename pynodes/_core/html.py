@@ -6,8 +6,14 @@ the dark.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
+
+import numpy as np
+
+from pynodes._core.modules import Module, short, traced
 
 CAPTION = "text-align:left;white-space:nowrap"
 
@@ -59,3 +65,37 @@ def cell(value: object) -> str:
 def first_sentence(described: type) -> str:
     """What a class is, from the first line of its description."""
     return (described.__doc__ or "").strip().partition("\n")[0].replace("``", "")
+
+
+SIMPLE = (bool, int, float, str, np.ndarray, np.generic, type(None))
+"""Of fields that are neither parameters nor choices, values of these types are shown."""
+
+
+def module_to_html(module: Module) -> str:
+    """A row for each parameter, index and choice."""
+    kind = type(module)
+    rows = [row for field in dataclasses.fields(module) if (row := told(module, field))]
+    title = f"{kind.__name__}: {first_sentence(kind)}"
+    return table(title, ("field", "symbol", "value"), rows)
+
+
+def told(module: Module, field: dataclasses.Field[Any]) -> tuple[str, str, str] | None:
+    """Name, symbol and value of a field; None of one that is no concern of a reader."""
+    value = getattr(module, field.name)
+    declared = any(word in field.metadata for word in ("parameter", "index", "static"))
+    if field.name.startswith("_") or not (declared or isinstance(value, SIMPLE)):
+        return None
+    symbol = field.metadata.get("parameter", {}).get("symbol", "")
+    return field.name, symbol, "traced" if traced(value) else plainly(value)
+
+
+def plainly(value: Any) -> str:
+    """A value in few digits."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float | np.generic) or hasattr(value, "dtype"):
+        array = np.asarray(value)
+        if array.ndim == 0:
+            return f"{array.item():.6g}"
+        return np.array2string(array, precision=4, threshold=12, separator=", ")
+    return short(value)

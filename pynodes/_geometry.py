@@ -1,12 +1,50 @@
-"""Routes: how edges run between the nodes of a drawing, and where their remarks stand."""
+"""Geometry: layouts of graphs, routes of edges and thinned series, for whatever draws them."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from pynodes._compiler.groups import levels_of
+from pynodes._graph.graph import Graph
+
+ROUNDS = 4
+"""Sweeps that move nodes towards the middle of their neighbours."""
+
+
+def layered(graph: Graph) -> dict[str, tuple[float, float]]:
+    """Position of every node: its level upwards, and sideways near its neighbours.
+
+    Each level is one row. Within a row nodes are ordered by the mean position of their neighbours,
+    level after level up and down, which keeps crossings few.
+    """
+    levels = levels_of(graph)
+    rows: dict[int, list[str]] = {}
+    for name, level in levels.items():
+        rows.setdefault(level, []).append(name)
+    order = {name: centred(i, len(row)) for row in rows.values() for i, name in enumerate(row)}
+    for sweep in range(ROUNDS):
+        for level in sorted(rows, reverse=bool(sweep % 2)):
+            pull = {name: pulled(graph, name, order) for name in rows[level]}
+            rows[level].sort(key=lambda name: (pull[name], order[name]))
+            order |= {name: centred(i, len(rows[level])) for i, name in enumerate(rows[level])}
+    return {name: (order[name], float(levels[name])) for name in graph.nodes}
+
+
+def centred(index: int, count: int) -> float:
+    """Position of one of several things side by side, around zero."""
+    return index - (count - 1) / 2
+
+
+def pulled(graph: Graph, name: str, order: dict[str, float]) -> float:
+    """Mean position of a node's neighbours; its own if it has none."""
+    neighbours = [*graph.parents(name), *graph.children(name)]
+    return float(np.mean([order[other] for other in neighbours])) if neighbours else order[name]
+
 
 BENDS = (0.0, 0.12, -0.12, 0.22, -0.22, 0.34, -0.34)
 """How far an edge may swing out beside the straight line, as shares of its length; nearer ones first."""
@@ -84,3 +122,34 @@ def crowding(way: np.ndarray, others: Sequence[np.ndarray]) -> float:
         return 0.0
     distance = np.linalg.norm(way[:, None] - np.array(others), axis=-1).min(axis=0)
     return float(np.maximum(0.0, 1 - distance / CLEAR).sum())
+
+
+MOST = 4000
+"""Points of a line that is not thinned; more than a page can tell apart."""
+
+
+def thinned(series: np.ndarray, spread: np.ndarray | None = None) -> np.ndarray:
+    """Indices that draw a series, with its highest and lowest point in every bin kept.
+
+    Parameters
+    ----------
+    series
+        Values over time.
+    spread
+        Half-width of a band around them, whose extremes are kept as well.
+    """
+    steps = len(series)
+    if steps <= MOST:
+        return np.arange(steps)
+    bands = [series] if spread is None else [series - spread, series, series + spread]
+    bins = MOST // (2 * len(bands))
+    edges = np.linspace(0, steps, bins + 1).astype(int)
+    kept = {0, steps - 1}
+    for start, stop in itertools.pairwise(edges):
+        for band in bands:
+            part = band[start:stop]
+            if np.isfinite(part).any():
+                kept |= {start + int(np.nanargmin(part)), start + int(np.nanargmax(part))}
+            else:
+                kept.add(int(start))  # or the line would run straight across the gap
+    return np.array(sorted(kept))
