@@ -82,8 +82,10 @@ from pynodes.families import AbstractFamily as AbstractFamily
 from pynodes.nodes import AbstractLearner as AbstractLearner
 from pynodes.nodes import AbstractNode as AbstractNode
 from pynodes.nodes import BinaryInput as BinaryInput
+from pynodes.nodes import BinaryLayer as BinaryLayer
 from pynodes.nodes import BinaryState as BinaryState
 from pynodes.nodes import CategoricalInput as CategoricalInput
+from pynodes.nodes import CategoricalLayer as CategoricalLayer
 from pynodes.nodes import CategoricalState as CategoricalState
 from pynodes.nodes import ConstantState as ConstantState
 from pynodes.nodes import ContinuousInput as ContinuousInput
@@ -94,6 +96,7 @@ from pynodes.nodes import ExponentialFamilyState as ExponentialFamilyState
 from pynodes.nodes import HiddenMarkov as HiddenMarkov
 from pynodes.nodes import Inlets as Inlets
 from pynodes.nodes import KalmanFilter as KalmanFilter
+from pynodes.nodes import Layer as Layer
 from pynodes.nodes import NoisyBinaryInput as NoisyBinaryInput
 from pynodes.nodes import PearceHall as PearceHall
 from pynodes.nodes import RegressionInput as RegressionInput
@@ -105,6 +108,7 @@ from pynodes.nodes._learner import Learning as Learning
 
 if _TYPE_CHECKING:
     from pynodes import agents as agents
+    from pynodes import deep as deep
     from pynodes import environments as environments
     from pynodes import fit as fit
     from pynodes import plotting as plotting
@@ -136,7 +140,7 @@ if _TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LATE = ("agents", "environments", "fit", "plotting", "responses", "testing")
+_LATE = ("agents", "deep", "environments", "fit", "plotting", "responses", "testing")
 """Subpackages that are imported when they are first used: they need matplotlib, or time."""
 
 _FITTING = (

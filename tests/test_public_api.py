@@ -65,6 +65,7 @@ NAMES = [
     *("SamplingError", "SamplingWarning", "SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("RegressionInput", "Term"),
+    *("BinaryLayer", "CategoricalLayer", "Layer"),
     *("PearceHall", "RescorlaWagner", "SuttonK1"),
     *(
         "AbstractFamily",
@@ -107,6 +108,7 @@ PACKAGES = [
         "agents",
         "couplings",
         "data",
+        "deep",
         "environments",
         "families",
         "fit",

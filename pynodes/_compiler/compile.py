@@ -58,7 +58,10 @@ def compile_program(
     settings = settings.revise(scheme=settings.scheme or default)
     for name, node in graph.nodes.items():
         check_can_be_filtered(name, node, graph.inlets_fed(name))
-    nodes = {name: with_settings(node, settings) for name, node in graph.nodes.items()}
+    nodes = {
+        name: with_settings(node, settings).bind(graph.inlets_fed(name))
+        for name, node in graph.nodes.items()
+    }
     members = form_groups(graph, nodes, levels_of(graph))
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
     edges = [Edge(place[a], place[b], with_settings(c, settings)) for a, b, c in graph.edges]

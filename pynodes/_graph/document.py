@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynodes._core.expansions import AbstractExpansion
+from pynodes._core.functions import name_of as function_name
 from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_in, plain
 from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import FormatError, format_value
@@ -16,7 +17,6 @@ from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, check_keys, take_object, take_text
 from pynodes._graph.settings import name_expansion as expansion_name
 from pynodes.couplings import AbstractCoupling
-from pynodes.couplings.functions import name_of as function_name
 from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
 

@@ -1,5 +1,6 @@
 """Kinds of coupling: what one edge says."""
 
+from pynodes._core.functions import FUNCTIONS as FUNCTIONS
 from pynodes.couplings._array import AbstractArrayCoupling as AbstractArrayCoupling
 from pynodes.couplings._base import AbstractCoupling as AbstractCoupling
 from pynodes.couplings._base import AbstractVolatilityCoupling as AbstractVolatilityCoupling
@@ -7,7 +8,6 @@ from pynodes.couplings.category import Category as Category
 from pynodes.couplings.dense import Dense as Dense
 from pynodes.couplings.drift import Drift as Drift
 from pynodes.couplings.emission import Emission as Emission
-from pynodes.couplings.functions import FUNCTIONS as FUNCTIONS
 from pynodes.couplings.noise import Noise as Noise
 from pynodes.couplings.observation import Observation as Observation
 from pynodes.couplings.probability import Probability as Probability

@@ -99,7 +99,7 @@ class AbstractArrayCoupling(AbstractCoupling):
                 f"cannot be coupled by {type(self).__name__}: its child, a {type(child).__name__}, takes "
                 f"none of {', '.join(INLETS)}."
             )
-        if not parent.elementwise:
+        if not parent.value_shape:
             what = f"is a {type(parent).__name__} that holds no array"
             return f"{what}, as {type(self).__name__} needs. Give it a shape, as in shape=(1,)."
         found = jax.eval_shape(self.contribution, jax.ShapeDtypeStruct(parent.value_shape, float))

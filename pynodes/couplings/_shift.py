@@ -5,12 +5,12 @@ from __future__ import annotations
 import abc
 
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.functions import Function, bend, identity, resolved, slope, written
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
-from pynodes.couplings.functions import Function, bend, identity, resolved, slope, written
 
 
 class AbstractShift(AbstractCoupling):

@@ -8,12 +8,12 @@ from typing import Any, Self
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._core.functions import Function, identity, resolved, slope, written
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation
 from pynodes._errors import CouplingError
 from pynodes._typing import Array
 from pynodes.couplings._array import AbstractArrayCoupling
-from pynodes.couplings.functions import Function, identity, resolved, slope, written
 
 
 class Dense(AbstractArrayCoupling):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pynodes._core.functions import identity, name_of
 from pynodes._core.modules import is_default
 from pynodes._geometry import Route, curve, layered, routed
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
-from pynodes.couplings.functions import identity, name_of
 
 UPWARD, LOFTY = 1.3, 1.75
 """Inches between levels; more where numbers stand below their nodes."""

@@ -4,8 +4,10 @@ from pynodes.nodes._base import AbstractNode as AbstractNode
 from pynodes.nodes._base import Inlets as Inlets
 from pynodes.nodes._learner import AbstractLearner as AbstractLearner
 from pynodes.nodes.binary_input import BinaryInput as BinaryInput
+from pynodes.nodes.binary_layer import BinaryLayer as BinaryLayer
 from pynodes.nodes.binary_state import BinaryState as BinaryState
 from pynodes.nodes.categorical_input import CategoricalInput as CategoricalInput
+from pynodes.nodes.categorical_layer import CategoricalLayer as CategoricalLayer
 from pynodes.nodes.categorical_state import CategoricalState as CategoricalState
 from pynodes.nodes.constant_state import ConstantState as ConstantState
 from pynodes.nodes.continuous_input import ContinuousInput as ContinuousInput
@@ -17,6 +19,7 @@ from pynodes.nodes.exponential_family_state import (
 )
 from pynodes.nodes.hidden_markov import HiddenMarkov as HiddenMarkov
 from pynodes.nodes.kalman_filter import KalmanFilter as KalmanFilter
+from pynodes.nodes.layer import Layer as Layer
 from pynodes.nodes.noisy_binary_input import NoisyBinaryInput as NoisyBinaryInput
 from pynodes.nodes.pearce_hall import PearceHall as PearceHall
 from pynodes.nodes.regression_input import RegressionInput as RegressionInput

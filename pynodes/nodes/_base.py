@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Collection, Mapping
 from numbers import Integral
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,8 @@ class AbstractNode(Module, abc.ABC):
     support
         The values a discrete node may take. Its :meth:`update` then hears the log density of its
         children at each of them, instead of a gradient and a curvature.
+    discrete
+        Whether its value is one of a few, so that it cannot be found by small steps.
     """
 
     inlets: ClassVar[tuple[str, ...]] = ()
@@ -76,6 +78,7 @@ class AbstractNode(Module, abc.ABC):
     required: ClassVar[tuple[str, ...]] = ()
     learns: ClassVar[bool] = True
     support: ClassVar[tuple[float, ...] | None] = None
+    discrete: ClassVar[bool] = False
 
     expects: ClassVar[str] = "finite numbers"
 
@@ -105,6 +108,11 @@ class AbstractNode(Module, abc.ABC):
         fields at once, or the inlets that parents feed.
         """
         del connected
+
+    def bind(self, fed: Collection[str]) -> Self:
+        """The node once it knows which of its inlets its parents feed; called when a graph is compiled."""
+        del fed
+        return self
 
     @abc.abstractmethod
     def init(self) -> Any:
@@ -149,6 +157,14 @@ class AbstractNode(Module, abc.ABC):
         raise PynodesError(
             f"{type(self).__name__} cannot be observed: it defines no surprise(belief)."
         )
+
+    def energy(self, value: Array, inlet: Inlets) -> Array:
+        """Surprise of a value, its parents being at values that feed the inlets so.
+
+        Element by element where the node is elementwise. A kind may write a shorter form.
+        """
+        belief = self.predict(self.init(), inlet, jnp.ones(()))
+        return self.surprise(self.observe(belief, value, True))
 
     def sample(self, key: Array, belief: Any) -> Array:
         """A value from the prediction, all parents being known."""

@@ -80,12 +80,23 @@ def check_outcomes(node: Any) -> None:
     ParameterError
         Not a whole number of at least two.
     """
+    check_count(node)
+    if not isinstance(node.normalised, bool):
+        raise ParameterError(
+            f"{type(node).__name__}: normalised must be True or False, not {node.normalised!r}."
+        )
+
+
+def check_count(node: Any) -> None:
+    """Refuse what is no number of outcomes.
+
+    Raises
+    ------
+    ParameterError
+        Not a whole number of at least two.
+    """
     found = node.outcomes
     if isinstance(found, bool) or not isinstance(found, numbers.Integral) or found < 2:
         raise ParameterError(
             f"{type(node).__name__}: outcomes must be a whole number of at least 2, not {found!r}."
-        )
-    if not isinstance(node.normalised, bool):
-        raise ParameterError(
-            f"{type(node).__name__}: normalised must be True or False, not {node.normalised!r}."
         )

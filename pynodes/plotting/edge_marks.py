@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
+from pynodes._core.functions import identity, name_of
 from pynodes._core.modules import is_default
 from pynodes._geometry import Route
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
-from pynodes.couplings.functions import identity, name_of
 from pynodes.plotting import style
 from pynodes.plotting.page import Page
 

@@ -149,11 +149,11 @@ FORMULAE = {
 """The named functions as equations write them."""
 
 
-def written(function: Function, notation: Notation) -> str:
-    """A function of the parent's value, in LaTeX."""
-    name = name_of(function)
+def written(function: Function, notation: Notation, inside: str | None = None) -> str:
+    """A function of the parent's value, or of what else is inside, in LaTeX."""
+    name, inside = name_of(function), notation.now if inside is None else inside
     if name in FORMULAE:
-        return FORMULAE[name].format(notation.now)
+        return FORMULAE[name].format(inside)
     sign = upright(name) if name.isidentifier() else "f"
     notation.say(f"${sign}$ is the coupling function {name} that the model was given.")
-    return rf"{sign}\left( {notation.now} \right)"
+    return rf"{sign}\left( {inside} \right)"

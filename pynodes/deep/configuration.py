@@ -1,0 +1,137 @@
+"""Training: what is decided before a network is trained, as one frozen value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pynodes._boundary import boundary
+from pynodes._errors import ParameterError, nearest
+from pynodes.deep.learning import check_optimiser
+from pynodes.deep.scheme import AbstractPointScheme
+from pynodes.deep.settle import Settle
+
+RECORDS = ("epochs", "batches", "steps")
+"""What a history keeps: every epoch; every batch too; every step of the scheme too."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    epochs
+        How often all samples are seen.
+    batch
+        Samples that weights learn from together.
+    scheme
+        How values are found; 20 steps of :class:`Settle` by default.
+    test_scheme
+        How they are found when validating; that of training by default.
+    optimiser
+        A gradient transformation of optax; Adam with a rate of 0.001 by default.
+    rate
+        By what every move of the weights is multiplied; another rate compiles nothing.
+    rate_steps
+        Epochs from which on the rate is another, as in ``{10: 0.1}``.
+    key
+        Seed of the order of samples and of schemes that draw.
+    shuffle
+        Whether samples come in another order in every epoch.
+    drop_last
+        Whether samples that do not fill a batch are left out.
+    weights_per_batch
+        Steps of the weights at the values that were found for a batch.
+    record
+        ``"epochs"``, ``"batches"`` or ``"steps"``.
+    validate_with
+        Values and targets to test on, as :func:`pynodes.deep.test` takes them.
+    validate_every
+        Epochs between two validations.
+    throw
+        Whether values or weights that are no longer numbers raise; otherwise training ends.
+
+    Raises
+    ------
+    ParameterError
+        An unknown name, or a value that its field cannot take.
+    """
+
+    epochs: int = 10
+    batch: int = 64
+    scheme: Any = dataclasses.field(default_factory=Settle)
+    test_scheme: Any = None
+    optimiser: Any = None
+    rate: float = 1.0
+    rate_steps: Mapping[int, float] | None = None
+    key: int = 0
+    shuffle: bool = True
+    drop_last: bool = False
+    weights_per_batch: int = 1
+    record: str = "batches"
+    validate_with: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+    validate_every: int = 1
+    throw: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "weights_per_batch", "validate_every"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ParameterError(
+                    f"Training: {name} must be a whole number of at least 1, not {value!r}."
+                )
+        for name in ("scheme", "test_scheme"):
+            scheme = getattr(self, name)
+            if scheme is None and name == "test_scheme":
+                continue
+            if not isinstance(scheme, AbstractPointScheme):
+                hint = (
+                    " It is an optimiser: give it as optimiser=."
+                    if hasattr(scheme, "update")
+                    else ""
+                )
+                raise ParameterError(
+                    f"Training: {name} must be a scheme, such as pynodes.deep.Settle(steps=20), not "
+                    f"{scheme!r}.{hint}"
+                )
+        if self.optimiser is not None:
+            check_optimiser(self.optimiser)
+        if self.record not in RECORDS:
+            raise ParameterError(
+                f"Training: record must be one of {', '.join(RECORDS)}, not {self.record!r}."
+            )
+        if isinstance(self.rate, bool) or not 0 < self.rate < float("inf"):
+            raise ParameterError(f"Training: rate must be a positive number, not {self.rate!r}.")
+
+    @property
+    def test_with(self) -> AbstractPointScheme:
+        """The scheme that finds values when testing."""
+        return self.scheme if self.test_scheme is None else self.test_scheme
+
+    def rate_at(self, epoch: int) -> float:
+        """The rate of an epoch, counted from 0."""
+        reached = [
+            (start, rate) for start, rate in (self.rate_steps or {}).items() if start <= epoch
+        ]
+        return max(reached)[1] if reached else self.rate
+
+
+def by_known_names(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that says which name it does not know, and the nearest that it does."""
+    known = [field.name for field in dataclasses.fields(Training)]
+
+    @boundary
+    def named(self: Training, *args: Any, **values: Any) -> None:
+        for name in values:
+            if name not in known:
+                raise ParameterError(f"Training has no option {name!r}. {nearest(name, known)}")
+        if args:
+            raise ParameterError("Training takes its options by name, as in Training(epochs=5).")
+        init(self, **values)
+
+    return named
+
+
+Training.__init__ = by_known_names(Training.__init__)  # type: ignore[method-assign]

@@ -1,0 +1,149 @@
+"""Layer: an array of real numbers without a past, Gaussian around what its parents predict."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection
+from typing import Any, ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
+from pynodes._core.expansions import ChildEvidence
+from pynodes._core.functions import Function, identity, resolved, slope, written
+from pynodes._core.growth import LIMIT, bounded
+from pynodes._core.linked import Linked
+from pynodes._core.modules import choice, parameter
+from pynodes._core.notation import Notation, normal
+from pynodes._core.symbols import summed
+from pynodes._typing import Array, Scalar
+from pynodes.nodes._base import AbstractNode, Inlets, read_shape
+
+
+class Layer(AbstractNode):
+    """An array of units, each a link of what its parents sum to plus Gaussian noise.
+
+    A unit is predicted with mean ``link(location)`` and variance ``1/precision + exp(log_noise)``; the
+    exponential is there only if a ``Noise`` parent is. It has no past: steps, trials and samples are
+    independent given the parents. Given a value, it is data; otherwise it is inferred.
+
+    Parameters
+    ----------
+    shape
+        Of the array; () for one unit.
+    link
+        The nonlinearity of the child: a name (``pynodes.couplings.FUNCTIONS``) or a function.
+    precision
+        Of every unit given its parents.
+    prior_precision
+        Of a layer without parents, around 0; None for a flat prior.
+    marginalise
+        Whether predictions average over the uncertainty of parents; the graph's setting unless given.
+    expansion
+        How one sweep in closed form hears children; the graph's setting unless given.
+    root
+        Whether it has no parents; found out when a graph is compiled.
+
+    Raises
+    ------
+    CouplingError
+        A link that is unknown or cannot be traced.
+
+    Source: Whittington and Bogacz (2017), doi 10.1162/NECO_a_00949, eqs. 2.1 to 2.4.
+    """
+
+    inlets: ClassVar = (
+        "location",
+        "location_variance",
+        "log_noise",
+        "log_noise_variance",
+        "noise_parents",
+    )
+    has_memory: ClassVar = False
+
+    shape: Any = choice(())
+    link: Function = choice(identity)
+    precision: Scalar = parameter(1.0, symbol="π", positive=True)
+    prior_precision: Any = parameter(None, symbol="π₀", positive=True)
+    marginalise: bool | None = choice(None)
+    expansion: Any = choice(None)
+    root: bool = choice(False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", read_shape(self, self.shape))
+        object.__setattr__(self, "link", resolved(self.link))
+
+    def bind(self, fed: Collection[str]) -> Self:
+        return dataclasses.replace(self, root="location" not in fed)
+
+    def init(self) -> Gaussian:
+        return Gaussian.start(0.0, 1.0, self.shape)
+
+    def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
+        averaged = self.marginalise is not False
+        carried, growth, log_noise, expected = self.noise(inlet, averaged)
+        noise = carried + growth
+        location = broadcast(inlet["location"], self.shape)
+        steepness = jnp.ones_like(location) if self.link is identity else slope(self.link, location)
+        reach = steepness**2 * inlet["location_variance"] if averaged else 0.0
+        predicted = belief.predicted(
+            self.link(location),
+            variance=broadcast(noise + reach, self.shape),
+            conditional_variance=broadcast(noise, self.shape),
+            variance_parts=VarianceParts(
+                variance=noise,
+                added_variance=growth,
+                carried_variance=carried,
+                log_growth=log_noise,
+                at_limit=expected > LIMIT,
+            ),
+            averaged=averaged,
+        )
+        return predicted if self.link is identity else Linked.around(predicted, steepness)
+
+    def noise(self, inlet: Inlets, averaged: bool = False) -> tuple[Array, Array, Array, Array]:
+        """Variance of its own and from parents, the log of the latter, and that log as expected."""
+        log_noise = jnp.asarray(inlet["log_noise"])
+        expected = log_noise + 0.5 * inlet["log_noise_variance"] if averaged else log_noise
+        growth = jnp.where(inlet["noise_parents"] > 0, jnp.exp(bounded(expected)), 0.0)
+        precision = self.precision
+        if self.root:
+            precision = 0.0 if self.prior_precision is None else self.prior_precision
+        return 1 / jnp.asarray(precision), growth, log_noise, expected
+
+    def energy(self, value: Array, inlet: Inlets) -> Array:
+        if self.root and self.prior_precision is None:
+            return jnp.zeros_like(value)
+        carried, growth, *_ = self.noise(inlet)
+        error = value - self.link(broadcast(inlet["location"], self.shape))
+        return normal_surprise(error, carried + growth)
+
+    def update(self, belief: Gaussian, evidence: ChildEvidence) -> Gaussian:
+        return belief.updated(*self.expansion(belief, evidence))
+
+    def surprise(self, belief: Gaussian) -> Array:
+        if self.root and self.prior_precision is None:
+            return jnp.zeros_like(belief.mean)
+        return normal_surprise(belief.mean - belief.predicted_mean, belief.predicted_variance)
+
+    def sample(self, key: Array, belief: Gaussian) -> Array:
+        noise = jax.random.normal(key, jnp.shape(belief.predicted_mean))
+        return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
+
+    def equations(self, notation: Notation) -> list[str]:
+        location = summed(notation.terms("location"))
+        if self.link is identity:
+            mean = location
+        else:
+            mean = written(self.link, notation, rf"\left( {location} \right)")
+        driven = notation.terms("log_noise")
+        noise = rf"\exp\left( {summed(driven)} \right)" if driven else ""
+        return [normal(notation.now, mean, summed([notation.inverse("precision"), noise]))]
+
+
+def normal_surprise(error: Array, variance: Array) -> Array:
+    """Minus the log density of a Gaussian at an error, in nats."""
+    return 0.5 * (math.log(2 * math.pi) + log(variance) + error**2 * reciprocal(variance))

@@ -1,0 +1,202 @@
+"""Laws of energies, messages and schemes: what theory says of any network."""
+
+import warnings
+
+import jax
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes.deep.energy import node_at, value_at
+from pynodes.deep.layout import lay_out
+from pynodes.deep.messages import edge_slopes, forces_at, send_up
+from pynodes.deep.numbers import name_weights, read_numbers
+from pynodes.deep.reading import make_problem, read_data
+from tests.deep.small import chain, dag, leaves
+
+SETTLED = pn.deep.Settle(steps=3000, step=0.1)
+
+
+def filled(network, count=4):
+    """Values of all nodes, nowhere near a minimum."""
+    rng = np.random.default_rng(5)
+    inner = {"z": rng.normal(size=(count, 2)), "a": rng.normal(size=(count, 4))}
+    return leaves(count) | inner | {"b": rng.normal(size=(count, 4))}
+
+
+def test_energies_are_surprises_of_points():
+    """Each node's, its parents at their values: what the engine of time series says of one sample."""
+    network = dag().compile()
+    values = filled(network)
+    found = pn.deep.energies(network, values)
+
+    for sample in range(4):
+        point = {name: np.asarray(value[sample], float) for name, value in values.items()}
+        point["y"] = np.eye(3)[values["y"][sample]]
+        for name, energy in network.energy(point).items():
+            np.testing.assert_allclose(found[name][sample], energy, rtol=1e-12, atol=1e-14)
+
+
+def test_messages_along_edges_make_up_all_slopes():
+    """Of states and of weights, beside automatic derivatives of the whole sum."""
+    network = dag().compile()
+    data = read_data(network.labels, filled(network))
+    layout = lay_out(network.labels, tuple(data.arrays))
+    problem = make_problem(layout, read_numbers(network, layout), data.arrays, {}, data.count)
+    sizes = [block.size for block in layout.blocks]
+
+    def compare(problem):
+        forces = forces_at(layout, problem.numbers, problem.given, {})
+        weights = edge_slopes(layout, problem.numbers, problem.given, forces, problem.count)
+        slopes, _ = problem.slopes(problem.given)
+        heard = dict.fromkeys(slopes, 0.0)
+        for index, block in enumerate(layout.blocks):
+            for number, slot in enumerate(block.slots):
+                for position, where in enumerate(slot.parents):
+                    edge = node_at(sizes[index], position, problem.numbers.couplings[index][number])
+                    parent = value_at(problem.given, sizes, where)
+                    sent = send_up(edge, parent, forces[index, position])
+                    heard[where[0]] = heard[where[0]] + sent if sizes[where[0]] == 1 else 0.0
+        return weights, problem.weight_slopes(problem.given), slopes, heard
+
+    weights, expected, slopes, heard = jax.jit(compare)(problem)
+
+    for name, value in name_weights(layout, weights).items():
+        np.testing.assert_allclose(
+            value, name_weights(layout, expected)[name], rtol=1e-12, atol=1e-14
+        )
+    errors = pn.deep.errors(network, filled(network))
+    precisions = {"a": 2.0, "z": 0.7, "b": 1.0}
+    for name, precision in precisions.items():
+        index, _ = layout.places[name]
+        assert sizes[index] == 1
+        np.testing.assert_allclose(
+            slopes[index], precision * errors[name] + heard[index], rtol=1e-11, atol=1e-13
+        )
+
+
+def test_a_settled_state_is_a_fixed_point_of_every_order():
+    """And weights' slopes there agree."""
+    network, values = dag().compile(), leaves(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        settled = pn.deep.settle(network, values, SETTLED)
+    start = {name: settled[name].value for name in ("z", "a", "b")}
+    for order in ("colours", "upward"):
+        scheme = pn.deep.Settle(steps=2, step=0.1, order=order)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pn.deep.UnsettledWarning)
+            again = pn.deep.settle(network, values, scheme, start=start)
+        for name, value in start.items():
+            np.testing.assert_allclose(again[name].value, value, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("order", ["simultaneous", "colours", "upward"])
+def test_the_energy_falls_at_every_small_step(order):
+    network = dag().compile()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pn.deep.UnsettledWarning)
+        found = pn.deep.settle(
+            network, leaves(3), pn.deep.Settle(steps=20, step=0.05, order=order), record="steps"
+        )
+    assert (np.diff(sum(found.trace.values())) < 0).all()
+
+
+def test_fixed_predictions_are_backpropagation():
+    """For any likelihood, with skips, and with roots that have no prior but what they predict."""
+    network, values = dag().compile(), leaves(5)
+    found = pn.deep.gradients(network, values, pn.deep.FixedPrediction())
+    expected = pn.deep.gradients(network, values, pn.deep.Backpropagation())
+    for name, slope in expected.items():
+        np.testing.assert_allclose(found[name], slope, rtol=1e-13, atol=1e-14)
+
+
+def test_batches_are_so_many_samples():
+    """A sample settles as it would alone, bit for bit; slopes of weights are means."""
+    network, values = dag().compile(), leaves(4)
+    scheme = pn.deep.Settle(steps=5, step=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pn.deep.UnsettledWarning)
+        together = pn.deep.settle(network, values, scheme)
+        alone = pn.deep.settle(network, {n: v[2:3] for n, v in values.items()}, scheme)
+    for name in ("z", "a", "b"):
+        np.testing.assert_allclose(alone[name].value[0], together[name].value[2], rtol=1e-14)
+    slopes = [
+        pn.deep.gradients(network, {n: v[i : i + 1] for n, v in values.items()}, scheme)
+        for i in range(4)
+    ]
+    for name, slope in pn.deep.gradients(network, values, scheme).items():
+        mean = np.mean([one[name] for one in slopes], axis=0)
+        np.testing.assert_allclose(slope, mean, rtol=1e-12, atol=1e-14)
+
+
+def test_equal_layers_are_one_block():
+    """Stacked layers settle as layers that are told apart by how they are written."""
+    leaf = pn.CategoricalLayer(outcomes=3)
+    stacked = chain([4] * 6, leaf).compile()
+    apart = chain([4] * 6, leaf, apart=("h2", "h4")).compile()
+    values = {"x": np.random.default_rng(0).normal(size=(3, 4)), "y": np.array([0, 2, 1])}
+    layout = lay_out(stacked.labels, ("x", "y"))
+    assert max(block.size for block in layout.blocks) == 4
+    scheme = pn.deep.Settle(steps=7, step=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pn.deep.UnsettledWarning)
+        one = pn.deep.settle(stacked, values, scheme)
+        other = pn.deep.settle(apart, values, scheme)
+    for i in range(1, 6):
+        np.testing.assert_allclose(one[f"h{i}"].value, other[f"h{i}"].value, rtol=1e-13)
+
+
+# Missing
+
+
+def test_what_lies_below_what_is_given_is_the_forward_pass():
+    network = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
+    x = np.random.default_rng(0).normal(size=(2, 3))
+    found = pn.deep.settle(network, {"x": x})
+
+    weights = network.parameters()
+    hidden = x @ weights["x->h1.weights"].T + weights["x->h1.bias"]
+    logits = np.tanh(hidden) @ weights["h1->y.weights"].T + weights["h1->y.bias"]
+    np.testing.assert_allclose(found["h1"].value, hidden, rtol=1e-13)
+    np.testing.assert_allclose(found["y"].value, jax.nn.softmax(logits), rtol=1e-13)
+    assert found.status == {}
+
+
+def test_an_element_that_is_missing_is_as_in_a_graph_without_it():
+    """Of a leaf; what is filled in is what its parents predict."""
+    rng = np.random.default_rng(2)
+    weights, x, y = rng.normal(size=(3, 4)), rng.normal(size=(2, 4)), rng.normal(size=(2, 3))
+
+    def network(rows):
+        graph = pn.Graph().add(
+            x=pn.Layer(shape=4), h=pn.Layer(shape=4), y=pn.Layer(shape=len(rows))
+        )
+        graph = graph.couple("x", "h", pn.Dense(weights=np.eye(4)))
+        return graph.couple("h", "y", pn.Dense(weights=weights[rows], function="tanh")).compile()
+
+    gaps = y.copy()
+    gaps[:, 1] = np.nan
+    scheme = pn.deep.Settle(steps=200, step=0.2)
+    found = pn.deep.settle(network([0, 1, 2]), {"x": x, "y": gaps}, scheme)
+    without = pn.deep.settle(network([0, 2]), {"x": x, "y": y[:, [0, 2]]}, scheme)
+
+    np.testing.assert_allclose(found["h"].value, without["h"].value, rtol=1e-13)
+    np.testing.assert_allclose(found["y"].value[:, [0, 2]], y[:, [0, 2]])
+    np.testing.assert_allclose(found["y"].value[:, 1], np.tanh(found["h"].value) @ weights[1])
+
+
+def test_a_half_is_filled_in_by_its_conditional_mean():
+    """Of a linear Gaussian network z -> x, given some elements of x; and z by its posterior mean."""
+    rng = np.random.default_rng(3)
+    weights, x = rng.normal(size=(5, 2)), rng.normal(size=(3, 5))
+    graph = pn.Graph().add(z=pn.Layer(shape=2, prior_precision=1.0), x=pn.Layer(shape=5))
+    network = graph.couple("z", "x", pn.Dense(weights=weights)).compile()
+    seen = x.copy()
+    seen[:, 3:] = np.nan
+
+    found = pn.deep.settle(network, {"x": seen}, pn.deep.Settle(steps=1000, step=0.1))
+
+    covariance = weights @ weights.T + np.eye(5)
+    gain = covariance[3:, :3] @ np.linalg.inv(covariance[:3, :3])
+    np.testing.assert_allclose(found["x"].value[:, 3:], x[:, :3] @ gain.T, rtol=1e-10)
