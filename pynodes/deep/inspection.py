@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from pynodes._boundary import boundary
 from pynodes._errors import InputError, listed
-from pynodes._graph.edge_names import edge_named
+from pynodes._graph.edges import find_edge
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
 from pynodes.deep.energy import energies as layout_energies
@@ -90,11 +90,11 @@ def messages(network: Network, values: Mapping[str, Any], edge: str) -> Array:
         No edge of that name.
     """
     check_network(network)
-    key = edge_named(network.labels.graph, edge)
+    key = find_edge(network.labels.graph, edge)
     data = complete(network, values)
     layout = lay_out(network.labels, tuple(data.arrays))
     sent = run_message(
-        layout, read_numbers(network, layout), data.arrays, data.count, *find_edge(layout, key)
+        layout, read_numbers(network, layout), data.arrays, data.count, *place_edge(layout, key)
     )
     return sent[0] if data.single else sent
 
@@ -182,7 +182,7 @@ def run_message(
     return send_up(coupling, value_at(problem.given, sizes, where), forces[index, position])
 
 
-def find_edge(layout: Layout, key: tuple[str, str, str]) -> tuple[int, int, int]:
+def place_edge(layout: Layout, key: tuple[str, str, str]) -> tuple[int, int, int]:
     """Block, slot and position of an edge."""
     for index, block in enumerate(layout.blocks):
         for number, slot in enumerate(block.slots):

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from pynodes._compiler.groups import static_signature, with_settings
 from pynodes._compiler.labels import Labels
-from pynodes._graph.edge_names import Key, edge_names
+from pynodes._graph.edges import Key, name_edges
 from pynodes.couplings import AbstractCoupling
 
 Where: TypeAlias = tuple[int, int]
@@ -139,7 +139,7 @@ def lay_out(
         When a scheme moves each node, by name; all at once by default.
     """
     graph, keys = labels.graph, list(labels.edges)
-    names = dict(zip(keys, edge_names(graph.edges), strict=True))
+    names = dict(zip(keys, name_edges(graph.edges), strict=True))
     couplings = {
         key: with_settings(coupling, labels.settings)
         for key, (_, _, coupling) in zip(keys, graph.edges, strict=True)

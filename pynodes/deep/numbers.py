@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._compiler.wiring import stack_modules
+from pynodes._compiler.program import stack_modules
 from pynodes._core.modules import Module, parameters_in
-from pynodes._graph.edge_names import Key
+from pynodes._graph.edges import Key
 from pynodes._runtime.network import Network
 from pynodes._typing import AnyArray
 from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling

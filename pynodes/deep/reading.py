@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.tracing import traced
+from pynodes._core.modules import traced
 from pynodes._errors import InputError, format_value, nearest
 from pynodes._typing import AnyArray, Array
 from pynodes.deep.layout import PARTLY, Layout

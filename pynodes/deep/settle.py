@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import choice, parameter
-from pynodes._core.tracing import traced
+from pynodes._core.modules import choice, parameter, traced
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.deep.layout import VARIABLE, sort_nodes

@@ -10,11 +10,10 @@ from typing import Any, ClassVar, Self
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.arithmetic import LIMIT, bounded, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.functions import Function, identity, resolved, slope, written
-from pynodes._core.growth import LIMIT, bounded
 from pynodes._core.linked import Linked
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation, normal
