@@ -256,7 +256,7 @@ def test_growth_at_its_bound_is_reported_but_no_failure():
 
     assert beliefs.status.ok
     assert (beliefs.status.node, beliefs.status.step) == ("x1", 0)
-    for word in ("'x1'", "step 0", "lower tonic_volatility"):
+    for word in ("'x1'", "step 0", "Lower its tonic_volatility"):
         assert word in beliefs.status.message
     assert np.isfinite(beliefs["x1"].mean).all()
 

@@ -259,15 +259,24 @@ def to_float(what: str, number: Any) -> float:
         raise ParameterError(f"{what} is a whole number beyond what a number can be.") from error
 
 
-def in_range(values: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
-    """Which numbers are in the range of their parameter."""
+def in_range(values: Any, spec: dict[str, Any]) -> Any:
+    """Which numbers are in the range of their parameter; of a NaN none is."""
     low, high = spec["bounds"]
     fine = (values >= low) & (values <= high)
     if not spec["infinite"]:
-        fine &= np.isfinite(values)
+        fine &= abs(values) < math.inf
     if spec["positive"]:
         fine &= values > 0
-    return fine & (values == np.floor(values)) if spec["whole"] else fine
+    return fine & (values == values.round()) if spec["whole"] else fine
+
+
+def blank_refused(values: Any, spec: dict[str, Any]) -> Any:
+    """Traced numbers with NaN for those that would be refused if they were known.
+
+    A filter that meets a NaN stops there, with an infinite surprise of gradient zero.
+    """
+    narrow = spec["positive"] or spec["whole"] or max(map(abs, spec["bounds"])) < math.inf
+    return jnp.where(in_range(values, spec), values, jnp.nan) if narrow else values
 
 
 def check_number(what: str, number: float, spec: dict[str, Any]) -> None:

@@ -186,7 +186,7 @@ def write_beliefs(beliefs: Trajectories, file: FileWriter) -> dict[str, Any]:
         "values": write_groups({g: {"": a} for g, a in beliefs.values.items()}, file),
         "interval": file.array(beliefs.interval, "interval"),
         "frozen": file.array(beliefs.frozen, "frozen"),
-        "status": {name: file.array(getattr(beliefs.status, name), name) for name in STATUS},
+        "status": {name: file.array(getattr(beliefs.found, name), name) for name in STATUS},
         "final": write_memories(beliefs.final, file),
         "couplings": None
         if couplings is None
@@ -219,7 +219,7 @@ def read_beliefs(said: Any, file: FileReader) -> Trajectories:
         values=drop_fields(read_groups(said["values"], every, steps, file)),
         observed=drop_fields(read_groups(said["observed"], every, steps, file)),
         final=make_state(program, labels, said["final"], file),
-        status=status,
+        found=status,
         interval=interval,
         frozen=read_flags(said["frozen"], "frozen", steps, file),
         couplings=None

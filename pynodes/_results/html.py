@@ -24,7 +24,7 @@ COMPONENTS = 6
 
 def trajectories_to_html(beliefs: Trajectories) -> str:
     """What every node believed at the end, and how surprised the inputs were."""
-    shape = np.shape(beliefs.status.alive)
+    shape = np.shape(beliefs.found.alive)
     if len(shape) != 1:
         return table(f"Trajectories of {len(beliefs)} nodes, shape {shape}")
     rows = [row(beliefs, name) for name in beliefs.names[:SHOWN]]

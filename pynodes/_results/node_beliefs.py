@@ -125,7 +125,7 @@ class NodeBeliefs:
         group, position = self._trajectories.labels.nodes[self._name]
         if len(self._trajectories.labels.groups[group]) == 1:
             return groups[group]
-        axis = np.ndim(self._trajectories.status.alive)
+        axis = np.ndim(self._trajectories.found.alive)
         return groups[group][(slice(None),) * axis + (position,)]
 
     def _mask(self) -> Array:
@@ -143,7 +143,7 @@ class NodeBeliefs:
         whole = self._trajectories.records[group]
         if position is None:
             return whole
-        axis = np.ndim(self._trajectories.status.alive)
+        axis = np.ndim(self._trajectories.found.alive)
         return {
             field: values[(slice(None),) * axis + (position,)] for field, values in whole.items()
         }

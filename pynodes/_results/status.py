@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.arithmetic import LIMIT
-from pynodes._core.modules import Module, choice, namespace_of, traced
-from pynodes._errors import FilterError, listed
+from pynodes._core.modules import Module, aside, choice, namespace_of, traced
+from pynodes._errors import FilterError
+from pynodes._results.breakdown import explain_breakdown, explain_growth
+from pynodes._results.plausibility import Doubt, find_doubts
 from pynodes._typing import Array
 
 
@@ -25,6 +29,8 @@ class Status(Module):
         the network's groups.
     grown
         Whether a node's log growth ever reached its bound, likewise.
+    beliefs
+        The run, which is looked at when somebody asks whether it is plausible; None if it is not known.
     """
 
     labels: Labels = choice()
@@ -32,26 +38,47 @@ class Status(Module):
     bounded: Array
     failed: Array
     grown: Array
+    beliefs: Any = aside()
 
     @property
     def ok(self) -> Array:
-        """Whether every step went well; growth at its bound is well enough."""
+        """Whether no belief broke down. A run may be implausible all the same: see :attr:`plausible`."""
         xp = namespace_of(self.alive)
         return xp.all(xp.atleast_1d(self.alive), axis=-1)
 
     @property
+    def plausible(self) -> bool:
+        """Whether no belief broke down, no growth was bounded, and :attr:`doubts` is empty."""
+        return self.step is None
+
+    @cached_property
+    def doubts(self) -> list[Doubt]:
+        """In which ways beliefs left what the data can mean, the earliest first.
+
+        Logits so far out that no series could tell them; moves of a thousand predicted standard
+        deviations; hundreds of outcomes predicted worse than by a guess that knows nothing. Of nodes
+        whose beliefs were kept.
+        """
+        self._check_single()
+        return [] if self.beliefs is None else find_doubts(self.beliefs)
+
+    @property
     def step(self) -> int | None:
-        """The step at which a belief broke down, or else first grew at the bound; None if neither."""
+        """Where a belief broke down, or else growth was first bounded or left what is plausible; or None."""
         self._check_single()
         if not np.all(self.alive):
             return int(np.argmin(self.alive))
-        return int(np.argmax(self.bounded)) if np.any(self.bounded) else None
+        if np.any(self.bounded):
+            return int(np.argmax(self.bounded))
+        return self.doubts[0].step if self.doubts else None
 
     @property
     def nodes(self) -> list[str]:
-        """The nodes that broke down at :attr:`step`, or else those that grew at the bound."""
+        """The nodes that broke down at :attr:`step`, or else that grew at the bound or are in doubt."""
         if self.step is None:
             return []
+        if np.all(self.alive) and not np.any(self.bounded):
+            return list(dict.fromkeys(doubt.node for doubt in self.doubts))
         names = [name for group in self.labels.groups for name in group]
         flags = np.asarray(self.grown if np.all(self.alive) else self.failed)
         found = {name for name, flag in zip(names, flags, strict=True) if flag}
@@ -68,21 +95,11 @@ class Status(Module):
         step = self.step
         if step is None:
             return "Every step went well."
-        nodes = self.nodes
-        who = f"of {listed(nodes)} " if nodes else ""
-        if np.all(self.alive):
-            return (
-                f"The log growth of variance {who}exceeded {LIMIT:g} at step {step} and was bounded. Its "
-                "volatility, or that of a volatility parent, is far outside any plausible range: lower "
-                "tonic_volatility."
-            )
-        return (
-            f"The precision {who}fell to zero or below at step {step}. The expansion of the evidence around "
-            "the prediction does not hold there. With the 'standard' expansion, use 'enhanced' or "
-            "'unbounded'; with a nonlinear value coupling, lower its strength or the tonic_volatility of "
-            "the parent; with many value parents of one child, whose steps add up, their strengths. "
-            "A learner has no precision that falls: its beliefs grew beyond all bounds; lower its rate."
-        )
+        if not np.all(self.alive):
+            return explain_breakdown(self.labels, self.nodes, step, self.beliefs)
+        if np.any(self.bounded):
+            return explain_growth(self.labels, self.nodes, step)
+        return self.doubts[0].message
 
     def check(self) -> None:
         """Raise if a belief broke down.

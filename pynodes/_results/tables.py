@@ -21,7 +21,7 @@ def columns(beliefs: Trajectories) -> dict[str, np.ndarray]:
 
     An array's components have a column each: ``"node.field[0]"``, ``"node.field[1]"``, ...
     """
-    shape = np.shape(beliefs.status.alive)
+    shape = np.shape(beliefs.found.alive)
     found: dict[str, np.ndarray] = {}
     for name in beliefs:
         for field in beliefs[name].fields:
@@ -35,7 +35,7 @@ def columns(beliefs: Trajectories) -> dict[str, np.ndarray]:
 def to_pandas(beliefs: Trajectories) -> pandas.DataFrame:
     """A row per step, a column per node and field."""
     pd = extra("pandas")
-    if np.ndim(beliefs.status.alive) > 1:
+    if np.ndim(beliefs.found.alive) > 1:
         raise FieldError(
             "A table holds one run. For a batch use to_xarray(dims=...), or index the batch."
         )
@@ -48,7 +48,7 @@ def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
     """A variable per field, over (..., time, node); one per node and field for arrays."""
     xr = extra("xarray")
     dims = (dims,) if isinstance(dims, str) else tuple(dims)
-    batch = max(np.ndim(beliefs.status.alive) - 1, 0)
+    batch = max(np.ndim(beliefs.found.alive) - 1, 0)
     if len(dims) != batch:
         raise FieldError(
             f"The runs have {batch} batch dimensions, but dims names {len(dims)}: {dims}."
@@ -58,8 +58,8 @@ def to_xarray(beliefs: Trajectories, dims: tuple[str, ...]) -> xarray.Dataset:
     for name in beliefs:
         for field in beliefs[name].fields:
             values = np.asarray(getattr(beliefs[name], field))
-            rank = values.ndim - np.ndim(beliefs.status.alive)
-            values = values if np.ndim(beliefs.status.alive) else values[None]
+            rank = values.ndim - np.ndim(beliefs.found.alive)
+            values = values if np.ndim(beliefs.found.alive) else values[None]
             if rank:
                 own = [f"{name}.{field}.{axis}" for axis in axes(rank)]
                 wide[f"{name}.{field}"] = xr.DataArray(values, dims=(*dims, "time", *own))

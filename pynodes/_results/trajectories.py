@@ -49,8 +49,8 @@ class Trajectories(KeptByName):
         Time since the previous step, and which steps were frozen; None of beliefs about a step to come.
     final
         The state after the last step; pass it as ``start=`` to continue.
-    status
-        Whether every step went well.
+    found
+        What the loop found out about its steps; see :attr:`status`.
     couplings
         What the edges were, for learning rates; None where the beliefs are no run of a filter.
     origin
@@ -73,17 +73,22 @@ class Trajectories(KeptByName):
     values: dict[int, Any]
     observed: dict[int, Any]
     final: State
-    status: Status
+    found: Status
     interval: Any = None
     frozen: Any = None
     couplings: tuple[Any, ...] | None = None
     origin: Any = aside()
 
     @property
+    def status(self) -> Status:
+        """Whether every step went well and is plausible; if not, where, and what to do."""
+        return dataclasses.replace(self.found, beliefs=self)
+
+    @property
     def time(self) -> Array:
         """Time since the beginning at every step, of shape (time,); no time passes at frozen steps."""
-        xp = namespace_of(self.status.alive)
-        shape = jnp.shape(self.status.alive)
+        xp = namespace_of(self.found.alive)
+        shape = jnp.shape(self.found.alive)
         interval = xp.ones(shape) if self.interval is None else xp.asarray(self.interval, float)
         passed = interval if self.frozen is None else xp.where(self.frozen, 0.0, interval)
         return xp.cumsum(xp.atleast_1d(passed), axis=-1)
@@ -102,7 +107,7 @@ class Trajectories(KeptByName):
         ]
         if parts:
             return sum(parts[1:], start=parts[0])
-        return namespace_of(self.status.alive).zeros(jnp.shape(self.status.alive))
+        return namespace_of(self.found.alive).zeros(jnp.shape(self.found.alive))
 
     @boundary
     def __getitem__(self, name: str) -> NodeBeliefs:
@@ -150,10 +155,10 @@ class Trajectories(KeptByName):
         names = ("records", "surprises", "values", "observed", "interval", "frozen")
         parts = {name: getattr(self, name) for name in names}
         alive, bounded, parts = jax.tree.map(
-            lambda leaf: leaf[0], (self.status.alive, self.status.bounded, parts)
+            lambda leaf: leaf[0], (self.found.alive, self.found.bounded, parts)
         )
-        status = dataclasses.replace(self.status, alive=alive, bounded=bounded)
-        return dataclasses.replace(self, status=status, origin=None, **parts)
+        found = dataclasses.replace(self.found, alive=alive, bounded=bounded)
+        return dataclasses.replace(self, found=found, origin=None, **parts)
 
     def transfer(
         self,
@@ -264,7 +269,7 @@ class Trajectories(KeptByName):
         return explored(self, path, nodes, title)
 
     def __repr__(self) -> str:
-        shape = jnp.shape(self.status.alive)
+        shape = jnp.shape(self.found.alive)
         return f"Trajectories({len(self)} nodes, shape {shape}, {self.status!r})"
 
     def _repr_html_(self) -> str:

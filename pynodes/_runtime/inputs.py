@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import parameters_of, traced
+from pynodes._core.modules import blank_refused, parameters_of, traced
 from pynodes._engine.feed import Feed, Given, Moment
 from pynodes._errors import InputError, listed, nearest
 from pynodes._graph.library import INITIAL
@@ -227,9 +227,12 @@ def read_given_parameters(labels: Labels, series: Mapping[str, Any]) -> tuple[Gi
             continue
         node = labels.graph.nodes[name.partition(".")[0]]
         address = labels.parameters[f"{name}.{node.given}" if name in labels.nodes else name]
+        spec = parameters_of(node)[address.field]
         if isinstance(array, np.ndarray):
-            check_given(name, array, parameters_of(node)[address.field])
+            check_given(name, array, spec)
             check_revised(labels.graph, name.partition(".")[0], address.field, array.min())
+        elif traced(array):
+            array = blank_refused(array, spec | {"infinite": False})
         parts = found.setdefault((address.stack, address.field), {})
         if address.position in parts:
             raise InputError(

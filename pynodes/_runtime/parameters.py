@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program, places
-from pynodes._core.modules import as_array, checked_value, parameters_of, traced
+from pynodes._core.modules import as_array, blank_refused, checked_value, parameters_of, traced
 from pynodes._errors import ParameterError
 from pynodes._graph.checks import check_can_be_filtered
 from pynodes._graph.graph import Graph
@@ -99,7 +99,9 @@ def read_value(program: Program, labels: Labels, name: str, value: Any) -> list[
     if where.rank:
         now = np.shape(get_parameter(program, where))
         check_shape(name, np.shape(value), now[len(now) - where.rank :])
-    if where.section == "nodes" and not traced(value):
+    if traced(value):
+        value = blank_refused(jnp.asarray(value), parameters_of(module)[where.field])
+    elif where.section == "nodes":
         check_revised(labels.graph, name.removesuffix(f".{where.field}"), where.field, value)
     return [Change(where, [where.position], [value])]
 
@@ -126,10 +128,20 @@ def read_vector(
         Change(
             where=found[0][1],
             positions=[where.position for _, where in found],
-            values=[values[np.array([number for number, _ in found])]],
+            values=[
+                blank_refused(
+                    values[np.array([number for number, _ in found])],
+                    specification(program, found[0][1]),
+                )
+            ],
         )
         for found in group_by_stack(labels, names).values()
     ]
+
+
+def specification(program: Program, where: Address) -> dict[str, Any]:
+    """What a parameter may be."""
+    return parameters_of(getattr(program, where.section)[where.stack])[where.field]
 
 
 def revise_stack(program: Program, changes: Sequence[Change]) -> Any:
@@ -280,7 +292,7 @@ def sample_parameters(
 def check_draws(labels: Labels, program: Program, name: str, values: Array) -> None:
     """All draws of a parameter are in its range: its extremes are."""
     where = labels.address(name)
-    spec = parameters_of(getattr(program, where.section)[where.stack])[where.field]
+    spec = specification(program, where)
     if jnp.ndim(values) != 1 + where.rank:
         raise ParameterError(
             f"A draw of {name!r} must have {where.rank} dimensions, not shape {jnp.shape(values)[1:]}."

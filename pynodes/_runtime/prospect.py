@@ -39,7 +39,7 @@ def look_ahead(
         values={},
         observed={},
         final=State(labels=labels, groups=before),
-        status=status,
+        found=status,
     )
 
 

@@ -233,7 +233,7 @@ def to_trajectories(
             for group, surprise in run.surprise.items()
         },
         final=State(labels=labels, groups=run.final),
-        status=status,
+        found=status,
         interval=xp.ones(shape) if interval is None else xp.broadcast_to(interval, shape),
         frozen=xp.zeros(shape, bool) if series.frozen is None else series.frozen,
         couplings=tuple(
@@ -246,7 +246,7 @@ def to_trajectories(
 
 def check_status(beliefs: Trajectories, throw: bool) -> Trajectories:
     """The beliefs, unless a failure is to be raised and there is one."""
-    if throw and not traced(beliefs.status.alive):
+    if throw and not traced(beliefs.found.alive):
         beliefs.status.check()
     return beliefs
 

@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import Tracer
+from jax.errors import TracerArrayConversionError, TracerBoolConversionError
 
 from pynodes._compiler.labels import Labels
 from pynodes._core.beliefs import alongside
 from pynodes._core.modules import traced
-from pynodes._errors import InputError, format_value
+from pynodes._errors import InputError, PynodesError, format_value
 from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
 
@@ -86,7 +87,7 @@ def read_times(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
     """Times per step and the time of every step: at most one of them; neither where it is one."""
     if type(dt) in (float, int) and dt == 1:
         return None, None
-    times: AnyArray = dt if traced(dt) else to_plain_times(dt)
+    times: AnyArray = blank_impossible(dt) if traced(dt) else to_plain_times(dt)
     if times.ndim == 0:
         return None, times
     if times.shape != (steps,):
@@ -94,6 +95,12 @@ def read_times(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
             f"dt must be one number or {steps} of them, one per step, not of shape {times.shape}."
         )
     return times, None
+
+
+def blank_impossible(dt: Any) -> Any:
+    """Traced times with NaN for those that are not positive and finite."""
+    times = jnp.asarray(dt)
+    return jnp.where((times > 0) & (times < math.inf), times, jnp.nan)
 
 
 def to_plain_times(dt: Any) -> np.ndarray:
@@ -192,9 +199,9 @@ def group_observations(
         array, mask = join_columns(found, len(labels.groups[group]))
         if traced(array) or traced(mask):
             node = labels.graph.nodes[labels.groups[group][0]]
-            array, mask = split_missing(
-                array, mask, 0 if node.elementwise else len(node.event_shape)
-            )
+            event = 0 if node.elementwise else len(node.event_shape)
+            array, mask = split_missing(array, mask, event)
+            array = mark_refused(node, array, mask)
         values[group] = array
         if mask is not None:
             seen[group] = mask
@@ -251,3 +258,19 @@ def split_missing(array: Any, mask: Any, event: int) -> tuple[Any, Any]:
     present = ~jnp.any(jnp.isnan(array), axis=tuple(range(array.ndim - event, array.ndim)))
     present = present if mask is None else present & alongside(mask, present)
     return jnp.where(alongside(present, array), array, jnp.zeros((), array.dtype)), present
+
+
+def mark_refused(node: AbstractNode, array: Any, present: Any) -> Any:
+    """Traced observations with infinity for those that the node would refuse if they were known.
+
+    No belief holds an infinite value, so that the filter stops there, with an infinite surprise.
+    """
+    try:
+        fit = node.accepts(array)
+    except (TracerArrayConversionError, TracerBoolConversionError) as error:
+        kind = type(node).__name__
+        raise PynodesError(
+            f"{kind}.accepts(values) was given values that JAX traces. Write it with comparisons and "
+            "methods of arrays, as in (values >= 0) & (values == values.round())."
+        ) from error
+    return jnp.where(jnp.asarray(fit) | ~alongside(present, array), array, jnp.inf)

@@ -40,6 +40,8 @@ def demo(options: argparse.Namespace) -> str:
 def report(graph: Graph, beliefs: Trajectories) -> list[str]:
     """Total surprise, and what every state believed in the end."""
     lines = [f"  total surprise {float(np.sum(beliefs.surprise)):.2f} nats"]
+    if not beliefs.status.plausible:
+        lines.append(f"  warning: {beliefs.status.message}")
     for name in beliefs:
         if graph.nodes[name].learns and not graph.nodes[name].observable:
             mean, precision = np.asarray(beliefs[name].mean), np.asarray(beliefs[name].precision)

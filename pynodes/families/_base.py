@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.symbols import upright
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class AbstractFamily(abc.ABC):
         ratio = self.log_normaliser(after, count + 1) - self.log_normaliser(expected, count)
         return self.log_base(value) + ratio
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
+    def accepts(self, values: AnyArray) -> AnyArray:
         """Which numbers in some finite observations it can take."""
         return np.ones(values.shape, dtype=bool)
 

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.families._base import AbstractFamily
 
 
@@ -54,7 +53,7 @@ class Bernoulli(AbstractFamily):
     def margin(self, expected: Array) -> Array:
         return jnp.minimum(expected[0], 1 - expected[0])
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
+    def accepts(self, values: AnyArray) -> AnyArray:
         return (values == 0) | (values == 1)
 
     def equation(self, value: str, expected: str, count: str) -> str:

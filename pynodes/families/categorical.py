@@ -7,10 +7,9 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pynodes._errors import ParameterError
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.families._base import AbstractFamily
 
 
@@ -84,8 +83,8 @@ class Categorical(AbstractFamily):
     def levelled(self, expected: Array) -> Array:
         return expected + (1 - jnp.sum(expected)) / self.outcomes
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        return (values >= 0) & (values < self.outcomes) & (values == np.round(values))
+    def accepts(self, values: AnyArray) -> AnyArray:
+        return (values >= 0) & (values < self.outcomes) & (values == values.round())
 
     def equation(self, value: str, expected: str, count: str) -> str:
         del count

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.families._base import AbstractFamily, least, log_gamma_ratio
 
 
@@ -56,8 +55,8 @@ class Poisson(AbstractFamily):
     def margin(self, expected: Array) -> Array:
         return expected[0]
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        return (values >= 0) & (values == np.round(values))
+    def accepts(self, values: AnyArray) -> AnyArray:
+        return (values >= 0) & (values == values.round())
 
     def equation(self, value: str, expected: str, count: str) -> str:
         rate = rf"\mathrm{{Gamma}}\left( {count} \, {expected},\; {count} \right)"

@@ -17,7 +17,7 @@ from pynodes._core.modules import Module, parameters_of
 from pynodes._core.notation import Notation
 from pynodes._core.symbols import upright
 from pynodes._errors import ParameterError, PynodesError
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 
 Inlets: TypeAlias = Mapping[str, Array]
 """What came down to a node, summed over its parents, by inlet; zero where nobody feeds it."""
@@ -64,6 +64,8 @@ class AbstractNode(Module, abc.ABC):
         Whether its children's evidence moves it; a constant's does not.
     shape
         A choice of kinds whose rules are elementwise: the shape of the array that the node holds.
+    uninformed_surprise
+        Surprise of one outcome under a guess that knows nothing, in nats; None without such a guess.
     support
         The values a discrete node may take. Its :meth:`update` then hears the log density of its
         children at each of them, instead of a gradient and a curvature.
@@ -81,6 +83,7 @@ class AbstractNode(Module, abc.ABC):
     discrete: ClassVar[bool] = False
 
     expects: ClassVar[str] = "finite numbers"
+    uninformed_surprise: ClassVar[float | None] = None
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -97,8 +100,11 @@ class AbstractNode(Module, abc.ABC):
         """Whether its value is an array whose elements each follow the node's rules by themselves."""
         return bool(getattr(self, "shape", ()))
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        """Which numbers in some finite observations the node can take; ``expects`` says it in words."""
+    def accepts(self, values: AnyArray) -> AnyArray:
+        """Which numbers in some observations the node can take; ``expects`` says it in words.
+
+        Written with comparisons and methods of arrays, since the values may be traced.
+        """
         return np.ones(values.shape, dtype=bool)
 
     def check(self, connected: Collection[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 from typing import Any, ClassVar, Self, TypeAlias
 
 import jax
@@ -13,7 +14,7 @@ import numpy as np
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import AbstractBelief, alongside
 from pynodes._core.modules import choice
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
 
@@ -142,6 +143,7 @@ class AbstractErrorLearner(AbstractLearner):
     """
 
     expects: ClassVar = "0 or 1"
+    uninformed_surprise: ClassVar = math.log(2)
 
     probability_clip: Any = choice(None)
 
@@ -153,7 +155,7 @@ class AbstractErrorLearner(AbstractLearner):
         """Predictive probability of a 1, within [clip, 1 - clip]."""
         return jnp.clip(memory["mean"], self.probability_clip, 1 - self.probability_clip)
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
+    def accepts(self, values: AnyArray) -> AnyArray:
         return (values == 0) | (values == 1)
 
     def log_density(self, memory: Memory, value: Array) -> Array:

@@ -47,9 +47,10 @@ class AbstractCategorical(AbstractNode):
         return belief.predicted(probability, variance=probability * (1 - probability))
 
     def indicators(self, code: Array, like: Array) -> Array:
-        """1 for the outcome of a code and 0 for the others, in the type of an array."""
-        happened = jnp.arange(self.outcomes) == jnp.asarray(code, int)
-        return happened.astype(like.dtype)
+        """1 for the outcome of a code, 0 for the others, as the type of an array; NaN for no code."""
+        known = jnp.isfinite(code)
+        happened = jnp.arange(self.outcomes) == jnp.asarray(jnp.where(known, code, 0), int)
+        return jnp.where(known, happened.astype(like.dtype), jnp.nan)
 
     def equations(self, notation: Notation) -> list[str]:
         logits = [

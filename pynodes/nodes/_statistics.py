@@ -10,6 +10,7 @@ import numpy as np
 
 from pynodes._core.modules import Module, choice, traced
 from pynodes._errors import ParameterError
+from pynodes._typing import AnyArray
 from pynodes.families import AbstractFamily, Normal
 from pynodes.nodes._learner import AbstractLearner
 
@@ -28,7 +29,7 @@ class AbstractFamilyLearner(AbstractLearner):
         """Which observations the family can take, in words."""
         return self.family.expects
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
+    def accepts(self, values: AnyArray) -> AnyArray:
         return self.family.accepts(values)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pynodes._core.arithmetic import clipped_sigmoid, log
 from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice
 from pynodes._core.notation import Notation, distributed, logistic
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
@@ -37,6 +37,7 @@ class BinaryInput(AbstractNode):
     observable: ClassVar = True
     has_memory: ClassVar = False
     expects: ClassVar = "0 or 1"
+    uninformed_surprise: ClassVar = math.log(2)
 
     probability_clip: Any = choice(None)
     shape: Any = choice(())
@@ -59,7 +60,7 @@ class BinaryInput(AbstractNode):
     def sample(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.bernoulli(key, belief.predicted_mean).astype(float)
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
+    def accepts(self, values: AnyArray) -> AnyArray:
         return (values == 0) | (values == 1)
 
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:

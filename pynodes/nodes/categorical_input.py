@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pynodes._core.arithmetic import log, log_odds
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.notation import Notation, distributed
-from pynodes._typing import Array
+from pynodes._typing import AnyArray, Array
 from pynodes.nodes._outcomes import AbstractCategorical
 
 
@@ -54,6 +54,13 @@ class CategoricalInput(AbstractCategorical):
         """The codes that it takes, in words."""
         return f"a whole number from 0 to {self.outcomes - 1}"
 
+    @property
+    def uninformed_surprise(self) -> float:  # type: ignore[override]
+        """That of equally probable outcomes; not normalised, of as many coins of which one shows 1."""
+        number = self.outcomes
+        others = 0.0 if self.normalised else (number - 1) * math.log1p(-1 / number)
+        return math.log(number) - others
+
     def observe(self, belief: Gaussian, value: Array, observed: Array | bool) -> Gaussian:
         return belief.clamped(self.indicators(value, belief.mean), observed)
 
@@ -68,8 +75,8 @@ class CategoricalInput(AbstractCategorical):
         odds = log(probability) if self.normalised else log_odds(probability)
         return jax.random.categorical(key, odds).astype(float)
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        return (values >= 0) & (values < self.outcomes) & (values == np.floor(values))
+    def accepts(self, values: AnyArray) -> AnyArray:
+        return (values >= 0) & (values < self.outcomes) & (values == values.round())
 
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
         plain = super().errors(fields)["value_error"]

@@ -54,18 +54,20 @@ class DualRescorlaWagner(AbstractErrorLearner):
         return {"mean": jnp.asarray(self.initial_mean)}
 
     def chosen(self) -> Array:
-        """Which of the two options was chosen."""
-        return jnp.arange(2) == jnp.asarray(self.choice > 0.5, int)
+        """1 for the option that was chosen, 0 for the other; NaN if that is not known."""
+        return 1 - abs(jnp.arange(2.0) - self.choice)
 
     def error(self, memory: Memory, value: Array) -> Array:
-        return jnp.where(self.chosen(), value, 1 - value) - memory["mean"]
+        chosen = self.chosen()
+        return chosen * value + (1 - chosen) * (1 - value) - memory["mean"]
 
     def learn(self, memory: Memory, value: Array) -> Memory:
-        rate = self.learning_rate * jnp.where(self.chosen(), 1.0, self.counterfactual)
+        chosen = self.chosen()
+        rate = self.learning_rate * (chosen + (1 - chosen) * self.counterfactual)
         return {"mean": memory["mean"] + rate * self.error(memory, value)}
 
     def probability(self, memory: Memory) -> Array:
-        chosen = jnp.sum(jnp.where(self.chosen(), memory["mean"], 0.0))
+        chosen = jnp.sum(self.chosen() * memory["mean"])
         return jnp.clip(chosen, self.probability_clip, 1 - self.probability_clip)
 
     def equations(self, notation: Notation) -> list[str]:

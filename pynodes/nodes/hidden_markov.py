@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.modules import parameter
 from pynodes._core.notation import Notation, distributed
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import Inlets
 from pynodes.nodes._learner import AbstractLearner, Learning
 
@@ -64,9 +65,14 @@ class HiddenMarkov(AbstractLearner):
                 )
         return None
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
+    @property
+    def uninformed_surprise(self) -> float:  # type: ignore[override]
+        """That of outcomes that are all as probable."""
+        return math.log(np.shape(self.emission)[1])
+
+    def accepts(self, values: AnyArray) -> AnyArray:
         codes = np.shape(self.emission)[1]
-        return (values >= 0) & (values < codes) & (values == np.floor(values))
+        return (values >= 0) & (values < codes) & (values == values.round())
 
     def begin(self) -> Any:
         return {"mean": jnp.asarray(self.initial), "begun": jnp.zeros(())}

@@ -29,6 +29,9 @@ class Percept(Gaussian):
 
     reading: Array = PREDICTED
 
+    def is_valid(self) -> Array:
+        return super().is_valid() & jnp.isfinite(self.reading)
+
 
 class NoisyBinaryInput(AbstractNode):
     """An outcome whose logit its parents sum to, read with Gaussian noise around one of two levels.

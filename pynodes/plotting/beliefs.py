@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ from pynodes.plotting.selection import check_mass, chosen, one_run, times
 
 if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
+
+
+LINE = 100
+"""Characters of a line of words below a figure."""
 
 
 @boundary
@@ -101,6 +106,7 @@ def plot_beliefs(
             seen = anything_seen(beliefs)
             draw_surprise(panels["surprise"], axis, np.asarray(beliefs.surprise), seen)
         finish(panels, "step" if time is None else "time", title)
+        warn_below(panels, axis, beliefs)
         for name in shown:
             panels[name].set_ylabel(name)
     return panels
@@ -114,6 +120,17 @@ def finish(panels: Panels, label: str, title: str | None = None) -> None:
     if panels.own:
         panels.figure.align_ylabels(panels.axes)
     panels.entitle(title)
+
+
+def warn_below(panels: Panels, axis: np.ndarray, beliefs: Trajectories) -> None:
+    """What the status says of a run that did not go well, below it, and a line where that began."""
+    status = beliefs.status
+    if status.step is None:
+        return
+    for ax in panels.axes:
+        ax.axvline(axis[status.step], color=style.ORANGE, lw=0.8, ls=":")
+    lower = panels.axes[-1]
+    lower.set_xlabel(f"{lower.get_xlabel()}\n\n{textwrap.fill(status.message, LINE)}")
 
 
 def given(name: str, values: Any, steps: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from pynodes._errors import FieldError
 from pynodes._geometry import thinned
 from pynodes._graph.edges import name_edges
 from pynodes.plotting import style
-from pynodes.plotting.beliefs import finish
+from pynodes.plotting.beliefs import finish, warn_below
 from pynodes.plotting.components import NAMED
 from pynodes.plotting.missing import anything_seen, shade
 from pynodes.plotting.node_panel import alone, draw_node
@@ -113,6 +113,7 @@ def plot_node(
             panels["precision"].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             panels["precision"].yaxis.set_minor_locator(NullLocator())
         finish(panels, "step" if time is None else "time")
+        warn_below(panels, axis, beliefs)
     return panels
 
 

@@ -49,6 +49,7 @@ def check_node(
     * it filters in float32 and float64, with finite beliefs;
     * a missing observation leaves every belief at its prediction, with no surprise;
     * two chunks with the state carried over are one run;
+    * an infinite observation, which is what a refused one becomes where JAX traces it, is no belief;
     * gradients of the surprise equal central differences, for every parameter;
     * with ``outcomes``: the predictive probabilities sum to one.
 
@@ -89,6 +90,8 @@ def check_node(
             gaps_leave_predictions(alone(node), values, rtol, f"float{bits}")
     with jax.enable_x64(True):
         gradients_survive_gaps(network, values)
+        if node.observable:
+            infinity_is_no_belief(network, values)
         chunks_make_one_run(network, values)
         gradients_are_slopes(network, values)
         if outcomes is not None:
@@ -198,6 +201,23 @@ def summed_surprise(network: Network, values: np.ndarray) -> Any:
 def summed_trajectory(network: Network, values: np.ndarray) -> Any:
     """The surprise of a series by way of all beliefs."""
     return network.filter(inputs(network, values)).surprise.sum()
+
+
+def infinity_is_no_belief(network: Network, values: np.ndarray) -> None:
+    """Where an observation is infinite the run has failed, so that its surprise is infinite too."""
+    last = np.array(values)
+    last[-1] = np.inf
+
+    @jax.jit
+    def follow(values: Any) -> Any:
+        return network.filter({"u": values} | known(network, len(last)), throw=False)
+
+    beliefs = follow(last)
+    if np.any(beliefs.status.ok) or np.isfinite(beliefs.surprise[-1]):
+        raise AssertionError(
+            "an infinite observation is no belief: after one it is still valid. Let observe() leave "
+            "something that is not finite in it, or check the value in is_valid()."
+        )
 
 
 def chunks_make_one_run(network: Network, values: np.ndarray) -> None:
