@@ -134,7 +134,8 @@ def test_an_own_kind_whose_domain_cannot_be_traced_is_told_how_to_write_it():
 def test_a_logit_that_no_series_could_tell_is_said_everywhere():
     """exp(-50) is one outcome in 5e21; intervals of 1000 make a walk of such steps."""
     outcomes = np.resize([1.0, 1.0, 0.0, 1.0, 0.0], 100)
-    beliefs = network(binary()).filter({"u": outcomes}, dt=1000.0)
+    graph = pn.models.binary_hgf(expansion="unbounded")
+    beliefs = graph.compile().filter({"u": outcomes}, dt=1000.0)
     status = beliefs.status
 
     assert status.ok
