@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import AbstractBelief, alongside
