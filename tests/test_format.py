@@ -118,6 +118,7 @@ def test_the_page_lists_every_name_that_a_file_may_use():
         ("Kinds", library.nodes),
         ("Couplings", library.couplings),
         ("Functions", library.functions),
+        ("Initialisers", library.initialisers),
     ):
         (line,) = re.findall(rf"^{label}: (.*?)\.$", text, flags=re.MULTILINE | re.DOTALL)
         assert set(re.findall(r"`(\w+)`", line)) == set(known)

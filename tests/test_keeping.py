@@ -442,9 +442,17 @@ MISFITS = {
 }
 
 
-@pytest.mark.parametrize("name", MISFITS)
-@pytest.mark.parametrize("kind", ["network", "state", "trajectories"])
-def test_numbers_that_do_not_go_together_are_refused_when_they_are_read(name, kind, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind in ("network", "state", "trajectories")
+        for name in MISFITS
+        if (kind, name)
+        != ("network", "single precision among double")  # read in that of the moment
+    ],
+)
+def test_numbers_that_do_not_go_together_are_refused_when_they_are_read(kind, name, tmp_path):
     """Not at their first use, inside of JAX."""
     change, said = MISFITS[name]
     made = network(cases.rich_graph())

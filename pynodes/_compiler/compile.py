@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
-from pynodes._compiler.groups import form_groups, levels_of, static_signature, with_settings
+from pynodes._compiler.drawing import draw_weights
+from pynodes._compiler.groups import (
+    form_groups,
+    levels_of,
+    static_signature,
+    strip_names,
+    with_settings,
+)
 from pynodes._compiler.labels import Labels, Place, Wire
 from pynodes._compiler.program import (
     Bundle,
@@ -43,9 +51,9 @@ class Edge:
 
 
 def compile_program(
-    graph: Graph, settings: Settings, default: AbstractScheme
+    graph: Graph, settings: Settings, default: AbstractScheme, key: Any = None
 ) -> tuple[Program, Labels]:
-    """Program and labels of a graph under some settings.
+    """Program and labels of a graph under some settings, its weights drawn with a key unless that is None.
 
     Raises
     ------
@@ -64,7 +72,11 @@ def compile_program(
     }
     members = form_groups(graph, nodes, levels_of(graph))
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
-    edges = [Edge(place[a], place[b], with_settings(c, settings)) for a, b, c in graph.edges]
+    drawn = draw_weights(graph, key)
+    edges = [
+        Edge(place[parent], place[child], strip_names(with_settings(coupling, settings)))
+        for (parent, child, _), coupling in drawn.items()
+    ]
 
     stacks = [[nodes[name] for name in group.names] for group in members]
     sizes = [len(stack) for stack in stacks]
@@ -90,7 +102,7 @@ def compile_program(
         down=tuple(tuple(wiring for _, wiring in bundles) for bundles in down),
         up=tuple(tuple(wiring for _, wiring in bundles) for bundles in up),
     )
-    keys = [(parent, child, coupling.inlet) for parent, child, coupling in graph.edges]
+    keys = list(drawn)
     labels = Labels(
         graph=graph,
         nodes={name: place[name] for name in graph.nodes},

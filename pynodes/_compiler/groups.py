@@ -15,7 +15,8 @@ from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, parameters_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings, find_expansion
-from pynodes.couplings import AbstractVolatilityCoupling
+from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling, AbstractVolatilityCoupling
+from pynodes.couplings.initial import Glorot
 from pynodes.nodes import AbstractNode
 
 
@@ -94,9 +95,19 @@ def with_settings(module: M, settings: Settings) -> M:
     return dataclasses.replace(module, **changes) if changes else module
 
 
+def strip_names(coupling: AbstractCoupling) -> AbstractCoupling:
+    """A coupling without what only its graph needs: a program is the same whatever its edges are called.
+
+    Nor does it hold how its weights began, once they are drawn.
+    """
+    if not isinstance(coupling, AbstractArrayCoupling):
+        return coupling
+    return dataclasses.replace(coupling, name=None, initial=Glorot())
+
+
 def static_signature(module: Module) -> Hashable:
     """What modules must share to be stacked: the kind, its choices and the shapes of its arrays."""
-    arrays = [name for name, spec in parameters_of(module).items() if spec["rank"]]
+    arrays = [name for name, spec in parameters_of(module).items() if spec["rank"] != 0]
     return (
         type(module),
         *(getattr(module, name) for name in choices_of(module)),

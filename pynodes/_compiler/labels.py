@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import jax
+import numpy as np
 
 from pynodes._core.modules import parameters_in
 from pynodes._errors import ParameterError, UnknownNodeError, nearest
@@ -59,11 +60,11 @@ class Labels:
     nodes
         Place of every node.
     edges
-        Place of every coupling, by parent, child and inlet.
+        Place of every coupling, by parent, child and slot.
     groups
         Names of the nodes of every group.
     wires
-        Where every edge lies in the wiring, by parent, child and inlet.
+        Where every edge lies in the wiring, by parent, child and slot.
     settings
         The settings under which the graph was compiled.
     stacks
@@ -119,9 +120,8 @@ class Labels:
             name_edges(edges), edges, self.edges.values(), strict=True
         ):
             for field, spec in parameters_in(coupling).items():
-                found[f"{name}.{field}"] = Address(
-                    "couplings", place[0], field, place[1], spec["rank"]
-                )
+                rank = np.ndim(getattr(coupling, field)) if spec["rank"] is None else spec["rank"]
+                found[f"{name}.{field}"] = Address("couplings", place[0], field, place[1], rank)
         return found
 
     def column(self, name: str, kept: Kept) -> tuple[int, int | None] | None:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import Module, choice
+from pynodes._core.modules import Module, Undrawn, choice, evaluate_now
 from pynodes._typing import AnyArray
 
 
@@ -123,6 +123,10 @@ class Schedule:
         return range(len(self.groups) - 1, -1, -1)
 
 
+LARGE = 1_000
+"""Numbers in one parameter from which on it is kept on the device."""
+
+
 class Wiring(Module):
     """The arrays of one bundle; None where the layout says it all.
 
@@ -186,12 +190,17 @@ def find_layout(
 def stack_modules(modules: Sequence[Module], shape: tuple[int, ...]) -> Any:
     """Modules of one structure as one, their leaves stacked to a shape.
 
-    Plain numbers stay on the host as float64; what jit makes of them follows the user's precision.
+    Plain numbers stay on the host as float64; what jit makes of them follows the user's precision. Large
+    arrays lie on the device, in that of the moment.
     """
 
     def stack(*values: Any) -> Any:
-        if any(isinstance(value, jax.Array) for value in values):
-            whole = jnp.stack([jnp.asarray(value, dtype=float) for value in values])
+        if any(isinstance(value, Undrawn) for value in values):
+            return Undrawn((*shape, *np.shape(values[0])))
+        if np.size(values[0]) > LARGE or any(isinstance(value, jax.Array) for value in values):
+            with evaluate_now(values):
+                rows = [jnp.asarray(value, dtype=float) for value in values]
+                whole = rows[0][None] if len(rows) == 1 else jnp.stack(rows)
         else:
             whole = np.array(values, dtype=np.float64)
         return whole.reshape((*shape, *whole.shape[1:]))

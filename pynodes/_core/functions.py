@@ -56,9 +56,37 @@ def exp(x: Array) -> Array:
     return jnp.exp(x)
 
 
+def leaky_relu(x: Array) -> Array:
+    """The positive part, and a hundredth of the negative one."""
+    return jax.nn.leaky_relu(x)
+
+
+def gelu(x: Array) -> Array:
+    """A number times the probability that a standard normal one is below it."""
+    return jax.nn.gelu(x, approximate=False)
+
+
+def silu(x: Array) -> Array:
+    """A number times its logistic function."""
+    return jax.nn.silu(x)
+
+
+def elu(x: Array) -> Array:
+    """The positive part, and the exponential minus one of the negative one."""
+    return jax.nn.elu(x)
+
+
+def hard_tanh(x: Array) -> Array:
+    """What lies between -1 and 1, and the nearer of these beyond."""
+    return jax.nn.hard_tanh(x)
+
+
 FUNCTIONS: dict[str, Function] = {
     function.__name__: function
-    for function in (identity, tanh, sin, relu, softplus, square, sigmoid, exp)
+    for function in (
+        *(identity, tanh, sin, relu, softplus, square, sigmoid, exp),
+        *(leaky_relu, gelu, silu, elu, hard_tanh),
+    )
 }
 """The functions that a coupling may be given by name. Plain ones: those of JAX cannot be pickled."""
 
@@ -70,6 +98,10 @@ JAX_FUNCTIONS: list[tuple[Any, str]] = [
     (jnp.square, "square"),
     (jax.nn.sigmoid, "sigmoid"),
     (jnp.exp, "exp"),
+    (jax.nn.leaky_relu, "leaky_relu"),
+    (jax.nn.silu, "silu"),
+    (jax.nn.elu, "elu"),
+    (jax.nn.hard_tanh, "hard_tanh"),
 ]
 """Functions of JAX that are the same as one with a name."""
 
@@ -145,6 +177,11 @@ FORMULAE = {
     "softplus": r"\ln\left( 1 + e^{{{}}} \right)",
     "sigmoid": r"\left( 1 + e^{{-{}}} \right)^{{-1}}",
     "exp": r"e^{{{}}}",
+    "leaky_relu": r"\max\left( {0}, 0.01 \, {0} \right)",
+    "gelu": r"{0} \, \Phi\left( {0} \right)",
+    "silu": r"{0} \left( 1 + e^{{-{0}}} \right)^{{-1}}",
+    "elu": r"\max\left( {0}, e^{{\min\left( {0}, 0 \right)}} - 1 \right)",
+    "hard_tanh": r"\max\left( -1, \min\left( 1, {} \right) \right)",
 }
 """The named functions as equations write them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -25,7 +26,7 @@ def parameter(
     bounds: tuple[float, float] = (-math.inf, math.inf),
     positive: bool = False,
     infinite: bool = False,
-    rank: int = 0,
+    rank: int | None = 0,
     whole: bool = False,
 ) -> Any:
     """Declare a real-valued field that may be fitted, replaced and differentiated.
@@ -33,7 +34,8 @@ def parameter(
     Parameters
     ----------
     default
-        Its value when none is given; nested tuples for an array, None for a parameter that may be absent.
+        Its value when none is given; nested tuples for an array, None for a parameter that may be absent,
+        True for one that is drawn unless it is None or False.
     symbol
         How the literature writes it, for equations and summaries.
     bounds
@@ -43,7 +45,7 @@ def parameter(
     infinite
         Whether an infinite value means something.
     rank
-        Its number of dimensions: 0 for a number, 1 for a vector, 2 for a matrix.
+        Its number of dimensions: 0 for a number, 1 for a vector, 2 for a matrix; None for an array of any.
     whole
         Whether only whole numbers are meant, such as the code of an option.
     """
@@ -54,7 +56,8 @@ def parameter(
         "infinite": infinite,
         "rank": rank,
         "whole": whole,
-        "optional": default is None,
+        "optional": default is None or default is True,
+        "drawn": default is True,
     }
     return dataclasses.field(default=default, metadata={"parameter": spec})
 
@@ -82,6 +85,40 @@ def aside() -> Any:
     part of its structure, such as the call that made it.
     """
     return dataclasses.field(default=None, metadata={"aside": True})
+
+
+@dataclasses.dataclass(frozen=True)
+class Undrawn:
+    """Stands for an array whose numbers are drawn when its graph is compiled.
+
+    A graph so holds the size of its weights and how they begin, never the weights: it is small however
+    large they are. JAX takes it for an abstract array (``jax.eval_shape``).
+
+    Attributes
+    ----------
+    shape
+        Shape of the array.
+    """
+
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the numbers: floating-point ones in the precision of the moment."""
+        return jnp.result_type(float)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many numbers there will be."""
+        return math.prod(self.shape)
+
+    def __repr__(self) -> str:
+        return f"undrawn of shape {self.shape}"
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -131,7 +168,7 @@ def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]
     arrays = [
         (field.name, field.default)
         for field in dataclasses.fields(cls)
-        if field.metadata.get("parameter", {}).get("rank")
+        if field.metadata.get("parameter", {"rank": 0})["rank"] != 0
     ]
 
     @boundary
@@ -224,12 +261,12 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
         Not a real number, of the wrong shape, not finite, or outside its range.
     """
     rank = spec["rank"]
-    if spec["optional"] and value is None:
+    if (spec["optional"] and value is None) or isinstance(value, Undrawn):
         return
     if not is_real(value):
-        expected = "an array of real numbers" if rank else "a real number"
+        expected = "a real number" if rank == 0 else "an array of real numbers"
         raise ParameterError(f"{owner}: {name} must be {expected}, not {format_value(value)}.")
-    if np.ndim(value) != rank:
+    if rank is not None and np.ndim(value) != rank:
         expected = (
             f"have {rank} dimensions, not shape" if rank else "be one number, not an array of shape"
         )
@@ -369,3 +406,11 @@ def traced(tree: Any) -> bool:
     if tree is None or isinstance(tree, np.ndarray):  # asked for every series of every call
         return False
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def evaluate_now(tree: Any) -> contextlib.AbstractContextManager[Any]:
+    """Where known numbers are made into arrays even while JAX traces a function around it.
+
+    What is made once and kept must not belong to a trace that happens to be under way.
+    """
+    return contextlib.nullcontext() if traced(tree) else jax.ensure_compile_time_eval()

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pynodes._core.modules import Undrawn
+
 GREEK = {
     "α": r"\alpha",
     "β": r"\beta",
@@ -60,8 +62,16 @@ def letter(symbol: str, field: str) -> tuple[str, str]:
     return GREEK.get(first, first), "" if rest == "u" else ",".join(rest)
 
 
+LARGEST = 100
+"""Numbers of an array that are written out."""
+
+
 def number(value: Any) -> str:
-    """A number, a vector or a matrix, to four digits."""
+    """A number, a vector or a matrix, to four digits; of a large or an undrawn one its size."""
+    shape = np.shape(value)
+    if isinstance(value, Undrawn) or len(shape) > 2 or math.prod(shape) > LARGEST:
+        size = r" \times ".join(map(str, shape))
+        return rf"\left( \cdot \right)_{{{size}}}"
     array = np.asarray(value, dtype=float)
     if array.shape == (1,):
         return number(array[0])

@@ -10,13 +10,23 @@ from typing import Any
 
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.functions import name_of as function_name
-from pynodes._core.modules import Module, choices_of, indices_of, is_default, parameters_in, plain
+from pynodes._core.modules import (
+    Module,
+    Undrawn,
+    choices_of,
+    indices_of,
+    is_default,
+    parameters_in,
+    parameters_of,
+    plain,
+)
 from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import FormatError, format_value
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, check_keys, take_object, take_text
 from pynodes._graph.settings import name_expansion as expansion_name
 from pynodes.couplings import AbstractCoupling
+from pynodes.couplings.initial import AbstractInitialiser
 from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
 
@@ -76,12 +86,24 @@ def node_to_dict(name: str, node: AbstractNode) -> dict[str, Any]:
 def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[str, Any]:
     """One edge as plain values."""
     entry: dict[str, Any] = {"parent": parent, "child": child, "coupling": type(coupling).__name__}
-    entry |= {field: plain(getattr(coupling, field)) for field in parameters_in(coupling)}
+    entry |= drawn_parameters(coupling)
     entry |= {field: int(getattr(coupling, field)) for field in indices_of(coupling)}
     if "function" in choices_of(coupling):
         entry["function"] = function_name(coupling.function)  # type: ignore[attr-defined]
     choices = choices_to_dict(coupling, skip=("function",))
     return entry | ({"choices": choices} if choices else {})
+
+
+def drawn_parameters(coupling: AbstractCoupling) -> dict[str, Any]:
+    """Parameters as plain values: those that have numbers, and False for what is absent but need not be."""
+    found: dict[str, Any] = {}
+    for field, spec in parameters_of(coupling).items():
+        value = getattr(coupling, field)
+        if value is None and spec["drawn"]:
+            found[field] = False
+        elif value is not None and value is not True and not isinstance(value, Undrawn):
+            found[field] = plain(value)
+    return found
 
 
 def check_functions(graph: Graph) -> None:
@@ -108,10 +130,10 @@ def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
 
 
 def write_choice(value: Any) -> Any:
-    """A choice as plain values: an expansion by name, a family or a scheme by name and its own choices."""
+    """A choice as plain values: an expansion by name, other objects by name and their own."""
     if isinstance(value, AbstractExpansion):
         return expansion_name(value)
-    if isinstance(value, AbstractFamily | AbstractScheme):
+    if isinstance(value, AbstractFamily | AbstractScheme | AbstractInitialiser):
         return {"name": type(value).__name__, **dataclasses.asdict(value)}
     return value
 
@@ -151,7 +173,9 @@ def read_document(data: Mapping[str, Any], library: Library) -> Graph:
     edges = [library.read_edge(entry) for entry in list_entries(data, "edges")]
     settings: dict[str, Any] = {"expansion": UNNAMED_EXPANSION}
     settings |= library.read_settings(take_object(data, "settings", "The graph"))
-    return Graph(**settings).extend(nodes, edges)
+    graph = Graph(**settings).extend(nodes, edges)
+    library.check_weights(graph.edges)
+    return graph
 
 
 def is_text(value: object, text: str) -> bool:

@@ -1,6 +1,7 @@
 """Edges: their names, the words for couplings, and the rules that one edge keeps.
 
-An edge is named ``"x3->x2"``, or ``"x3->x2.Volatility"`` where two couplings join the same nodes.
+An edge is named ``"x3->x2"``, or ``"x3->x2.Volatility"`` where two couplings join the same nodes. An
+array coupling may have a name of its own, which then stands in the place of its kind.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pynodes._errors import (
 )
 from pynodes._graph.checks import check_choices, check_node_exists
 from pynodes.couplings import (
+    AbstractArrayCoupling,
     AbstractCoupling,
     AbstractVolatilityCoupling,
     Category,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from pynodes._graph.graph import Graph
 
 Key: TypeAlias = tuple[str, str, str]
-"""Parent, child and inlet: what identifies an edge."""
+"""Parent, child and slot: what identifies an edge."""
 
 ARROW, DOT = "->", "."
 
@@ -50,13 +52,13 @@ WORDS: dict[str, tuple[type[AbstractCoupling], ...]] = {
 
 
 def name_edges(edges: Iterable[tuple[str, str, AbstractCoupling]]) -> list[str]:
-    """The name of every edge; the coupling's kind is part of it where the two nodes do not suffice."""
+    """The name of every edge; the coupling's label is part of it where the two nodes do not suffice."""
     edges = list(edges)
     pairs = Counter((parent, child) for parent, child, _ in edges)
     return [
         f"{parent}{ARROW}{child}"
         if pairs[parent, child] == 1
-        else f"{parent}{ARROW}{child}{DOT}{type(coupling).__name__}"
+        else f"{parent}{ARROW}{child}{DOT}{coupling.label}"
         for parent, child, coupling in edges
     ]
 
@@ -65,8 +67,8 @@ def find_couplings(graph: Graph, parent: str, child: str) -> dict[Key, AbstractC
     """The couplings from one node to another; both must be there."""
     check_node_exists(parent, graph.nodes)
     check_node_exists(child, graph.nodes)
-    keys = [(parent, child, inlet) for inlet in graph.nodes[child].inlets]
-    return {key: graph._edges[key] for key in keys if key in graph._edges}
+    keys = [(parent, child, slot) for slot in graph._slots.get((parent, child), ())]
+    return {key: graph._edges[key] for key in keys}
 
 
 def find_edge(graph: Graph, name: object) -> Key:
@@ -88,18 +90,18 @@ def find_edge(graph: Graph, name: object) -> Key:
     parent, _, rest = name.partition(ARROW)
     child, _, kind = rest.partition(DOT)
     there = find_couplings(graph, parent, child)
-    meant = [key for key, c in there.items() if not kind or type(c).__name__ == kind]
+    meant = [key for key, c in there.items() if kind in ("", c.label)]
     if not meant:
         raise UnknownEdgeError(describe_missing_edge(graph, parent, child, kind))
     if len(meant) > 1:
-        kinds = listed(f"{name}{DOT}{type(there[key]).__name__}" for key in meant)
+        kinds = listed(f"{name}{DOT}{there[key].label}" for key in meant)
         raise GraphError(f"{name!r} could be {kinds}: say which.")
     return meant[0]
 
 
 def describe_missing_edge(graph: Graph, parent: str, child: str, kind: str = "") -> str:
     """What to say of an edge that is not there."""
-    there = [type(c).__name__ for c in find_couplings(graph, parent, child).values()]
+    there = [c.label for c in find_couplings(graph, parent, child).values()]
     what = f"{kind} coupling" if kind else "edge"
     if there:
         return (
@@ -214,9 +216,15 @@ def check_edge(
 
 
 def check_edge_is_new(edges: Mapping[Key, AbstractCoupling], key: Key) -> None:
-    """One coupling of a kind between two nodes."""
+    """One coupling of a kind between two nodes, or one of a name."""
     if key in edges:
-        parent, child, inlet = key
+        (parent, child, _), there = key, edges[key]
+        inlet = there.inlet
+        if isinstance(there, AbstractArrayCoupling):
+            raise DuplicateNodeError(
+                f"{parent!r} already feeds {inlet!r} of {child!r} by {there.label}. Give each of several "
+                f"such edges a name of its own, as in {type(there).__name__}(name='left')."
+            )
         raise DuplicateNodeError(
             f"{parent!r} already feeds {inlet!r} of {child!r}. Change the strength of that coupling instead, "
             f"as in network.replace({{'{parent}->{child}.strength': ...}})."

@@ -50,6 +50,7 @@ def copy_graph(graph: Graph) -> Graph:
     twin.__dict__.pop("_hash", None)
     twin._nodes, twin._edges = dict(graph._nodes), dict(graph._edges)
     twin._parents, twin._children = dict(graph._parents), dict(graph._children)
+    twin._slots = dict(graph._slots)
     return twin
 
 
@@ -59,8 +60,9 @@ def replace_content(
     """A graph with these nodes and edges, which are known to be right, and this one's settings."""
     twin = copy_graph(graph)
     twin._nodes, twin._edges = dict(nodes), dict(edges)
-    twin._parents, twin._children = {}, {}
-    for parent, child, _ in edges:
+    twin._parents, twin._children, twin._slots = {}, {}, {}
+    for parent, child, slot in edges:
+        twin._slots.setdefault((parent, child), []).append(slot)
         twin._parents.setdefault(child, []).append(parent)
         twin._children.setdefault(parent, []).append(child)
     return twin
@@ -98,12 +100,13 @@ def join_in_place(graph: Graph, parent: str, child: str, coupling: Any) -> None:
     if isinstance(coupling, AbstractArrayCoupling):  # what it feeds follows from its ends
         coupling = coupling.bind(graph._nodes[parent], graph._nodes[child], 0)
     check_edge(parent, child, coupling, graph._nodes)
-    key = (parent, child, coupling.inlet)
+    key = (parent, child, coupling.slot)
     check_edge_is_new(graph._edges, key)
     check_acyclic(parent, child, graph._parents, graph._children)
     graph._edges[key] = bind_coupling(graph, parent, child, coupling)
     graph._parents[child] = [*graph._parents.get(child, ()), parent]
     graph._children[parent] = [*graph._children.get(parent, ()), child]
+    graph._slots[parent, child] = [*graph._slots.get((parent, child), ()), coupling.slot]
 
 
 def bind_coupling(
@@ -159,8 +162,8 @@ def rename_nodes(graph: Graph, names: Mapping[str, str]) -> Graph:
         check_name_is_free(new, nodes)
         nodes[new] = node
     edges = {
-        (names.get(parent, parent), names.get(child, child), inlet): coupling
-        for (parent, child, inlet), coupling in graph._edges.items()
+        (names.get(parent, parent), names.get(child, child), slot): coupling
+        for (parent, child, slot), coupling in graph._edges.items()
     }
     return replace_content(graph, nodes, edges)
 
@@ -222,7 +225,9 @@ def revise_nodes(
     whole = {name: revised.get(name, node) for name, node in graph._nodes.items()}
     edges, feeding = dict(graph._edges), Counter[tuple[str, str]]()
     for key, coupling in graph._edges.items():
-        parent, child, inlet = key
+        parent, child, inlet = *key[:2], coupling.inlet
+        if isinstance(coupling, AbstractArrayCoupling) and {parent, child} & revised.keys():
+            coupling = edges[key] = coupling.bind(whole[parent], whole[child], 0)
         if parent in revised or child in revised:
             check_edge(parent, child, coupling, whole)
         if child in revised:
@@ -317,7 +322,7 @@ def repeat_graph(graph: Graph, times: int, shared: Iterable[str]) -> Graph:
         if name not in common
     }
     edges = {
-        (name_copy(parent, number), name_copy(child, number), coupling.inlet): coupling
+        (name_copy(parent, number), name_copy(child, number), coupling.slot): coupling
         for number in range(times)
         for parent, child, coupling in graph.edges
     }

@@ -65,6 +65,7 @@ class Graph:
         self._edges: dict[edits.Key, AbstractCoupling] = {}
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, list[str]] = {}
+        self._slots: dict[tuple[str, str], list[str]] = {}
         self._settings = Settings(
             expansion=expansion,
             marginalise=marginalise,
@@ -106,8 +107,9 @@ class Graph:
 
     def inlets_fed(self, name: str) -> set[str]:
         """The inlets of a node that its parents feed."""
-        inlets, parents = self._nodes[name].inlets, self._parents.get(name, ())
-        return {inlet for p in parents for inlet in inlets if (p, name, inlet) in self._edges}
+        parents = dict.fromkeys(self._parents.get(name, ()))
+        slots = [(p, name, slot) for p in parents for slot in self._slots[p, name]]
+        return {self._edges[slot].inlet for slot in slots}
 
     @boundary
     def add(
@@ -385,19 +387,23 @@ class Graph:
         marginalise: bool | None = None,
         probability_clip: float | None = None,
         scheme: AbstractScheme | None = None,
+        key: Any = 0,
         **_unknown: Never,
     ) -> Network:
         """The graph as a network that filters.
 
         Parameters
         ----------
+        key
+            Draws the weights of array couplings that were not given: a whole number or a JAX random key.
+            Every edge draws by its name, whatever the order of definition.
         expansion, marginalise, probability_clip, scheme
             Settings to use instead of the graph's; a node's own choices come before both.
 
         Raises
         ------
         GraphError
-            A graph without nodes, or an unknown setting.
+            A graph without nodes, an unknown setting, or a key that is none.
         ParameterError
             A node that lacks what its parameters need, such as a parent that supplies noise.
         """
@@ -405,6 +411,7 @@ class Graph:
 
         return compile_graph(
             self,
+            key,
             expansion=expansion,
             marginalise=marginalise,
             probability_clip=probability_clip,

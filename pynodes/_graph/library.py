@@ -13,11 +13,20 @@ import pynodes.couplings
 import pynodes.families
 import pynodes.nodes
 from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
-from pynodes._core.modules import choices_of, indices_of, is_real, parameters_of, to_float, traced
+from pynodes._core.modules import (
+    Undrawn,
+    choices_of,
+    indices_of,
+    is_real,
+    parameters_of,
+    to_float,
+    traced,
+)
 from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import FormatError, ParameterError, format_value, nearest
 from pynodes._graph.settings import Settings
 from pynodes.couplings import FUNCTIONS, AbstractCoupling
+from pynodes.couplings.initial import AbstractInitialiser
 from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
 
@@ -30,11 +39,18 @@ MOST = 10**6
 MOST_TOGETHER = 10**7
 """Numbers that all entries of a document may make together."""
 
+MOST_WEIGHTS = 10**9
+"""Weights that a document may ask for: they are drawn only when its graph is compiled."""
+
+LISTS = ("shape", "kernel", "stride", "padding", "window", "first")
+"""Choices that may be several whole numbers."""
+
 Kinds: TypeAlias = Iterable[
     type[AbstractNode]
     | type[AbstractCoupling]
     | type[AbstractFamily]
     | type[AbstractScheme]
+    | type[AbstractInitialiser]
     | AbstractExpansion
 ]
 """Kinds of one's own, for files that name them."""
@@ -56,7 +72,8 @@ class Library:
         self.couplings = list_kinds(pynodes.couplings, AbstractCoupling)
         self.families = list_kinds(pynodes.families, AbstractFamily)
         self.expansions = dict(EXPANSIONS)
-        self.schemes = list_schemes(AbstractScheme)
+        self.schemes = list_subclasses(AbstractScheme)
+        self.initialisers = list_subclasses(AbstractInitialiser)
         if not isinstance(functions, Mapping):
             raise FormatError(f"functions must be functions by name, not {functions!r}.")
         self.functions = FUNCTIONS | dict(functions)
@@ -72,6 +89,8 @@ class Library:
             self.expansions[type(kind).__name__] = kind
         elif isinstance(kind, type) and issubclass(kind, AbstractScheme):
             self.schemes[kind.__name__] = kind
+        elif isinstance(kind, type) and issubclass(kind, AbstractInitialiser):
+            self.initialisers[kind.__name__] = kind
         elif isinstance(kind, type) and issubclass(kind, AbstractNode):
             self.nodes[kind.__name__] = kind
         elif isinstance(kind, type) and issubclass(kind, AbstractCoupling):
@@ -80,7 +99,8 @@ class Library:
             self.families[kind.__name__] = kind
         else:
             raise FormatError(
-                "kinds lists classes of nodes, couplings, families and schemes, and expansion objects, not "
+                "kinds lists classes of nodes, couplings, families, schemes and initialisers, and expansion "
+                "objects, not "
                 f"{kind!r}."
             )
 
@@ -98,8 +118,10 @@ class Library:
             return self.read_family(value)
         if name == "scheme" and value is not None:
             return self.read_named(value, self.schemes, "scheme")
+        if name == "initial":
+            return self.read_named(value, self.initialisers, "initialiser")
         if name != "expansion" or value is None:
-            if name == "shape" and isinstance(value, list | tuple):
+            if name in LISTS and isinstance(value, list | tuple):
                 for one in value:
                     check_plain_choice(name, one, owner)
                 return tuple(value)
@@ -174,6 +196,26 @@ class Library:
                 "by program."
             )
 
+    def check_weights(self, edges: Iterable[tuple[str, str, AbstractCoupling]]) -> None:
+        """Refuse edges that would fill the memory once they are compiled.
+
+        Raises
+        ------
+        FormatError
+            Their weights are too many.
+        """
+        undrawn = (
+            leaf.size
+            for _, _, coupling in edges
+            for leaf in jax.tree.leaves(coupling)
+            if isinstance(leaf, Undrawn)
+        )
+        if sum(undrawn) > MOST_WEIGHTS:
+            raise FormatError(
+                f"The edges would have more than {MOST_WEIGHTS} weights, more than a document can ask for. "
+                "Make such a graph by program."
+            )
+
     def read_edge(self, entry: Mapping[str, Any]) -> tuple[str, str, AbstractCoupling]:
         """Parent, child and coupling of an entry."""
         parent, child = take_text(entry, "parent", "An edge"), take_text(entry, "child", "An edge")
@@ -192,8 +234,9 @@ class Library:
             f"Edge {parent}->{child}",
         )
         fields = {key: entry[key] for key in own_fields if key in entry}
-        for key in parameters_of(cls).keys() & fields.keys():
-            fields[key] = parse_numbers(f"{kind} {parent}->{child}: {key}", fields[key])
+        for key, spec in parameters_of(cls).items():
+            if key in fields and not (spec["drawn"] and fields[key] is False):
+                fields[key] = parse_numbers(f"{kind} {parent}->{child}: {key}", fields[key])
         for key in set(indices_of(cls)) & fields.keys():
             if not is_count(fields[key]) or not 0 <= fields[key] <= MOST:
                 raise FormatError(
@@ -263,12 +306,13 @@ def check_plain_choice(name: str, value: Any, owner: str) -> None:
         )
 
 
-def list_schemes(base: type[AbstractScheme]) -> dict[str, Any]:
-    """The schemes of ours that were imported, by name."""
+def list_subclasses(base: type) -> dict[str, Any]:
+    """The schemes or initialisers of ours that were imported, by name."""
     found: dict[str, Any] = {}
     for cls in base.__subclasses__():
         ours = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
-        found |= ({cls.__name__: cls} if ours else {}) | list_schemes(cls)
+        known = ours and not getattr(cls, "__abstractmethods__", None)
+        found |= ({cls.__name__: cls} if known else {}) | list_subclasses(cls)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynodes._core.modules import indices_of, parameters_of, plain
 from pynodes._errors import FormatError
+from pynodes._graph.document import drawn_parameters
 from pynodes._graph.edges import WORDS, make_coupling
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Kinds, Library, take_object
@@ -27,10 +28,10 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph:
         values = {field: plain(getattr(node, field)) for field in parameters_of(node)}
         result.add_node(name, kind=type(node).__name__, node=node, **values)
     for parent, child, coupling in graph.edges:
-        values = {field: plain(getattr(coupling, field)) for field in parameters_of(coupling)}
+        values = drawn_parameters(coupling)
         values |= {field: int(getattr(coupling, field)) for field in indices_of(coupling)}
         kind = type(coupling).__name__
-        result.add_edge(parent, child, key=coupling.inlet, kind=kind, coupling=coupling, **values)
+        result.add_edge(parent, child, key=coupling.slot, kind=kind, coupling=coupling, **values)
     return result
 
 

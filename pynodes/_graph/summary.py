@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from pynodes._core.html import table
-from pynodes._core.modules import indices_of, parameters_of
+from pynodes._core.modules import indices_of, parameters_in, parameters_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import name_expansion
-from pynodes.couplings import AbstractCoupling
+from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling
 
 SHOWN = 40
 """Larger graphs show this many nodes, then say how many more there are."""
@@ -23,6 +25,7 @@ def summarise(graph: Graph) -> str:
         f"  kinds      {list_counts(kinds)}",
         f"  couplings  {list_counts(couplings)}",
         f"  settings   {describe_settings(graph)}",
+        *list_weights(graph),
         "",
     ]
     rows = [list_cells(graph, name) for name in list(graph.nodes)[:SHOWN]]
@@ -59,15 +62,42 @@ def graph_to_html(graph: Graph) -> str:
 def list_cells(graph: Graph, name: str) -> tuple[str, str, str, str]:
     """Name, kind, parameters and parents of a node."""
     node = graph.nodes[name]
+    size = [f"shape {format_shape(node.value_shape)}"] if node.value_shape else []
     values = ", ".join(
-        f"{field} {format_parameter(getattr(node, field))}" for field in parameters_of(node)
+        size + [f"{f} {format_parameter(getattr(node, f))}" for f in parameters_of(node)]
     )
     parents = ", ".join(
-        f"{parent} ({title_coupling(coupling)} {format_parameter(getattr(coupling, 'strength', 1.0))})"
+        f"{parent} ({title_coupling(coupling)} {describe_strength(coupling)})"
         for parent, child, coupling in graph.edges
         if child == name
     )
     return name, type(node).__name__, values, f"<- {parents}" if parents else ""
+
+
+def list_weights(graph: Graph) -> list[str]:
+    """How many weights the edges have, as a line if they have any."""
+    count = sum(map(count_weights, (coupling for _, _, coupling in graph.edges)))
+    return [f"  weights    {count:,}"] if count else []
+
+
+def count_weights(coupling: AbstractCoupling) -> int:
+    """How many numbers the arrays of a coupling have that training may change."""
+    if not isinstance(coupling, AbstractArrayCoupling):
+        return 0
+    arrays = [name for name, spec in parameters_in(coupling).items() if spec["rank"] != 0]
+    return sum(np.size(getattr(coupling, name)) for name in arrays if name not in coupling.constant)
+
+
+def describe_strength(coupling: AbstractCoupling) -> str:
+    """How strong an edge is; of arrays, how many weights it has."""
+    if isinstance(coupling, AbstractArrayCoupling):
+        return f"of {count_noun(count_weights(coupling), 'weight', ',')}"
+    return format_parameter(getattr(coupling, "strength", 1.0))
+
+
+def format_shape(shape: tuple[int, ...]) -> str:
+    """A shape in words: ``28 x 28``."""
+    return " x ".join(map(str, shape))
 
 
 def title_coupling(coupling: AbstractCoupling) -> str:
@@ -93,6 +123,6 @@ def count_nodes_and_edges(graph: Graph, between: str) -> str:
     )
 
 
-def count_noun(count: int, noun: str) -> str:
+def count_noun(count: int, noun: str, separator: str = "") -> str:
     """A number and its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count:{separator}} {noun}s"

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr
 
 from pynodes._compiler.compile import compile_program
 from pynodes._compiler.labels import Kept, Labels
-from pynodes._compiler.program import Program
+from pynodes._compiler.program import LARGE, Program
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import parameters_of
 from pynodes._engine import sweeps
@@ -113,7 +114,7 @@ def read_network(said: Any, file: FileReader) -> Network:
     if expect(said["switched"], bool, "switched"):
         program = make_switchable(program, labels)
     network = Network(labels=labels, program=program)
-    filled = read_tree(program, said["program"], "The network", file)
+    filled = read_tree(program, said["program"], "The network", file, cast=True)
     check_wiring(filled, program)
     return dataclasses.replace(network, program=filled)
 
@@ -390,8 +391,8 @@ def write_tree(tree: Any, what: str, file: FileWriter) -> dict[str, dict[str, in
     return {keystr(path): file.array(leaf, f"{what}{keystr(path)}") for path, leaf in leaves}
 
 
-def read_tree(like: Any, said: Any, what: str, file: FileReader) -> Any:
-    """A tree of the same form as another, with the numbers of a file.
+def read_tree(like: Any, said: Any, what: str, file: FileReader, *, cast: bool = False) -> Any:
+    """A tree of the same form as another, with the numbers of a file; in that one's precision if cast.
 
     Raises
     ------
@@ -414,8 +415,20 @@ def read_tree(like: Any, said: Any, what: str, file: FileReader) -> Any:
     }
     if len(batches) > 1 or 0 in next(iter(batches), ()):
         raise FormatError(f"{what} in this file is a batch of {listed(sorted(batches))} at once.")
-    check_precision(arrays, what)
+    if cast:
+        arrays = [cast_array(array, leaf) for array, (_, leaf) in zip(arrays, paths, strict=True)]
+    else:
+        check_precision(arrays, what)
     return jax.tree.unflatten(form, arrays)
+
+
+def cast_array(array: np.ndarray, like: Any) -> Any:
+    """Numbers of a file in the precision of others, on the device where they are many."""
+    if array.dtype.kind != "f":
+        return array
+    if array.ndim and array.size > LARGE:
+        return jnp.asarray(array, jnp.result_type(float))
+    return np.asarray(array, like.dtype)
 
 
 def find_batch(name: str, array: np.ndarray, like: Any, what: str) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ class EdgeBeliefs:
     ----------
     trajectories
         Where the beliefs are kept.
-    parent, child, inlet
+    parent, child, slot
         The edge.
 
     Raises
@@ -39,19 +39,19 @@ class EdgeBeliefs:
     """
 
     @boundary
-    def __init__(self, trajectories: Trajectories, parent: str, child: str, inlet: str) -> None:
+    def __init__(self, trajectories: Trajectories, parent: str, child: str, slot: str) -> None:
         self.name = f"{parent}->{child}"
         self._parent: NodeBeliefs = trajectories[parent]
         self._child: NodeBeliefs = trajectories[child]
         graph = trajectories.labels.graph
-        kinds = {(a, b, edge.inlet): type(edge) for a, b, edge in graph.edges}
-        self._kind = kinds[parent, child, inlet]
+        kinds = {(a, b, edge.slot): type(edge) for a, b, edge in graph.edges}
+        self._kind = kinds[parent, child, slot]
         if not issubclass(self._kind, Probability | Observation | Volatility):
             raise FieldError(
                 f"{self.name} is a {self._kind.__name__}; weights and rates are defined for Probability, "
                 "Observation and Volatility."
             )
-        self._place = trajectories.labels.edges[parent, child, inlet]
+        self._place = trajectories.labels.edges[parent, child, slot]
         self._stacks = trajectories.labels.stacks
         self._couplings = trajectories.couplings
         self._binary = issubclass(self._kind, Probability)

@@ -129,8 +129,8 @@ class Trajectories(KeptByName):
         GraphError
             No such edge.
         """
-        parent, child, inlet = find_edge(self.labels.graph, name)
-        return EdgeBeliefs(self, parent, child, inlet)
+        parent, child, slot = find_edge(self.labels.graph, name)
+        return EdgeBeliefs(self, parent, child, slot)
 
     @boundary
     def messages(self) -> dict[str, EdgeMessages]:

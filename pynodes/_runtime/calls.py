@@ -20,7 +20,7 @@ from jax import lax
 
 from pynodes._compiler.labels import Kept
 from pynodes._compiler.program import Program
-from pynodes._core.modules import Module, choice, traced
+from pynodes._core.modules import Module, choice, evaluate_now, traced
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed
 from pynodes._engine.filter import Run, run_guarded, run_unguarded
@@ -63,6 +63,13 @@ def surprise_fast(program: PackedTree, feed: Feed, state: State | None, each: Ea
     return as_single_kernel(total, program, feed, state)
 
 
+def to_pack(leaf: Any) -> Any:
+    """A number on the host, where it is packed; a whole array on the device as it is."""
+    if isinstance(leaf, jax.Array) and leaf.ndim and leaf.dtype.kind == "f":
+        return leaf.astype(jnp.result_type(float))
+    return np.asarray(leaf)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calls:
     """The compiled calls of one program.
@@ -83,9 +90,8 @@ class Calls:
         """The calls of a program, in the floating-point precision of the moment."""
         if traced(program):
             return cls(program, None)
-        leaves = jax.tree.map(np.asarray, program)
-        # Made once and kept, so it must not belong to a trace that happens to be under way.
-        with jax.ensure_compile_time_eval():
+        with evaluate_now(program):
+            leaves = jax.tree.map(to_pack, program)
             return cls(program, jax.device_put(PackedTree.of(leaves, 0, np.stack)))
 
     def filter(self, feed: Feed, state: State | None, kept: Kept) -> Run:
@@ -117,15 +123,16 @@ class Layout:
     tree
         Structure of the tree.
     places
-        For every leaf of the tree, its stack and its row in it.
+        For every leaf of the tree, its stack and its row in it, or None where it is the whole of it.
     """
 
     tree: Any
-    places: tuple[tuple[int, int], ...]
+    places: tuple[tuple[int, int | None], ...]
 
     def unpack(self, stacks: Sequence[AnyArray]) -> Any:
         """The tree, its leaves rows of some stacks."""
-        return jax.tree.unflatten(self.tree, [stacks[stack][row] for stack, row in self.places])
+        leaves = [stacks[at] if row is None else stacks[at][row] for at, row in self.places]
+        return jax.tree.unflatten(self.tree, leaves)
 
 
 shared_layout = functools.cache(Layout)
@@ -147,7 +154,7 @@ class PackedTree(Module):
 
     @classmethod
     def of(cls, tree: Any, rank: int, stack: Callable[..., Any]) -> PackedTree:
-        """Pack a tree; arrays of a higher rank than ``rank`` are put in by themselves."""
+        """Pack a tree; arrays of a higher rank than ``rank`` are put in by themselves, as they are."""
         leaves, structure = jax.tree.flatten(tree)
         parts: dict[Any, list[Any]] = {}
         places = []
@@ -155,9 +162,12 @@ class PackedTree(Module):
             shape = np.shape(leaf)
             key = (shape, jnp.result_type(leaf)) if len(shape) <= rank else number
             rows = parts.setdefault(key, [])
-            places.append((list(parts).index(key), len(rows)))
+            places.append((list(parts).index(key), None if key == number else len(rows)))
             rows.append(leaf)
-        stacks = tuple(stack(rows) for rows in parts.values())
+        alone = {at for at, row in places if row is None}
+        stacks = tuple(
+            rows[0] if at in alone else stack(rows) for at, rows in enumerate(parts.values())
+        )
         return cls(stacks=stacks, layout=shared_layout(structure, tuple(places)))
 
     def unpack(self) -> Any:

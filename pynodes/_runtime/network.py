@@ -637,7 +637,7 @@ class Network(Module):
         return network_to_html(self)
 
 
-def compile_graph(graph: Graph, **settings: Any) -> Network:
+def compile_graph(graph: Graph, key: Any, **settings: Any) -> Network:
     """Compile a graph; see :meth:`Graph.compile`."""
-    program, labels = compile_program(graph, graph.settings.revise(**settings), ClosedForm())
+    program, labels = compile_program(graph, graph.settings.revise(**settings), ClosedForm(), key)
     return Network(labels=labels, program=program)

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import TYPE_CHECKING, Any, Self
+import zlib
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pynodes._core.arithmetic import shifted
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence
-from pynodes._core.modules import choice
-from pynodes._errors import CouplingError, PynodesError
-from pynodes._typing import Array, Scalar
+from pynodes._core.modules import Undrawn, choice, parameters_in
+from pynodes._errors import CouplingError, PynodesError, format_value
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
+from pynodes.couplings.initial import (
+    ALONE,
+    AbstractInitialiser,
+    EdgePlace,
+    Glorot,
+    count_inputs,
+)
 
 if TYPE_CHECKING:
     from pynodes.nodes import AbstractNode
@@ -26,13 +35,17 @@ INLETS = ("location", "drift", "logit")
 CURVATURES = ("gauss_newton", "exact")
 """How the bend of a contribution enters the curvature of its evidence: not at all, or as it is."""
 
+MARKS = (".", "->", "/")
+"""What an edge's own name may not contain, because parameters are addressed by them."""
+
 
 class AbstractArrayCoupling(AbstractCoupling):
     """A coupling from one array to another, written for one sample.
 
-    A subclass gives :meth:`contribution`, and :meth:`fit_shapes` if it has parameters whose shapes follow
-    from its ends. What goes up, and the slope of its parameters, follow by ``jax.vjp``. For beliefs with
-    variances it also gives :meth:`spread`, what variances of the parent become.
+    A subclass gives :meth:`contribution`, and :meth:`shapes` if it has arrays of numbers, whose shapes
+    follow from its ends. What goes up, and the slope of its parameters, follow by ``jax.vjp``. Numbers
+    that were not given are drawn when the graph is compiled. For beliefs with variances it also gives
+    :meth:`spread`, what variances of the parent become.
 
     Parameters
     ----------
@@ -41,31 +54,101 @@ class AbstractArrayCoupling(AbstractCoupling):
     curvature
         ``"gauss_newton"``: the curvature of its evidence leaves out the bend of the contribution, so that
         it is never negative. ``"exact"``: it is that of the density, floored at zero element by element.
+    initial
+        How its weights are drawn, such as ``pynodes.deep.Glorot()``.
+    learned
+        Whether training changes its weights.
+    name
+        Tells several edges of one kind between the same two nodes apart: ``"x->y.left"``.
     """
 
     inlet: Any = choice(None)  # type: ignore[assignment]
     curvature: str = choice("gauss_newton")
+    initial: AbstractInitialiser = choice(Glorot())
+    learned: bool = choice(True)
+    name: str | None = choice(None)
+
+    constant: ClassVar[tuple[str, ...]] = ()
+    """Names of its arrays that training never changes."""
 
     def __post_init__(self) -> None:
+        kind = type(self).__name__
         if self.curvature not in CURVATURES:
             raise CouplingError(
-                f"{type(self).__name__}: curvature must be 'gauss_newton' or 'exact', not {self.curvature!r}."
+                f"{kind}: curvature must be 'gauss_newton' or 'exact', not {self.curvature!r}."
             )
+        if not isinstance(self.initial, AbstractInitialiser):
+            raise CouplingError(
+                f"{kind}: initial must be an initialiser, such as pynodes.deep.Glorot(), not "
+                f"{format_value(self.initial)}."
+            )
+        if not isinstance(self.learned, bool):
+            raise CouplingError(f"{kind}: learned must be True or False, not {self.learned!r}.")
+        check_own_name(kind, self.name)
+
+    @property
+    def label(self) -> str:
+        return self.name or type(self).__name__
+
+    @property
+    def slot(self) -> str:
+        return f"{self.inlet} by {self.label}"
+
+    @property
+    def learnable(self) -> tuple[str, ...]:
+        """Names of the parameters that training changes: its arrays, if it is ``learned``."""
+        if not self.learned:
+            return ()
+        arrays = (name for name, spec in parameters_in(self).items() if spec["rank"] != 0)
+        return tuple(name for name in arrays if name not in self.constant)
 
     @abc.abstractmethod
     def contribution(self, x: Array) -> Array:
         """What a parent at ``x`` adds at the child's inlet."""
 
-    def fit_shapes(self, parent: tuple[int, ...], child: tuple[int, ...]) -> Self:
-        """The coupling with parameters of the shapes that its ends need.
+    def shapes(self, parent: tuple[int, ...], child: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """Shapes of its arrays of numbers, by the names of their fields, between two ends.
 
         Raises
         ------
         CouplingError
-            Parameters that do not fit.
+            Ends that it cannot join.
         """
         del parent, child
-        return self
+        return {}
+
+    def draw(self, key: Array, place: EdgePlace = ALONE) -> Self:
+        """The coupling with numbers in the place of all that is not drawn yet.
+
+        Parameters
+        ----------
+        key
+            A JAX random key.
+        place
+            Where the edge lies in its graph, for what is scaled by that.
+        """
+        undrawn = {name: getattr(self, name) for name in parameters_in(self)}
+        undrawn = {name: each for name, each in undrawn.items() if isinstance(each, Undrawn)}
+        if not undrawn:
+            return self
+        drawn: dict[str, Any] = {
+            name: self.draw_parameter(name, each.shape, fold(key, name))
+            for name, each in undrawn.items()
+        }
+        inputs = max((count_inputs(each.shape) for each in undrawn.values()), default=1)
+        factor = self.initial.factor(inputs, place)
+        if factor != 1 and hasattr(self, "scale"):
+            drawn["scale"] = getattr(self, "scale") * factor  # noqa: B009 - most have one
+        elif factor != 1:
+            drawn |= {name: factor * each for name, each in drawn.items()}
+        return dataclasses.replace(self, **drawn)
+
+    def draw_parameter(self, name: str, shape: tuple[int, ...], key: Array) -> AnyArray:
+        """First numbers of one of its arrays: zeros of a vector, weights by ``initial`` of any other."""
+        del name
+        if len(shape) == 1:
+            return np.zeros(shape, jnp.result_type(float))
+        return self.initial.draw(key, shape)
 
     def spread(self, x: Array, variance: Array) -> Array:
         """What variances of the parent around ``x`` add to those of the child; linear in them."""
@@ -90,30 +173,46 @@ class AbstractArrayCoupling(AbstractCoupling):
         inlet = self.inlet
         if inlet is None:
             inlet = next((name for name in child.inlets if name in INLETS), None)
-        named = dataclasses.replace(self, inlet=inlet or "nothing")
-        return named.fit_shapes(parent.value_shape, child.value_shape)
+        changes: dict[str, Any] = {"inlet": inlet or "nothing"}
+        for field, shape in self.shapes(parent.value_shape, child.value_shape).items():
+            value = getattr(self, field)
+            if value is None or value is True or isinstance(value, Undrawn):
+                changes[field] = Undrawn(shape)
+            elif np.shape(value) != shape:
+                raise CouplingError(
+                    f"{type(self).__name__}: {field} must have shape {shape}, child first, not "
+                    f"{np.shape(value)}."
+                )
+        return dataclasses.replace(self, **changes)
 
     def incompatibility(self, parent: AbstractNode, child: AbstractNode) -> str | None:
+        kind = type(self).__name__
         if self.inlet not in INLETS:
             return (
-                f"cannot be coupled by {type(self).__name__}: its child, a {type(child).__name__}, takes "
+                f"cannot be coupled by {kind}: its child, a {type(child).__name__}, takes "
                 f"none of {', '.join(INLETS)}."
             )
         if not parent.value_shape:
             what = f"is a {type(parent).__name__} that holds no array"
-            return f"{what}, as {type(self).__name__} needs. Give it a shape, as in shape=(1,)."
-        found = jax.eval_shape(self.contribution, jax.ShapeDtypeStruct(parent.value_shape, float))
-        if found.shape != child.value_shape:
+            return f"{what}, as {kind} needs. Give it a shape, as in shape=(1,)."
+        try:
+            found = output_shape(self, parent.value_shape)
+        except (TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
             return (
-                f"holds an array of shape {parent.value_shape}, of which {type(self).__name__} makes one of "
-                f"shape {found.shape}; its child's is {child.value_shape}."
+                f"holds an array of shape {parent.value_shape}, which {kind} cannot take: {reason}"
+            )
+        if found != child.value_shape:
+            return (
+                f"holds an array of shape {parent.value_shape}, of which {kind} makes one of "
+                f"shape {found}; its child's is {child.value_shape}."
             )
         return None
 
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         mean = parent.predicted_mean
         found = {self.inlet: self.contribution(mean)}
-        if self.inlet != "logit":
+        if self.inlet != "logit" and has_spread(self):
             found[f"{self.inlet}_variance"] = self.spread(mean, parent.predicted_variance)
         return found
 
@@ -137,6 +236,44 @@ class AbstractArrayCoupling(AbstractCoupling):
             curvature = curvature - self.bend(mean, heard.gradient)
             curvature = jnp.where(curvature > 0, curvature, 0.0)
         return Evidence(gradient=gradient, curvature=curvature)
+
+
+def fold(key: Array, text: str) -> Array:
+    """A key of its own for something that has a name, whatever else there is."""
+    return jax.random.fold_in(key, np.uint32(zlib.crc32(text.encode())))
+
+
+def has_spread(coupling: AbstractArrayCoupling) -> bool:
+    """Whether a coupling says what variances of its parent become."""
+    return type(coupling).spread is not AbstractArrayCoupling.spread
+
+
+def output_shape(coupling: AbstractArrayCoupling, parent: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of what a coupling makes of an array; nothing is computed."""
+
+    def contribute(coupling: AbstractArrayCoupling, x: Array) -> Array:
+        return coupling.contribution(x)
+
+    def abstract(leaf: Any) -> Any:
+        return jax.ShapeDtypeStruct(np.shape(leaf), jnp.result_type(float))
+
+    return jax.eval_shape(contribute, *jax.tree.map(abstract, (coupling, Undrawn(parent)))).shape
+
+
+def check_own_name(kind: str, name: Any) -> None:
+    """An edge's own name is a text without the marks that addresses are made of.
+
+    Raises
+    ------
+    CouplingError
+        It is something else.
+    """
+    if name is None:
+        return
+    if not isinstance(name, str) or not name.strip() or any(mark in name for mark in MARKS):
+        raise CouplingError(
+            f"{kind}: name must be a text without '.', '->' and '/', not {format_value(name)}."
+        )
 
 
 def evidence_at_inlet(child: Gaussian, inlet: str, dt: Scalar) -> Evidence:

@@ -33,6 +33,16 @@ class AbstractCoupling(Module, abc.ABC):
 
     inlet: ClassVar[str]
 
+    @property
+    def label(self) -> str:
+        """What tells it apart from other couplings between the same two nodes: its kind."""
+        return type(self).__name__
+
+    @property
+    def slot(self) -> str:
+        """What no two edges between the same two nodes have in common: the inlet."""
+        return self.inlet
+
     def bind(self, parent: AbstractNode, child: AbstractNode, position: int) -> Self:
         """The coupling once it knows its two ends, and which of the child's parents its own is.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,27 +11,29 @@ from pynodes._core.functions import Function, identity, resolved, slope, written
 from pynodes._core.modules import choice, parameter
 from pynodes._core.notation import Notation
 from pynodes._errors import CouplingError
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
 from pynodes.couplings._array import AbstractArrayCoupling
 
 
 class Dense(AbstractArrayCoupling):
-    """A matrix of weights from one vector to another: adds ``weights f(parent) + bias``.
+    """A matrix of weights from one vector to another: adds ``scale (weights f(parent) + bias)``.
 
     Parameters
     ----------
     weights
-        Of shape (child, parent).
+        Of shape (child, parent); drawn by ``initial`` when the graph is compiled unless given.
     bias
-        Of shape (child,); None for none.
+        Of shape (child,); zero unless given, and False for none.
+    scale
+        By what all of it is multiplied. It is not learned.
     mask
         Zeros and ones in the shape of the weights, which they multiply: which edges there are. None for
         all.
     function
         Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
-    inlet, curvature
-        As for every array coupling: what it feeds at the child, by default its mean or its logits; and
-        whether its evidence knows how f bends.
+    initial, learned, name, inlet, curvature
+        As for every array coupling: how weights begin and whether they are learned; a name of its own; what
+        it feeds at the child, by default its mean or its logits; and whether its evidence knows how f bends.
 
     Raises
     ------
@@ -44,50 +45,60 @@ class Dense(AbstractArrayCoupling):
     """
 
     weights: Any = parameter(None, symbol="W", rank=2)
-    bias: Any = parameter(None, symbol="b", rank=1)
+    bias: Any = parameter(True, symbol="b", rank=1)
+    scale: Scalar = parameter(1.0, symbol="a")
     mask: Any = parameter(None, symbol="M", rank=2, bounds=(0.0, 1.0))
     function: Function = choice(identity)
+
+    constant: ClassVar = ("mask",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "function", resolved(self.function))
+        object.__setattr__(self, "bias", given_or_drawn(self.bias))
 
     def contribution(self, x: Array) -> Array:
-        total = self.effective_weights() @ self.function(x)
-        return total if self.bias is None else total + jnp.asarray(self.bias)
+        total = self.masked_weights() @ self.function(x)
+        return self.scale * (total if self.bias is None else total + jnp.asarray(self.bias))
 
     def spread(self, x: Array, variance: Array) -> Array:
-        return self.effective_weights() ** 2 @ (slope(self.function, x) ** 2 * variance)
+        return self.scale**2 * (
+            self.masked_weights() ** 2 @ (slope(self.function, x) ** 2 * variance)
+        )
 
     def bend(self, x: Array, force: Array) -> Array:
         second = slope(lambda y: slope(self.function, y), x)
-        return second * (self.effective_weights().T @ force)
+        return second * (self.masked_weights().T @ (self.scale * force))
 
     def term(self, notation: Notation) -> str:
         weights = notation.parameter("weights")
         if self.mask is not None:
             weights = rf"\left( {weights} \circ {notation.parameter('mask')} \right)"
         term = rf"{weights} \, {written(self.function, notation)}"
-        return term if self.bias is None else rf"{term} + {notation.parameter('bias')}"
+        whole = term if self.bias is None else rf"{term} + {notation.parameter('bias')}"
+        if notation.idle("scale", 1.0):
+            return whole
+        return notation.times("scale", rf"\left( {whole} \right)")
 
-    def effective_weights(self) -> Array:
+    def masked_weights(self) -> Array:
         """The weights of the edges that there are."""
         weights = jnp.asarray(self.weights)
         return weights if self.mask is None else weights * jnp.asarray(self.mask, weights.dtype)
 
-    def fit_shapes(self, parent: tuple[int, ...], child: tuple[int, ...]) -> Self:
+    def shapes(self, parent: tuple[int, ...], child: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
         if len(parent) != 1 or len(child) != 1:
             raise CouplingError(
                 f"Dense joins two vectors, not arrays of shape {parent} and {child}. Give both nodes a "
                 "shape of one number, as in shape=(64,)."
             )
-        expected = (*child, *parent)
-        for name, shape in (("weights", expected), ("mask", expected), ("bias", child)):
-            value = getattr(self, name)
-            if value is not None and np.shape(value) != shape:
-                raise CouplingError(
-                    f"Dense: {name} must have shape {shape}, child first, not {np.shape(value)}."
-                )
-        if self.weights is None:
-            return dataclasses.replace(self, weights=np.zeros(expected))
-        return self
+        shape = (*child, *parent)
+        if self.mask is not None and np.shape(self.mask) != shape:
+            raise CouplingError(
+                f"Dense: mask must have shape {shape}, child first, not {np.shape(self.mask)}."
+            )
+        return {"weights": shape} | ({} if self.bias is None else {"bias": child})
+
+
+def given_or_drawn(value: Any) -> Any:
+    """An array that may be absent: None for False, which is how users say so."""
+    return None if value is False else value

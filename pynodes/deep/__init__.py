@@ -1,5 +1,13 @@
 """Deep predictive coding: layers that settle, weights that learn from local errors."""
 
+from pynodes.couplings.initial import AbstractInitialiser as AbstractInitialiser
+from pynodes.couplings.initial import Constant as Constant
+from pynodes.couplings.initial import DepthScaled as DepthScaled
+from pynodes.couplings.initial import Glorot as Glorot
+from pynodes.couplings.initial import He as He
+from pynodes.couplings.initial import LeCun as LeCun
+from pynodes.couplings.initial import Orthogonal as Orthogonal
+from pynodes.couplings.initial import RandomNormal as RandomNormal
 from pynodes.deep.callbacks import Callback as Callback
 from pynodes.deep.callbacks import Event as Event
 from pynodes.deep.callbacks import Log as Log
