@@ -158,7 +158,8 @@ def write_beside(
         away = np.array([end[1] - begin[1], begin[0] - end[0]])
         at = 0.45 * begin + 0.55 * end + away * (0.11 + 0.06 * number)
     ax.text(
-        *at,
+        float(at[0]),
+        float(at[1]),
         label,
         ha="center",
         va="center",

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp as scipy_logsumexp
 
 from pynodes._progress import Progress
 from pynodes.structure.gibbs import Chains, sample_parents, sweep, weigh
 from pynodes.structure.local import LISTED, LocalScore, to_bits
+from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
+
+Place = tuple[int, ...]
+"""Of every child, which of its sets of parents."""
 
 BEST = 200
 """So many of the most probable graphs are kept."""
-
-
-class Score(Protocol):
-    """What says how well graphs explain the series."""
-
-    space: Space
-
-    @property
-    def how(self) -> tuple[str, ...]:
-        """How every edge is scored."""
-        ...
-
-    def evidence(self, masks: np.ndarray) -> np.ndarray:
-        """Log evidence of some graphs."""
-        ...
-
-    def strengths(self, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of every strength in some graphs."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,7 +59,12 @@ class Outcome:
     state: Any = None
 
 
-def decomposes(score: Score) -> bool:
+def logsumexp(log: np.ndarray) -> float:
+    """Log of a sum of exponentials."""
+    return float(np.asarray(scipy_logsumexp(log)))
+
+
+def decomposes(score: AbstractScore) -> bool:
     """Whether children can be searched apart: they are scored so, and no rule concerns two of them."""
     space = score.space
     return isinstance(score, LocalScore) and all(
@@ -92,7 +82,7 @@ def search_exactly(score: LocalScore) -> Outcome:
         log = table + local_log_prior(space, child.edges, bits)
         prior = logsumexp(local_log_prior(space, child.edges, bits))
         whole = logsumexp(log)
-        offset += float(whole - prior)
+        offset += whole - prior
         probability = np.exp(log - whole)
         edge_probability[child.edges] = probability @ bits
         order = np.argsort(-probability)[:BEST]
@@ -122,9 +112,10 @@ def local_log_prior(space: Space, edges: np.ndarray, bits: np.ndarray) -> np.nda
 def combine(space: Space, parts: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The most probable graphs, from the most probable parents of every child, best first."""
     costs = [-np.log(np.maximum(part[3], 1e-300)) for part in parts]
-    start = (0,) * len(parts)
-    heap = [(float(sum(cost[0] for cost in costs)), start)]
-    met, found = {start}, []
+    start: Place = tuple(0 for _ in parts)
+    heap: list[tuple[float, Place]] = [(float(sum(cost[0] for cost in costs)), start)]
+    met: set[Place] = {start}
+    found: list[tuple[float, Place]] = []
     while heap and len(found) < BEST:
         cost, place = heapq.heappop(heap)
         found.append((cost, place))
@@ -144,7 +135,7 @@ def combine(space: Space, parts: list[Any]) -> tuple[np.ndarray, np.ndarray, np.
     return masks, log, np.exp(-np.array([cost for cost, _ in found]))
 
 
-def search_all(score: Score, bar: Progress | None = None) -> Outcome:
+def search_all(score: AbstractScore, bar: Progress | None = None) -> Outcome:
     """Every graph that the rules allow."""
     masks = score.space.masks()
     pieces = np.array_split(masks, max(1, len(masks) // 64))
@@ -165,7 +156,7 @@ def weigh_seen(
     whole = logsumexp(log)
     if np.isfinite(whole):
         probability = np.exp(log - whole)
-        everything = float(whole - logsumexp(prior))
+        everything = whole - logsumexp(prior)
     else:
         probability, everything = np.full(len(log), 1 / len(log)), -np.inf
     order = np.argsort(-probability, kind="stable")[:BEST]
@@ -231,7 +222,7 @@ class Seen:
         What is told how many there are.
     """
 
-    def __init__(self, score: Score, most: int | None, bar: Progress | None) -> None:
+    def __init__(self, score: AbstractScore, most: int | None, bar: Progress | None) -> None:
         self.score, self.most, self.bar = score, most, bar
         self.known: dict[bytes, float] = {}
 
@@ -287,7 +278,12 @@ def first_masks(space: Space, seed: int, starts: int) -> np.ndarray:
 
 
 def search_greedily(
-    score: Score, seed: int, starts: int, most: int | None, state: State, bar: Progress | None
+    score: AbstractScore,
+    seed: int,
+    starts: int,
+    most: int | None,
+    state: State,
+    bar: Progress | None,
 ) -> Outcome:
     """Climb by the best single move, from several starts."""
     space, seen = score.space, Seen(score, most, bar)
@@ -336,7 +332,7 @@ def list_moves(space: Space, mask: np.ndarray) -> list[np.ndarray]:
 
 
 def search_by_gibbs(
-    score: Score,
+    score: AbstractScore,
     seed: int,
     starts: int,
     sweeps: int,
@@ -350,6 +346,7 @@ def search_by_gibbs(
     if state.chains is None:
         state.chains = Chains.begin(first_masks(space, seed, starts))
     chains, stopped = state.chains, False
+    before = chains
     burn = max(1, sweeps // 5)
     try:
         while chains.sweeps < sweeps and not seen.full:
@@ -372,6 +369,6 @@ def search_by_gibbs(
     return dataclasses.replace(outcome, complete=done, state=state)
 
 
-def fits_in_tables(score: Score) -> bool:
+def fits_in_tables(score: AbstractScore) -> bool:
     """Whether the parents of every child are few enough for all sets to be listed."""
     return isinstance(score, LocalScore) and all(len(c.edges) <= LISTED for c in score.children)

@@ -15,7 +15,8 @@ from pynodes._errors import InputError
 from pynodes._graph.graph import Graph
 from pynodes._results.tables import extra
 from pynodes._runtime.network import Network
-from pynodes.structure.algorithms import Outcome, Score
+from pynodes.structure.algorithms import Outcome
+from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Found:
     def of(
         cls,
         space: Space,
-        score: Score,
+        score: AbstractScore,
         plan: Any,
         outcome: Outcome,
         series: Mapping[str, np.ndarray],
@@ -98,7 +99,7 @@ class Found:
     @property
     def how(self) -> dict[str, str]:
         """How every edge was scored, by name."""
-        return dict(zip(self.space.edges, self.score.how, strict=True))
+        return dict(zip(self.space.edges, self.score.how(), strict=True))
 
     @cached_property
     def strengths(self) -> dict[str, np.ndarray]:
@@ -146,7 +147,7 @@ class Found:
                 "prior": prior,
                 "log_bayes_factor": odds - np.log(prior) + np.log1p(-prior),
                 **self.strengths,
-                "scored": list(self.score.how),
+                "scored": list(self.score.how()),
             }
         )
 

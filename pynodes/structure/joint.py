@@ -24,10 +24,11 @@ from pynodes._inference.laplace import LaplacePosterior, Modes, approximate_post
 from pynodes._inference.priors import AbstractPrior
 from pynodes._inference.sharding import map_over_devices
 from pynodes._runtime.derivatives import total_surprise
-from pynodes._runtime.parameters import replace_parameters
+from pynodes._runtime.parameters import get_parameter, replace_parameters
 from pynodes._runtime.switches import make_switchable
 from pynodes._typing import Array
 from pynodes.couplings import AbstractVolatilityCoupling
+from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
 
 STARTS = 4
@@ -58,7 +59,7 @@ class Layout:
 
 
 @dataclasses.dataclass(eq=False)
-class JointScore:
+class JointScore(AbstractScore):
     """Evidence of graphs by Laplace's method, or of the filter alone where nothing is free.
 
     Attributes
@@ -118,7 +119,6 @@ class JointScore:
         drawn = [space.strength[space.edges[i]] for i in self.layout.drawn]
         return (*drawn, *space.free.values())
 
-    @cached_property
     def how(self) -> tuple[str, ...]:
         """How every edge is scored."""
         graph = self.space.graph
@@ -173,11 +173,11 @@ class JointScore:
         """Mean and variance of the strengths that are free, by the slope of their transforms."""
         shape = (len(posterior.log_evidence), len(self.space.edges))
         mean, variance = np.full(shape, np.nan), np.full(shape, np.nan)
-        place = np.asarray(posterior.unconstrained, float)
+        place: Any = np.asarray(posterior.unconstrained, float)
         spread = np.einsum("gii->gi", np.asarray(posterior.covariance, float))
         for number, edge in enumerate(self.layout.drawn):
             transform = self.priors[number].transform
-            value = np.asarray(transform.constrain(place[:, number]), float)
+            value: Any = np.asarray(transform.constrain(place[:, number]), float)
             slope = np.exp(-np.asarray(transform.log_jacobian(value), float))
             mean[:, edge], variance[:, edge] = value, slope**2 * spread[:, number]
         return mean, variance
@@ -238,8 +238,6 @@ def revise(
 
 def stored(program: Program, labels: Labels, name: str) -> Any:
     """What the program has for a parameter."""
-    from pynodes._runtime.parameters import get_parameter
-
     return get_parameter(program, labels.address(name))
 
 

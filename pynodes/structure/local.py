@@ -27,6 +27,7 @@ from pynodes._typing import Array
 from pynodes.couplings import Term
 from pynodes.nodes import ConstantState, RegressionInput, Regressor
 from pynodes.structure.regression import Regression
+from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
 
 LISTED = 16
@@ -64,7 +65,7 @@ class Child:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LocalScore:
+class LocalScore(AbstractScore):
     """Exact evidence of graphs whose children can be scored apart.
 
     Attributes
@@ -83,7 +84,6 @@ class LocalScore:
     program: Program
     feed: Feed
 
-    @cached_property
     def how(self) -> tuple[str, ...]:
         """How every edge is scored."""
         return ("exact",) * len(self.space.edges)

@@ -54,7 +54,7 @@ def problems_of_search(found: Found) -> Iterable[str]:
             f"Starts disagree by up to {found.disagreement:.2f} in the probability of an edge. Give more "
             "sweeps=."
         )
-    failed = getattr(found.score, "failed", 0)
+    failed = found.score.failed
     if failed:
         yield f"The filter failed under {failed} graphs, which are taken to be impossible."
 
@@ -98,14 +98,14 @@ def problems_of_scores(found: Found) -> Iterable[str]:
     if composite:
         more = " and more" if len(composite) > 6 else ""
         yield (
-            f"{listed(composite[:6])}{more} act within a step, where the sum of surprises is not the evidence: "
-            "they are not judged. Compile with evidence='in_turn'."
+            f"{listed(composite[:6])}{more} act within a step, where the sum of surprises is not the "
+            "evidence: they are not judged. Compile with evidence='in_turn'."
         )
     volatile = [name for name, how in found.how.items() if "volatility" in how]
     if volatile:
         yield (
-            f"The filter's evidence of volatility edges ({listed(volatile[:6])}) is approximate: 6 to 8 nats too "
-            "low where there is one, with a standard deviation of 3 to 6 (docs/theory/structure.md)."
+            f"The filter's evidence of volatility edges ({listed(volatile[:6])}) is approximate: 6 to 8 "
+            "nats too low where there is one, with a standard deviation of 3 to 6 (docs/theory/structure.md)."
         )
 
 
@@ -121,7 +121,7 @@ def problems_of_priors(found: Found) -> Iterable[str]:
 
 
 def vary_priors(found: Found) -> dict[str, np.ndarray]:
-    """Edge probabilities at half and double the prior odds, and the prior sd of strengths where that is cheap."""
+    """Edge probabilities at half and double the prior odds, and prior sd of strengths where that is cheap."""
     odds = found.sensitivity()
     varied = {
         "half the prior odds": odds["half_odds"],
@@ -158,8 +158,8 @@ def problems_of_errors(found: Found) -> Iterable[str]:
         if abs(strength) > SURE:
             yield (
                 f"Prediction errors of {name!r} predict the next one (z = {strength:.1f}): noise in what is "
-                "observed, or longer lags. Regressions on noisy series find edges that are not there; give it a "
-                "hidden state."
+                "observed, or longer lags. Regressions on noisy series find edges that are not there; "
+                "give it a hidden state."
             )
     names = list(errors)
     for i, first in enumerate(names):
@@ -167,8 +167,8 @@ def problems_of_errors(found: Found) -> Iterable[str]:
             strength = correlation(errors[first], errors[second])
             if abs(strength) > SURE:
                 yield (
-                    f"{second!r} and {first!r} are wrong together (z = {strength:.1f}): something drives both "
-                    "within a step."
+                    f"{second!r} and {first!r} are wrong together (z = {strength:.1f}): something drives "
+                    "both within a step."
                 )
 
 

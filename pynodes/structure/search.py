@@ -15,7 +15,6 @@ from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.series import Series
 from pynodes.structure.algorithms import (
     Outcome,
-    Score,
     State,
     decomposes,
     fits_in_tables,
@@ -29,6 +28,7 @@ from pynodes.structure.found import Found
 from pynodes.structure.joint import JointScore
 from pynodes.structure.lagged import fill_in_lags
 from pynodes.structure.local import LocalScore, is_local, make_local_score
+from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space, seed_of
 
 MOST_LISTED = 4096
@@ -100,8 +100,8 @@ def search(
     most
         How many graphs may be scored; the search is then cut short, and says so.
     resume
-        What an interrupted search of the same space and series found: it goes on from there, to the same end as if
-        it had not been interrupted.
+        What an interrupted search of the same space and series found: it goes on from there, to the same end
+        as if it had not been interrupted.
     progress
         Whether to show progress; by default in a terminal or a notebook, once it takes a second.
 
@@ -139,7 +139,7 @@ def search(
     return Found.of(space, score, plan, outcome, series)
 
 
-def run(score: Score, plan: Plan, state: State, bar: Progress) -> Outcome:
+def run(score: AbstractScore, plan: Plan, state: State, bar: Progress) -> Outcome:
     """Search in the way that was chosen."""
     if plan.by == "exact":
         assert isinstance(score, LocalScore)
@@ -154,7 +154,7 @@ def run(score: Score, plan: Plan, state: State, bar: Progress) -> Outcome:
     return search_by_gibbs(score, plan.seed, plan.starts, plan.sweeps, plan.most, state, bar)
 
 
-def sampled_apart(score: Score) -> bool:
+def sampled_apart(score: AbstractScore) -> bool:
     """Whether the compiled sampler of parents can be used."""
     return (
         isinstance(score, LocalScore)
@@ -163,7 +163,7 @@ def sampled_apart(score: Score) -> bool:
     )
 
 
-def choose(space: Space, score: Score, by: str) -> str:
+def choose(space: Space, score: AbstractScore, by: str) -> str:
     """The way to search.
 
     Raises
@@ -247,7 +247,7 @@ def make_score(
     observed: dict[str, np.ndarray],
     frozen: Any,
     seed: int,
-) -> Score:
+) -> AbstractScore:
     """What scores the graphs of a space: exactly child by child where that is possible."""
     if is_local(space):
         return make_local_score(space, series, dt, observed or None, frozen)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
@@ -167,7 +168,7 @@ def seed_of(key: Any) -> int:
     """A seed from a seed or a JAX random key."""
     if isinstance(key, int | np.integer):
         return int(key)
-    if jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key):
+    if jnp.issubdtype(jnp.result_type(key), jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     return int.from_bytes(np.asarray(key, np.uint32).tobytes(), "little")
 
