@@ -9,9 +9,9 @@ import numpy as np
 from pynodes._compiler.labels import Labels
 from pynodes._core.arithmetic import LIMIT
 from pynodes._core.expansions import AbstractExpansion, Standard
+from pynodes._core.functions import identity
 from pynodes._errors import listed
 from pynodes._graph.edges import name_edges
-from pynodes.couplings.functions import identity
 from pynodes.nodes._learner import AbstractLearner
 
 if TYPE_CHECKING:
