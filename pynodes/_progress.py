@@ -1,12 +1,13 @@
 """Progress: how far something is, on a line of its own, once it takes a while.
 
 One mechanism for all that can take long. Only the outermost shows itself: a study that fits shows the
-study, not every fit.
+study, not every fit. The line is tqdm's; where it is not installed, nothing is shown.
 """
 
 from __future__ import annotations
 
 import contextvars
+import importlib.util
 import os
 import sys
 import threading
@@ -19,14 +20,14 @@ PATIENCE = 1.0
 """Seconds before anything is shown."""
 
 TICK = 0.5
-"""Seconds between two lines while nothing is reported."""
+"""Seconds between two looks at a clock while nothing is reported."""
 
 under_way: contextvars.ContextVar[bool] = contextvars.ContextVar("under_way", default=False)
 """Whether something further out shows its progress already."""
 
 
 class Progress:
-    """A line on the standard error stream; a bar where tqdm is installed and the end is known.
+    """A bar on the standard error stream, or how long it has taken where the end is not known.
 
     In a notebook it is a line of the cell's output, written over in place, so that a notebook that is kept
     or printed has one line of it and not a hundred.
@@ -44,19 +45,17 @@ class Progress:
 
     def __init__(self, total: int | None, unit: str, shown: bool | None = None) -> None:
         self.total, self.unit = total, unit
-        self.shown = interactive() if shown is None else shown
-        self.done, self.began, self.said = 0, time.monotonic(), ""
-        self.bar: Any = None
-        self.cell: Any = None
-        self.written = False
+        self.shown = is_interactive() if shown is None else shown
+        self.done, self.began, self.status = 0, time.monotonic(), ""
+        self._bar: Any = None
         self._lock, self._over = threading.Lock(), threading.Event()
         self._ticker: threading.Thread | None = None
         self._token: contextvars.Token[bool] | None = None
 
-    def advance(self, steps: int = 1, said: str = "") -> None:
+    def advance(self, steps: int = 1, status: str = "") -> None:
         """So many steps more are done."""
         with self._lock:
-            self.done, self.said = self.done + steps, said
+            self.done, self.status = self.done + steps, status
         self.show()
 
     def show(self) -> None:
@@ -66,34 +65,12 @@ class Progress:
                 self._draw()
 
     def _draw(self) -> None:
-        """Draw the bar, or write the line again."""
-        if in_notebook():
-            self._display()
-            return
-        if self.total is not None and self.bar is None and not self.written:
-            self.bar = bar(self.total, self.unit)
-        if self.bar is not None:
-            self.bar.set_postfix_str(self.said, refresh=False)
-            self.bar.update(self.done - self.bar.n)
-            self.bar.refresh()
-            return
-        self.written = True
-        sys.stderr.write(f"\r{self._line():<79}")
-        sys.stderr.flush()
-
-    def _line(self) -> str:
-        """How far it is, for how long it has gone on, and what was said last."""
-        seconds = time.monotonic() - self.began
-        far = self.unit if self.total is None else f"{self.done}/{self.total} {self.unit}"
-        return f"{far}, {seconds:.0f} s {self.said}".rstrip()
-
-    def _display(self) -> None:
-        """Show the line in the cell, or in its place."""
-        line = Line(self._line())
-        if self.cell is None:
-            self.cell = import_module("IPython.display").display(line, display_id=True)
-        else:
-            self.cell.update(line)
+        if self._bar is None:
+            self._bar = make_bar(self.total, self.unit)
+            self._bar.start_t -= time.monotonic() - self.began
+        self._bar.n = self.done
+        self._bar.set_postfix_str(self.status, refresh=False)
+        self._bar.refresh()
 
     def _tick(self) -> None:
         """Show that time passes, until it is over."""
@@ -101,7 +78,8 @@ class Progress:
             self.show()
 
     def __enter__(self) -> Progress:
-        self.shown = self.shown and not under_way.get()
+        has_bars = importlib.util.find_spec("tqdm") is not None
+        self.shown = self.shown and has_bars and not under_way.get()
         if self.shown:
             self._token = under_way.set(True)
             self._ticker = threading.Thread(target=self._tick, name="pynodes progress", daemon=True)
@@ -119,14 +97,43 @@ class Progress:
             self._ticker.join()
         if self._token is not None:
             under_way.reset(self._token)
-        if self.bar is not None:
-            self.bar.close()
-        elif self.written:
-            sys.stderr.write("\n")
-            sys.stderr.flush()
+        if self._bar is not None:
+            self._bar.close()
 
 
-def interactive() -> bool:
+def make_bar(total: int | None, unit: str) -> Any:
+    """A bar of tqdm; without a total, a line."""
+    unknown = {} if total is not None else {"bar_format": f"{unit}, {{elapsed}}{{postfix}}"}
+    stream = Cell() if in_notebook() else sys.stderr
+    # Its own delay keeps it from being drawn before it knows how far it is.
+    return import_module("tqdm").tqdm(
+        total=total, unit=f" {unit}", file=stream, delay=PATIENCE, **unknown
+    )
+
+
+class Cell:
+    """A stream whose last line is shown in the cell of a notebook that runs."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self.handle: Any = None
+
+    def write(self, text: str) -> None:
+        """Show a line in the place of the one before."""
+        if not text.strip():
+            return
+        line = Line(text.strip())
+        if self.handle is None:
+            self.handle = import_module("IPython.display").display(line, display_id=True)
+        else:
+            self.handle.update(line)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def is_interactive() -> bool:
     """Whether somebody is there to look: in a terminal, or in a notebook that no program runs."""
     if os.environ.get("PYNODES_PROGRESS") == "0":
         return False
@@ -149,11 +156,3 @@ class Line:
 
     def __repr__(self) -> str:
         return self.text
-
-
-def bar(total: int, unit: str) -> Any:
-    """A bar of tqdm; None where it is not installed."""
-    try:
-        return import_module("tqdm").tqdm(total=total, unit=f" {unit}", file=sys.stderr)
-    except ImportError:
-        return None

@@ -1,5 +1,7 @@
 """Progress: a line after a while, in a terminal or where it is asked for, and silence elsewhere."""
 
+import importlib.util
+import re
 import sys
 import threading
 import types
@@ -28,14 +30,9 @@ def clock(monkeypatch):
     """The clock by which progress is shown; nothing is shown unless a step is reported."""
     found = Clock()
     monkeypatch.setattr(_progress, "time", found)
+    monkeypatch.setattr("tqdm.std.time", found.monotonic)
     monkeypatch.setattr(_progress, "TICK", 60.0)
     return found
-
-
-@pytest.fixture
-def plain(monkeypatch):
-    """A machine without tqdm."""
-    monkeypatch.setattr(_progress, "bar", lambda total, unit: None)
 
 
 def go(clock, shown, total=100, seconds=2.0):
@@ -47,29 +44,29 @@ def go(clock, shown, total=100, seconds=2.0):
         progress.advance(50, "3 divergences in this chunk")
 
 
-def test_a_bar_is_drawn_where_tqdm_is(capsys, clock):
-    pytest.importorskip("tqdm")
+def test_a_bar_is_drawn(capsys, clock):
     go(clock, True)
 
     shown = capsys.readouterr()
-    assert "100/100" in shown.err
-    assert "3 divergences" in shown.err
+    assert re.search(r"\r 50%.* 50/100 \[00:02<00:02, +25.00 transitions/s\]", shown.err)
+    assert re.search(r"\r100%.* 100/100 \[00:04.*, 3 divergences in this chunk\]", shown.err)
+    assert shown.err.endswith("\n")
     assert shown.out == ""
-
-
-def test_a_line_is_written_where_it_is_not(capsys, clock, plain):
-    go(clock, True)
-
-    shown = capsys.readouterr().err
-    assert shown.startswith("\r50/100 transitions, 2 s")
-    assert "100/100 transitions, 4 s 3 divergences in this chunk" in shown
-    assert shown.endswith("\n")
 
 
 def test_what_has_no_known_end_says_for_how_long_it_goes_on(capsys, clock):
     go(clock, True, total=None)
 
-    assert capsys.readouterr().err.startswith("\rtransitions, 2 s")
+    lines = capsys.readouterr().err.split("\r")
+    assert lines[1].strip() == "transitions, 00:02"
+    assert lines[-1].strip() == "transitions, 00:04, 3 divergences in this chunk"
+
+
+def test_without_tqdm_it_is_silent(capsys, monkeypatch, clock):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    go(clock, True)
+
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("shown", [False, None])
@@ -95,7 +92,7 @@ def test_in_a_notebook_it_is_shown(monkeypatch, shell, expected):
     fake = types.SimpleNamespace(get_ipython=lambda: there)
     monkeypatch.setitem(sys.modules, "IPython", fake)
 
-    assert _progress.interactive() == expected
+    assert _progress.is_interactive() == expected
 
 
 def test_in_a_notebook_one_line_is_written_over(capsys, monkeypatch, clock):
@@ -114,9 +111,9 @@ def test_in_a_notebook_one_line_is_written_over(capsys, monkeypatch, clock):
 
     go(clock, None)
 
-    assert texts[0].startswith("display 50/100 transitions, 2 s")
-    assert texts[1].startswith("update 100/100 transitions, 4 s 3 divergences in this chunk")
-    assert len(texts) == 2
+    assert re.fullmatch(r"display 50%.* 50/100 \[00:02.*", texts[0])
+    assert all(text.startswith("update") for text in texts[1:])
+    assert re.fullmatch(r".* 100/100 \[00:04.*, 3 divergences in this chunk\]", texts[-1])
     assert capsys.readouterr() == ("", "")
 
 
@@ -126,25 +123,25 @@ def test_what_is_over_soon_is_not_shown(capsys, clock):
     assert capsys.readouterr() == ("", "")
 
 
-def test_only_the_outermost_is_shown(capsys, clock, plain):
+def test_only_the_outermost_is_shown(capsys, clock):
     with Progress(2, "studies", True) as outer:
         go(clock, True)
         outer.advance()
 
     shown = capsys.readouterr().err
-    assert "1/2 studies" in shown
+    assert re.search("1/2 .* studies", shown)
     assert "transitions" not in shown
 
 
-def test_what_comes_later_is_shown_again(capsys, clock, plain):
+def test_what_comes_later_is_shown_again(capsys, clock):
     with pytest.raises(ZeroDivisionError), Progress(1, "failures", True):
         _ = 1 / 0
     go(clock, True)
 
-    assert "100/100 transitions" in capsys.readouterr().err
+    assert re.search("100/100 .* transitions", capsys.readouterr().err)
 
 
-def test_time_passes_by_itself(capsys, monkeypatch, plain):
+def test_time_passes_by_itself(capsys, monkeypatch):
     """Nothing is reported from inside a compiled search; the line says that it goes on all the same."""
     monkeypatch.setattr(_progress, "PATIENCE", -1.0)
     monkeypatch.setattr(_progress, "TICK", 0.001)
@@ -154,7 +151,7 @@ def test_time_passes_by_itself(capsys, monkeypatch, plain):
     with Progress(None, "fitting", True):
         assert written.wait(30)
 
-    assert "\rfitting, 0 s" in capsys.readouterr().err
+    assert "\rfitting, 00:00" in capsys.readouterr().err
     assert not [t for t in threading.enumerate() if t.name == "pynodes progress"]
 
 
@@ -193,16 +190,16 @@ LONG |= {
 }
 SAID = {
     "fit_map": "subject",
-    "fit_map of several": "2/2 agents",
-    "fit_em": "turns",
+    "fit_map of several": "2/2 .* agents",
+    "fit_em": "iterations, ",
     "simulate": "simulating",
     "check_priors": "draws from the priors",
     "parameter_recovery": "simulating and fitting 2 subjects",
-    "model_recovery": "4/4 fits",
+    "model_recovery": "4/4 .* fits",
     "design_analysis": "fitting 2 subjects, 1 times",
     "loo": "leaving out every trial",
-    "compare by loo": "2/2 models",
-    "predict": "3/3 draws",
+    "compare by loo": "2/2 .* models",
+    "predict": "3/3 .* draws",
     "prior_predictive": "predicting",
 }
 
@@ -212,13 +209,13 @@ CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) f
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_whatever_takes_long_shows_its_progress(name, capsys, monkeypatch, plain, trials):
+def test_whatever_takes_long_shows_its_progress(name, capsys, monkeypatch, trials):
     enter = Progress.__enter__
     monkeypatch.setattr(_progress, "PATIENCE", -1.0)
     monkeypatch.setattr(Progress, "__enter__", lambda self: (enter(self), self.show())[0])
     LONG[name](chooser(), trials)
 
-    assert SAID[name] in capsys.readouterr().err
+    assert re.search(SAID[name], capsys.readouterr().err)
 
 
 def test_progress_costs_nothing_where_nobody_looks():
@@ -234,7 +231,7 @@ def test_whoever_runs_notebooks_can_have_it_quiet(monkeypatch):
     shell = types.SimpleNamespace(get_ipython=type("ZMQInteractiveShell", (), {}))
     monkeypatch.setitem(sys.modules, "IPython", shell)
     monkeypatch.delenv("PYNODES_PROGRESS", raising=False)
-    assert _progress.interactive()
+    assert _progress.is_interactive()
 
     monkeypatch.setenv("PYNODES_PROGRESS", "0")
-    assert not _progress.interactive()
+    assert not _progress.is_interactive()

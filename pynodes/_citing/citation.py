@@ -11,8 +11,7 @@ from typing import Any
 
 import jax
 
-from pynodes._citing.behaviour import JAX, METHODS, RESPONSES
-from pynodes._citing.library import MODELS, Reference, other
+from pynodes._citing.references import Reference, read_references
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module
 from pynodes._errors import InputError
@@ -28,6 +27,12 @@ NAMES = {
     "pathfinder": "Pathfinder variational inference",
 }
 """What ways of fitting are called in a text."""
+
+PROGRAMS = ("pynodes", "jax2018")
+"""Keys of the programs that compute everything."""
+
+METHODS = {"nuts": ("hoffman2014",), "smc": ("delmoral2006",), "pathfinder": ("zhang2022",)}
+"""Keys of the papers behind ways of fitting."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -97,38 +102,48 @@ def cite(*things: Any) -> Citation:
         f"{known['numpy']}, in {'double' if known['precision'] == 'float64' else 'single'} precision."
     )
     sentences, parts, provenance = [program], [], dict[str, Any](known)
-    found = [ourselves(known["pynodes"]), JAX]
+    found = find_programs(known["pynodes"])
     for thing in things:
-        parts += list(parts_of(thing))
-        sentences += list(described(thing))
+        parts += list(list_parts(thing))
+        sentences += list(describe_making(thing))
         made: Mapping[str, Any] = getattr(thing, "provenance", {})
         provenance |= made
-        found += METHODS.get(str(made.get("method", "")), ())
-    sources = [one for one in (*MODELS, *RESPONSES) if any(names(part, one) for part in parts)]
+        found += behind_method(made)
+    sources = find_sources(parts)
     if sources:
-        sentences.append(f"The parts of the model are after {prose([s.cited for s in sources])}.")
-    return Citation(" ".join(sentences), unique([*found, *sources]), provenance)
+        sentences.append(
+            f"The parts of the model are after {join_words([s.cited for s in sources])}."
+        )
+    return Citation(" ".join(sentences), drop_repeats([*found, *sources]), provenance)
 
 
-def unique(references: list[Reference]) -> tuple[Reference, ...]:
+def drop_repeats(references: list[Reference]) -> tuple[Reference, ...]:
     """Every reference once."""
     return tuple({reference.key: reference for reference in references}.values())
 
 
-def ourselves(version: str) -> Reference:
-    """Pynodes itself."""
-    return other(
-        "pynodes",
-        "the pynodes developers 2026",
-        "software",
-        (),
-        "{the pynodes developers}",
-        "pynodes: Belief propagation over graphs of value and volatility nodes",
-        version=version,
-    )
+def find_programs(version: str) -> list[Reference]:
+    """The programs that compute everything, with the version of pynodes."""
+    ours, *others = (read_references()[key] for key in PROGRAMS)
+    return [dataclasses.replace(ours, fields=ours.fields | {"version": version}), *others]
 
 
-def parts_of(thing: Any) -> Iterator[object]:
+def behind_method(made: Mapping[str, Any]) -> list[Reference]:
+    """The papers behind how something was fitted."""
+    return [read_references()[key] for key in METHODS.get(str(made.get("method", "")), ())]
+
+
+def find_sources(parts: list[object]) -> list[Reference]:
+    """The references that some of the parts name as their sources."""
+    sources = [source_of(part) for part in parts]
+    return [
+        reference
+        for reference in read_references().values()
+        if any(reference.is_named_in(source) for source in sources)
+    ]
+
+
+def list_parts(thing: Any) -> Iterator[object]:
     """What a thing is made of, as far as it may name a source.
 
     Raises
@@ -143,11 +158,11 @@ def parts_of(thing: Any) -> Iterator[object]:
         families = (getattr(node, "family", None) for node in thing.nodes.values())
         yield from (family for family in families if family is not None)
     elif isinstance(thing, Network):
-        yield from parts_of(thing.graph)
+        yield from list_parts(thing.graph)
     elif hasattr(thing, "agent"):
-        yield from parts_of(thing.agent)
+        yield from list_parts(thing.agent)
     elif hasattr(thing, "network") and hasattr(thing, "priors"):
-        yield from parts_of(thing.network)
+        yield from list_parts(thing.network)
         response = thing.response
         yield from getattr(
             response, "streams", {"": response} if response is not None else {}
@@ -168,39 +183,35 @@ def expansions_of(graph: Graph) -> Iterator[object]:
         yield getattr(node, "expansion", None) or graph.settings.expansion
 
 
-def names(part: object, reference: Reference) -> bool:
-    """Whether a part's description names a reference as its source."""
-    kinds = [kind for kind in type(part).__mro__ if kind.__module__ != "builtins"]
-    for kind in kinds:
+def source_of(part: object) -> str:
+    """What the description of a part, or of the nearest of its bases, names as its source."""
+    for kind in type(part).__mro__:
         _, _, source = (kind.__doc__ or "").partition("Source:")
-        if source:
-            flat = re.sub(r"\s+", " ", source)
-            return any(mark in flat for mark in reference.marks) or (
-                reference.key == "frassle2021" and "of the TAPAS" in flat
-            )
-    return False
+        if source and kind.__module__ != "builtins":
+            return re.sub(r"\s+", " ", source)
+    return ""
 
 
-def described(thing: Any) -> Iterator[str]:
+def describe_making(thing: Any) -> Iterator[str]:
     """What was done, in sentences: the graph, its settings, and how it was fitted."""
     agent = getattr(thing, "agent", thing)
     graph = getattr(getattr(agent, "network", agent), "graph", agent)
     if isinstance(graph, Graph):
         kinds = dict.fromkeys(type(node).__name__ for node in graph.nodes.values())
         edges = dict.fromkeys(type(coupling).__name__ for _, _, coupling in graph.edges)
-        joined = f", joined by {prose(list(edges))}" if edges else ""
-        size = f"{count_noun(len(graph.nodes), 'node')} ({prose(list(kinds))}){joined}"
+        joined = f", joined by {join_words(list(edges))}" if edges else ""
+        size = f"{count_noun(len(graph.nodes), 'node')} ({join_words(list(kinds))}){joined}"
         yield f"Beliefs were filtered through a graph of {size}; {describe_settings(graph)}."
     made: Mapping[str, Any] = getattr(thing, "provenance", {})
     if "method" in made:
         who = NAMES.get(str(made["method"]), str(made["method"]))
         settings = {n: v for n, v in made.items() if n not in {"method", *versions()}}
         listed = ", ".join(f"{name} {value}" for name, value in settings.items())
-        cited = prose([one.cited for one in METHODS.get(str(made["method"]), ())])
+        cited = join_words([reference.cited for reference in behind_method(made)])
         yield f"Parameters were estimated by {who}{f' ({cited})' if cited else ''}, with {listed}."
 
 
-def prose(items: list[str]) -> str:
+def join_words(items: list[str]) -> str:
     """Items as prose."""
     if len(items) < 2:
         return "".join(items)

@@ -14,7 +14,8 @@ in the compiled program.
 
 Why not an optimiser of a library: those look at gradients alone, or at value and gradient in several places
 of the program. A quasi-Newton rule in this loop took more steps, two compiled copies of the model, and no
-less time; SciPy's BFGS over one compiled gradient took ten times as long for a hundred subjects.
+less time; SciPy's BFGS over one compiled gradient takes eighty times as long (5 against 0.06 seconds of
+processor time, for a hundred subjects with two free values from four starts each).
 """
 
 from __future__ import annotations

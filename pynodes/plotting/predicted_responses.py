@@ -92,7 +92,7 @@ def rows_of(predicted: Predictive, subject: Any) -> np.ndarray:
 
 
 def quantiles(expected: np.ndarray, probabilities: tuple[float, ...]) -> np.ndarray:
-    """Quantiles over the draws that did not fail; NaN in trials that are ignored."""
+    """Quantiles over the draws that did not fail; NaN in trials that are frozen."""
     silent = np.isnan(expected).all(axis=0)
     found = np.nanquantile(np.where(silent, 0.0, expected), probabilities, axis=0)
     return np.where(silent, np.nan, found)

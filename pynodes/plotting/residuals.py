@@ -95,7 +95,7 @@ def residuals(fit: MapFit | Samples, draws: int, seed: int) -> list[Residual]:
     found: list[Residual] = []
     for column, whole in expected.items():
         mean = whole.mean(axis=0)
-        given = np.where(trials.ignored, np.nan, trials.numbers(column))
+        given = np.where(trials.frozen, np.nan, trials.numbers(column))
         binary = mean.ndim == 1 and bool(np.isin(given[~np.isnan(given)], (0, 1)).all())
         if mean.ndim == 2:
             chosen = (given[:, None] == np.arange(mean.shape[1])).astype(float)

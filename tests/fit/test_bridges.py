@@ -43,9 +43,9 @@ def lenient():
 def gappy():
     data = table(((14, 11),))
     data["y"][[3, 9]] = np.nan
-    data["ignored"] = np.arange(25) == 5
+    data["frozen"] = np.arange(25) == 5
     columns = {"inputs": "u", "actions": "y", "by": ["subject", "session"]}
-    return Trials(data, **columns, ignored="ignored")
+    return Trials(data, **columns, frozen="frozen")
 
 
 def test_a_model_of_numpyro_has_our_density():
@@ -136,7 +136,7 @@ def test_the_likelihood_in_pymc_is_by_trial():
     found = model.compile_logp(vars=responses, sum=False)(point)[0]
 
     expected = np.asarray(chooser().pointwise_log_likelihood(values, gappy()))
-    kept = ~np.isnan(gappy().columns["y"]) & ~gappy().ignored
+    kept = ~np.isnan(gappy().columns["y"]) & ~gappy().frozen
     assert len(found) == 22
     np.testing.assert_allclose(found, expected[kept], atol=1e-10)
 

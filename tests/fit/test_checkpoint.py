@@ -14,7 +14,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit.sampling import running
-from pynodes.fit.sampling._checkpoint import Checkpoint
+from pynodes.fit.sampling.checkpoint import Checkpoint
 from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.cases import chooser
 from tests.fit.test_nuts import SHORT, assert_same, short, short_trials

@@ -5,7 +5,7 @@ import pytest
 
 import pynodes as pn
 from pynodes._keeping.container import pack, unpack
-from pynodes.fit.sampling._checkpoint import Checkpoint
+from pynodes.fit.sampling.checkpoint import Checkpoint
 from tests.small import tracked
 
 IDENTITY = {"seed": 1, "chains": 2}

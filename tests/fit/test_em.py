@@ -210,7 +210,9 @@ def repeated(subjects=10, sessions=3, seed=11):
 def test_slopes_of_subjects_are_those_of_the_exact_marginal_likelihood():
     """``(1 + dose|subject)``, units being sessions: both deviations, and how they correlate."""
     data = repeated()
-    study = Trials(data, inputs="u", actions="a", by=["subject", "session"], unit="session")
+    study = Trials(
+        data, inputs="u", actions="a", by=["subject", "session"], parameters_per="session"
+    )
     fit = fit_em(rater(), study, formulas={"offset": "dose + (1 + dose|subject)"})
     unit = data["subject"] * 3 + data["session"]
     away = groups.errors(data | {"subject": unit}) - CENTRE

@@ -610,13 +610,13 @@ def test_columns_of_every_sort_come_back(tmp_path):
         }
     )
     trials = Trials(
-        frame, inputs="u", actions="y", by=["subject", "run"], ignored="bad", unit="run"
+        frame, inputs="u", actions="y", by=["subject", "run"], frozen="bad", parameters_per="run"
     )
     found = again(trials, tmp_path)
 
     assert found.subjects == trials.subjects == (("a/b", 1), ("a/b", 2), ("ü", 1), ("ü", 2))
     np.testing.assert_array_equal(found.numbers("y"), trials.numbers("y"))
-    np.testing.assert_array_equal(found.ignored, trials.ignored)
+    np.testing.assert_array_equal(found.frozen, trials.frozen)
     assert found.roles == trials.roles
     for name in ("when", "short", "half", "bad", "run"):
         assert found.columns[name].dtype == trials.columns[name].dtype

@@ -8,8 +8,8 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit.data.covariates import read_covariates
-from pynodes.fit.group._formula_columns import TABLE
+from pynodes.fit.group.formula import read_covariates
+from pynodes.fit.group.formula_columns import TABLE
 from pynodes.fit.group.group_model import make_group_model
 from tests.fit.cases import chooser
 
@@ -107,7 +107,7 @@ def test_levels_of_a_factor_have_effects_of_their_own():
 
 def test_effects_of_columns_go_with_their_intercept():
     """``(1 + x|subject)``: both belong to the factor, with a deviation each."""
-    found, _ = design("drug + (1 + drug|subject)", unit="session")
+    found, _ = design("drug + (1 + drug|subject)", parameters_per="session")
     (part,) = found.grouped
 
     assert part.names == ("1|subject", "drug[T.placebo]|subject")
@@ -118,8 +118,8 @@ def test_effects_of_columns_go_with_their_intercept():
 def test_effects_of_units_are_their_scatter():
     """It is there anyway, and not twice."""
     assert design("(1|subject)")[0].grouped == ()
-    assert design("(1|subject:session)", unit="session")[0].grouped == ()
-    assert len(design("(1|subject)", unit="session")[0].grouped) == 1
+    assert design("(1|subject:session)", parameters_per="session")[0].grouped == ()
+    assert len(design("(1|subject)", parameters_per="session")[0].grouped) == 1
 
 
 def test_parameters_without_formula_have_an_intercept():
@@ -150,7 +150,7 @@ def test_priors_that_are_not_normal_lend_centre_and_spread():
 WRONG = {
     "unknown column": ("agee", "Did you mean 'age'"),
     "changes within a subject": ("drug", "subject 's0' has 'placebo' and 'drug'"),
-    "changes between sessions": ("drug", "unit='session'"),
+    "changes between sessions": ("drug", "parameters_per='session'"),
     "missing value": ("gap", "missing from row 18, of subject 's3'"),
     "left side": ("y ~ age", "right of '~'"),
     "bare left side": ("~ age", "right of '~'"),
@@ -309,7 +309,7 @@ HOSTILE = {
     "contrast that is none": ("C(group, scale(age))", "Levels are compared by"),
     "word for a bound": ("cr(age, 3, lower_bound='a')", "cannot be computed"),
     "degree that is a truth": ("poly(age, degree=True)", "whole number of columns, not True"),
-    "number without columns": ("I(3)", "same for all units"),
+    "number without columns": ("I(3)", "same for all subjects"),
     "text in a sum": ("I(age + 'a')", "takes numbers"),
     "deep": ("(" * 200 + "age" + ")" * 200, "cannot be read.*recursion"),
     "deeper": ("-" * 3000 + "1", "may have 500"),

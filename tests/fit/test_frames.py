@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import pynodes as pn
-from pynodes.fit.data.covariates import read_covariates
-from pynodes.fit.data.frames import read_columns
+from pynodes.fit.data.frames import read_frame
+from pynodes.fit.group.formula import read_covariates
 from tests.fit.cases import VALUES, chooser, table
 
 NA = None
@@ -99,7 +99,7 @@ FRAMES = {
 
 
 def trials(data, **roles):
-    given = {"inputs": "u", "actions": "y", "by": ["subject", "session"], "ignored": "skip"}
+    given = {"inputs": "u", "actions": "y", "by": ["subject", "session"], "frozen": "skip"}
     return pn.Trials(data, **given | roles)
 
 
@@ -121,7 +121,7 @@ def test_every_frame_holds_the_same_trials(made):
     assert repr(found) == repr(expected)
     for name in ("trial", "u", "y", "skip", "answered", "age"):
         np.testing.assert_array_equal(found.numbers(name), expected.numbers(name), name)
-    for name in ("ignored", "unseen", "unanswered"):
+    for name in ("frozen", "unseen", "unanswered"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     np.testing.assert_array_equal(found.layout.index, expected.layout.index)
     ours, theirs = (read_covariates(each, ["age", "group"], "p") for each in (found, expected))
@@ -189,7 +189,7 @@ def test_columns_without_a_role_may_hold_anything():
 
 def test_columns_are_the_callers_no_more():
     data = {"u": np.array([1.0, 0.0]), "v": pd.Series([1.0, 0.0])}
-    found = read_columns(data)
+    found = read_frame(data)
     found["u"][0] = found["v"][0] = 5.0
 
     assert data["u"][0] == data["v"][0] == 1.0

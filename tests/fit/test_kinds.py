@@ -77,7 +77,7 @@ def case(request):
 
 
 def trials(inputs, names, actions, known, **more):
-    given = {"ignored": "skip"} if "skip" in more else {}
+    given = {"frozen": "skip"} if "skip" in more else {}
     return Trials(
         inputs | {"y": actions} | known | more,
         inputs=names,

@@ -13,9 +13,9 @@ import pynodes as pn
 from pynodes.fit import Normal, Samples, Trials, compare, random_effects_bms
 from pynodes.fit.agent.draws import pointwise_log_likelihoods
 from pynodes.fit.group.group_model import make_group_model
-from pynodes.fit.sampling._psis import left_out, smoothed
 from pynodes.fit.sampling.leave_one_out import integrate_members, member_distributions, sum_by_group
 from pynodes.fit.sampling.target import Problem
+from pynodes.fit.sampling.weights import leave_out, smooth_weights
 from tests.fit.drawn import (
     samples_of_one,
     samples_of_population,
@@ -100,16 +100,16 @@ def test_the_score_is_the_predictive_density(exact):
 
 
 @pytest.mark.parametrize("heaviness", [0.1, 1.0, 3.0])
-def test_smoothing_is_that_of_arviz(heaviness):
+def test_items_are_left_out_as_by_arviz(heaviness):
     array_stats = pytest.importorskip("arviz_stats.base").array_stats
     random = np.random.default_rng(0)
     shifts = heaviness * random.normal(size=(1000, 1)) + 2 * random.normal(size=25)
     likelihoods = -0.5 * shifts**2
     elpd, shape, effective = array_stats.loo(likelihoods.T[:, None])
-    found = left_out(likelihoods)
+    found = leave_out(likelihoods)
 
     np.testing.assert_allclose(found.elpd, elpd, rtol=1e-10)
-    np.testing.assert_allclose(found.shape, shape, rtol=1e-9)
+    np.testing.assert_allclose(found.pareto_k, shape, rtol=1e-9)
     np.testing.assert_allclose(found.effective, effective, rtol=1e-8, atol=1e-10)
 
 
@@ -117,18 +117,21 @@ def test_weights_that_are_the_same_stay_so():
     """A first trial, whose prediction no parameter changes, but for rounding."""
     jittered = np.log(0.5) + 1e-9 * np.random.default_rng(0).normal(size=(1000, 1))
     for likelihoods in (np.full((1000, 1), np.log(0.5)), jittered):
-        found = left_out(likelihoods)
+        found = leave_out(likelihoods)
 
         assert found.elpd[0] == pytest.approx(np.log(0.5), abs=1e-8)
-        assert found.shape[0] == -np.inf
+        assert found.pareto_k[0] == -np.inf
 
 
-def test_smoothed_weights_keep_their_order():
-    weights = 3 * np.random.default_rng(1).standard_t(3, size=(4, 500))
-    found, _ = smoothed(weights.copy())
+@pytest.mark.parametrize("draws", [20, 300])
+def test_tails_that_cannot_be_fitted_are_left_as_they_are(draws):
+    """Few draws, or few that have any weight."""
+    weights = np.random.default_rng(1).normal(size=(1, draws))
+    weights[0, : draws - 15] = -np.inf
+    found, shape = smooth_weights(weights)
 
-    np.testing.assert_array_equal(np.argsort(found, axis=1), np.argsort(weights, axis=1))
-    assert (found <= 0).all()
+    np.testing.assert_allclose(found[0], weights[0] - logsumexp(weights[0]))
+    assert np.isnan(shape[0])
 
 
 def test_a_parameter_free_trial_counts_and_does_no_harm():
@@ -155,7 +158,7 @@ def test_sessions_and_subjects_are_left_out_whole(unit, count):
         by_hand.append(every[:, rows[kept]].sum(axis=1))
 
     assert len(found.pointwise) == count
-    expected = left_out(np.stack(by_hand, axis=1))
+    expected = leave_out(np.stack(by_hand, axis=1))
     np.testing.assert_allclose(found.pointwise, expected.elpd, rtol=1e-4)
 
 
@@ -304,8 +307,8 @@ def test_subjects_that_are_left_out_are_members_of_the_population(hierarchy):
     assert steady.sum() >= 8
     assert np.abs(found.pointwise - expected)[steady].max() < 0.05
     rows = pointwise_log_likelihoods(hierarchy.agent.model, hierarchy.flat, hierarchy.trials)[""]
-    own = left_out(sum_by_group(rows, np.repeat(np.arange(10), 6)))
-    assert np.median(found.pareto_k) < np.median(own.shape)
+    own = leave_out(sum_by_group(rows, np.repeat(np.arange(10), 6)))
+    assert np.median(found.pareto_k) < np.median(own.pareto_k)
 
 
 def test_correlated_parameters_are_integrated_together():

@@ -1,8 +1,10 @@
 """NUTS: beside a grid and beside exact answers, the same again for the same seed, and stopped and resumed."""
 
 import functools
+from functools import partial
 
 import arviz_stats
+import blackjax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,9 +13,15 @@ from scipy import stats
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit.sampling._chains import CHUNK, advance_chain, start_chain
-from pynodes.fit.sampling._stages import staged, window_ends
-from pynodes.fit.sampling._tuning import closed, collected, stepped, untuned
+from pynodes.fit.sampling.chains import (
+    CHUNK,
+    adapt,
+    advance_chain,
+    make_schedule,
+    permissive_promotion,
+    start_adaptation,
+    start_chain,
+)
 from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.cases import chooser, table
 
@@ -207,35 +215,44 @@ def test_every_draw_is_noted():
     assert np.ptp(found.stats["step_size"], axis=1).max() == 0
 
 
-def test_windows_fill_a_stretch_and_double():
-    assert window_ends(75, 950) == [99, 149, 249, 449, 949]
-    assert window_ends(9, 40) == [39]
-    assert window_ends(0, 0) == []
-    stages = staged(1000, 300)
-    assert (stages.tunes.sum(), len(stages.counts)) == (1000, 1300)
-    assert (np.flatnonzero(stages.collects)[[0, -1]] == [75, 949]).all()
-
-
-def test_dual_averaging_finds_the_step_size_of_an_acceptance():
-    """Acceptance that falls with the step size as exp(-step) is 0.8 at -log(0.8)."""
-    tuning = untuned(jnp.zeros(3))
-    for _ in range(2000):
-        tuning = stepped(tuning, jnp.exp(-jnp.exp(tuning.step)), jnp.asarray(0.8))
-
-    assert float(jnp.exp(tuning.average)) == pytest.approx(-np.log(0.8), rel=0.02)
-
-
-def test_a_window_knows_the_variance_of_its_places():
-    places = np.random.default_rng(0).normal(3.0, [1.0, 5.0], (400, 2))
-    tuning = untuned(jnp.zeros(2))
-    for place in places:
-        tuning = collected(tuning, jnp.asarray(place))
-
-    np.testing.assert_allclose(tuning.mean, places.mean(0), rtol=1e-10)
-    np.testing.assert_allclose(
-        closed(tuning).metric, (399 * places.var(0, ddof=1) + 5) / (399 + 5), rtol=1e-10
+def test_transitions_warm_up_as_those_of_blackjax():
+    """Its own loop's step sizes and metrics follow from where its chain went and what it accepted."""
+    tune, start = 200, jnp.zeros(3)
+    scales = jnp.array([1.0, 3.0, 0.2])
+    warm_up = blackjax.window_adaptation(
+        blackjax.nuts,
+        lambda place: -0.5 * jnp.sum((place / scales) ** 2),
+        initial_step_size=3**-0.25,
+        initial_inverse_mass_matrix=jnp.ones(3),
+        imm_shrinkage_to_previous=5.0,
+        target_acceptance_rate=0.9,
     )
-    assert float(closed(tuning).seen) == 0
+    with permissive_promotion():
+        _, history = warm_up.run(jax.random.key(0), start, num_steps=tune)
+    expected = history.adaptation_state
+
+    def step(adaptation, now):
+        stages, place, acceptance = now
+        adaptation = adapt(adaptation, place, acceptance, jnp.asarray(0.9), stages)
+        return adaptation, adaptation
+
+    seen = history.state.position, history.info.acceptance_rate
+    schedule = jax.tree.map(jnp.asarray, make_schedule(tune, draws=0))
+    with permissive_promotion():
+        _, found = jax.lax.scan(step, start_adaptation(start), (schedule, *seen))
+    for ours, theirs in zip(found, expected, strict=True):
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12), ours, theirs)
+    assert len(np.unique(expected.inverse_mass_matrix[:, 0])) > 2
+
+
+def test_a_schedule_is_cut_into_chunks_of_one_size():
+    schedule = make_schedule(60, 2 * CHUNK - 45)
+    chunks = [schedule.chunk(number) for number in range(3)]
+
+    assert [int(chunk.exists.sum()) for chunk in chunks] == [CHUNK, CHUNK, 15]
+    assert [int(chunk.warms_up.sum()) for chunk in chunks] == [CHUNK, 10, 0]
+    assert all(len(flags) == CHUNK for chunk in chunks for flags in jax.tree.leaves(chunk))
+    assert sum(int(chunk.closes_window.sum()) for chunk in chunks) == schedule.closes_window.sum()
 
 
 @pytest.mark.slow

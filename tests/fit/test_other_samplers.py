@@ -9,9 +9,10 @@ from scipy.special import logsumexp
 
 import pynodes as pn
 from pynodes.fit import Trials
-from pynodes.fit.sampling._particles import chosen_anew, factor_of, scaled, step_length
+from pynodes.fit.sampling.chains import permissive_promotion
 from pynodes.fit.sampling.pathfinder import fit_pathfinder
-from pynodes.fit.sampling.smc import fit_smc
+from pynodes.fit.sampling.smc import fit_smc, temper, weighted_covariance
+from pynodes.fit.sampling.target import AbstractPosterior
 from tests.fit.cases import chooser
 from tests.fit.test_nuts import exact_population, gridded, rated, rater, short_trials
 
@@ -19,6 +20,27 @@ pytestmark = [
     pytest.mark.versions,
     pytest.mark.filterwarnings("ignore::pynodes.SamplingWarning"),
 ]
+
+
+class Bounded(AbstractPosterior):
+    """A standard normal number that is below a limit, for sure."""
+
+    limit: jax.Array
+
+    def log_prior(self, place):
+        return -0.5 * jnp.sum(place**2)
+
+    def log_likelihood(self, place):
+        return jnp.where(place[0] < self.limit, 0.0, -jnp.inf)
+
+    def parameters(self, place):
+        return place[None]
+
+    def hyperparameters(self, place):
+        return {}
+
+    def draw_prior(self, key):
+        return jax.random.normal(key, (1,))
 
 
 def person():
@@ -144,32 +166,37 @@ def test_pathfinder_says_where_no_normal_distribution_is_near():
         fit_pathfinder(agent, data, chains=1, draws=500)
 
 
-def test_a_step_leaves_half_of_the_particles_effective():
-    likelihoods = jnp.asarray(np.random.default_rng(1).normal(0, 40, 1000))
-    length = step_length(likelihoods, jnp.asarray(1.0))
+def test_the_covariance_of_particles_is_that_of_what_they_weigh():
+    """Of independent draws by their weights; a few are drawn to their diagonal."""
+    random = np.random.default_rng(2)
+    places = random.normal(size=(4000, 2)) @ [[1.0, 0.0], [3.0, 0.5]]
+    weights = random.dirichlet(np.ones(4000))
+    expected = np.cov(places.T, aweights=weights, bias=True)
+    found = np.asarray(weighted_covariance(jnp.asarray(places), jnp.asarray(weights)))
 
-    weights = np.exp(np.asarray(scaled(likelihoods, length)) - float(length * likelihoods.max()))
-    assert weights.sum() ** 2 / (weights**2).sum() == pytest.approx(500, rel=1e-6)
-    assert float(step_length(1e-3 * likelihoods, jnp.asarray(0.3))) == pytest.approx(0.3)
-    halves = jnp.where(jnp.arange(1000) < 700, -jnp.inf, likelihoods)
-    assert 0 < float(step_length(halves, jnp.asarray(1.0))) < 1e-5
-
-
-def test_particles_are_chosen_as_often_as_they_weigh():
-    weights = np.array([0.5, 0.25, 0.25 - 1e-3, 1e-3, 0.0] * 40)
-    numbers = np.asarray(chosen_anew(jax.random.key(0), jnp.log(jnp.asarray(weights))))
-
-    counts = np.bincount(numbers, minlength=200)
-    expected = 200 * weights / weights.sum()
-    assert len(numbers) == 200
-    assert np.all((counts >= np.floor(expected - 1e-9)) & (counts <= np.ceil(expected + 1e-9)))
+    np.testing.assert_allclose(found, expected, rtol=5e-3)
+    few = np.asarray(weighted_covariance(jnp.asarray(places[:4]), jnp.full(4, 0.25)))
+    expected = np.cov(places[:4].T, bias=True)
+    np.testing.assert_allclose(np.diag(few), np.diag(expected), rtol=1e-5)
+    np.testing.assert_allclose(few[0, 1], expected[0, 1] * 4 / 14)
 
 
-def test_the_factor_of_particles_is_of_their_covariance():
-    places = np.random.default_rng(2).normal(size=(4000, 2)) @ [[1.0, 0.0], [3.0, 0.5]]
-    factor = np.asarray(factor_of(jnp.asarray(places)))
+@pytest.mark.parametrize("possible", [0.4, 0.0], ids=["for some", "for none"])
+def test_particles_leave_what_is_impossible(possible):
+    """A likelihood of one for a share of the prior, and none for the others: its evidence is the share."""
+    limit = stats.norm.ppf(possible)
+    target = Bounded(limit=jnp.asarray(limit))
+    with permissive_promotion():
+        if not possible:
+            with pytest.raises(pn.SamplingError, match="priors are impossible"):
+                temper(target, jax.random.key(0), 1000)
+            return
+        found = temper(target, jax.random.key(0), 1000)
+    places = np.asarray(found.places)
 
-    np.testing.assert_allclose(factor @ factor.T, np.cov(places.T), rtol=5e-3)
+    assert places.max() < limit
+    assert float(found.log_evidence) == pytest.approx(np.log(possible), abs=4 * 0.04)
+    assert np.mean(places) == pytest.approx(-stats.norm.pdf(limit) / possible, abs=0.15)
 
 
 def test_numbers_with_which_there_is_nothing_to_do_are_refused():

@@ -46,7 +46,7 @@ def test_what_is_missing_in_the_design_stays_missing():
     data = table(((40, 30),))
     data["y"][5] = np.nan
     data["skip"] = np.arange(70) == 9
-    told = Trials(data, inputs="u", actions="y", by=["subject", "session"], ignored="skip")
+    told = Trials(data, inputs="u", actions="y", by=["subject", "session"], frozen="skip")
 
     found = simulate(chooser(), told, VALUES).trials.columns["y"]
 

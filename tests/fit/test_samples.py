@@ -106,10 +106,10 @@ def test_a_single_unit_has_no_dimension_of_its_own():
 
 
 def test_units_of_two_keys_have_both():
-    samples = gaussian_draws(cases.chooser(), study(unit="session"))
+    samples = gaussian_draws(cases.chooser(), study(parameters_per="session"))
     posterior = samples.tree["posterior"]
 
-    assert posterior["x2.tonic_volatility"].dims == ("chain", "draw", "unit")
+    assert posterior["x2.tonic_volatility"].dims == ("chain", "draw", "subject_session")
     assert posterior["subject"].values.tolist() == ["s0", "s0", "s1", "s1", "s2", "s2"]
     assert posterior["session"].values.tolist() == [0, 1, 0, 1, 0, 1]
     assert list(samples.summary().columns[:3]) == ["subject", "session", "parameter"]

@@ -164,7 +164,7 @@ def test_the_first_trials_are_those_that_came_first():
         "session": np.tile(np.repeat([1, 2], [20, 30]), 2),
         "skip": np.tile(np.arange(50) % 7 == 0, 2),
     }
-    design = Trials(data, inputs="u", by=["who", "session"], ignored="skip")
+    design = Trials(data, inputs="u", by=["who", "session"], frozen="skip")
     found = design_analysis(agent, design, trials=[30], n=2, seed=3, starts=4)
     whole = design_analysis(agent, design, trials=[42], n=2, seed=3, starts=4)
 

@@ -113,12 +113,12 @@ def test_an_unseen_input_lets_beliefs_drift():
 
 
 @pytest.mark.parametrize("how", ["marked", "unseen"])
-def test_an_ignored_trial_might_as_well_not_be_there(how):
+def test_a_frozen_trial_might_as_well_not_be_there(how):
     data = table(((12,),))
     left_out = np.arange(12) == 4
     if how == "unseen":
         data["u"][4] = np.nan
-    options = {"ignored": "skip"} if how == "marked" else {"unseen": "ignored"}
+    options = {"frozen": "skip"} if how == "marked" else {"unseen": "frozen"}
     found = chooser().pointwise_log_likelihood(VALUES, trials(data | {"skip": left_out}, **options))
 
     assert found[4] == 0
@@ -126,13 +126,13 @@ def test_an_ignored_trial_might_as_well_not_be_there(how):
 
 
 def test_nothing_that_is_ignored_is_looked_at():
-    """Whatever stands in an ignored row, it is neither refused nor does it matter."""
+    """Whatever stands in a frozen row, it is neither refused nor does it matter."""
     data = table(((12,),))
     left_out = np.arange(12) == 4
     odd = {name: np.where(left_out, 7.0, data[name]) for name in ("u", "y")}
 
     found = chooser().pointwise_log_likelihood(
-        VALUES, trials(data | odd | {"skip": left_out}, ignored="skip")
+        VALUES, trials(data | odd | {"skip": left_out}, frozen="skip")
     )
 
     same(found[~left_out], by_hand(data, VALUES, rows=~left_out))
@@ -272,10 +272,10 @@ def test_trials_say_what_they_hold():
     data = table()
     data["y"][2] = data["u"][3] = np.nan
     data["skip"] = np.arange(len(data["u"])) == 7
-    read = trials(data, ignored="skip")
+    read = trials(data, frozen="skip")
 
     assert repr(read) == (
-        "Trials(41 trials, 3 subjects, 6 blocks, 1 without response, 1 unseen, 1 ignored)"
+        "Trials(41 trials, 3 subjects, 6 blocks, 1 without response, 1 unseen, 1 frozen)"
     )
     assert "s2" in read._repr_html_()
     assert len(read) == 41
@@ -316,7 +316,7 @@ READING = {
     "lengths": (lambda: trials(broken(v=np.zeros(3))), "different lengths"),
     "empty": (lambda: Trials({"u": []}, inputs="u"), "no rows"),
     "no frame": (lambda: Trials([1, 2], inputs="u"), "not as a list"),
-    "mode": (lambda: trials(table(), unseen="skip"), "'drift' or 'ignored', not 'skip'"),
+    "mode": (lambda: trials(table(), unseen="skip"), "'drift' or 'frozen', not 'skip'"),
     "only": (lambda: trials(table()).only(subject="s9"), "No trial has subject 's9'"),
     "only key": (lambda: trials(table()).only(age=30), "not keyed by 'age'"),
 }

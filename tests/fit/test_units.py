@@ -17,7 +17,7 @@ def trials(data=None, **options):
 
 
 def test_every_session_may_be_a_unit():
-    found = trials(unit="session")
+    found = trials(parameters_per="session")
 
     assert found.subjects == tuple((f"s{s}", session) for s in range(3) for session in range(2))
     assert found.layout.shape[:2] == (6, 1)
@@ -30,7 +30,7 @@ def test_every_session_may_be_a_unit():
 
 
 def test_units_are_subjects_unless_it_is_said():
-    assert trials().subjects == trials(unit="subject").subjects == ("s0", "s1", "s2")
+    assert trials().subjects == trials(parameters_per="subject").subjects == ("s0", "s1", "s2")
     alone = Trials(table(((5,),)), inputs="u")
     assert alone.key_of(alone.subjects[0]) == {}
     assert alone.label(alone.subjects[0]) == "the series"
@@ -38,13 +38,13 @@ def test_units_are_subjects_unless_it_is_said():
 
 def test_likelihoods_of_sessions_are_the_same_whosever_parameters():
     """With the same values, what is a unit changes nothing; with others, only that session."""
-    same = chooser().pointwise_log_likelihood(VALUES, trials(unit="session"))
+    same = chooser().pointwise_log_likelihood(VALUES, trials(parameters_per="session"))
     np.testing.assert_allclose(
         same, chooser().pointwise_log_likelihood(VALUES, trials()), rtol=1e-12
     )
     varied = {name: np.full(6, value) for name, value in VALUES.items()}
     varied["inverse_temperature"][3] = 1.0
-    other = np.asarray(chooser().pointwise_log_likelihood(varied, trials(unit="session")))
+    other = np.asarray(chooser().pointwise_log_likelihood(varied, trials(parameters_per="session")))
     mine = sessions_of(table(LENGTHS))[3]
     np.testing.assert_allclose(other[~mine], np.asarray(same)[~mine], rtol=1e-12)
     assert not np.allclose(other[mine], np.asarray(same)[mine])
@@ -55,7 +55,7 @@ def test_every_session_is_fitted_as_if_it_were_a_subject():
     """The same fit as with a column that tells all sessions apart."""
     data = table(LENGTHS)
     joined = data | {"both": np.char.add(data["subject"], data["session"].astype(str))}
-    fit = fit_map(chooser(), trials(unit="session"), starts=4)
+    fit = fit_map(chooser(), trials(parameters_per="session"), starts=4)
     other = fit_map(chooser(), trials(joined, by="both"), starts=4)
 
     np.testing.assert_allclose(fit.unconstrained, other.unconstrained, rtol=1e-8)
@@ -73,7 +73,7 @@ def test_every_session_is_fitted_as_if_it_were_a_subject():
 
 
 def test_a_part_keeps_its_units():
-    part = trials(unit="session").only(subject="s1")
+    part = trials(parameters_per="session").only(subject="s1")
 
     assert part.subjects == (("s1", 0), ("s1", 1))
     assert part.only(session=1).subjects == (("s1", 1),)
@@ -81,6 +81,6 @@ def test_a_part_keeps_its_units():
 
 def test_what_names_no_units_is_refused():
     with pytest.raises(pn.DataError, match="'subject' and 'session'"):
-        trials(unit="run")
+        trials(parameters_per="run")
     with pytest.raises(pn.DataError, match="parameters of its own"):
-        trials(unit="session", carry_over=True)
+        trials(parameters_per="session", carry_over=True)

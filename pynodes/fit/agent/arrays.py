@@ -51,12 +51,12 @@ def design_arrays(model: Model, trials: Trials) -> Sequences:
     }
     dt = trials.roles.dt
     rows = trials.numbers(dt, "dt") if isinstance(dt, str) else np.full(len(trials), float(dt))
-    rows = np.where(trials.ignored, 1.0, rows)
+    rows = np.where(trials.frozen, 1.0, rows)
     return Sequences(
         inputs=inputs,
         actions=None,
         covariates=covariates,
-        frozen=layout.pad(trials.ignored, True),
+        frozen=layout.pad(trials.frozen, True),
         dt=None if dt == 1.0 else layout.pad(rows, 1.0),
     )
 
@@ -96,11 +96,11 @@ def read_input(
         return name, *read_known_input(model, trials, name, columns[0], rows[:, 0])
     rows = rows.reshape(-1, *event)
     parts = tuple(range(1, rows.ndim))
-    fit = (np.isfinite(rows) & node.accepts(rows)) | trials.ignored.reshape(-1, *(1,) * len(parts))
+    fit = (np.isfinite(rows) & node.accepts(rows)) | trials.frozen.reshape(-1, *(1,) * len(parts))
     fine = np.asarray(fit.all(parts) | np.isnan(rows).all(parts))
     expected = f"a {type(node).__name__} takes {node.expects}, and NaN where nothing was seen"
     check_values(trials, columns, rows, fine, expected)
-    blank = trials.ignored.reshape(-1, *(1,) * len(parts))
+    blank = trials.frozen.reshape(-1, *(1,) * len(parts))
     return name, np.where(blank, np.nan, rows), np.nan
 
 
@@ -112,7 +112,7 @@ def read_known_input(
     owner = name.partition(".")[0]
     node = labels.graph.nodes[owner]
     field = node.given if name in labels.nodes else labels.parameters[name].field
-    counts = ~trials.ignored
+    counts = ~trials.frozen
     check_values(
         trials, (column,), rows, np.isfinite(rows) | ~counts, f"{name!r} is known in every trial"
     )
@@ -145,11 +145,11 @@ def response_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
         rows = trials.numbers(column, "actions")
         response = streams[stream]
         reader: Any = Reader(example_beliefs(model, model.reads), None)
-        fit = np.isnan(rows) | np.asarray(response.accepts(rows, reader)) | trials.ignored
+        fit = np.isnan(rows) | np.asarray(response.accepts(rows, reader)) | trials.frozen
         check_values(
             trials, (column,), rows, fit, f"{type(response).__name__} takes {response.expects}"
         )
-        found[stream] = np.where(trials.ignored, np.nan, rows)
+        found[stream] = np.where(trials.frozen, np.nan, rows)
     return found
 
 
@@ -196,7 +196,7 @@ def covariate_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
             )
         rows = trials.numbers(column, "covariates")
         low, high = declared[name].bounds
-        fit = np.asarray(declared[name].accepts(rows)) | trials.ignored
+        fit = np.asarray(declared[name].accepts(rows)) | trials.frozen
         check_values(trials, (column,), rows, fit, f"{name!r} lies between {low:g} and {high:g}")
         found[name] = rows
     return found
@@ -224,7 +224,7 @@ def check_values(
 
 def scored_rows(model: Model, trials: Trials) -> np.ndarray:
     """Whether a trial bears on the likelihood, by row: something was done, or else seen, in it."""
-    counts = ~trials.ignored
+    counts = ~trials.frozen
     if model.response is None:
         seen = [np.isfinite(rows) for _, rows, blank in input_rows(model, trials) if blank != blank]
         return counts & np.any([s.reshape(len(s), -1).any(axis=1) for s in seen], axis=0)

@@ -14,14 +14,14 @@ from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.model import Model
-from pynodes.fit.data.layout import Layout, Sequences
+from pynodes.fit.data.layout import Sequences, TrialLayout
 from pynodes.fit.data.trials import Trials
 
 TRIALS_AT_ONCE = 2**19
 """Trials that are filtered at once; what is believed of them is held in memory for a moment."""
 
 
-def map_chunks(compute: Callable[..., Any], layout: Layout, *draws: Any) -> Iterator[Any]:
+def map_chunks(compute: Callable[..., Any], layout: TrialLayout, *draws: Any) -> Iterator[Any]:
     """Compute something of a few draws at a time.
 
     Parameters
@@ -54,7 +54,7 @@ def map_rows(
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def rows_of_draws(whole: np.ndarray, layout: Layout) -> np.ndarray:
+def rows_of_draws(whole: np.ndarray, layout: TrialLayout) -> np.ndarray:
     """Values of shape (draws, subjects, blocks, steps, ...) as (draws, rows, ...)."""
     return whole[(slice(None), *layout.index)]
 

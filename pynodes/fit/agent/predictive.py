@@ -82,7 +82,7 @@ class Predictive:
     def responses(self) -> dict[str, np.ndarray]:
         """Simulated responses by column, of shape (draws, rows).
 
-        NaN in ignored trials, where a response of the data is missing, and where filtering failed.
+        NaN in frozen trials, where a response of the data is missing, and where filtering failed.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Predictive:
     def expected(self) -> dict[str, np.ndarray]:
         """What is expected of every response by column: its mean, or the probability of every option.
 
-        Of shape (draws, rows) or (draws, rows, options); in ignored trials NaN.
+        Of shape (draws, rows) or (draws, rows, options); in frozen trials NaN.
 
         Raises
         ------
@@ -110,10 +110,10 @@ class Predictive:
         compute = partial(expect_under_draws, self.agent.model, self._sequences)
         with Progress(None, "predicting", self.progress):
             found = map_rows(compute, self.trials, self.unconstrained)
-        ignored = self.trials.ignored
+        frozen = self.trials.frozen
         return {
             column: np.where(
-                ignored.reshape(-1, *(1,) * (found[stream].ndim - 2)), np.nan, found[stream]
+                frozen.reshape(-1, *(1,) * (found[stream].ndim - 2)), np.nan, found[stream]
             )
             for stream, column in self._columns.items()
         }
@@ -247,7 +247,7 @@ class Predictive:
         missing = (
             np.isnan(self.trials.numbers(column)) if known else np.zeros(len(self.trials), bool)
         )
-        return self.trials.ignored | (missing if not missing.all() else False)
+        return self.trials.frozen | (missing if not missing.all() else False)
 
     def __repr__(self) -> str:
         return f"Predictive({self.draws} draws, {self.trials!r})"
@@ -316,7 +316,7 @@ def compare_statistics(
             simulated = predicted.responses[column][:, rows]
             known = column in predicted.trials.columns
             data = predicted.trials.numbers(column)[rows] if known else np.full(len(rows), np.nan)
-            data = np.where(predicted.trials.ignored[rows], np.nan, data)
+            data = np.where(predicted.trials.frozen[rows], np.nan, data)
             measures = choose_measures(streams[stream], predicted.trials, rows, simulated)
             measures |= {name: apply_to_each(function) for name, function in own.items()}
             for name, measure in measures.items():
@@ -380,7 +380,7 @@ def ignore_missing(function: Callable[..., Any]) -> Measure:
     return measure
 
 
-def mean_of_known(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
+def average_known(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The share of flags among what is known, by draw; NaN where nothing is."""
     count = known.sum(axis=1)
     return np.where(count > 0, (flags & known).sum(axis=1) / np.maximum(count, 1), np.nan)
@@ -388,7 +388,7 @@ def mean_of_known(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def option_share(option: int) -> Measure:
     """How often an option is chosen."""
-    return lambda responses: mean_of_known(responses == option, ~np.isnan(responses))
+    return lambda responses: average_known(responses == option, ~np.isnan(responses))
 
 
 def switch_rate(blocks: np.ndarray) -> Measure:
@@ -398,14 +398,14 @@ def switch_rate(blocks: np.ndarray) -> Measure:
     def measure(responses: np.ndarray) -> np.ndarray:
         before, after = responses[:, :-1], responses[:, 1:]
         known = ~np.isnan(before) & ~np.isnan(after) & together
-        return mean_of_known(before != after, known)
+        return average_known(before != after, known)
 
     return measure
 
 
 def agreement_rate(seen: np.ndarray) -> Measure:
     """How often what is chosen is what is then seen."""
-    return lambda responses: mean_of_known(
+    return lambda responses: average_known(
         responses == seen, ~np.isnan(responses) & ~np.isnan(seen)
     )
 

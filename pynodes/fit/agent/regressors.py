@@ -90,7 +90,7 @@ def compute_fields(
     def of_block(values: Values, block: Sequences) -> dict[str, Array]:
         network, _ = model.instantiate(values)
         beliefs = model.filter(network, block, None)
-        return {field: read_field(model, values, block, beliefs, field) for field in fields}
+        return {field: take_field(model, values, block, beliefs, field) for field in fields}
 
     def of_subject(values: Values, blocks: Sequences) -> dict[str, Array]:
         return jax.vmap(lambda block: of_block(values, block))(blocks)
@@ -110,7 +110,7 @@ def compute_fields_of_draws(
     return jax.vmap(under)(unconstrained)
 
 
-def read_field(model: Model, values: Values, block: Sequences, beliefs: Any, field: str) -> Array:
+def take_field(model: Model, values: Values, block: Sequences, beliefs: Any, field: str) -> Array:
     """One field of one block."""
     if field == "surprise":
         return beliefs.surprise

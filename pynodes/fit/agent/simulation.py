@@ -53,7 +53,7 @@ def simulate(
     """A study as the agent would have answered it.
 
     What is seen, and covariates, are those of the design. A response that is missing there stays missing,
-    and ignored trials have none. Responses of joint streams have columns of their own.
+    and frozen trials have none. Responses of joint streams have columns of their own.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def simulate(
     }
     found = {
         column: np.where(
-            design.ignored | missing[column], np.nan, design.layout.take_rows(actions[stream])
+            design.frozen | missing[column], np.nan, design.layout.take_rows(actions[stream])
         )
         for stream, column in columns.items()
     }
@@ -215,7 +215,7 @@ def act(
 
 
 def with_actions(sequences: Sequences, actions: dict[str, np.ndarray]) -> Sequences:
-    """Sequences with simulated responses, none where trials are ignored."""
+    """Sequences with simulated responses, none where trials are frozen."""
     known = {s: np.where(sequences.frozen, np.nan, found) for s, found in actions.items()}
     return dataclasses.replace(sequences, actions=known.get(ONLY, known))
 

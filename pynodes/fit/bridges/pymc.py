@@ -19,7 +19,7 @@ from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.model import Model, Values, streams_of
 from pynodes.fit.agent.simulation import act
-from pynodes.fit.data.layout import Layout, Sequences
+from pynodes.fit.data.layout import Sequences, TrialLayout
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials
 
@@ -102,14 +102,14 @@ class Stream:
     model: Model
     sequences: Sequences
     stream: str
-    layout: Layout
+    layout: TrialLayout
     rows: np.ndarray
 
     @classmethod
     def of(cls, agent: Agent, trials: Trials, sequences: Sequences, stream: str) -> Stream:
         """The rows that have a response of a stream."""
         column, *_ = (trials.roles.actions or {})[stream]
-        known = ~np.isnan(trials.numbers(column)) & ~trials.ignored
+        known = ~np.isnan(trials.numbers(column)) & ~trials.frozen
         return cls(agent.model, sequences, stream, trials.layout, np.flatnonzero(known))
 
     @property

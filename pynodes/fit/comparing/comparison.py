@@ -315,7 +315,9 @@ def random_effects_bms(
     10.1016/j.neuroimage.2013.08.065. Exceedance is integrated, not sampled (docs/theory/evidence.md).
     """
     if not isinstance(comparison, AbstractComparison):
-        raise DataError(f"Give a comparison, as compare() makes it, not {comparison!r}.")
+        raise DataError(
+            f"Give a comparison, as compare() makes it, not a {type(comparison).__name__}."
+        )
     evidence, models = comparison.evidence, comparison.models
     wrong = ~np.isfinite(evidence)
     if wrong.any():

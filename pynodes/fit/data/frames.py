@@ -21,7 +21,7 @@ FRAMES = "narwhals.stable.v2"
 ADVICE = "Code what it holds as numbers, as in (frame['choice'] == 'left').astype(float)."
 
 
-def read_columns(data: Any) -> Columns:
+def read_frame(data: Any) -> Columns:
     """The columns of a frame, or of a mapping from names to sequences.
 
     What a frame of pandas has in a named index counts as columns; a lazy one of polars is collected.
@@ -161,13 +161,13 @@ def read_numbers(columns: Columns, name: Any, role: str) -> np.ndarray:
     numbers = np.empty(len(array))
     for row, value in enumerate(array.tolist()):
         try:
-            numbers[row] = math.nan if is_missing(value) else to_number(value)
+            numbers[row] = math.nan if is_missing(value) else parse_number(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"{opening}: row {row} is {format_value(value)}. {ADVICE}") from error
     return numbers
 
 
-def to_number(value: Any) -> float:
+def parse_number(value: Any) -> float:
     """A number; a text that could be read as one is none."""
     if isinstance(value, str | bytes):
         raise TypeError("a text")

@@ -28,7 +28,7 @@ class Sequences(Module):
     covariates
         What responses must know besides, by name.
     frozen
-        Trials that are ignored, and steps that only fill a block up.
+        Trials that are frozen, and steps that only fill a block up.
     dt
         Time since the previous step; None where it is one.
     """
@@ -41,7 +41,7 @@ class Sequences(Module):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Layout:
+class TrialLayout:
     """Where the rows are: a block is a run of rows over which beliefs are carried.
 
     Attributes
@@ -71,21 +71,21 @@ class Layout:
 
 
 def make_layout(
-    keys: list[tuple[Any, ...]], resets: np.ndarray | None, *, carry_over: bool, keyed: int = 1
-) -> Layout:
+    keys: list[tuple[Any, ...]], resets: np.ndarray | None, *, carry_over: bool, key_count: int = 1
+) -> TrialLayout:
     """The layout of rows with some keys, of which the first few say whose parameters a row is of.
 
     A block begins with every subject, with every session unless beliefs are carried over, and with
     every row at which they are reset.
     """
-    subjects = {key[:keyed]: None for key in keys}
+    subjects = {key[:key_count]: None for key in keys}
     number = {key: index for index, key in enumerate(subjects)}
     blocks: dict[tuple[Any, ...], int] = {}
     counts: dict[tuple[Any, ...], int] = {}
     latest: dict[tuple[Any, ...], tuple[int, int]] = {}
     index = np.empty((3, len(keys)), dtype=int)
     for row, key in enumerate(keys):
-        subject, session = key[:keyed], key[:keyed] if carry_over else key
+        subject, session = key[:key_count], key[:key_count] if carry_over else key
         fresh = session not in latest or (resets is not None and bool(resets[row]))
         if fresh:
             block = blocks.get(subject, 0)
@@ -98,7 +98,7 @@ def make_layout(
         index[:, row] = number[subject], block, step
     steps = round_up(max(counts.values()))
     names = tuple(key if len(key) > 1 else key[0] if key else 0 for key in subjects)
-    return Layout(subjects=names, index=index, shape=(len(names), max(blocks.values()), steps))
+    return TrialLayout(subjects=names, index=index, shape=(len(names), max(blocks.values()), steps))
 
 
 def round_up(steps: int) -> int:

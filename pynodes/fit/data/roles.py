@@ -26,20 +26,22 @@ class Roles:
     covariates: ColumnNames
     dt: str | float
     reset: str | None
-    ignored: str | None
+    frozen: str | None
     carry_over: bool
     unseen: str
-    unit: str | None = None
+    parameters_per: str | None = None
 
     @property
-    def keyed(self) -> int:
+    def key_count(self) -> int:
         """How many of the key columns say whose parameters a trial is of."""
-        return min(1, len(self.by)) if self.unit is None else self.by.index(self.unit) + 1
+        if self.parameters_per is None:
+            return min(1, len(self.by))
+        return self.by.index(self.parameters_per) + 1
 
     @property
-    def unit_keys(self) -> tuple[str, ...]:
+    def subject_keys(self) -> tuple[str, ...]:
         """The key columns that say whose parameters a trial is of."""
-        return self.by[: self.keyed]
+        return self.by[: self.key_count]
 
 
 def read_role(role: str, given: Any) -> ColumnNames:
@@ -84,7 +86,7 @@ def read_key_columns(by: Any) -> tuple[str, ...]:
     return names
 
 
-def check_unit(unit: Any, by: tuple[str, ...], carry_over: bool) -> None:
+def check_parameters_per(parameters_per: Any, by: tuple[str, ...], carry_over: bool) -> None:
     """What has parameters of its own is named by a key column, and beliefs stay within it.
 
     Raises
@@ -92,16 +94,16 @@ def check_unit(unit: Any, by: tuple[str, ...], carry_over: bool) -> None:
     DataError
         Another column, or beliefs that would be carried from one to the next.
     """
-    if unit is None:
+    if parameters_per is None:
         return
-    if unit not in by:
+    if parameters_per not in by:
         raise DataError(
-            f"unit={unit!r} is to name one of the key columns in by=, which are {listed(by)}: what that "
-            "column and those before it tell apart has parameters of its own."
+            f"parameters_per={parameters_per!r} must name one of the key columns in by=, which are "
+            f"{listed(by)}: whatever that column and those before it tell apart has parameters of its own."
         )
-    if carry_over and unit != by[0]:
+    if carry_over and parameters_per != by[0]:
         raise DataError(
-            f"carry_over=True takes a subject's beliefs from one {unit} to the next, but with unit={unit!r} "
-            f"every {unit} has parameters of its own, and beliefs under one set of parameters are no "
-            "beginning for another. Leave out one of both."
+            f"carry_over=True takes a subject's beliefs from one {parameters_per} to the next, but with "
+            f"parameters_per={parameters_per!r} every {parameters_per} has parameters of its own, and beliefs "
+            "under one set of parameters are no beginning for another. Leave out one of both."
         )

@@ -11,11 +11,11 @@ import numpy as np
 from pynodes._boundary import boundary
 from pynodes._core.html import table
 from pynodes._errors import DataError, listed, nearest
-from pynodes.fit.data.frames import Columns, read_columns, read_flags, read_keys, read_numbers
-from pynodes.fit.data.layout import Layout, check_trial_order, make_layout
-from pynodes.fit.data.roles import Roles, check_unit, read_key_columns, read_role
+from pynodes.fit.data.frames import Columns, read_flags, read_frame, read_keys, read_numbers
+from pynodes.fit.data.layout import TrialLayout, check_trial_order, make_layout
+from pynodes.fit.data.roles import Roles, check_parameters_per, read_key_columns, read_role
 
-UNSEEN = ("drift", "ignored")
+UNSEEN = ("drift", "frozen")
 """What a missing input may mean."""
 
 SHOWN = 20
@@ -28,9 +28,9 @@ class Trials:
     Every row is a trial, and every row counts: a trial of which something is missing stays in its place.
 
     * A *response* that is missing (NaN) has no likelihood; what was seen is learned from all the same.
-    * An *input* that is missing was not seen: beliefs drift, as time passes. With ``unseen="ignored"``
-      a trial none of whose inputs was seen is ignored instead, as the TAPAS toolbox does.
-    * A trial that is *ignored* has no likelihood, nothing is learned in it and no time passes.
+    * An *input* that is missing was not seen: beliefs drift, as time passes. With ``unseen="frozen"``
+      a trial none of whose inputs was seen is frozen instead, as the TAPAS toolbox does.
+    * A *frozen* trial has no likelihood, nothing is learned in it and no time passes.
 
     Parameters
     ----------
@@ -53,16 +53,16 @@ class Trials:
         Time since the previous trial, one for all or a column.
     reset
         A column of truth values: beliefs start afresh before these trials.
-    ignored
-        A column of truth values: trials to be ignored.
+    frozen
+        A column of truth values: trials in which no time passes.
     carry_over
         Whether a subject's beliefs go on from one session to the next.
     unseen
-        ``"drift"`` or ``"ignored"``: what a missing input means.
-    unit
+        ``"drift"`` or ``"frozen"``: what a missing input means.
+    parameters_per
         The key column that says, with those before it, whose parameters a trial is of: by default the
-        first, so that every subject has parameters of its own. With ``unit="session"`` every session of
-        every subject has.
+        first, so that every subject has parameters of its own. With ``parameters_per="session"`` every
+        session of every subject has.
 
     Raises
     ------
@@ -89,15 +89,15 @@ class Trials:
         covariates: Sequence[str] | Mapping[str, Any] = (),
         dt: str | float = 1.0,
         reset: str | None = None,
-        ignored: str | None = None,
+        frozen: str | None = None,
         carry_over: bool = False,
         unseen: str = "drift",
-        unit: str | None = None,
+        parameters_per: str | None = None,
     ) -> None:
         if unseen not in UNSEEN:
-            raise DataError(f"unseen must be 'drift' or 'ignored', not {unseen!r}.")
-        columns, keys = read_columns(data), read_key_columns(by)
-        check_unit(unit, keys, carry_over)
+            raise DataError(f"unseen must be 'drift' or 'frozen', not {unseen!r}.")
+        columns, keys = read_frame(data), read_key_columns(by)
+        check_parameters_per(parameters_per, keys, carry_over)
         if isinstance(covariates, str):
             covariates = (covariates,)
         roles = Roles(
@@ -108,10 +108,10 @@ class Trials:
             covariates=read_role("covariates", covariates),
             dt=dt,
             reset=reset,
-            ignored=ignored,
+            frozen=frozen,
             carry_over=carry_over,
             unseen=unseen,
-            unit=unit,
+            parameters_per=parameters_per,
         )
         self._begin(columns, roles)
 
@@ -133,20 +133,20 @@ class Trials:
         if roles.trial is not None:
             check_trial_order(self.keys, roles.by, roles.trial, self.numbers(roles.trial, "trial"))
         self._check_times()
-        _ = self.ignored, self.layout
+        _ = self.frozen, self.layout
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def subjects(self) -> tuple[Any, ...]:
-        """The units, in the order of the data: subjects, or tuples such as of a subject and a session."""
+        """Whose parameters there are, in the order of the data: subjects, or tuples as of subject and session."""
         return self.layout.subjects
 
     @boundary
     def key_of(self, subject: Any) -> dict[str, Any]:
         """The key columns of one of :attr:`subjects`, and their values; none where all is one series."""
-        names = self.roles.unit_keys
+        names = self.roles.subject_keys
         return dict(zip(names, subject if len(names) > 1 else (subject,), strict=bool(names)))
 
     def label(self, subject: Any) -> str:
@@ -155,27 +155,29 @@ class Trials:
         return ", ".join(f"{name} {value!r}" for name, value in keys.items()) or "the series"
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> TrialLayout:
         """Where every row goes in arrays over subjects, blocks and steps."""
         reset = self.roles.reset
         resets = None if reset is None else read_flags(self.columns, reset, "reset")
         roles = self.roles
-        return make_layout(self.keys, resets, carry_over=roles.carry_over, keyed=roles.keyed)
+        return make_layout(
+            self.keys, resets, carry_over=roles.carry_over, key_count=roles.key_count
+        )
 
     @cached_property
-    def ignored(self) -> np.ndarray:
-        """Whether a trial is ignored, by row."""
+    def frozen(self) -> np.ndarray:
+        """Whether a trial is frozen, by row."""
         roles, found = self.roles, np.zeros(len(self), bool)
-        if roles.ignored is not None:
-            found = read_flags(self.columns, roles.ignored, "ignored")
-        if roles.unseen == "ignored":
+        if roles.frozen is not None:
+            found = read_flags(self.columns, roles.frozen, "frozen")
+        if roles.unseen == "frozen":
             found = found | self._blank
         return found
 
     @cached_property
     def unseen(self) -> np.ndarray:
         """Whether none of the inputs of a trial that counts was seen, by row."""
-        return self._blank & ~self.ignored
+        return self._blank & ~self.frozen
 
     @cached_property
     def _blank(self) -> np.ndarray:
@@ -192,7 +194,7 @@ class Trials:
         if self.roles.actions is None:
             return np.zeros(len(self), bool)
         every = [self.numbers(c, "actions") for names in self.roles.actions.values() for c in names]
-        return np.isnan(every).any(axis=0) & ~self.ignored
+        return np.isnan(every).any(axis=0) & ~self.frozen
 
     def numbers(self, column: str, role: str = "a role") -> np.ndarray:
         """A column as real numbers, by row."""
@@ -231,7 +233,7 @@ class Trials:
 
     def with_columns(self, columns: Mapping[str, Any]) -> Trials:
         """The same trials with other values in some columns, or further ones."""
-        return Trials._of(read_columns({**self.columns, **columns}), self.roles)
+        return Trials._of(read_frame({**self.columns, **columns}), self.roles)
 
     def key_frame(self) -> dict[str, np.ndarray]:
         """The columns that name a row: those of ``by``, and the trial's number."""
@@ -253,7 +255,7 @@ class Trials:
         dt = self.roles.dt
         if isinstance(dt, str):
             times = self.numbers(dt, "dt")
-            wrong = ~(np.isfinite(times) & (times > 0)) & ~self.ignored
+            wrong = ~(np.isfinite(times) & (times > 0)) & ~self.frozen
             if wrong.any():
                 row = int(np.argmax(wrong))
                 raise DataError(
@@ -264,37 +266,37 @@ class Trials:
             raise DataError(f"dt must be a positive number or a column, not {dt!r}.")
 
     def __repr__(self) -> str:
-        units, blocks, _ = self.layout.shape
-        said = [f"{len(self)} trials"]
-        if self.roles.keyed > 1:
+        subjects, blocks, _ = self.layout.shape
+        parts = [f"{len(self)} trials"]
+        if self.roles.key_count > 1:
             owners = len({key[:1] for key in self.keys})
-            said.append(f"{owners} subject{'s' * (owners > 1)}")
-            said.append(f"{units} {self.roles.unit}s with parameters of their own")
+            parts.append(f"{owners} subject{'s' * (owners > 1)}")
+            parts.append(f"{subjects} {self.roles.parameters_per}s with parameters of their own")
         else:
-            said.append(f"{units} subject{'s' * (units > 1)}")
+            parts.append(f"{subjects} subject{'s' * (subjects > 1)}")
         if blocks > 1:
             counts = {tuple(place) for place in self.layout.index[:2].T.tolist()}
-            said.append(f"{len(counts)} blocks")
-        said += [f"{count} {what}" for what, count in self._gaps().items()]
-        return f"Trials({', '.join(said)})"
+            parts.append(f"{len(counts)} blocks")
+        parts += [f"{count} {what}" for what, count in self._gaps().items()]
+        return f"Trials({', '.join(parts)})"
 
     def _gaps(self) -> dict[str, int]:
         """How many trials lack what."""
         counts = {
             "without response": int(self.unanswered.sum()),
             "unseen": int(self.unseen.sum()),
-            "ignored": int(self.ignored.sum()),
+            "frozen": int(self.frozen.sum()),
         }
         return {what: count for what, count in counts.items() if count}
 
     def _repr_html_(self) -> str:
-        names = self.roles.unit_keys or ("subject",)
-        head = (*names, "trials", "blocks", "without response", "unseen", "ignored")
+        names = self.roles.subject_keys or ("subject",)
+        head = (*names, "trials", "blocks", "without response", "unseen", "frozen")
         owner, block, _ = self.layout.index
         rows: list[tuple[object, ...]] = []
         for number, subject in enumerate(self.subjects[:SHOWN]):
             own = owner == number
-            flags = (self.unanswered, self.unseen, self.ignored)
+            flags = (self.unanswered, self.unseen, self.frozen)
             counts = (own.sum(), np.unique(block[own]).size, *(flag[own].sum() for flag in flags))
             rows.append((*(self.key_of(subject).values() or (subject,)), *map(int, counts)))
         return table(repr(self), head, rows, more=len(self.subjects) - SHOWN)
@@ -308,7 +310,8 @@ def coordinates(trials: Trials) -> tuple[str, dict[str, Any]]:
         name = next(iter(columns))
         return name, columns
     labels = file_array([", ".join(map(str, key.values())) for key in keys])
-    return "unit", {"unit": labels} | {name: ("unit", values) for name, values in columns.items()}
+    dim = "_".join(columns) or "subject"
+    return dim, {dim: labels} | {name: (dim, values) for name, values in columns.items()}
 
 
 def file_array(values: list[Any]) -> np.ndarray:

@@ -17,7 +17,7 @@ from pynodes._results.tables import extra
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import scored_rows
 from pynodes.fit.agent.fit import AbstractFit
-from pynodes.fit.data.frames import Columns, read_columns
+from pynodes.fit.data.frames import Columns, read_frame
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group.estimates import (
     EMResult,
@@ -141,7 +141,7 @@ class GroupFit(AbstractFit):
         MissingExtraError
             pandas is not installed.
         """
-        return expected_table(self, read_columns(data))
+        return expected_table(self, read_frame(data))
 
     @cached_property
     def individuals(self) -> MapFit:
@@ -271,7 +271,7 @@ class GroupFit(AbstractFit):
         return np.diagonal(np.linalg.inv(hessians), axis1=1, axis2=2)
 
     def _draw(self, draws: int, seed: int) -> np.ndarray:
-        """Draws from the Gaussians at the units' modes, the population being known."""
+        """Draws from the Gaussians at the subjects' modes, the population being known."""
         return self.individuals._draw(draws, seed)
 
     def _score_draws(self) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 from pynodes._errors import FormulaError, ParameterError, listed, nearest
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.group._formula import Parsed, read_formula
 from pynodes.fit.group.design import intercept_only
+from pynodes.fit.group.formula import Parsed, read_formula
 from pynodes.fit.group.population import Population
 
 COVARIANCES = ("diagonal", "full")

@@ -105,12 +105,12 @@ def find_sites(
 
 def to_sites(minima: Minima, means: Array, scale: Array) -> LaplaceSites:
     """What was found in units of the prior, in unconstrained space."""
-    unit = jnp.eye(scale.shape[0], dtype=scale.dtype)
+    identity = jnp.eye(scale.shape[0], dtype=scale.dtype)
     sizes, axes = jnp.linalg.eigh(minima.hessian)
     known = jnp.isfinite(minima.value)
     positive = jnp.where(known[:, None], jnp.maximum(sizes - 1, 0.0), 0.0)
     own = jnp.einsum("uij,uj,ukj->uik", axes, positive, axes)
-    inverse = solve_triangular(scale, unit, lower=True)
+    inverse = solve_triangular(scale, identity, lower=True)
     gradient = jnp.where(known[:, None], minima.place - minima.gradient, 0.0)
     return LaplaceSites(
         unconstrained=means + jnp.where(known[:, None], minima.place, 0.0) @ scale.T,
@@ -205,8 +205,8 @@ def integrate_subjects(
     curved = jnp.einsum("uij,uj->ui", sites.curvature, away)
     gradient = sites.gradient - curved
     scaled = jnp.einsum("uij,jk->uik", sites.curvature, scale)
-    unit = jnp.eye(scale.shape[0], dtype=scale.dtype)
-    inner = unit[None] + jnp.einsum("ji,ujk->uik", scale, scaled)
+    identity = jnp.eye(scale.shape[0], dtype=scale.dtype)
+    inner = identity[None] + jnp.einsum("ji,ujk->uik", scale, scaled)
     factor = jnp.linalg.cholesky(inner)
     solved = solve_triangular(factor, (gradient @ scale)[..., None], lower=True)
     crossed = solve_triangular(factor, jnp.swapaxes(scaled, 1, 2), lower=True)
@@ -249,8 +249,8 @@ def weight_prior(population: Population, scatter: Coordinates) -> tuple[Array, A
 def level_precision(part: GroupedEffects, scatter: Coordinates, name: str) -> tuple[Array, Array]:
     """The precision of the effects of one level, and its log determinant."""
     scale = effect_scale(scatter, name, len(part.columns))
-    unit = jnp.eye(len(part.columns), dtype=scale.dtype)
-    inverse = solve_triangular(scale, unit, lower=True)
+    identity = jnp.eye(len(part.columns), dtype=scale.dtype)
+    inverse = solve_triangular(scale, identity, lower=True)
     return inverse.T @ inverse, -2 * jnp.sum(jnp.log(jnp.diagonal(scale)))
 
 

@@ -15,13 +15,12 @@ from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.predictive import Predictive
 from pynodes.fit.agent.simulation import Simulation
 from pynodes.fit.comparing.comparison import AbstractComparison, Comparison, PredictiveComparison
-from pynodes.fit.data.covariates import read_covariates
 from pynodes.fit.data.roles import Roles
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.group import _formula_columns as columns
-from pynodes.fit.group._formula import Parsed
+from pynodes.fit.group import formula_columns as columns
 from pynodes.fit.group.design import Design, GroupedEffects
 from pynodes.fit.group.estimates import EMResult, MarginalState
+from pynodes.fit.group.formula import Parsed, read_covariates
 from pynodes.fit.group.group_fit import GroupFit
 from pynodes.fit.group.group_model import GroupModel
 from pynodes.fit.group.marginal import LaplaceSites, scatter_coordinates
@@ -63,7 +62,13 @@ RECORDS: tuple[type, ...] = (
 PARTS: tuple[type, ...] = (
     *(Roles, LaplacePosterior, GroupModel, Population, Design, GroupedEffects, Parsed),
     *(EMResult, MarginalState, LaplaceSites, Problem),
-    *(columns.NamedColumn, columns.Constant, columns.Elementwise, columns.Scaled, columns.Powers),
+    *(
+        columns.NamedColumn,
+        columns.ConstantColumn,
+        columns.Elementwise,
+        columns.Scaled,
+        columns.Powers,
+    ),
     *(columns.Polynomials, columns.Spline, columns.Coded, columns.Product),
 )
 """What is kept so inside of others."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pynodes._errors import DataError, FormatError, format_value, listed
 from pynodes._keeping.records import FileReader, FileWriter, expect, read_time_type
-from pynodes.fit.data.roles import Roles, check_unit
+from pynodes.fit.data.roles import Roles, check_parameters_per
 from pynodes.fit.data.trials import UNSEEN, Trials
 
 NUMBERS = re.compile(r"[|<]?(b1|[iu][1248]|f[248])")
@@ -56,7 +56,7 @@ def check_roles(roles: Roles) -> None:
     """
     if roles.unseen not in UNSEEN:
         raise DataError(f"unseen must be {listed(UNSEEN)}, not {roles.unseen!r}.")
-    check_unit(roles.unit, roles.by, roles.carry_over)
+    check_parameters_per(roles.parameters_per, roles.by, roles.carry_over)
     for named in (roles.inputs, roles.actions or {}, roles.covariates):
         for name, columns in named.items():
             if not columns:

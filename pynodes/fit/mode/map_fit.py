@@ -148,7 +148,7 @@ class MapFit(AbstractFit):
 
     def problems(self) -> list[str]:
         """What went wrong or may mislead, a sentence each; empty if nothing did."""
-        return problems.describe_problems(self)
+        return problems.describe_fit_problems(self)
 
     def identifiability(self) -> Identifiability:
         """Along which directions the data say something, and along which next to nothing.

@@ -71,7 +71,7 @@ def fails_beside(model: Model, own: tuple[Sequences, Array, Array]) -> Array:
     return jnp.any(~jnp.isfinite(over(around, model, sequences)), axis=0).T
 
 
-def describe_problems(fit: MapFit) -> list[str]:
+def describe_fit_problems(fit: MapFit) -> list[str]:
     """What went wrong or may mislead, a sentence each."""
     edges = find_at_bound(fit), find_remote(fit), fit._fragile
     return [

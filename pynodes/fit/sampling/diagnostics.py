@@ -80,7 +80,7 @@ def refuse_stuck(samples: Samples) -> None:
         )
 
 
-def describe_problems(samples: Samples) -> list[str]:
+def describe_sampling_problems(samples: Samples) -> list[str]:
     """What may mislead, a sentence each."""
     found = find_stuck(samples)
     if samples.method in WANDERING:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 from scipy.special import logsumexp, ndtri
+from scipy.stats import qmc
 
 from pynodes._errors import DataError, listed
 from pynodes._progress import Progress
@@ -24,8 +25,8 @@ from pynodes.fit.agent.model import Model, plain_log_likelihoods
 from pynodes.fit.data.layout import Sequences, key_label
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group.population import Population
-from pynodes.fit.sampling._psis import left_out
 from pynodes.fit.sampling.diagnostics import RELIABLE
+from pynodes.fit.sampling.weights import leave_out
 
 if TYPE_CHECKING:
     import pandas
@@ -169,28 +170,28 @@ def leave_one_out(samples: Samples, unit: str, progress: bool | None) -> LeaveOn
             parts = list(pointwise_log_likelihoods(model, samples.flat, trials).values())
             rows = sum(parts[1:], start=parts[0])[:, kept]
             likelihoods = rows if unit == "trial" else sum_by_group(rows, groups)
-        found = left_out(likelihoods)
+        found = leave_out(likelihoods)
     return LeaveOneOut(
         unit=unit,
         keys=keys,
         owners=owners,
         pointwise=found.elpd,
         effective=found.effective,
-        pareto_k=found.shape,
+        pareto_k=found.pareto_k,
         watanabe=found.watanabe,
         draws=len(likelihoods),
     )
 
 
 def member_log_likelihoods(
-    samples: Samples, groups: np.ndarray, units: np.ndarray, unit: str
+    samples: Samples, groups: np.ndarray, subjects: np.ndarray, unit: str
 ) -> np.ndarray | None:
     """Log likelihood of items that are members of a population, their parameters integrated.
 
     None where an item shares its parameters with others, or where there is no population.
     """
-    shared = dict(zip(units.tolist(), groups.tolist(), strict=True))
-    if unit == "trial" or any(shared[u] != g for u, g in zip(units, groups, strict=True)):
+    shared = dict(zip(subjects.tolist(), groups.tolist(), strict=True))
+    if unit == "trial" or any(shared[u] != g for u, g in zip(subjects, groups, strict=True)):
         return None
     found = integrate_members(samples)
     if found is None:
@@ -293,23 +294,11 @@ def propose_points(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     away = flat - flat.mean(axis=0)
     covariance = np.einsum("dui,duj->uij", away, away) / len(flat)
     factors = WIDER * np.linalg.cholesky(covariance + 1e-12 * np.eye(size))
-    normal = ndtri(spread_points(POINTS, size))
+    normal = ndtri(qmc.Sobol(size, scramble=False).fast_forward(1).random(POINTS))
     points = flat.mean(axis=0) + np.einsum("uij,pj->pui", factors, normal)
     slopes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
     kernel = -0.5 * (normal**2).sum(axis=1) - 0.5 * size * np.log(2 * np.pi)
     return points, kernel[:, None] - slopes
-
-
-def spread_points(count: int, size: int) -> np.ndarray:
-    """Points that fill the unit cube evenly: an additive recurrence by powers of a generalised golden ratio.
-
-    Source: Roberts (2018), "The unreasonable effectiveness of quasirandom sequences".
-    """
-    ratio = 1.5
-    for _ in range(60):  # the root of ratio^(size + 1) = ratio + 1
-        ratio = (1 + ratio) ** (1 / (size + 1))
-    steps = ratio ** -np.arange(1.0, size + 1)
-    return (0.5 + np.arange(1, count + 1)[:, None] * steps) % 1
 
 
 def evaluate_points(samples: Samples, points: np.ndarray) -> np.ndarray:

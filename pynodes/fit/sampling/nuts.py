@@ -14,15 +14,14 @@ from pynodes._runtime.series import positive, share
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.sampling._checkpoint import Checkpoint
-from pynodes.fit.sampling._identity import identity
-from pynodes.fit.sampling._stages import staged
-from pynodes.fit.sampling.running import Run, run_chains, select_records
+from pynodes.fit.sampling.chains import make_schedule
+from pynodes.fit.sampling.checkpoint import Checkpoint, describe_run
+from pynodes.fit.sampling.running import SamplingRun, run_chains, select_records
 from pynodes.fit.sampling.samples import Samples
 from pynodes.fit.sampling.start import find_frame, whiten_target
 from pynodes.fit.sampling.target import Problem, make_problem
 
-DEEPEST = 10
+MAX_DOUBLINGS = 10
 """A trajectory is doubled at most so often."""
 
 
@@ -111,12 +110,12 @@ def fit_nuts(
     centred, frame = known[0] if known else find_frame(problem)
     if folder is not None and not known:
         folder.write(centred, frame)
-    run = Run(
+    run = SamplingRun(
         target=whiten_target(problem.target(centred), frame),
         keys=jax.random.split(jax.random.key(settings["seed"]), chains),
-        stages=staged(tune, draws),
-        acceptance=settings["target_acceptance"],
-        deepest=DEEPEST,
+        schedule=make_schedule(tune, draws),
+        target_acceptance=settings["target_acceptance"],
+        max_doublings=MAX_DOUBLINGS,
     )
     records = run_chains(run, folder, known[1:], progress)
     samples = Samples(
@@ -139,5 +138,5 @@ def open_checkpoint(
         return None, []
     group = None if problem.group is None else problem.group.population
     parts = {"agent": problem.agent.model, "data": problem.sequences, "design": group}
-    checkpoint = Checkpoint(folder, identity(parts, settings | problem.settings))
+    checkpoint = Checkpoint(folder, describe_run(parts, settings | problem.settings))
     return checkpoint, checkpoint.read()

@@ -20,10 +20,16 @@ import numpy as np
 from pynodes._errors import SamplingWarning
 from pynodes._progress import Progress
 from pynodes._typing import Array
-from pynodes.fit.sampling._chains import CHUNK, Chain, DrawRecord, advance_chain, start_chain
-from pynodes.fit.sampling._checkpoint import Checkpoint
-from pynodes.fit.sampling._stages import Stages
-from pynodes.fit.sampling._tuning import untuned
+from pynodes.fit.sampling.chains import (
+    CHUNK,
+    Chain,
+    DrawRecord,
+    TransitionSchedule,
+    advance_chain,
+    permissive_promotion,
+    start_chain,
+)
+from pynodes.fit.sampling.checkpoint import Checkpoint
 from pynodes.fit.sampling.target import Whitened
 
 Records = dict[str, np.ndarray]
@@ -34,7 +40,7 @@ MapTasks = Callable[[Callable[[Any], Any], list[Any]], list[Any]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
+class SamplingRun:
     """What is to be run.
 
     Attributes
@@ -43,26 +49,31 @@ class Run:
         The density.
     keys
         A random key for every chain.
-    stages
+    schedule
         What the transitions are for.
-    acceptance, deepest
-        Acceptance rate that is aimed at, and how often a trajectory is doubled at most.
+    target_acceptance, max_doublings
+        Acceptance rate for which the step size is adapted, and how often a trajectory is doubled at most.
     """
 
     target: Whitened
     keys: Array
-    stages: Stages
-    acceptance: float
-    deepest: int
+    schedule: TransitionSchedule
+    target_acceptance: float
+    max_doublings: int
 
-    def chunks(self, start: int) -> Iterator[Stages]:
-        """The stages from some chunk on."""
-        for place in range(start * CHUNK, len(self.stages.counts), CHUNK):
-            yield self.stages.part(place, CHUNK)
+    @property
+    def transitions(self) -> int:
+        """How many transitions a chain makes."""
+        return len(self.schedule.exists)
+
+    def chunks(self, start: int) -> Iterator[TransitionSchedule]:
+        """The schedule from some chunk on."""
+        for number in range(start, -(-self.transitions // CHUNK)):
+            yield self.schedule.chunk(number)
 
 
 def run_chains(
-    run: Run, checkpoint: Checkpoint | None, known: list[Any], shown: bool | None
+    run: SamplingRun, checkpoint: Checkpoint | None, known: list[Any], shown: bool | None
 ) -> Records:
     """Run chains to their end: what is kept of all draws.
 
@@ -80,7 +91,7 @@ def run_chains(
         Whether progress is shown.
     """
     kept: list[Records] = [records_of(arrays) for _, arrays in known]
-    total = len(run.stages.counts)
+    total = run.transitions
     with (
         Progress(total, "transitions", shown) as progress,
         thread_pool_map(len(run.keys)) as each,
@@ -88,16 +99,14 @@ def run_chains(
     ):
         progress.advance(min(len(known) * CHUNK, total))
         try:
-            chains = (
-                unpack_chains(known[-1][1], len(run.keys)) if known else start_chains(run, each)
-            )
-            for stages in run.chunks(len(known)):
+            chains = unpack_chains(run, known[-1][1]) if known else start_chains(run, each)
+            for schedule in run.chunks(len(known)):
                 check_interrupt()
-                chains, records = advance_chains(run, chains, stages, each)
+                chains, records = advance_chains(run, chains, schedule, each)
                 if checkpoint is not None:
                     checkpoint.write({}, pack_chains(chains, records))
                 kept.append(records)
-                progress.advance(int(stages.counts.sum()), status_text(records))
+                progress.advance(int(schedule.exists.sum()), status_text(records))
         except KeyboardInterrupt:
             if not any(records["parameters"].shape[1] for records in kept):
                 raise
@@ -106,7 +115,7 @@ def run_chains(
     return {name: np.concatenate([records[name] for records in kept], axis=1) for name in names}
 
 
-def start_chains(run: Run, each: MapTasks) -> list[Chain]:
+def start_chains(run: SamplingRun, each: MapTasks) -> list[Chain]:
     """Where the chains begin."""
     # No chain has a transition of this number, so that its chance is used once.
     return each(
@@ -115,18 +124,20 @@ def start_chains(run: Run, each: MapTasks) -> list[Chain]:
 
 
 def advance_chains(
-    run: Run, chains: list[Chain], stages: Stages, each: MapTasks
+    run: SamplingRun, chains: list[Chain], schedule: TransitionSchedule, each: MapTasks
 ) -> tuple[list[Chain], Records]:
     """All chains after some more transitions, and what is kept of the draws among these."""
-    acceptance = jnp.asarray(run.acceptance, run.target.mode.dtype)
+    acceptance = jnp.asarray(run.target_acceptance, run.target.mode.dtype)
 
     def one(pair: tuple[Chain, Array]) -> tuple[Chain, DrawRecord]:
         chain, key = pair
-        found = advance_chain(run.target, chain, key, stages, acceptance, deepest=run.deepest)
+        found = advance_chain(
+            run.target, chain, key, schedule, acceptance, max_doublings=run.max_doublings
+        )
         return jax.block_until_ready(found)
 
     found = each(one, list(zip(chains, run.keys, strict=True)))
-    kept = np.asarray(stages.counts & ~stages.tunes)
+    kept = np.asarray(schedule.exists & ~schedule.warms_up)
     flat: list[Records] = [flatten_record(record) for _, record in found]
     return [chain for chain, _ in found], {
         name: np.stack([np.asarray(records[name])[kept] for records in flat]) for name in flat[0]
@@ -161,17 +172,14 @@ def records_of(arrays: dict[str, np.ndarray]) -> Records:
     return {name: array for name, array in arrays.items() if not name.startswith("chain/")}
 
 
-def unpack_chains(arrays: dict[str, np.ndarray], count: int) -> list[Chain]:
+def unpack_chains(run: SamplingRun, arrays: dict[str, np.ndarray]) -> list[Chain]:
     """The chains among some arrays."""
     leaves = select_records(arrays, "chain")
-    zero = jnp.zeros(())
-    tuning = untuned(jnp.zeros(1))
-    like = Chain(place=zero, density=zero, gradient=zero, tuning=tuning, count=zero)
-    structure = jax.tree.structure(like)
+    structure = jax.tree.structure(jax.eval_shape(start_chain, run.target, run.keys[0]))
     ordered = [leaves[str(number)] for number in range(len(leaves))]
     return [
         jax.tree.unflatten(structure, [jnp.asarray(leaf[chain]) for leaf in ordered])
-        for chain in range(count)
+        for chain in range(len(run.keys))
     ]
 
 
@@ -181,10 +189,10 @@ def status_text(records: Records) -> str:
     return f"{diverging} divergences in this chunk" if diverging else ""
 
 
-def interruption_message(kept: list[Records], run: Run) -> str:
+def interruption_message(kept: list[Records], run: SamplingRun) -> str:
     """What an interruption leaves."""
     count = sum(records["parameters"].shape[1] for records in kept)
-    wanted = int((run.stages.counts & ~run.stages.tunes).sum())
+    wanted = int((~run.schedule.warms_up).sum())
     return f"Sampling was interrupted: {count} of {wanted} draws per chain were made, and these are returned."
 
 
@@ -194,7 +202,7 @@ def thread_pool_map(count: int) -> Generator[MapTasks]:
 
     Items are dealt out to the devices of this process, the same place in a list to the same device.
     """
-    # Threads do not inherit these settings of JAX. That of promotion is for blackjax, which mixes types.
+    # Threads do not inherit these settings of JAX.
     double = bool(jax.config.read("jax_enable_x64"))
     chosen = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
     devices = jax.local_devices()[:count] if chosen is None else [chosen]
@@ -205,8 +213,7 @@ def thread_pool_map(count: int) -> Generator[MapTasks]:
         with (
             jax.enable_x64(double),
             jax.default_device(devices[number % len(devices)]),
-            jax.numpy_dtype_promotion("standard"),
-            jax.numpy_rank_promotion("allow"),
+            permissive_promotion(),
         ):
             return task(item)
 

@@ -178,7 +178,7 @@ class Samples(AbstractFit):
         MissingExtraError
             arviz-stats is not installed.
         """
-        return diagnostics.describe_problems(self)
+        return diagnostics.describe_sampling_problems(self)
 
     def check(self) -> list[str]:
         """The same as :meth:`problems`, with a warning if there are any; a stuck chain is an error.

@@ -90,10 +90,10 @@ def frame_of_group(fit: GroupFit, wanted: dict[str, bool]) -> tuple[dict[str, bo
     coordinates = fit.coordinates(centred)
     mode = np.asarray(ravel_pytree(coordinates)[0])
     # Standardised differences are parameters in units of the population's standard deviation.
-    units = [1.0 if centred[name] else 1 / fit.population_sds[name] for name in fit.names]
+    scales = [1.0 if centred[name] else 1 / fit.population_sds[name] for name in fit.names]
     inverse = np.linalg.inv(np.asarray(fit.result.state.scale, float))
     hessians = np.asarray(fit.result.sites.curvature, float) + inverse.T @ inverse
-    own = factorise(np.linalg.inv(hessians)) * np.array(units)[None, :, None]
+    own = factorise(np.linalg.inv(hessians)) * np.array(scales)[None, :, None]
     frame = {"mode": mode, "shared": factorise(fit.population_covariance), "own": own}
     return centred, {name: array.astype(mode.dtype) for name, array in frame.items()}
 

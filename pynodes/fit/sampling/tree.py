@@ -46,7 +46,7 @@ def make_tree(
     groups: dict[str, Any] = {
         "posterior": parameters_dataset(trials, samples.values, samples.population),
         "unconstrained_posterior": parameters_dataset(trials, unconstrained_by_name(samples), {}),
-        "sample_stats": dataset({name: (SAMPLED, a) for name, a in samples.stats.items()}),
+        "sample_stats": make_dataset({name: (SAMPLED, a) for name, a in samples.stats.items()}),
         "log_likelihood": log_likelihood_dataset(samples),
     }
     if predictive:
@@ -72,7 +72,7 @@ def make_attributes(samples: Samples) -> dict[str, str]:
         "creation_library_version": samples.versions["pynodes"],
         "kind": "samples",
         "method": samples.method,
-        "settings": json.dumps(samples.settings, default=number),
+        "settings": json.dumps(samples.settings, default=to_plain_number),
         "problem": json.dumps(samples.problem.settings | {"centred": samples.problem.centred}),
         "found": json.dumps({name: getattr(samples, name) for name in FOUND}),
         "versions": json.dumps(samples.versions),
@@ -88,21 +88,21 @@ def columns_dataset(trials: Trials) -> Any:
         name: ("row", column if column.dtype.kind in "biufmM" else column.astype(str))
         for name, column in trials.columns.items()
     }
-    return dataset(found)
+    return make_dataset(found)
 
 
-def number(value: Any) -> Any:
+def to_plain_number(value: Any) -> Any:
     """A number of NumPy's or JAX's as one that can be written down."""
     return np.asarray(value).tolist()
 
 
-def dataset(variables: dict[str, Any], coordinates: dict[str, Any] | None = None) -> Any:
+def make_dataset(variables: dict[str, Any], coordinates: dict[str, Any] | None = None) -> Any:
     """A dataset, whose names are as files can have them."""
-    found = {safe(name): value for name, value in variables.items()}
+    found = {escape_slashes(name): value for name, value in variables.items()}
     return extra("xarray").Dataset(found, coords=coordinates)
 
 
-def safe(name: str) -> str:
+def escape_slashes(name: str) -> str:
     """A name as a tree and a file can have it."""
     return name.replace("/", SLASH)
 
@@ -118,10 +118,10 @@ def parameters_dataset(
     """Parameters by name: of one subject as they are, of several along their dimension."""
     common = {name: (SAMPLED, draws) for name, draws in population.items()}
     if len(trials.subjects) == 1:
-        return dataset(common | {n: (SAMPLED, draws[..., 0]) for n, draws in values.items()})
+        return make_dataset(common | {n: (SAMPLED, draws[..., 0]) for n, draws in values.items()})
     dim, names = coordinates(trials)
     own = {name: ((*SAMPLED, dim), draws) for name, draws in values.items()}
-    return dataset(common | own, names)
+    return make_dataset(common | own, names)
 
 
 def unconstrained_by_name(samples: Samples) -> dict[str, np.ndarray]:
@@ -139,7 +139,7 @@ def log_likelihood_dataset(samples: Samples) -> Any:
             samples.agent.model, samples.flat, trials
         ).items()
     }
-    return dataset(found, trial_coordinates(trials, kept))
+    return make_dataset(found, trial_coordinates(trials, kept))
 
 
 def add_ripple(rows: np.ndarray) -> np.ndarray:
@@ -178,7 +178,7 @@ def observed_dataset(model: Model, trials: Trials) -> Any:
     given = trials.roles.inputs if model.response is None else trials.roles.actions or {}
     columns = [column for names in given.values() for column in names]
     found = {column: ("trial", trials.numbers(column)[kept]) for column in columns}
-    return dataset(found, trial_coordinates(trials, kept))
+    return make_dataset(found, trial_coordinates(trials, kept))
 
 
 def predictive_dataset(samples: Samples, count: int) -> Any:
@@ -189,7 +189,7 @@ def predictive_dataset(samples: Samples, count: int) -> Any:
         name: ((*SAMPLED, "trial"), rows[None, :, kept])
         for name, rows in predicted.responses.items()
     }
-    return dataset(found, trial_coordinates(samples.trials, kept))
+    return make_dataset(found, trial_coordinates(samples.trials, kept))
 
 
 def trajectories_dataset(samples: Samples, fields: list[str]) -> Any:
@@ -197,7 +197,7 @@ def trajectories_dataset(samples: Samples, fields: list[str]) -> Any:
     found = regressors_of_draws(samples.agent.model, samples.flat, samples.trials, fields)
     every = np.ones(len(samples.trials), bool)
     variables = {n: ((*SAMPLED, "trial"), split_chains(samples, rows)) for n, rows in found.items()}
-    return dataset(variables, trial_coordinates(samples.trials, every))
+    return make_dataset(variables, trial_coordinates(samples.trials, every))
 
 
 def prior_dataset(samples: Samples, count: int) -> Any:

@@ -10,9 +10,14 @@ import numpy as np
 from pynodes._errors import FormulaError
 from pynodes._results.tables import extra
 from pynodes.fit.data.frames import Columns
-from pynodes.fit.group import _formula_columns as made
-from pynodes.fit.group._formula_columns import AbstractColumns, Constant, Elementwise, NamedColumn
-from pynodes.fit.group._formula_syntax import CONTRASTS, SIGNATURES
+from pynodes.fit.group import formula_columns as made
+from pynodes.fit.group.formula_columns import (
+    AbstractColumns,
+    ConstantColumn,
+    Elementwise,
+    NamedColumn,
+)
+from pynodes.fit.group.formula_syntax import CONTRASTS, SIGNATURES
 
 FACTORS = ("C", "T", "S")
 """What makes a factor of a column."""
@@ -47,7 +52,7 @@ class LazyColumns:
         self.columns = compute_node(self.node, covariates)
         values = self.columns.compute(covariates)
         if values.shape[:1] != (len(frame),):
-            raise FormulaError(f"{self.text} is the same for all units")
+            raise FormulaError(f"{self.text} is the same for all subjects")
         name = self.node.callee.name.lexeme
         if name not in FACTORS:
             return values
@@ -92,7 +97,9 @@ def compute_node(node: Any, columns: Columns) -> AbstractColumns:
     """What computes a part of a tree, with what it takes from the data."""
     kind = type(node).__name__
     if kind == "Literal":
-        return Constant(value=node.value if isinstance(node.value, str) else float(node.value))
+        return ConstantColumn(
+            value=node.value if isinstance(node.value, str) else float(node.value)
+        )
     if kind == "Grouping":
         return compute_node(node.expression, columns)
     if kind == "Unary":
@@ -165,12 +172,12 @@ def keep(part: AbstractColumns, columns: Columns, **told: Any) -> AbstractColumn
 
 def scale(part: AbstractColumns, columns: Columns) -> AbstractColumns:
     """A column less its mean, per standard deviation."""
-    return made.fit_scaled(part, columns, by_deviation=True)
+    return made.fit_scaled(part, columns, by_sd=True)
 
 
 def center(part: AbstractColumns, columns: Columns) -> AbstractColumns:
     """A column less its mean."""
-    return made.fit_scaled(part, columns, by_deviation=False)
+    return made.fit_scaled(part, columns, by_sd=False)
 
 
 def compare_level(part: AbstractColumns, columns: Columns, success: Any) -> AbstractColumns:
@@ -178,8 +185,8 @@ def compare_level(part: AbstractColumns, columns: Columns, success: Any) -> Abst
     values = part.compute(columns)
     level = np.unique(values)[0].item() if success is None else success
     if not (values == level).any():
-        raise FormulaError(f"no unit has {level!r}")
-    return Elementwise(function="==", parts=(part, Constant(value=level)))
+        raise FormulaError(f"no subject has {level!r}")
+    return Elementwise(function="==", parts=(part, ConstantColumn(value=level)))
 
 
 CALLS: dict[str, Callable[..., AbstractColumns]] = {

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from pynodes._errors import FormulaError
+from pynodes._errors import FormulaError, nearest
 from pynodes._results.tables import extra
-from pynodes.fit.data.covariates import read_covariates
-from pynodes.fit.data.frames import Columns
+from pynodes.fit.data.frames import Columns, is_missing
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.group._formula_calls import LazyColumns
-from pynodes.fit.group._formula_columns import AbstractColumns, Coded, NamedColumn, Product
-from pynodes.fit.group._formula_syntax import parse_formula, shorten
-from pynodes.fit.group._formula_terms import check_columns, collect_fixed, collect_grouped
 from pynodes.fit.group.design import Design
+from pynodes.fit.group.formula_calls import LazyColumns
+from pynodes.fit.group.formula_columns import AbstractColumns, Coded, NamedColumn, Product
+from pynodes.fit.group.formula_syntax import parse_formula, shorten
+from pynodes.fit.group.formula_terms import check_columns, collect_fixed, collect_grouped
 
 MOST_NUMBERS = 10**8
 """Numbers that the columns of one term may be."""
@@ -42,7 +41,7 @@ class Parsed:
     terms: tuple[Product, ...] = (Product(),)
 
     def columns_for(self, columns: Columns) -> np.ndarray:
-        """The columns of the fixed effects for other units, scaled as those of the data were.
+        """The columns of the fixed effects for other subjects, scaled as those of the data were.
 
         Raises
         ------
@@ -54,10 +53,8 @@ class Parsed:
         return np.concatenate([np.zeros((count, 0)), *found], axis=1)
 
 
-def read_formula(
-    trials: Trials, parameter: str, formula: str, centre: float, spread: float
-) -> Parsed:
-    """The design of one parameter, whose prior has some centre and spread.
+def read_formula(trials: Trials, parameter: str, formula: str, mean: float, sd: float) -> Parsed:
+    """The design of one parameter, whose prior has a mean and a standard deviation in unconstrained space.
 
     Raises
     ------
@@ -68,18 +65,18 @@ def read_formula(
     """
     model = read_terms(trials, parameter, formula)
     fixed = list({term.name: term for term in model.common_terms}.values())
-    terms, columns, centres, spreads = collect_fixed(fixed, len(trials.subjects), parameter)
+    terms, columns, takes_mean, sds = collect_fixed(fixed, len(trials.subjects), parameter)
     check_columns(columns, terms, parameter)
     grouped, levels = collect_grouped(
-        list({t.name: t for t in model.group_terms}.values()), trials, parameter, spread
+        list({t.name: t for t in model.group_terms}.values()), trials, parameter, sd
     )
     if "Intercept" in terms:
-        centres = np.array([float(name == "Intercept") for name in terms])
+        takes_mean = np.array([float(name == "Intercept") for name in terms])
     design = Design(
         terms=terms,
         fixed=columns,
-        prior_means=np.where(centres > 0, centre, 0.0),
-        prior_sds=spread * spreads,
+        prior_means=np.where(takes_mean > 0, mean, 0.0),
+        prior_sds=sd * sds,
         grouped=grouped,
     )
     return Parsed(design=design, levels=levels, terms=tuple(map(make_product, fixed)))
@@ -128,7 +125,7 @@ def resolve_terms(tree: Any) -> Any:
     return found if isinstance(found, terms.Model) else terms.Model(found)
 
 
-def check_widths(model: Any, units: int) -> None:
+def check_widths(model: Any, subjects: int) -> None:
     """No term makes more columns than could ever be told apart, or kept.
 
     Raises
@@ -142,8 +139,10 @@ def check_widths(model: Any, units: int) -> None:
         for values, kind in iterate_values(term):
             several = values.shape[1] if values.ndim > 1 else 1
             width *= len(set(values.tolist())) if kind == "categoric" else several
-        if width * units > MOST_NUMBERS:
-            raise FormulaError(f"the term {term.name!r} makes {width} columns of {units} units")
+        if width * subjects > MOST_NUMBERS:
+            raise FormulaError(
+                f"the term {term.name!r} makes {width} columns of {subjects} subjects"
+            )
 
 
 def iterate_values(term: Any) -> Iterator[tuple[np.ndarray, str]]:
@@ -168,3 +167,46 @@ def make_columns(component: Any) -> AbstractColumns:
     return Coded(
         part=part, levels=levels, codes=np.asarray(component.contrast_matrix.matrix, float)
     )
+
+
+def read_covariates(trials: Trials, names: Iterable[str], parameter: str) -> dict[str, np.ndarray]:
+    """Some columns with a value per subject, in the order of the subjects.
+
+    Raises
+    ------
+    FormulaError
+        A column that is not there, lacks a value, or changes within a subject; names column and subject.
+    """
+    return {name: read_covariate(trials, name, parameter) for name in sorted(names)}
+
+
+def read_covariate(trials: Trials, name: str, parameter: str) -> np.ndarray:
+    """The value of every subject in one column."""
+    if name not in trials.columns:
+        raise FormulaError(
+            f"The formula of {parameter!r} needs a column {name!r}, which the data do not have. "
+            f"{nearest(name, trials.columns)}"
+        )
+    found: dict[int, Any] = {}
+    owners = trials.layout.index[0].tolist()
+    labels = [trials.label(subject) for subject in trials.subjects]
+    for row, (subject, value) in enumerate(zip(owners, trials.columns[name].tolist(), strict=True)):
+        if is_missing(value) or value != value:
+            raise FormulaError(
+                f"The formula of {parameter!r} needs {name!r} of every subject, but it is missing from row "
+                f"{row}, of {labels[subject]}. Fill it in, or leave the subject out."
+            )
+        if found.setdefault(subject, value) != value:
+            raise FormulaError(
+                f"The formula of {parameter!r} needs one {name!r} per subject, but {labels[subject]} has "
+                f"{found[subject]!r} and {value!r}. {advise_constant(trials)}"
+            )
+    return np.array([found[subject] for subject in range(len(trials.subjects))])
+
+
+def advise_constant(trials: Trials) -> str:
+    """What to do about a column that changes within a subject."""
+    finer = trials.roles.by[trials.roles.key_count :]
+    if finer:
+        return f"What changes between sessions needs Trials(..., parameters_per={finer[0]!r})."
+    return "What changes from trial to trial cannot explain a parameter that does not."

@@ -12,7 +12,7 @@ from pynodes.fit.group.design import GroupedEffects
 
 
 def collect_fixed(
-    common: list[Any], units: int, parameter: str
+    common: list[Any], subjects: int, parameter: str
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
     """Names and columns of the fixed effects, and what their priors are in units of the parameter's.
 
@@ -20,10 +20,10 @@ def collect_fixed(
     """
     names: list[str] = []
     columns: list[np.ndarray] = []
-    centres: list[float] = []
-    spreads: list[float] = []
+    takes_mean: list[float] = []
+    sds: list[float] = []
     for term in common:
-        data = np.asarray(term.data, float).reshape(units, -1)
+        data = np.asarray(term.data, float).reshape(subjects, -1)
         if not data.shape[1]:
             raise FormulaError(
                 f"The term {term.name!r} of the formula of {parameter!r} is the same for all subjects, and "
@@ -32,10 +32,10 @@ def collect_fixed(
         whole = term.kind == "categoric" and np.allclose(data.sum(axis=1), 1.0)
         names += name_columns(term)
         columns += list(data.T)
-        centres += [float(whole)] * data.shape[1]
-        spreads += [1 / measure_spread(column, term.kind) for column in data.T]
-    array = np.stack(columns, axis=1) if columns else np.zeros((units, 0))
-    return tuple(names), array, np.array(centres), np.array(spreads)
+        takes_mean += [float(whole)] * data.shape[1]
+        sds += [1 / measure_scale(column, term.kind) for column in data.T]
+    array = np.stack(columns, axis=1) if columns else np.zeros((subjects, 0))
+    return tuple(names), array, np.array(takes_mean), np.array(sds)
 
 
 def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -> None:
@@ -75,8 +75,8 @@ def name_columns(term: Any) -> list[str]:
     return labels
 
 
-def measure_spread(column: np.ndarray, kind: str) -> float:
-    """By how much a column differs between units: a step between two groups, or a standard deviation."""
+def measure_scale(column: np.ndarray, kind: str) -> float:
+    """How much a column differs between subjects: a step between two groups, or a standard deviation."""
     if kind == "intercept" or not np.isfinite(column).all():
         return 1.0
     if kind == "interaction" and np.any(column):
@@ -87,7 +87,7 @@ def measure_spread(column: np.ndarray, kind: str) -> float:
 
 
 def collect_grouped(
-    group: list[Any], trials: Trials, parameter: str, spread: float
+    group: list[Any], trials: Trials, parameter: str, sd: float
 ) -> tuple[tuple[GroupedEffects, ...], dict[str, tuple[str, ...]]]:
     """The grouped effects, all of one factor together, and names of the factors' levels."""
     factors: dict[str, list[Any]] = {}
@@ -96,7 +96,7 @@ def collect_grouped(
     found: list[GroupedEffects] = []
     levels: dict[str, tuple[str, ...]] = {}
     for factor, terms in factors.items():
-        one = group_terms(factor, terms, len(trials.subjects), spread)
+        one = group_terms(factor, terms, len(trials.subjects), sd)
         if is_scatter(one, factor, trials, parameter):
             continue
         found.append(one)
@@ -104,19 +104,19 @@ def collect_grouped(
     return tuple(found), levels
 
 
-def group_terms(factor: str, terms: list[Any], units: int, spread: float) -> GroupedEffects:
+def group_terms(factor: str, terms: list[Any], subjects: int, sd: float) -> GroupedEffects:
     """The effects of one factor's levels."""
     count = len(terms[0].groups)
     columns: list[str] = []
     wholes: list[np.ndarray] = []
-    spreads: list[float] = []
+    sds: list[float] = []
     for term in terms:
         data = term.data.toarray() if hasattr(term.data, "toarray") else term.data
-        whole = np.asarray(data, float).reshape(units, count, -1)
+        whole = np.asarray(data, float).reshape(subjects, count, -1)
         names = ["1"] if term.kind == "intercept" else name_columns(term.expr)
         columns += names
         wholes.append(whole)
-        spreads += [spread / measure_spread(c, term.kind) for c in whole.sum(axis=1).T]
+        sds += [sd / measure_scale(c, term.kind) for c in whole.sum(axis=1).T]
     every = np.concatenate(wholes, axis=2)
     return GroupedEffects(
         factor=factor,
@@ -124,17 +124,17 @@ def group_terms(factor: str, terms: list[Any], units: int, spread: float) -> Gro
         levels=count,
         level=np.abs(every).sum(axis=2).argmax(axis=1),
         values=every.sum(axis=1),
-        prior_sds=np.array(spreads),
+        prior_sds=np.array(sds),
     )
 
 
 def is_scatter(part: GroupedEffects, factor: str, trials: Trials, parameter: str) -> bool:
-    """Whether effects of a factor are those of single units, which scatter anyway.
+    """Whether effects of a factor are those of single subjects, which scatter anyway.
 
     Raises
     ------
     FormulaError
-        A factor that groups nothing, or columns whose effects cannot be told from the units' scatter.
+        A factor that groups nothing, or columns whose effects cannot be told from the subjects' scatter.
     """
     said = f"The formula of {parameter!r} has effects of {factor!r}"
     if part.levels == 1:
@@ -145,13 +145,16 @@ def is_scatter(part: GroupedEffects, factor: str, trials: Trials, parameter: str
         return True
     raise FormulaError(
         f"{said}, of which every subject has one of its own: they cannot be told from the scatter of "
-        f"the subjects, which is always there. {advise_units(trials)}"
+        f"the subjects, which is always there. {advise_parameters_per(trials)}"
     )
 
 
-def advise_units(trials: Trials) -> str:
+def advise_parameters_per(trials: Trials) -> str:
     """What makes units of which a factor has several."""
-    finer = trials.roles.by[trials.roles.keyed :]
+    finer = trials.roles.by[trials.roles.key_count :]
     if finer:
-        return f"With Trials(..., unit={finer[0]!r}) every {finer[0]} has parameters of its own."
+        column = finer[0]
+        return (
+            f"With Trials(..., parameters_per={column!r}) every {column} has parameters of its own."
+        )
     return "Leave them out."

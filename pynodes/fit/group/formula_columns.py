@@ -81,7 +81,7 @@ class NamedColumn(AbstractColumns):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Constant(AbstractColumns):
+class ConstantColumn(AbstractColumns):
     """A number or a text that a formula says."""
 
     value: float | str
@@ -121,7 +121,7 @@ class Elementwise(AbstractColumns):
         values = [part.compute(columns) for part in self.parts]
         if self.function in COMPARED:
             return np.asarray(TABLE[self.function](*values)).astype(float)
-        numbers = [to_numbers(value, self.function) for value in values]
+        numbers = [to_float_column(value, self.function) for value in values]
         with np.errstate(all="ignore"):
             return np.asarray(TABLE[self.function](*numbers), float)
 
@@ -132,12 +132,12 @@ class Scaled(AbstractColumns):
 
     part: AbstractColumns
     mean: float
-    deviation: float
+    sd: float
 
     def compute(self, columns: Columns) -> np.ndarray:
         """The scaled column."""
         with np.errstate(all="ignore"):
-            return (to_numbers(self.part.compute(columns), "scale") - self.mean) / self.deviation
+            return (to_float_column(self.part.compute(columns), "scale") - self.mean) / self.sd
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,7 +154,7 @@ class Polynomials(AbstractColumns):
 
     def compute(self, columns: Columns) -> np.ndarray:
         """The polynomials, of shape (rows, degree)."""
-        values = to_numbers(self.part.compute(columns), "poly")
+        values = to_float_column(self.part.compute(columns), "poly")
         found = [np.ones_like(values)]
         for degree, shift in enumerate(self.shifts):
             after = (values - shift) * found[-1]
@@ -173,7 +173,7 @@ class Powers(AbstractColumns):
 
     def compute(self, columns: Columns) -> np.ndarray:
         """The powers, of shape (rows, degree)."""
-        values = to_numbers(self.part.compute(columns), "poly")
+        values = to_float_column(self.part.compute(columns), "poly")
         return values[:, None] ** np.arange(1, self.degree + 1)
 
 
@@ -198,7 +198,7 @@ class Spline(AbstractColumns):
 
     def compute(self, columns: Columns) -> np.ndarray:
         """The functions' values, of shape (rows, columns)."""
-        return self.evaluate(to_numbers(self.part.compute(columns), "a spline"))
+        return self.evaluate(to_float_column(self.part.compute(columns), "a spline"))
 
     def evaluate(self, values: np.ndarray) -> np.ndarray:
         """The functions at some values."""
@@ -256,12 +256,12 @@ class Product(AbstractColumns):
         rows = len(next(iter(columns.values())))
         found = np.ones((rows, 1))
         for part in self.parts:
-            values = to_numbers(part.compute(columns), "a term").reshape(rows, -1)
+            values = to_float_column(part.compute(columns), "a term").reshape(rows, -1)
             found = (found[:, :, None] * values[:, None, :]).reshape(rows, -1)
         return found
 
 
-def to_numbers(values: np.ndarray, taker: str) -> np.ndarray:
+def to_float_column(values: np.ndarray, taker: str) -> np.ndarray:
     """Values as floating-point numbers.
 
     Raises
@@ -274,18 +274,18 @@ def to_numbers(values: np.ndarray, taker: str) -> np.ndarray:
     return values.astype(float)
 
 
-def fit_scaled(part: AbstractColumns, columns: Columns, *, by_deviation: bool) -> Scaled:
+def fit_scaled(part: AbstractColumns, columns: Columns, *, by_sd: bool) -> Scaled:
     """A column, centred by its mean and in units of its standard deviation if that is wanted."""
-    values = to_numbers(part.compute(columns), "scale" if by_deviation else "center")
-    deviation = float(np.std(values)) if by_deviation else 1.0
-    return Scaled(part=part, mean=float(np.mean(values)), deviation=deviation)
+    values = to_float_column(part.compute(columns), "scale" if by_sd else "center")
+    sd = float(np.std(values)) if by_sd else 1.0
+    return Scaled(part=part, mean=float(np.mean(values)), sd=sd)
 
 
 def fit_polynomials(
     part: AbstractColumns, columns: Columns, degree: int, *, raw: bool
 ) -> AbstractColumns:
     """Polynomials up to a degree: powers, or orthonormal over the data."""
-    values = to_numbers(part.compute(columns), "poly")
+    values = to_float_column(part.compute(columns), "poly")
     check_column_count("poly", degree, values)
     if raw:
         return Powers(part=part, degree=degree)
@@ -342,7 +342,7 @@ def fit_cyclic_spline(
     """Cubic splines that begin again after a period."""
     if not 0 < period < math.inf:
         raise FormulaError(f"cc: period must be a positive number, not {period}.")
-    values = to_numbers(part.compute(columns), "cc")
+    values = to_float_column(part.compute(columns), "cc")
     check_column_count("cc", df, values)
     low = float(np.min(values) if ends["lower_bound"] is None else ends["lower_bound"])
     wrapped = low + np.mod(values - low, period)
@@ -356,7 +356,7 @@ def spline_values(
     name: str, part: AbstractColumns, columns: Columns, df: int, ends: Mapping[str, Any]
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """What a spline is a function of, and between which ends."""
-    values = to_numbers(part.compute(columns), name)
+    values = to_float_column(part.compute(columns), name)
     check_column_count(name, df, values)
     low = float(np.min(values) if ends["lower_bound"] is None else ends["lower_bound"])
     high = float(np.max(values) if ends["upper_bound"] is None else ends["upper_bound"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from pynodes._errors import FormulaError, listed
 from pynodes._results.tables import extra
-from pynodes.fit.group._formula_columns import ELEMENTWISE
+from pynodes.fit.group.formula_columns import ELEMENTWISE
 
 REQUIRED = object()
 """The default of what a call must say."""
