@@ -99,7 +99,8 @@ def extra(package: str) -> Any:
     except ImportError as error:
         whole = package.partition(".")[0]
         name = "tables" if whole in ("pandas", "xarray") else "fit"
-        what = whole if whole in BRIDGED else f"'pynodes[{name}]'"
+        ours = f"in a copy of the repository of pynodes: pip install '.[{name}]'"
+        remedy = f"with: pip install {whole}" if whole in BRIDGED else ours
         raise MissingExtraError(
-            f"This needs {whole}, which is not installed. Install it with: pip install {what}"
+            f"This needs {whole}, which is not installed. Install it {remedy}"
         ) from error

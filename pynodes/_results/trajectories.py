@@ -254,7 +254,7 @@ class Trajectories(KeptByName):
         Raises
         ------
         MissingExtraError
-            Bokeh is not installed: ``pip install 'pynodes[explore]'``.
+            Bokeh is not installed: ``pip install '.[explore]'`` in a copy of the repository.
         InputError
             No node, or more numbers than a page can hold.
         FieldError

@@ -82,8 +82,8 @@ def charts() -> tuple[str, str, str]:
     spec = find_spec("bokeh")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
-            "The explorer draws with bokeh, which is not installed. Install it with: "
-            "pip install 'pynodes[explore]'"
+            "The explorer draws with bokeh, which is not installed. Install it in a copy of the "
+            "repository of pynodes: pip install '.[explore]'"
         )
     folder = Path(next(iter(spec.submodule_search_locations))) / "server" / "static" / "js"
     scripts = "\n".join((folder / name).read_text(encoding="utf-8") for name in BOKEH_SCRIPTS)

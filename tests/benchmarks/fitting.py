@@ -42,9 +42,9 @@ def main() -> None:
             jobs: dict[str, Callable[[], Any]] = {"gradient": gradient(agent, trials)}
             jobs |= {
                 f"mode and evidence, {starts} start{'s' * (starts > 1)}": fit(
-                    agent, trials, starts, polished
+                    agent, trials, starts, refine
                 )
-                for starts, polished in STARTS
+                for starts, refine in STARTS
             }
             for name, job in jobs.items():
                 times = " | ".join(map(short, seconds(job, options.rounds)))
@@ -70,20 +70,20 @@ def study(agent: pn.Agent, subjects: int) -> pn.Trials:
     return pn.simulate(agent, pn.Trials(columns, inputs="u", by="subject"), seed=1).trials
 
 
-def fit(agent: pn.Agent, trials: pn.Trials, starts: int, polished: int) -> Callable[[], Any]:
+def fit(agent: pn.Agent, trials: pn.Trials, starts: int, refine: int) -> Callable[[], Any]:
     """A whole fit, as a user calls it."""
-    return lambda: pn.fit_map(agent, trials, starts=starts, refine=polished, seed=1)
+    return lambda: pn.fit_map(agent, trials, starts=starts, refine=refine, seed=1)
 
 
 def gradient(agent: pn.Agent, trials: pn.Trials) -> Callable[[], Any]:
     """Log likelihoods of all subjects, and their gradients."""
     model, sequences = agent.model, jax.device_put(to_arrays(agent.model, trials))
-    centre = jnp.stack([prior.centre for prior in model.priors])
-    positions = jnp.tile(centre, (len(trials.subjects), 1))
+    means = jnp.stack([prior.unconstrained_mean for prior in model.priors])
+    places = jnp.tile(means, (len(trials.subjects), 1))
     slopes = jax.jit(
         jax.value_and_grad(lambda at, known: jnp.sum(log_likelihoods(model, at, known)))
     )
-    return lambda: jax.block_until_ready(slopes(positions, sequences))
+    return lambda: jax.block_until_ready(slopes(places, sequences))
 
 
 def seconds(job: Callable[[], Any], rounds: int) -> tuple[float, float, float]:

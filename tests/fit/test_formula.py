@@ -17,7 +17,7 @@ AGES = [20.0, 31.0, 24.0, 45.0, 36.0, 28.0]
 
 
 @functools.cache
-def study(unit=None):
+def study(parameters_per=None):
     """Six subjects of two groups and three sites, each with two sessions of three trials."""
     rows = [
         {
@@ -38,11 +38,13 @@ def study(unit=None):
         for trial in range(3)
     ]
     data = pd.DataFrame(rows)
-    return Trials(data, inputs="u", actions="y", by=["subject", "session"], unit=unit)
+    return Trials(
+        data, inputs="u", actions="y", by=["subject", "session"], parameters_per=parameters_per
+    )
 
 
-def design(formula, unit=None, parameter="x2.tonic_volatility"):
-    found = make_group_model(chooser(), study(unit), {parameter: formula})
+def design(formula, parameters_per=None, parameter="x2.tonic_volatility"):
+    found = make_group_model(chooser(), study(parameters_per), {parameter: formula})
     place = chooser().names.index(parameter)
     return found.population.designs[place], found
 

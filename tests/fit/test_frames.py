@@ -251,5 +251,5 @@ def test_what_reads_frames_is_named_where_it_is_missing(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
 
     assert len(pn.Trials({"u": [1.0, 0.0]}, inputs="u")) == 2
-    with pytest.raises(pn.MissingExtraError, match=r"narwhals.*pip install 'pynodes\[fit\]'"):
+    with pytest.raises(pn.MissingExtraError, match=r"narwhals.*pip install '\.\[fit\]'"):
         pn.Trials(pd.DataFrame({"u": [1.0]}), inputs="u")

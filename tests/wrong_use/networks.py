@@ -230,13 +230,13 @@ RESULTS = [
         "a table without pandas",
         lambda: without("pandas", "to_pandas"),
         pn.MissingExtraError,
-        ("pandas", "pip install 'pynodes[tables]'"),
+        ("pandas", "pip install '.[tables]'"),
     ),
     Wrong(
         "a dataset without xarray",
         lambda: without("xarray", "to_xarray"),
         pn.MissingExtraError,
-        ("xarray", "pip install 'pynodes[tables]'"),
+        ("xarray", "pip install '.[tables]'"),
     ),
     Wrong(
         "a dataset with a dimension too many",

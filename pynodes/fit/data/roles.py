@@ -104,6 +104,6 @@ def check_parameters_per(parameters_per: Any, by: tuple[str, ...], carry_over: b
     if carry_over and parameters_per != by[0]:
         raise DataError(
             f"carry_over=True takes a subject's beliefs from one {parameters_per} to the next, but with "
-            f"parameters_per={parameters_per!r} every {parameters_per} has parameters of its own, and beliefs "
-            "under one set of parameters are no beginning for another. Leave out one of both."
+            f"parameters_per={parameters_per!r} every {parameters_per} has parameters of its own, "
+            "and beliefs under one set of parameters are no beginning for another. Leave out one of both."
         )

@@ -140,7 +140,7 @@ class Trials:
 
     @property
     def subjects(self) -> tuple[Any, ...]:
-        """Whose parameters there are, in the order of the data: subjects, or tuples as of subject and session."""
+        """Those who have parameters of their own, in the order of the data: names, or tuples of them."""
         return self.layout.subjects
 
     @boundary

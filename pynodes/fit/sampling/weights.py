@@ -1,4 +1,4 @@
-"""Weights of importance sampling with Pareto-smoothed tails, by ArviZ, and what they say of items left out."""
+"""Pareto-smoothed weights of importance sampling, by ArviZ, and densities of items left out."""
 
 from __future__ import annotations
 
