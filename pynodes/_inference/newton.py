@@ -149,7 +149,7 @@ def minimise_in_turn(
 
     def step(carry: tuple[Minima, SearchState]) -> tuple[Minima, SearchState]:
         minima, state = carry
-        seen = differentiate(lambda places: objective(places, state.lane), state.candidate)
+        seen = differentiate_twice(lambda places: objective(places, state.lane), state.candidate)
         state, ends = take_step(state, seen)
         ends = (ends | (state.best.steps >= limit)) & ~state.idle
         # Results go where their lane is; those of searches that go on, beyond the last.
@@ -179,7 +179,7 @@ def assign_lanes(state: SearchState, ends: Array, starts: Array) -> SearchState:
     candidate = jnp.where(fresh[:, None], starts[lane], state.candidate)
     return SearchState(
         lane=lane,
-        best=select(fresh, initial_minima(candidate), state.best),
+        best=choose_minima(fresh, initial_minima(candidate), state.best),
         candidate=candidate,
         promised=state.promised,
         radius=jnp.where(fresh, LONGEST_STEP, state.radius),
@@ -196,7 +196,7 @@ def take_step(state: SearchState, seen: tuple[Array, Array, Array]) -> tuple[Sea
     candidate = dataclasses.replace(
         best, place=state.candidate, value=value, gradient=gradient, hessian=hessian
     )
-    best = select(lower, candidate, best)
+    best = choose_minima(lower, candidate, best)
     move, full, promised = newton_step(best.gradient, best.hessian, radius)
     error = jnp.finfo(value.dtype).eps * (1 + jnp.abs(best.value))
     # Where rounding hides what is left, no step leads down although little was promised.
@@ -219,7 +219,7 @@ def update_radius(state: SearchState, descent: Array) -> Array:
     return jnp.where(first, LONGEST_STEP, jnp.where(poor, SHRINK * length, longer))
 
 
-def select(which: Array, one: Minima, other: Minima) -> Minima:
+def choose_minima(which: Array, one: Minima, other: Minima) -> Minima:
     """Of every lane what is known of one place or the other."""
 
     def leaf(first: Array, second: Array) -> Array:
@@ -255,7 +255,7 @@ def newton_step(gradient: Array, hessian: Array, radius: Array) -> tuple[Array, 
     return move * fraction[..., None], full, full * fraction * (2 - fraction)
 
 
-def differentiate(objective: Objective, places: Array) -> tuple[Array, Array, Array]:
+def differentiate_twice(objective: Objective, places: Array) -> tuple[Array, Array, Array]:
     """Value, gradient and Hessian of every lane in one look, by tangents that go before the lanes.
 
     Since lanes do not depend on one another, all of them are pushed along the same unit at once, and the

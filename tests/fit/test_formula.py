@@ -8,7 +8,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogNormal, Normal, Trials
-from pynodes.fit.group.formula import read_covariates
+from pynodes.fit.group.formula import read_subject_covariates
 from pynodes.fit.group.formula_columns import TABLE
 from pynodes.fit.group.group_model import make_group_model
 from tests.fit.cases import chooser
@@ -217,7 +217,7 @@ def test_columns_are_computed_again_from_plain_numbers(formula):
     """For the units themselves, and for any of them alone: nothing is taken from the new data."""
     found, whole = design(formula)
     part = whole.parts["x2.tonic_volatility"]
-    columns = read_covariates(study(), ["age", "group", "site"], "x2.tonic_volatility")
+    columns = read_subject_covariates(study(), ["age", "group", "site"], "x2.tonic_volatility")
 
     np.testing.assert_allclose(part.columns_for(columns), found.fixed, rtol=1e-10, atol=1e-12)
     for row in range(6):

@@ -10,7 +10,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit.data.frames import read_frame
-from pynodes.fit.group.formula import read_covariates
+from pynodes.fit.group.formula import read_subject_covariates
 from tests.fit.cases import VALUES, chooser, table
 
 NA = None
@@ -124,7 +124,9 @@ def test_every_frame_holds_the_same_trials(made):
     for name in ("frozen", "unseen", "unanswered"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     np.testing.assert_array_equal(found.layout.index, expected.layout.index)
-    ours, theirs = (read_covariates(each, ["age", "group"], "p") for each in (found, expected))
+    ours, theirs = (
+        read_subject_covariates(each, ["age", "group"], "p") for each in (found, expected)
+    )
     assert ours["group"].tolist() == theirs["group"].tolist() == ["old", "old", "young"]
     assert ours["age"].astype(float).tolist() == theirs["age"].tolist()
     np.testing.assert_array_equal(

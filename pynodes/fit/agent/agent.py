@@ -21,7 +21,7 @@ from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.model import Values, stop_infinite, subject_log_likelihoods
-from pynodes.fit.agent.parameters import make_model, replace_fixed
+from pynodes.fit.agent.parameters import fix_values, make_model
 from pynodes.fit.data.trials import Trials
 from pynodes.responses import AbstractResponse, JointResponse
 
@@ -131,7 +131,7 @@ class Agent:
             A name that is unknown, or of a parameter that is free; a value that cannot be.
         """
         agent = copy.copy(self)
-        agent.model = replace_fixed(self.model, values)
+        agent.model = fix_values(self.model, values)
         return agent
 
     def draw(self, key: Array) -> Values:

@@ -99,7 +99,7 @@ def read_input(
     fit = (np.isfinite(rows) & node.accepts(rows)) | trials.frozen.reshape(-1, *(1,) * len(parts))
     fine = np.asarray(fit.all(parts) | np.isnan(rows).all(parts))
     expected = f"a {type(node).__name__} takes {node.expects}, and NaN where nothing was seen"
-    check_values(trials, columns, rows, fine, expected)
+    check_rows(trials, columns, rows, fine, expected)
     blank = trials.frozen.reshape(-1, *(1,) * len(parts))
     return name, np.where(blank, np.nan, rows), np.nan
 
@@ -113,7 +113,7 @@ def read_known_input(
     node = labels.graph.nodes[owner]
     field = node.given if name in labels.nodes else labels.parameters[name].field
     counts = ~trials.frozen
-    check_values(
+    check_rows(
         trials, (column,), rows, np.isfinite(rows) | ~counts, f"{name!r} is known in every trial"
     )
     first = float(rows[counts][0]) if counts.any() else 0.0
@@ -146,7 +146,7 @@ def response_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
         response = streams[stream]
         reader: Any = Reader(example_beliefs(model, model.reads), None)
         fit = np.isnan(rows) | np.asarray(response.accepts(rows, reader)) | trials.frozen
-        check_values(
+        check_rows(
             trials, (column,), rows, fit, f"{type(response).__name__} takes {response.expects}"
         )
         found[stream] = np.where(trials.frozen, np.nan, rows)
@@ -197,12 +197,12 @@ def covariate_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
         rows = trials.numbers(column, "covariates")
         low, high = declared[name].bounds
         fit = np.asarray(declared[name].accepts(rows)) | trials.frozen
-        check_values(trials, (column,), rows, fit, f"{name!r} lies between {low:g} and {high:g}")
+        check_rows(trials, (column,), rows, fit, f"{name!r} lies between {low:g} and {high:g}")
         found[name] = rows
     return found
 
 
-def check_values(
+def check_rows(
     trials: Trials, columns: tuple[str, ...], rows: np.ndarray, fit: np.ndarray, expected: str
 ) -> None:
     """Refuse values that cannot be, naming the first.

@@ -62,7 +62,7 @@ def find_targets(
     return tuple(found)
 
 
-def replace_fixed(model: Model, values: Mapping[str, Any]) -> Model:
+def fix_values(model: Model, values: Mapping[str, Any]) -> Model:
     """A model with other values of parameters that are not free.
 
     Raises

@@ -324,7 +324,7 @@ def compare_statistics(
                 found.append(
                     key
                     | {"response": column, "statistic": name, "observed": observed}
-                    | summarise(observed, measure(simulated))
+                    | summarise_statistic(observed, measure(simulated))
                 )
     return found
 
@@ -380,7 +380,7 @@ def ignore_missing(function: Callable[..., Any]) -> Measure:
     return measure
 
 
-def average_known(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
+def average_available(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The share of flags among what is known, by draw; NaN where nothing is."""
     count = known.sum(axis=1)
     return np.where(count > 0, (flags & known).sum(axis=1) / np.maximum(count, 1), np.nan)
@@ -388,7 +388,7 @@ def average_known(flags: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def option_share(option: int) -> Measure:
     """How often an option is chosen."""
-    return lambda responses: average_known(responses == option, ~np.isnan(responses))
+    return lambda responses: average_available(responses == option, ~np.isnan(responses))
 
 
 def switch_rate(blocks: np.ndarray) -> Measure:
@@ -398,14 +398,14 @@ def switch_rate(blocks: np.ndarray) -> Measure:
     def measure(responses: np.ndarray) -> np.ndarray:
         before, after = responses[:, :-1], responses[:, 1:]
         known = ~np.isnan(before) & ~np.isnan(after) & together
-        return average_known(before != after, known)
+        return average_available(before != after, known)
 
     return measure
 
 
 def agreement_rate(seen: np.ndarray) -> Measure:
     """How often what is chosen is what is then seen."""
-    return lambda responses: average_known(
+    return lambda responses: average_available(
         responses == seen, ~np.isnan(responses) & ~np.isnan(seen)
     )
 
@@ -415,7 +415,7 @@ def apply_to_each(function: Statistic) -> Measure:
     return lambda responses: np.array([float(function(row[~np.isnan(row)])) for row in responses])
 
 
-def summarise(observed: float, simulated: np.ndarray) -> dict[str, float]:
+def summarise_statistic(observed: float, simulated: np.ndarray) -> dict[str, float]:
     """Mean and central interval of what was simulated, and how much of it is above what was observed."""
     known = simulated[~np.isnan(simulated)]
     if not len(known):

@@ -172,7 +172,7 @@ def simulate_actions(
         Values under which filtering fails.
     """
     given = {name: jnp.asarray(found) for name, found in values.items()}
-    actions, alive = act(model, given, sequences, key)
+    actions, alive = draw_actions(model, given, sequences, key)
     if not bool(jnp.all(alive)):
         failing = np.flatnonzero(~np.asarray(alive))
         first = {name: float(found[failing[0]]) for name, found in values.items()}
@@ -184,7 +184,7 @@ def simulate_actions(
 
 
 @jax.jit
-def act(
+def draw_actions(
     model: Model, values: Values, sequences: Sequences, key: Array
 ) -> tuple[dict[str, Array], Array]:
     """Responses by stream, and whether filtering went well, by subject."""
@@ -227,7 +227,7 @@ def act_under_draws(
     """Responses by stream under every draw, and whether filtering went well, by draw and subject."""
 
     def under(unconstrained: Array, key: Array) -> tuple[dict[str, Array], Array]:
-        return act(model, model.constrain(unconstrained), sequences, key)
+        return draw_actions(model, model.constrain(unconstrained), sequences, key)
 
     return jax.vmap(under)(unconstrained, keys)
 

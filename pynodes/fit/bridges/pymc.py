@@ -18,7 +18,7 @@ from pynodes._typing import Array
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.model import Model, Values, streams_of
-from pynodes.fit.agent.simulation import act
+from pynodes.fit.agent.simulation import draw_actions
 from pynodes.fit.data.layout import Sequences, TrialLayout
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials
@@ -67,11 +67,11 @@ def to_pymc(agent: Agent, trials: Trials) -> Any:
             loglike = make_operation(part.log_likelihood, part.gradients, len(values))
             pm.Potential("seen", loglike(*values).sum())
         for stream in streams_of(agent.response) if agent.response is not None else ():
-            add_observed(pm, Stream.of(agent, trials, sequences, stream), values)
+            add_likelihood(pm, Stream.of(agent, trials, sequences, stream), values)
     return model
 
 
-def add_observed(pm: Any, part: Stream, values: list[Any]) -> None:
+def add_likelihood(pm: Any, part: Stream, values: list[Any]) -> None:
     """Add the responses of one stream to the model that is being made."""
     loglike = make_operation(part.log_likelihood, part.gradients, len(values))
 
@@ -141,7 +141,7 @@ class Stream:
 
     def draw(self, values: Any, key: Array) -> np.ndarray:
         """Responses as they might have been."""
-        found, _ = act(self.model, self.name_values(values), self.sequences, key)
+        found, _ = draw_actions(self.model, self.name_values(values), self.sequences, key)
         return np.asarray(self.take_rows(found[self.stream]), float)
 
 

@@ -161,13 +161,13 @@ def read_numbers(columns: Columns, name: Any, role: str) -> np.ndarray:
     numbers = np.empty(len(array))
     for row, value in enumerate(array.tolist()):
         try:
-            numbers[row] = math.nan if is_missing(value) else parse_number(value)
+            numbers[row] = math.nan if is_missing(value) else to_strict_float(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"{opening}: row {row} is {format_value(value)}. {ADVICE}") from error
     return numbers
 
 
-def parse_number(value: Any) -> float:
+def to_strict_float(value: Any) -> float:
     """A number; a text that could be read as one is none."""
     if isinstance(value, str | bytes):
         raise TypeError("a text")
@@ -179,7 +179,7 @@ def is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def read_flags(columns: Columns, name: Any, role: str) -> np.ndarray:
+def read_flag_column(columns: Columns, name: Any, role: str) -> np.ndarray:
     """A column as truth values.
 
     Raises

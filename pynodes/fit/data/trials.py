@@ -11,7 +11,7 @@ import numpy as np
 from pynodes._boundary import boundary
 from pynodes._core.html import table
 from pynodes._errors import DataError, listed, nearest
-from pynodes.fit.data.frames import Columns, read_flags, read_frame, read_keys, read_numbers
+from pynodes.fit.data.frames import Columns, read_flag_column, read_frame, read_keys, read_numbers
 from pynodes.fit.data.layout import TrialLayout, check_trial_order, make_layout
 from pynodes.fit.data.roles import Roles, check_parameters_per, read_key_columns, read_role
 
@@ -158,7 +158,7 @@ class Trials:
     def layout(self) -> TrialLayout:
         """Where every row goes in arrays over subjects, blocks and steps."""
         reset = self.roles.reset
-        resets = None if reset is None else read_flags(self.columns, reset, "reset")
+        resets = None if reset is None else read_flag_column(self.columns, reset, "reset")
         roles = self.roles
         return make_layout(
             self.keys, resets, carry_over=roles.carry_over, key_count=roles.key_count
@@ -169,7 +169,7 @@ class Trials:
         """Whether a trial is frozen, by row."""
         roles, found = self.roles, np.zeros(len(self), bool)
         if roles.frozen is not None:
-            found = read_flags(self.columns, roles.frozen, "frozen")
+            found = read_flag_column(self.columns, roles.frozen, "frozen")
         if roles.unseen == "frozen":
             found = found | self._blank
         return found

@@ -16,7 +16,11 @@ from pynodes.fit.group.design import Design
 from pynodes.fit.group.formula_calls import LazyColumns
 from pynodes.fit.group.formula_columns import AbstractColumns, Coded, NamedColumn, Product
 from pynodes.fit.group.formula_syntax import parse_formula, shorten
-from pynodes.fit.group.formula_terms import check_columns, collect_fixed, collect_grouped
+from pynodes.fit.group.formula_terms import (
+    check_columns,
+    collect_fixed_effects,
+    collect_grouped_effects,
+)
 
 MOST_NUMBERS = 10**8
 """Numbers that the columns of one term may be."""
@@ -65,9 +69,9 @@ def read_formula(trials: Trials, parameter: str, formula: str, mean: float, sd: 
     """
     model = read_terms(trials, parameter, formula)
     fixed = list({term.name: term for term in model.common_terms}.values())
-    terms, columns, takes_mean, sds = collect_fixed(fixed, len(trials.subjects), parameter)
+    terms, columns, takes_mean, sds = collect_fixed_effects(fixed, len(trials.subjects), parameter)
     check_columns(columns, terms, parameter)
-    grouped, levels = collect_grouped(
+    grouped, levels = collect_grouped_effects(
         list({t.name: t for t in model.group_terms}.values()), trials, parameter, sd
     )
     if "Intercept" in terms:
@@ -100,7 +104,7 @@ def read_terms(trials: Trials, parameter: str, formula: str) -> Any:
         raise FormulaError(f"{said} read: {str(error).rstrip('.')}.") from error
     names = {name for name in wanted if isinstance(name, str)}
     frame = extra("pandas").DataFrame(
-        read_covariates(trials, names, parameter) or {"": np.zeros(len(trials.subjects))}
+        read_subject_covariates(trials, names, parameter) or {"": np.zeros(len(trials.subjects))}
     )
     nothing = extra("formulae.environment").Environment([{}])
     try:
@@ -169,7 +173,9 @@ def make_columns(component: Any) -> AbstractColumns:
     )
 
 
-def read_covariates(trials: Trials, names: Iterable[str], parameter: str) -> dict[str, np.ndarray]:
+def read_subject_covariates(
+    trials: Trials, names: Iterable[str], parameter: str
+) -> dict[str, np.ndarray]:
     """Some columns with a value per subject, in the order of the subjects.
 
     Raises
@@ -177,10 +183,10 @@ def read_covariates(trials: Trials, names: Iterable[str], parameter: str) -> dic
     FormulaError
         A column that is not there, lacks a value, or changes within a subject; names column and subject.
     """
-    return {name: read_covariate(trials, name, parameter) for name in sorted(names)}
+    return {name: read_subject_covariate(trials, name, parameter) for name in sorted(names)}
 
 
-def read_covariate(trials: Trials, name: str, parameter: str) -> np.ndarray:
+def read_subject_covariate(trials: Trials, name: str, parameter: str) -> np.ndarray:
     """The value of every subject in one column."""
     if name not in trials.columns:
         raise FormulaError(

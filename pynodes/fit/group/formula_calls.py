@@ -61,7 +61,7 @@ class LazyColumns:
     def accept(self, visitor: Any) -> list[str]:
         """Names of the covariates that it is computed of."""
         del visitor
-        return list_names(self.node)
+        return list_variables(self.node)
 
     def __str__(self) -> str:
         return self.text
@@ -73,7 +73,7 @@ class LazyColumns:
         return hash(self.text)
 
 
-def list_names(node: Any) -> list[str]:
+def list_variables(node: Any) -> list[str]:
     """Names of the covariates in a part of a tree."""
     kind = type(node).__name__
     if kind in ("Variable", "QuotedName"):
@@ -85,7 +85,7 @@ def list_names(node: Any) -> list[str]:
         "Assign": lambda: [node.value],
         "Call": lambda: node.args,
     }.get(kind, list)
-    return [name for each in inside() for name in list_names(each)]
+    return [name for each in inside() for name in list_variables(each)]
 
 
 def read_name(node: Any) -> str:
@@ -126,15 +126,15 @@ def bind_arguments(known: dict[str, Any], given: list[Any]) -> dict[str, Any]:
     """What a call is told, by name, with defaults for the rest."""
     places = iter(known)
     named = {
-        (argument.name.name.lexeme if is_named(argument) else next(places)): (
-            argument.value if is_named(argument) else argument
+        (argument.name.name.lexeme if has_keyword(argument) else next(places)): (
+            argument.value if has_keyword(argument) else argument
         )
         for argument in given
     }
     return known | named
 
 
-def is_named(node: Any) -> bool:
+def has_keyword(node: Any) -> bool:
     """Whether an argument is given by name."""
     return type(node).__name__ == "Assign"
 
@@ -172,12 +172,12 @@ def keep(part: AbstractColumns, columns: Columns, **told: Any) -> AbstractColumn
 
 def scale(part: AbstractColumns, columns: Columns) -> AbstractColumns:
     """A column less its mean, per standard deviation."""
-    return made.fit_scaled(part, columns, by_sd=True)
+    return made.fit_scale(part, columns, by_sd=True)
 
 
 def center(part: AbstractColumns, columns: Columns) -> AbstractColumns:
     """A column less its mean."""
-    return made.fit_scaled(part, columns, by_sd=False)
+    return made.fit_scale(part, columns, by_sd=False)
 
 
 def compare_level(part: AbstractColumns, columns: Columns, success: Any) -> AbstractColumns:

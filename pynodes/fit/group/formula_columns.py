@@ -274,7 +274,7 @@ def to_float_column(values: np.ndarray, taker: str) -> np.ndarray:
     return values.astype(float)
 
 
-def fit_scaled(part: AbstractColumns, columns: Columns, *, by_sd: bool) -> Scaled:
+def fit_scale(part: AbstractColumns, columns: Columns, *, by_sd: bool) -> Scaled:
     """A column, centred by its mean and in units of its standard deviation if that is wanted."""
     values = to_float_column(part.compute(columns), "scale" if by_sd else "center")
     sd = float(np.std(values)) if by_sd else 1.0

@@ -11,7 +11,7 @@ from pynodes.fit.data.trials import Trials
 from pynodes.fit.group.design import GroupedEffects
 
 
-def collect_fixed(
+def collect_fixed_effects(
     common: list[Any], subjects: int, parameter: str
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
     """Names and columns of the fixed effects, and what their priors are in units of the parameter's.
@@ -86,7 +86,7 @@ def measure_scale(column: np.ndarray, kind: str) -> float:
     return float(size) if size > 0 else 1.0
 
 
-def collect_grouped(
+def collect_grouped_effects(
     group: list[Any], trials: Trials, parameter: str, sd: float
 ) -> tuple[tuple[GroupedEffects, ...], dict[str, tuple[str, ...]]]:
     """The grouped effects, all of one factor together, and names of the factors' levels."""

@@ -20,7 +20,7 @@ from pynodes.fit.data.trials import Trials
 from pynodes.fit.group import formula_columns as columns
 from pynodes.fit.group.design import Design, GroupedEffects
 from pynodes.fit.group.estimates import EMResult, MarginalState
-from pynodes.fit.group.formula import Parsed, read_covariates
+from pynodes.fit.group.formula import Parsed, read_subject_covariates
 from pynodes.fit.group.group_fit import GroupFit
 from pynodes.fit.group.group_model import GroupModel
 from pynodes.fit.group.marginal import LaplaceSites, scatter_coordinates
@@ -201,7 +201,7 @@ def check_terms(name: str, part: Parsed, design: Design, trials: Trials) -> None
     """What computes the columns of others computes those of the subjects."""
     covariates = {n for term in part.terms for n in list_covariates(term)}
     found = part.columns_for(
-        read_covariates(trials, covariates, name) or {"": np.zeros(len(trials.subjects))}
+        read_subject_covariates(trials, covariates, name) or {"": np.zeros(len(trials.subjects))}
     )
     if found.shape != np.shape(design.fixed) or not np.allclose(
         found, design.fixed, rtol=1e-6, atol=1e-6

@@ -24,7 +24,7 @@ from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.sampling.running import thread_pool_map
 from pynodes.fit.sampling.samples import Samples
-from pynodes.fit.sampling.start import choose_centred
+from pynodes.fit.sampling.start import choose_centring
 from pynodes.fit.sampling.target import AbstractPosterior, make_problem
 
 EFFECTIVE = 0.5
@@ -90,7 +90,7 @@ def fit_smc(
         "draws": positive("draws", draws),
     }
     problem = make_problem(agent, trials, formulas, covariance, parameterisation)
-    centred = choose_centred(problem)
+    centred = choose_centring(problem)
     target = problem.target(centred)
     keys = list(jax.random.split(jax.random.key(settings["seed"]), chains))
     with Progress(chains, "chains", progress) as bar, thread_pool_map(chains) as each:

@@ -51,7 +51,7 @@ def find_frame(problem: Problem) -> tuple[dict[str, bool], Frame]:
     return frame_of_group(group, problem.centred)
 
 
-def choose_centred(problem: Problem) -> dict[str, bool]:
+def choose_centring(problem: Problem) -> dict[str, bool]:
     """Which parameters are centred, looked for only where it was not said."""
     if problem.group is None:
         return {}
