@@ -359,7 +359,7 @@ def test_what_lies_between_quotes_is_left_alone():
 def test_a_formula_without_formulae_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "formulae", None)
 
-    with pytest.raises(pn.MissingExtraError, match=r"pynodes\[fit\]"):
+    with pytest.raises(pn.MissingExtraError, match=r"\.\[fit\]"):
         design("group")
 
 
