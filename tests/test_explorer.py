@@ -311,9 +311,7 @@ def test_without_bokeh_the_extra_is_named(monkeypatch):
     page_module.charts.cache_clear()
     monkeypatch.setattr(page_module, "find_spec", lambda name: None)
 
-    with pytest.raises(
-        pn.MissingExtraError, match=r"bokeh, which is not installed.*\.\[explore\]"
-    ):
+    with pytest.raises(pn.MissingExtraError, match=r"bokeh, which is not installed.*\.\[explore\]"):
         network(tracked()).filter({"u": VALUES}).explore()
 
 
