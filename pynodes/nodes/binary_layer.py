@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice
 from pynodes._core.notation import Notation, distributed, logistic
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
@@ -58,7 +57,7 @@ class BinaryLayer(AbstractNode):
     def sample(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.bernoulli(key, belief.predicted_mean).astype(float)
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
+    def accepts(self, values: AnyArray) -> AnyArray:
         return (values >= 0) & (values <= 1)
 
     def equations(self, notation: Notation) -> list[str]:

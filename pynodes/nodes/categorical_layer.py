@@ -6,13 +6,12 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import choice
 from pynodes._core.notation import Notation
 from pynodes._errors import ParameterError
-from pynodes._typing import Array, Scalar
+from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 from pynodes.nodes._outcomes import check_count
 
@@ -77,10 +76,12 @@ class CategoricalLayer(AbstractNode):
         return belief.clamped(self.indicators(value, belief.mean), observed)
 
     def indicators(self, value: Array, like: Array) -> Array:
-        """1 for the outcome of a code and 0 for the others; a vector as it is."""
+        """1 for the outcome of a code, 0 for the others, NaN for no code; a vector as it is."""
         if jnp.ndim(value):
             return jnp.asarray(value, like.dtype)
-        return (jnp.arange(self.outcomes) == jnp.asarray(value, int)).astype(like.dtype)
+        known = jnp.isfinite(value)
+        happened = jnp.arange(self.outcomes) == jnp.asarray(jnp.where(known, value, 0), int)
+        return jnp.where(known, happened.astype(like.dtype), jnp.nan)
 
     def energy(self, value: Array, inlet: Inlets) -> Array:
         logits = jnp.zeros(self.outcomes) + inlet["logit"]
@@ -92,8 +93,8 @@ class CategoricalLayer(AbstractNode):
     def sample(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.categorical(key, jnp.log(belief.predicted_mean)).astype(float)
 
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        return (values >= 0) & (values < self.outcomes) & (values == np.floor(values))
+    def accepts(self, values: AnyArray) -> AnyArray:
+        return (values >= 0) & (values < self.outcomes) & (values == values.round())
 
     def outcome_equation(self, notation: Notation) -> str:
         """The probability of one outcome."""
