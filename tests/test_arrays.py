@@ -194,7 +194,7 @@ def by_scalars(child, coupling, function="identity"):
 def test_dense_is_an_edge_for_every_weight(child, inlet, coupling, function, marginalise):
     """Edges that the mask takes away are not there. The series ends before a curvature is floored."""
     values = (OUTCOMES[:3] if isinstance(child, pn.BinaryInput) else 0.2 * SERIES)[:, :4]
-    dense = densely(child, inlet, function, curvature="exact").compile(marginalise=marginalise)
+    dense = densely(child, inlet, function).compile(marginalise=marginalise)
     scalars = by_scalars(child, coupling, function).compile(marginalise=marginalise)
 
     layers = dense.filter({"c": values}, dt=0.5)

@@ -57,10 +57,16 @@ def test_energy_of_an_array_is_that_of_its_elements():
 @pytest.mark.parametrize(
     ("kind", "coupling"),
     [
-        (pn.ContinuousInput(precision=3.0), pn.Observation(strength=0.7, function="tanh")),
+        (
+            pn.ContinuousInput(precision=3.0),
+            pn.Observation(strength=0.7, function="tanh", curvature="exact"),
+        ),
         (pn.ContinuousInput(precision=3.0), pn.Drift(strength=0.7)),
         (pn.BinaryInput(), pn.Probability(strength=1.3)),
-        (pn.ContinuousState(tonic_volatility=-1.0), pn.Drift(strength=0.4, function="softplus")),
+        (
+            pn.ContinuousState(tonic_volatility=-1.0),
+            pn.Drift(strength=0.4, function="softplus", curvature="exact"),
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -273,7 +273,7 @@ def test_attributes_of_a_networkx_graph_are_kinds_and_parameters():
         .add(y=pn.ContinuousState(initial_mean=1.0))
         .couple("x", "u", pn.Probability(strength=0.5))
         .couple("y", "x", "volatility")
-        .couple("y", "x", pn.Drift(function="tanh"))
+        .couple("y", "x", pn.Drift(function="tanh", curvature="exact"))
     )
     assert in_order(graph) == in_order(by_hand)
 

@@ -116,7 +116,7 @@ PACKAGES = [
         "nodes",
         "plotting",
     ),
-    *("responses", "structure", "testing"),
+    *("responses", "testing"),
 ]
 """Public subpackages."""
 

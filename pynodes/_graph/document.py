@@ -119,8 +119,9 @@ def check_functions(graph: Graph) -> None:
 
 
 def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
-    """The static fields of a module that differ from their defaults."""
+    """The static fields of a module that differ from what a reader would take them for."""
     defaults = {name: field.default for name, field in type(module).__dataclass_fields__.items()}
+    defaults |= getattr(module, "meaning_unnamed", {})
     values = {name: getattr(module, name) for name in choices_of(module) if name not in skip}
     return {
         name: write_choice(value)

@@ -233,7 +233,8 @@ class Library:
             ("parent", "child", "coupling", "choices", *own_fields),
             f"Edge {parent}->{child}",
         )
-        fields = {key: entry[key] for key in own_fields if key in entry}
+        fields: dict[str, Any] = dict(getattr(cls, "meaning_unnamed", {}))
+        fields |= {key: entry[key] for key in own_fields if key in entry}
         for key, spec in parameters_of(cls).items():
             if key in fields and not (spec["drawn"] and fields[key] is False):
                 fields[key] = parse_numbers(f"{kind} {parent}->{child}: {key}", fields[key])

@@ -32,12 +32,15 @@ class Category(AbstractLogit):
         Logits per unit of f(parent).
     function
         Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
+    curvature
+        How the bend of f enters the evidence: ``"gauss_newton"`` or ``"regression"``, under which no
+        precision falls, or ``"exact"``.
 
     Raises
     ------
     CouplingError
-        An outcome that the child does not have, more parents than outcomes, or a function that is
-        unknown or cannot be traced.
+        An outcome that the child does not have, more parents than outcomes, an unknown curvature, or a
+        function that is unknown or cannot be traced.
 
     Source: the categorical models of the TAPAS HGF toolbox; docs/theory/categories.md.
     """
@@ -58,7 +61,7 @@ class Category(AbstractLogit):
         return dataclasses.replace(self, outcome=int(outcome), outcomes=outcomes)
 
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
-        logit = self.contribution(parent.predicted_mean)
+        logit = self.contribution(parent)
         return {self.inlet: jnp.where(self.here(), logit, 0.0)}
 
     def outcome_of(self, child: Gaussian) -> tuple[Array, Array, Array]:

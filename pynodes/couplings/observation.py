@@ -20,11 +20,14 @@ class Observation(AbstractShift):
         Observed units per unit of f(parent) (α).
     function
         Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
+    curvature
+        How the bend of f enters the evidence: ``"gauss_newton"`` or ``"regression"``, under which no
+        precision falls, or ``"exact"``.
 
     Raises
     ------
     CouplingError
-        A function that is unknown or cannot be traced.
+        A function that is unknown or cannot be traced, or an unknown curvature.
 
     Source: HierarchicalGaussianFiltering.jl, ObservationCoupling; Weber et al. (2023), arXiv 2305.10937.
     """

@@ -20,11 +20,14 @@ class Probability(AbstractLogit):
         Logits per unit of f(parent).
     function
         Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
+    curvature
+        How the bend of f enters the evidence: ``"gauss_newton"`` or ``"regression"``, under which no
+        precision falls, or ``"exact"``.
 
     Raises
     ------
     CouplingError
-        A function that is unknown or cannot be traced.
+        A function that is unknown or cannot be traced, or an unknown curvature.
 
     Source: Mathys et al. (2011), doi 10.3389/fnhum.2011.00039; pyhgf 0.3.2 ignores strength and
     function in the prediction.
@@ -33,7 +36,7 @@ class Probability(AbstractLogit):
     inlet: ClassVar = "logit"
 
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
-        return {"logit": self.contribution(parent.predicted_mean)}
+        return {"logit": self.contribution(parent)}
 
     def outcome_of(self, child: Gaussian) -> tuple[Array, Array, Array]:
         return child.mean, child.predicted_mean, child.predicted_variance

@@ -13,6 +13,7 @@ import numpy as np
 from pynodes._compiler.groups import with_settings
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence
+from pynodes._core.modules import choices_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes._runtime.network import Network
@@ -212,7 +213,10 @@ def compare_derivatives(
     def surprise(x: Any) -> Any:
         return child.surprise(child.observe(predict_if_known(x), drawn["value"], jnp.asarray(True)))
 
-    pairs = compare(coupling.evidence(above, below, DT), density, point, 0)
+    exact: Any = coupling
+    if "curvature" in choices_of(coupling):
+        exact = dataclasses.replace(coupling, curvature="exact")  # type: ignore[call-arg]
+    pairs = compare(exact.evidence(above, below, DT), density, point, 0)
     if child.observable:
         slopes = jax.grad(density)(point), -jax.grad(surprise)(point)
         pairs[
