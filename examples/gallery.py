@@ -52,6 +52,19 @@ def rates() -> Any:
 
 
 @cache
+def searched() -> Any:
+    """Edges between five series, one of which drives two others."""
+    rng = np.random.default_rng(3)
+    strengths = np.diag([0.5, 0.4, 0.3, 0.5, 0.2])
+    strengths[0, [1, 2]], strengths[2, 3] = 0.4, -0.35
+    series = np.zeros((300, 5))
+    for step in range(1, 300):
+        series[step] = series[step - 1] @ strengths + rng.normal(size=5)
+    space = pn.structure.space(pn.structure.lagged(list("abcde")), probability=0.2)
+    return pn.structure.search(space, dict(zip("abcde", series.T, strict=True)))
+
+
+@cache
 def tried() -> Any:
     """The agent of the studies, and the trials of six subjects."""
     frame = pn.data.study().query("subject < 's07' and session == 1")
@@ -201,6 +214,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "plot_population": lambda: grouped().plot(),
     "plot_shrinkage": lambda: grouped().plot_shrinkage(fitted()),
     "plot_comparison": lambda: compared().plot(),
+    "plot_structure": lambda: searched().plot(),
     "plot_frequencies": lambda: pn.random_effects_bms(compared()).plot(),
     "plot_recovery": lambda: pn.parameter_recovery(tried()[0], design(), n=40, seed=1).plot(),
     "plot_confusion": lambda: pn.model_recovery(rivals(), design(), n=20, seed=1).plot(),

@@ -113,6 +113,7 @@ if _TYPE_CHECKING:
     from pynodes import fit as fit
     from pynodes import plotting as plotting
     from pynodes import responses as responses
+    from pynodes import structure as structure
     from pynodes import testing as testing
     from pynodes.fit import Agent as Agent
     from pynodes.fit import Beta as Beta
@@ -140,7 +141,10 @@ if _TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LATE = ("agents", "deep", "environments", "fit", "plotting", "responses", "testing")
+_LATE = (
+    *("agents", "deep", "environments", "fit", "plotting", "responses"),
+    *("structure", "testing"),
+)
 """Subpackages that are imported when they are first used: they need matplotlib, or time."""
 
 _FITTING = (

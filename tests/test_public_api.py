@@ -116,7 +116,7 @@ PACKAGES = [
         "nodes",
         "plotting",
     ),
-    *("responses", "testing"),
+    *("responses", "structure", "testing"),
 ]
 """Public subpackages."""
 

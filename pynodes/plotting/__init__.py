@@ -29,6 +29,7 @@ if _TYPE_CHECKING:
     from pynodes.plotting.residuals import plot_residuals as plot_residuals
     from pynodes.plotting.runs import plot_runs as plot_runs
     from pynodes.plotting.shrinkage import plot_shrinkage as plot_shrinkage
+    from pynodes.plotting.structure import plot_structure as plot_structure
     from pynodes.plotting.style import paper as paper
     from pynodes.plotting.subject import plot_subject as plot_subject
     from pynodes.plotting.trajectory_correlations import (
@@ -62,6 +63,7 @@ _MODULES = {
     "plot_residuals": "residuals",
     "plot_runs": "runs",
     "plot_shrinkage": "shrinkage",
+    "plot_structure": "structure",
     "plot_subject": "subject",
     "plot_trajectory_correlation": "trajectory_correlations",
     "plot_transitions": "transitions",

@@ -1,0 +1,100 @@
+"""Rules: which sets of edges a graph may have."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from pynodes._boundary import boundary
+from pynodes._errors import GraphError
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a set of edges must be like.
+
+    Attributes
+    ----------
+    kind
+        ``"at_most"``, ``"together"``, ``"needs"`` or ``"acyclic"``.
+    edges
+        Names or patterns of the edges that it is about.
+    count
+        How many at most.
+    """
+
+    kind: str
+    edges: tuple[str, ...]
+    count: int = 0
+
+
+def names_of(edges: str | Iterable[str]) -> tuple[str, ...]:
+    """Names or patterns of some edges."""
+    found = (edges,) if isinstance(edges, str) else tuple(edges)
+    if not found or not all(isinstance(edge, str) for edge in found):
+        raise GraphError(f"A rule is about edges by name, as in ['a->x', 'b->x'], not {edges!r}.")
+    return found
+
+
+@boundary
+def at_most(count: int, edges: str | Iterable[str]) -> Rule:
+    """No more than so many of some edges are on.
+
+    Parameters
+    ----------
+    count
+        How many.
+    edges
+        Their names, or patterns.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise GraphError(f"count must be a whole number from 0, not {count!r}.")
+    return Rule("at_most", names_of(edges), count)
+
+
+@boundary
+def at_most_one(edges: str | Iterable[str]) -> Rule:
+    """No two of some edges are on.
+
+    Parameters
+    ----------
+    edges
+        Their names, or patterns.
+    """
+    return Rule("at_most", names_of(edges), 1)
+
+
+@boundary
+def together(edges: str | Iterable[str]) -> Rule:
+    """All of some edges are on, or none.
+
+    Parameters
+    ----------
+    edges
+        Their names, or patterns.
+    """
+    return Rule("together", names_of(edges))
+
+
+@boundary
+def needs(edge: str, other: str) -> Rule:
+    """An edge is on only where another one is.
+
+    Parameters
+    ----------
+    edge, other
+        Their names.
+    """
+    return Rule("needs", names_of([edge, other]))
+
+
+def admits(rule: Rule, where: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Which of some masks a rule allows, its edges being at some places."""
+    on = masks[:, where]
+    if rule.kind == "at_most":
+        return on.sum(axis=1) <= rule.count
+    if rule.kind == "together":
+        return on.all(axis=1) | ~on.any(axis=1)
+    return ~on[:, 0] | on[:, 1]

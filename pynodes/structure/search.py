@@ -1,0 +1,294 @@
+"""search: which edges a graph has, as probabilities."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pynodes._boundary import boundary
+from pynodes._errors import GraphError, InputError, listed
+from pynodes._progress import Progress
+from pynodes._runtime.inputs import read_inputs
+from pynodes._runtime.series import Series
+from pynodes.structure.algorithms import (
+    Outcome,
+    State,
+    decomposes,
+    fits_in_tables,
+    search_all,
+    search_by_gibbs,
+    search_exactly,
+    search_greedily,
+    search_parents,
+)
+from pynodes.structure.found import Found
+from pynodes.structure.joint import JointScore
+from pynodes.structure.lagged import fill_in_lags
+from pynodes.structure.local import LocalScore, is_local, make_local_score
+from pynodes.structure.score import AbstractScore
+from pynodes.structure.space import Space, seed_of
+
+MOST_LISTED = 4096
+"""Of so many graphs all are scored."""
+
+WAYS = ("auto", "exact", "all", "greedy", "gibbs")
+"""How a space may be searched."""
+
+SWEEPS = 400
+"""How often chains of Gibbs visit every edge."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How a search goes.
+
+    Attributes
+    ----------
+    by
+        In which way.
+    seed, starts, sweeps, most
+        Of its random numbers; from how many starts; how often chains visit every edge; how many graphs.
+    """
+
+    by: str
+    seed: int
+    starts: int
+    sweeps: int
+    most: int | None
+
+
+@boundary
+def search(
+    space: Space,
+    inputs: Mapping[str, Series],
+    *,
+    by: str = "auto",
+    key: Any = 0,
+    dt: Series | float = 1.0,
+    observed: Mapping[str, Series] | None = None,
+    frozen: Series | None = None,
+    starts: int = 4,
+    sweeps: int = SWEEPS,
+    most: int | None = None,
+    resume: Found | None = None,
+    progress: bool | None = None,
+) -> Found:
+    """Find out which of a space's edges are there.
+
+    Parameters
+    ----------
+    space
+        The graphs, and how probable each is before the data.
+    inputs
+        Series by name, as :meth:`pynodes.Network.filter` takes them; those of lagged regressors need not
+        be given.
+    by
+        ``"exact"``: all parents of every child, by themselves; ``"all"``: every graph; ``"greedy"``: the best
+        single move, again and again; ``"gibbs"``: edges drawn given all others. ``"auto"`` takes the first
+        that the space allows, exact, then all up to 4,096 graphs, then Gibbs; ``found.by`` says which.
+    key
+        A JAX random key, or a seed: the same key is the same search.
+    dt, observed, frozen
+        As for :meth:`pynodes.Network.filter`.
+    starts
+        How many chains or climbs.
+    sweeps
+        How often chains of Gibbs visit every edge; a fifth of the visits is not counted.
+    most
+        How many graphs may be scored; the search is then cut short, and says so.
+    resume
+        What an interrupted search of the same space and series found: it goes on from there, to the same end
+        as if it had not been interrupted.
+    progress
+        Whether to show progress; by default in a terminal or a notebook, once it takes a second.
+
+    Returns
+    -------
+    Probabilities of edges and graphs, strengths, and how far they can be trusted.
+
+    Raises
+    ------
+    InputError
+        Series that do not fit the graph, an unknown way to search, or a space that it cannot search.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pynodes as pn
+    >>> rng = np.random.default_rng(0)
+    >>> a, noise = rng.normal(size=101), rng.normal(size=101)
+    >>> b = np.append(0.0, 0.9 * a[:-1]) + noise
+    >>> space = pn.structure.space(pn.structure.lagged(["a", "b"]), probability=0.2)
+    >>> found = pn.structure.search(space, {"a": a, "b": b})
+    >>> [edge for edge, probability in found.edge_probability.items() if probability > 0.5]
+    ['lag1_a->b']
+    """
+    check_search(space, by, starts, sweeps, most)
+    seed = seed_of(key)
+    series, dt, masks, frozen = prepare(space, inputs, dt, observed, frozen)
+    score = make_score(space, series, dt, masks, frozen, seed)
+    plan = Plan(choose(space, score, by), seed, starts, sweeps, most)
+    state = State()
+    if resume is not None:
+        state = read_state(space, resume, plan)
+    with Progress(total_of(space, plan), "graphs", progress) as bar:
+        outcome = run(score, plan, state, bar)
+    return Found.of(space, score, plan, outcome, series)
+
+
+def run(score: AbstractScore, plan: Plan, state: State, bar: Progress) -> Outcome:
+    """Search in the way that was chosen."""
+    if plan.by == "exact":
+        assert isinstance(score, LocalScore)
+        return search_exactly(score)
+    if plan.by == "all":
+        return search_all(score, bar)
+    if plan.by == "greedy":
+        return search_greedily(score, plan.seed, plan.starts, plan.most, state, bar)
+    if sampled_apart(score) and plan.most is None:
+        assert isinstance(score, LocalScore)
+        return search_parents(score, plan.seed, plan.starts, plan.sweeps)
+    return search_by_gibbs(score, plan.seed, plan.starts, plan.sweeps, plan.most, state, bar)
+
+
+def sampled_apart(score: AbstractScore) -> bool:
+    """Whether the compiled sampler of parents can be used."""
+    return (
+        isinstance(score, LocalScore)
+        and not score.space.rules
+        and all(child.regression is not None for child in score.children)
+    )
+
+
+def choose(space: Space, score: AbstractScore, by: str) -> str:
+    """The way to search.
+
+    Raises
+    ------
+    InputError
+        One that the space does not allow.
+    """
+    exact = decomposes(score) and fits_in_tables(score)
+    if by == "exact" and not exact:
+        raise InputError(
+            "by='exact' needs children that are scored apart: each a RegressionInput on what is known, with "
+            "no more than 16 candidate parents, nothing else free, and no rule about two children. Use "
+            "'gibbs'."
+        )
+    if by == "all" and space.count > 1 << 16:
+        raise InputError(f"by='all' would score {space.count} graphs. Use 'gibbs' or 'greedy'.")
+    if by != "auto":
+        return by
+    if exact:
+        return "exact"
+    return "all" if space.count <= MOST_LISTED else "gibbs"
+
+
+def total_of(space: Space, plan: Plan) -> int | None:
+    """How many graphs will be scored, where that is known."""
+    return len(space.masks()) if plan.by == "all" else plan.most
+
+
+def prepare(
+    space: Space,
+    inputs: Mapping[str, Series],
+    dt: Any,
+    observed: Mapping[str, Series] | None,
+    frozen: Any,
+) -> tuple[dict[str, np.ndarray], Any, dict[str, np.ndarray], Any]:
+    """Series with those of lagged regressors, times, and which observations count."""
+    if not hasattr(inputs, "keys"):
+        raise InputError(
+            f"Give the series by name, as in {{'a': values}}, not a {type(inputs).__name__}."
+        )
+    given = {str(name): inputs[name] for name in inputs.keys()}  # noqa: SIM118, a frame has keys too
+    series, silenced, first = fill_in_lags(space.graph, given)
+    steps = len(next(iter(series.values()))) if series else 0
+    masks = {name: np.asarray(mask, bool)[first:] for name, mask in (observed or {}).items()}
+    for name, silent in silenced.items():
+        masks[name] = masks.get(name, np.ones(steps, bool)) & ~silent
+    if np.ndim(dt):
+        dt = np.asarray(dt, float)[first:]
+    if frozen is not None:
+        frozen = np.asarray(frozen, bool)[first:]
+    check_children(space, series)
+    return series, dt, masks, frozen
+
+
+def check_children(space: Space, series: Mapping[str, np.ndarray]) -> None:
+    """Every candidate leads to something that data can reach.
+
+    Raises
+    ------
+    GraphError
+        An edge below which nothing is observed, by construction.
+    """
+    graph = space.graph
+    for edge, (_, child, _) in zip(space.edges, space.keys, strict=True):
+        below, queue = {child}, [child]
+        for name in queue:
+            fresh = [other for other in graph.children(name) if other not in below]
+            below |= set(fresh)
+            queue += fresh
+        if not any(graph.nodes[name].observable or name in series for name in below):
+            raise GraphError(
+                f"{edge!r} leads to nothing that is observed, so that no series can speak for or against it. "
+                f"Give {child!r} an input, or leave the edge out of edges=."
+            )
+
+
+def make_score(
+    space: Space,
+    series: dict[str, np.ndarray],
+    dt: Any,
+    observed: dict[str, np.ndarray],
+    frozen: Any,
+    seed: int,
+) -> AbstractScore:
+    """What scores the graphs of a space: exactly child by child where that is possible."""
+    if is_local(space):
+        return make_local_score(space, series, dt, observed or None, frozen)
+    feed = read_inputs(space.network.labels, series, dt, observed or None, frozen)
+    return JointScore(space=space, feed=feed, seed=seed)
+
+
+def read_state(space: Space, found: Found, plan: Plan) -> State:
+    """Where an interrupted search was.
+
+    Raises
+    ------
+    InputError
+        A search of another space, or in another way.
+    """
+    if found.space.edges != space.edges or found.space.graph != space.graph:
+        raise InputError("resume= is a search of another space. Search the same one on.")
+    if found.plan.by != plan.by or found.plan.seed != plan.seed or found.plan.starts != plan.starts:
+        raise InputError(
+            f"resume= is a search by {found.plan.by!r} from {found.plan.starts} starts with another key or "
+            f"way than {plan.by!r}. Search on with the same."
+        )
+    return State() if found.state is None else found.state
+
+
+def check_search(space: object, by: str, starts: int, sweeps: int, most: int | None) -> None:
+    """What is asked of a search can be done.
+
+    Raises
+    ------
+    InputError
+        Something that cannot.
+    """
+    if not isinstance(space, Space):
+        raise InputError(
+            f"search takes a space, made by pn.structure.space(graph, ...), not a {type(space).__name__}."
+        )
+    if by not in WAYS:
+        raise InputError(f"by must be one of {listed(WAYS)}, not {by!r}.")
+    for name, value in (("starts", starts), ("sweeps", sweeps), ("most", most)):
+        if value is None and name == "most":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputError(f"{name} must be a positive whole number, not {value!r}.")

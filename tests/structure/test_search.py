@@ -1,0 +1,273 @@
+"""Searches: probabilities of edges and graphs, exact where they can be, and refused in words where not."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes import structure
+from pynodes.structure.regression import Regression
+from tests.compilations import count_compilations
+
+NAMES = ["a", "b", "c"]
+
+
+def series(seed=0, steps=80, names=NAMES):
+    """Series of which the second follows the first, and the third the second."""
+    rng = np.random.default_rng(seed)
+    found = rng.normal(size=(steps, len(names)))
+    for step in range(1, steps):
+        found[step, 1:] += 0.6 * found[step - 1, :-1]
+    return dict(zip(names, found.T, strict=True))
+
+
+def space_of(names=NAMES, probability=0.3, rules=(), **settings):
+    graph = structure.lagged(names, **settings)
+    return structure.space(graph, probability=probability, rules=rules)
+
+
+def test_probabilities_follow_from_evidence_and_prior():
+    """Of all graphs, each filtered by itself: sums to one, margins, and the evidence averaged."""
+    space, data = space_of(["a", "b"]), series(names=["a", "b"])
+    found = structure.search(space, data)
+    masks = np.array(list(itertools.product([False, True], repeat=4)))
+    first = {name: values[1:] for name, values in data.items()}
+    first |= {f"lag1_{name}": values[:-1] for name, values in data.items()}
+    names = tuple(f"{edge}.strength" for edge in space.edges)
+    log = [-space.network.replace({names: mask.astype(float)}).surprise(first) for mask in masks]
+    weights = np.exp(log + space.log_prior(masks))
+
+    assert found.log_evidence == pytest.approx(np.log(weights.sum()), rel=1e-12)
+    np.testing.assert_allclose(
+        list(found.edge_probability.values()), weights @ masks / weights.sum(), rtol=1e-9
+    )
+    assert found.outcome.probability.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(
+        found.outcome.probability @ found.outcome.masks, weights @ masks / weights.sum(), rtol=1e-9
+    )
+
+
+def test_all_ways_agree():
+    """Exact, every graph by itself, and both samplers: of parents, and of whole graphs."""
+    space, data = space_of(probability=0.2), series(1)
+    exact = structure.search(space, data, by="exact").outcome
+    every = structure.search(space, data, by="all").outcome
+    parents = structure.search(space, data, by="gibbs", sweeps=3000).outcome
+    whole = structure.search(space, data, by="gibbs", sweeps=400, most=10**6).outcome
+    greedy = structure.search(space, data, by="greedy").outcome
+
+    np.testing.assert_allclose(every.edge_probability, exact.edge_probability, rtol=1e-9)
+    np.testing.assert_allclose(every.masks[0], exact.masks[0])
+    np.testing.assert_allclose(parents.edge_probability, exact.edge_probability, atol=0.02)
+    np.testing.assert_allclose(whole.edge_probability, exact.edge_probability, atol=0.04)
+    np.testing.assert_array_equal(greedy.masks[0], exact.masks[0])
+
+
+def test_reduction_of_a_belief_is_that_of_the_series():
+    """The last belief of the full model has the evidence of every subset in it."""
+    rng = np.random.default_rng(2)
+    terms, values = rng.normal(size=(50, 3)), rng.normal(size=50)
+    for settings in ({"noise": "known", "precision": 2.0}, {"noise_shape": 3.0}):
+        node = pn.RegressionInput(
+            terms=3, initial_mean=[0.2, 0.0, -0.1], initial_variance=[0.3, 0.5, 1.0], **settings
+        )
+        graph = pn.Graph().add(y=node, r0=pn.Regressor(), r1=pn.Regressor(), r2=pn.Regressor())
+        network = graph.couple(["r0", "r1", "r2"], "y").compile()
+        inputs = {"y": values} | {f"r{i}": column for i, column in enumerate(terms.T)}
+        memory = network.filter(inputs).final.groups[network.labels.nodes["y"][0]].memory
+        by_belief = Regression.from_belief(node, memory).table()
+        by_series = Regression.from_series(node, terms, values)
+        masks = np.array(list(itertools.product([False, True], repeat=3)))
+        names = tuple(f"r{i}->y.strength" for i in range(3))
+        by_filter = [-network.replace({names: m.astype(float)}).surprise(inputs) for m in masks]
+
+        np.testing.assert_allclose(by_series.table(), by_filter, rtol=1e-12)
+        np.testing.assert_allclose(by_series.evidence(masks), by_filter, rtol=1e-12)
+        np.testing.assert_allclose(by_belief, by_filter, rtol=1e-10)
+
+
+def test_relabelling_permutes_the_result():
+    data = series(3)
+    found = structure.search(space_of(), data).edge_probability
+    turned = structure.search(space_of(NAMES[::-1]), data).edge_probability
+
+    assert {name: pytest.approx(p, rel=1e-9) for name, p in found.items()} == turned
+
+
+def test_scaling_a_series_with_its_priors_changes_nothing():
+    data = series(4)
+    graph = structure.lagged(NAMES, initial_variance=0.2)
+    plain = structure.search(structure.space(graph, probability=0.3), data)
+    node = graph.nodes["b"]
+    scaled = graph.revise(
+        a=pn.RegressionInput(
+            terms=3, initial_variance=[0.2, 0.2 / 100, 0.2], noise_scale=node.noise_scale
+        ),
+        b=pn.RegressionInput(
+            terms=3, initial_variance=[20.0, 0.2, 20.0], noise_scale=100 * node.noise_scale
+        ),
+        c=pn.RegressionInput(terms=3, initial_variance=[0.2, 0.2 / 100, 0.2]),
+    )
+    larger = structure.search(
+        structure.space(
+            scaled.revise(
+                b=pn.RegressionInput(
+                    terms=3, initial_variance=[0.2, 0.2 / 100, 0.2], noise_scale=100.0
+                )
+            ),
+            probability=0.3,
+        ),
+        data | {"b": 10 * data["b"]},
+    )
+    expected = dict(plain.edge_probability)
+    assert larger.edge_probability == {n: pytest.approx(p, rel=1e-9) for n, p in expected.items()}
+
+
+def test_an_edge_without_data_keeps_its_prior():
+    """Whether its child is never seen, or its parent never moves; gaps count as far as they reach."""
+    data = series(5) | {"c": np.full(80, np.nan), "a": np.zeros(80)}
+    data["b"][7] = np.nan
+    found = structure.search(space_of(probability=0.37), data)
+
+    for name in ("lag1_a->c", "lag1_b->c", "lag1_a->b"):
+        assert found.edge_probability[name] == pytest.approx(0.37)
+    assert any("never observed" in one for one in found.problems())
+    assert any("never changes" in one for one in found.problems())
+
+
+def test_rules_cut_graphs_off_and_change_no_odds():
+    rules = [
+        structure.at_most_one(["lag1_a->b", "lag1_c->b"]),
+        structure.together(["lag1_a->a", "lag1_b->b"]),
+        structure.needs("lag1_a->c", "lag1_b->c"),
+    ]
+    data = series(6)
+    free = structure.search(space_of(), data, by="all").score
+    ruled = space_of(rules=rules)
+    found = structure.search(ruled, data)
+    masks = free.space.masks()
+    log = free.evidence(masks) + free.space.log_prior(masks)
+    weights = np.where(ruled.admits(masks), np.exp(log - log.max()), 0.0)
+    sampled = structure.search(ruled, data, by="gibbs", sweeps=400)
+
+    assert found.by == "all"
+    np.testing.assert_allclose(
+        found.outcome.edge_probability, weights @ masks / weights.sum(), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        sampled.outcome.edge_probability, found.outcome.edge_probability, atol=0.05
+    )
+
+
+def test_one_space_compiles_nothing_for_another_series():
+    """Sums need no program; drifting strengths are filtered by one, whatever the masks."""
+    exact, drifting = space_of(), space_of(tonic_volatility=-6.0)
+    structure.search(exact, series(7))
+    structure.search(drifting, series(7))
+    with count_compilations() as counted:
+        structure.search(exact, series(8))
+        structure.search(drifting, series(8))
+
+    assert counted.programs == 0
+
+
+def test_stopping_and_going_on_is_one_search(monkeypatch):
+    """Interrupted in the middle of a sweep, it goes on to the same end; the same key is the same search."""
+    space, data = space_of(rules=[structure.at_most(6, "*")]), series(9)
+    whole = structure.search(space, data, by="gibbs", sweeps=30, key=5)
+    again = structure.search(space, data, by="gibbs", sweeps=30, key=5)
+
+    asked = structure.local.LocalScore.evidence
+    calls = iter(range(10**6))
+
+    def interrupt(self, masks):
+        if next(calls) == 60:
+            raise KeyboardInterrupt
+        return asked(self, masks)
+
+    monkeypatch.setattr(structure.local.LocalScore, "evidence", interrupt)
+    part = structure.search(space, data, by="gibbs", sweeps=30, key=5)
+    monkeypatch.undo()
+    rest = structure.search(space, data, by="gibbs", sweeps=30, key=5, resume=part)
+
+    assert not part.complete
+    assert "cut short" in part.problems()[0]
+    assert rest.complete
+    assert whole.edge_probability == again.edge_probability == rest.edge_probability
+
+
+def test_results_are_tables_graphs_and_numbers():
+    data = series(10, steps=300)
+    found = structure.search(space_of(probability=0.2), data)
+    table = found.edges.set_index("edge")
+
+    assert found.reported() == ("lag1_a->b", "lag1_b->c")
+    assert found.expected_false() == pytest.approx(
+        sum(1 - found.edge_probability[name] for name in found.reported())
+    )
+    assert abs(table.loc["lag1_a->b", "mean_if_on"] - 0.6) < 4 * table.loc["lag1_a->b", "sd_if_on"]
+    assert table.loc["lag1_a->c", "mean"] == pytest.approx(0.0, abs=0.02)
+    assert {name for _, name, _ in found.median.edges} == {"b", "c"}
+    assert len(found.best.edges) == 2
+    assert found.graphs.loc[0, "edges"] == ("lag1_a->b", "lag1_b->c")
+    assert found.network("best").graph == found.best
+    assert all(0.01 <= p <= 1 for p in found.graphs["probability"].head(1))
+    assert "expected to be false" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: structure.space(structure.lagged(NAMES), "lag2*"), pn.UnknownEdgeError, "lag2"),
+        (
+            lambda: structure.space(structure.lagged(NAMES), probability={"lag1_a->*": 0.5}),
+            pn.ParameterError,
+            "no prior probability",
+        ),
+        (lambda: space_of(probability=1.0), pn.ParameterError, "between 0 and 1"),
+        (
+            lambda: space_of(rules=[structure.at_most(0, "*"), structure.needs("lag1_a->a", "x")]),
+            pn.UnknownEdgeError,
+            "'x'",
+        ),
+        (lambda: structure.search(space_of(), {"a": [1.0, 2.0]}), pn.InputError, "No series"),
+        (
+            lambda: structure.search(space_of(), {n: [1.0] for n in NAMES}),
+            pn.InputError,
+            "1 steps, and the graph looks 1 steps back",
+        ),
+        (lambda: structure.search(space_of(), series(), by="magic"), pn.InputError, "by must be"),
+        (lambda: structure.search("space", series()), pn.InputError, "takes a space"),
+        (lambda: structure.lagged(NAMES, lags=0), pn.ParameterError, "positive whole number"),
+        (lambda: structure.standardise({"a": [1.0, 1.0]}), pn.InputError, "never change"),
+    ],
+)
+def test_wrong_use_is_refused_in_words(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_rules_that_exclude_every_graph_are_refused():
+    """Also the empty one: what must be on and may not be."""
+    graph = structure.lagged(["a"])
+    never = structure.Rule("at_most", ("*",), -1)
+    with pytest.raises(pn.GraphError, match="exclude every graph"):
+        structure.space(graph, rules=[never])
+
+
+def test_an_edge_to_what_nothing_observes_is_refused():
+    graph = pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState(), y=pn.ContinuousState())
+    graph = graph.add(z=pn.ContinuousState()).couple("x", "u").couple("x", "y").couple("y", "z")
+    space = structure.space(graph, "y->z")
+    with pytest.raises(pn.GraphError, match="leads to nothing that is observed"):
+        structure.search(space, {"u": [1.0, 2.0]})
+
+
+def test_series_shorter_than_parents_and_equal_series_are_named():
+    data = series(11, steps=6)
+    found = structure.search(space_of(NAMES, lags=3), data | {"b": data["a"]})
+    words = " ".join(found.problems())
+
+    assert "rests on the prior" in words
+    assert "nearly the same series" in words
