@@ -29,6 +29,7 @@ from pynodes._compiler.program import (
     places,
     stack_modules,
 )
+from pynodes._compiler.turns import order_turns
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._graph.checks import check_can_be_filtered, check_not_empty
@@ -70,7 +71,8 @@ def compile_program(
         name: with_settings(node, settings).bind(graph.inlets_fed(name))
         for name, node in graph.nodes.items()
     }
-    members = form_groups(graph, nodes, levels_of(graph))
+    apart = settings.evidence == "in_turn"
+    members = form_groups(graph, nodes, levels_of(graph), apart=apart)
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
     drawn = draw_weights(graph, key)
     edges = [
@@ -94,8 +96,13 @@ def compile_program(
         Group(size=size, level=m.level, down=tuple(b for b, _ in d), up=tuple(b for b, _ in u))
         for m, size, d, u in zip(members, sizes, down, up, strict=True)
     )
+    turns = (
+        order_turns(groups, lambda group: stacks[group][0].observable)
+        if settings.evidence == "in_turn"
+        else None
+    )
     program = Program(
-        schedule=Schedule(groups=groups, stacks=tuple(shapes)),
+        schedule=Schedule(groups=groups, stacks=tuple(shapes), turns=turns),
         scheme=settings.scheme,
         nodes=tuple(stack_modules(stack, places(len(stack), 1)) for stack in stacks),
         couplings=tuple(couplings),

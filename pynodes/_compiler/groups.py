@@ -116,14 +116,18 @@ def static_signature(module: Module) -> Hashable:
 
 
 def form_groups(
-    graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int]
+    graph: Graph, nodes: dict[str, AbstractNode], levels: dict[str, int], *, apart: bool = False
 ) -> list[Members]:
     """Groups of equal level and structure, lowest level first, in the order of definition.
 
     Nodes are also kept apart by role, the set of couplings through which they hear children, so
     that everyone in a group has all of the group's bundles; unless that makes very many groups, for
     every group is compiled. A group whose neighbour lists would be mostly padding is split by degree.
+    With ``apart`` every node is a group of its own.
     """
+    if apart:
+        alone = [Members(level=levels[name], names=(name,)) for name in nodes]
+        return sorted(alone, key=lambda group: group.level)
     roles = {name: frozenset(hears) for name, hears in child_couplings(graph).items()}
     kept_apart = {
         name: (levels[name], static_signature(node), roles[name]) for name, node in nodes.items()

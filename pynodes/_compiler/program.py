@@ -78,6 +78,14 @@ class Group:
     up: tuple[Bundle, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """What comes next where inputs are taken in turn: a group predicts, or its parents hear it."""
+
+    group: int
+    predicts: bool
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Schedule:
     """The groups in the order in which they are updated, level 0 first.
@@ -88,14 +96,17 @@ class Schedule:
         What is computed together.
     stacks
         Shapes of the stacked couplings, by the number that bundles refer to.
+    turns
+        In which order groups predict and are heard, if inputs are taken in turn.
     """
 
     groups: tuple[Group, ...]
     stacks: tuple[tuple[int, ...], ...]
+    turns: tuple[Turn, ...] | None = None
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.groups, self.stacks))
+        return hash((self.groups, self.stacks, self.turns))
 
     def __hash__(self) -> int:
         return self._hash
@@ -105,7 +116,8 @@ class Schedule:
             return True
         if not isinstance(other, Schedule) or hash(self) != hash(other):
             return False
-        return (self.groups, self.stacks) == (other.groups, other.stacks)
+        mine, theirs = (self.groups, self.stacks), (other.groups, other.stacks)
+        return mine == theirs and self.turns == other.turns
 
     @property
     def count(self) -> int:

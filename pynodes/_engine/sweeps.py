@@ -33,6 +33,7 @@ from pynodes._engine.edges import (
     sum_inlets,
 )
 from pynodes._engine.feed import OPEN, Gates, Seen, let_in
+from pynodes._engine.in_turn import take_in_turn
 from pynodes._typing import Scalar
 
 State = tuple[Any, ...]
@@ -87,7 +88,10 @@ def infer(
 ) -> Step:
     """The second half of a step, from what every node predicts."""
     seen = let_in(seen, gates)
-    beliefs, evident = program.scheme.infer(program, predicted, seen, dt, gates)
+    if program.schedule.turns is None:
+        beliefs, evident = program.scheme.infer(program, predicted, seen, dt, gates)
+    else:
+        beliefs, evident = take_in_turn(program, state, predicted, seen, dt, gates)
     return Step(
         program=program,
         before=state,

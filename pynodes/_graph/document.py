@@ -63,6 +63,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
             "marginalise": settings.marginalise,
             "probability_clip": settings.probability_clip,
             **({} if settings.scheme is None else {"scheme": write_choice(settings.scheme)}),
+            **({} if settings.evidence == "at_once" else {"evidence": settings.evidence}),
         },
         "nodes": [node_to_dict(name, node) for name, node in graph.nodes.items()],
         "edges": [edge_to_dict(*edge) for edge in graph.edges],

@@ -41,6 +41,9 @@ class Graph:
         average over what parents are unsure of, and how close to 0 and 1 probabilities come.
     scheme
         How beliefs are found; by default in the way that suits the graph, one sweep in closed form.
+    evidence
+        Whether inputs are predicted from the past alone (``"at_once"``), or each also from those before it in
+        the same step (``"in_turn"``), which is the evidence where uncertain parents join them.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Graph:
         marginalise: bool = True,
         probability_clip: float = 1e-6,
         scheme: AbstractScheme | None = None,
+        evidence: str = "at_once",
         **_unknown: Never,
     ) -> None:
         self._nodes: dict[str, AbstractNode] = {}
@@ -71,6 +75,7 @@ class Graph:
             marginalise=marginalise,
             probability_clip=probability_clip,
             scheme=scheme,
+            evidence=evidence,
         ).revise(**_unknown)
 
     @property
@@ -376,7 +381,7 @@ class Graph:
 
     @boundary
     def with_settings(self, **settings: Any) -> Graph:
-        """A graph with other settings: ``expansion``, ``marginalise``, ``probability_clip``, ``scheme``."""
+        """A graph with other settings: ``expansion``, ``marginalise``, ``evidence``, ``scheme``, ..."""
         return edits.change_settings(self, settings)
 
     @boundary
@@ -387,6 +392,7 @@ class Graph:
         marginalise: bool | None = None,
         probability_clip: float | None = None,
         scheme: AbstractScheme | None = None,
+        evidence: str | None = None,
         key: Any = 0,
         **_unknown: Never,
     ) -> Network:
@@ -397,7 +403,7 @@ class Graph:
         key
             Draws the weights of array couplings that were not given: a whole number or a JAX random key.
             Every edge draws by its name, whatever the order of definition.
-        expansion, marginalise, probability_clip, scheme
+        expansion, marginalise, probability_clip, scheme, evidence
             Settings to use instead of the graph's; a node's own choices come before both.
 
         Raises
@@ -416,6 +422,7 @@ class Graph:
             marginalise=marginalise,
             probability_clip=probability_clip,
             scheme=scheme,
+            evidence=evidence,
             **_unknown,
         )
 

@@ -22,6 +22,9 @@ class Settings:
         Whether predictions average over the parents' uncertainty, or take them at their means.
     probability_clip
         Predicted probabilities stay within [clip, 1 - clip].
+    evidence
+        ``"at_once"``: inputs are predicted from the past alone. ``"in_turn"``: each also from the inputs
+        before it in the same step, so that surprises add up to the log evidence where parents join them.
     scheme
         How beliefs are found; None for the one that suits the graph, which is one sweep in closed form.
 
@@ -35,6 +38,7 @@ class Settings:
     marginalise: bool = True
     probability_clip: float = 1e-6
     scheme: AbstractScheme | None = None
+    evidence: str = "at_once"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "expansion", find_expansion(self.expansion))
@@ -44,6 +48,8 @@ class Settings:
             raise GraphError(
                 f"scheme must be a scheme, such as pynodes.ClosedForm(), not {self.scheme!r}."
             )
+        if self.evidence not in ("at_once", "in_turn"):
+            raise GraphError(f"evidence must be 'at_once' or 'in_turn', not {self.evidence!r}.")
         clip = self.probability_clip
         if isinstance(clip, bool) or not isinstance(clip, int | float) or not 0 < clip < 0.5:
             raise GraphError(

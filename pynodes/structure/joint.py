@@ -127,7 +127,7 @@ class JointScore(AbstractScore):
         volatile = [
             isinstance(named[edge][2], AbstractVolatilityCoupling) for edge in self.space.edges
         ]
-        turns = getattr(self.program.schedule, "turns", None) is not None
+        turns = self.program.schedule.turns is not None
         return tuple(
             f"{way}, filter evidence of a volatility edge"
             if one

@@ -1,5 +1,6 @@
 """Structures whose evidence was enumerated by other means: covariances of whole series, sums."""
 
+import itertools
 import json
 
 import numpy as np
@@ -52,3 +53,47 @@ def test_lagged_edges_have_their_exact_evidence(number):
         assert found.log_evidence == pytest.approx(
             recorded["log_evidence_of_all_graphs"][variant], abs=1e-9
         )
+
+
+def order_graph(recorded):
+    """Three hidden states in one order, with every edge within a step that it allows."""
+    settings = recorded["settings"]
+    keep = settings["keep"]
+    rate = -np.log(keep)
+    state = pn.ContinuousState(
+        memory="exact",
+        autoconnection=keep,
+        tonic_volatility=-np.log((1 - keep**2) / (2 * rate)),
+    )
+    entry = pn.ContinuousInput(precision=1 / settings["noise_variance"])
+    nodes = {f"s{i}": state for i in range(3)} | {f"u{i}": entry for i in range(3)}
+    drift = pn.Drift(strength=rate / (1 - keep))
+    edges = [(f"s{i}", f"u{i}", "value") for i in range(3)]
+    edges += [(f"s{i}", f"s{j}", drift) for i, j in ((0, 1), (0, 2), (1, 2))]
+    spread = pn.Normal(0.0, settings["strength_sd"] * rate / (1 - keep))
+    graph = pn.Graph(evidence="in_turn").extend(nodes, edges)
+    return pn.structure.space(graph, "s*->s*", probability=0.5, strength=spread)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_hidden_states_with_inputs_in_turn_rank_graphs_as_the_exact_evidence(number):
+    """All 25 graphs of three: one program, the series permuted into its places."""
+    recorded = case(f"hidden_{number}")
+    space, series = order_graph(recorded), np.array(recorded["series"]).T
+    graphs = [np.array(graph).tolist() for graph in recorded["graphs"]]
+    found = np.full(25, np.nan)
+    for order in itertools.permutations(range(3)):
+        data = {f"u{place}": series[who] for place, who in enumerate(order)}
+        score = pn.structure.search(space, data).score
+        for mask, log in zip(space.masks(), score.evidence(space.masks()), strict=True):
+            graph = np.zeros((3, 3), int)
+            for (parent, child, _), on in zip(space.keys, mask, strict=True):
+                graph[order[int(parent[1])], order[int(child[1])]] = on
+            found[graphs.index(graph.tolist())] = log
+    exact = np.array(recorded["log_evidence"])
+    empty = graphs.index(np.zeros((3, 3), int).tolist())
+    gap = (found - found[empty]) - (exact - exact[empty])
+    margin = np.diff(np.sort(exact)[-2:])[0]
+
+    assert np.abs(gap).max() < 0.15
+    assert margin < 1 or found.argmax() == exact.argmax()
