@@ -78,7 +78,7 @@ def another(field: dataclasses.Field) -> object:
     spec = field.metadata["parameter"]
     if spec["whole"]:
         return 1.0 - field.default
-    if not spec["rank"]:
+    if not spec["rank"] or not np.ndim(field.default):
         return 0.25 + 0.5 * field.default
     rows = np.array(field.default)
     return 0.8 * rows + 0.2 * np.eye(rows.shape[-1])[0]

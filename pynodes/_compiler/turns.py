@@ -12,8 +12,8 @@ def order_turns(groups: Sequence[Group], is_input: Callable[[int], bool]) -> tup
 
     Going down, a node predicts from what its parents believe now. Its inputs follow at once, as soon as all
     of their parents have predicted; each is heard by its parents before the next is predicted. What a node
-    has heard from its inputs its own parents then hear, before any other of its children predicts. A node without
-    inputs is heard once all of its children were.
+    has heard from its inputs its own parents then hear, before any other of its children predicts. A node
+    without inputs is heard once all of its children were.
     """
     parents = [{end for bundle in g.down for end in bundle.ends.sources} for g in groups]
     children = [{i for i, above in enumerate(parents) if n in above} for n in range(len(groups))]
