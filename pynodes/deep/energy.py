@@ -8,7 +8,6 @@ matrix product.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 import jax
@@ -126,55 +125,6 @@ def value_at(values: Values, sizes: Sequence[int], where: Where) -> Array:
     return values[index] if sizes[index] == 1 else values[index][position]
 
 
-def predict_forward(
-    layout: Layout, numbers: Numbers, known: Values, masks: Values, count: int, errors: Values
-) -> dict[int, Array]:
-    """Values that follow from those that are known, parents first.
-
-    Parameters
-    ----------
-    layout, numbers
-        The graph.
-    known
-        Values of blocks; of those that are masked where they are.
-    masks
-        Which elements are known, for blocks of which some are.
-    count
-        Number of samples.
-    errors
-        By how much the values of blocks lie beside their predictions.
-
-    Returns
-    -------
-    A value of every block.
-    """
-    single: dict[Where, Array] = {}
-    for where in layout.order:
-        index, position = where
-        block = layout.blocks[index]
-        take = partial(node_at, block.size, position)
-        if index in known and index not in masks:
-            single[where] = take(known[index])
-            continue
-        inlet: dict[str, Any] = dict.fromkeys(numbers.nodes[index].inlets, 0.0)
-        for slot, coupling in zip(block.slots, numbers.couplings[index], strict=True):
-            parent = single[slot.parents[position]]
-            for name, sent in batched(contribute, 1)(take(coupling), parent).items():
-                inlet[name] = inlet[name] + sent
-        value = center(take(numbers.nodes[index]), inlet, count)
-        if index in errors:
-            value = value + take(errors[index])
-        if index in known:
-            value = jnp.where(beside(take(masks[index]), value), take(known[index]), value)
-        single[where] = value
-    return {
-        index: single[index, 0]
-        if block.size == 1
-        else jnp.stack([single[index, position] for position in range(block.size)])
-        for index, block in enumerate(layout.blocks)
-    }
-
-
 def predicted_means(layout: Layout, numbers: Numbers, values: Values, index: int) -> Array:
     """What the parents of a block's nodes predict of them, at values."""
     inlet = sum_inlets(layout, numbers, values, index)
@@ -194,13 +144,3 @@ def node_at(size: int, position: int, tree: Any) -> Any:
 def beside(mask: Array, value: Array) -> Array:
     """A mask of samples, or of their elements, in the dimensions of values."""
     return jnp.reshape(mask, (*jnp.shape(mask), *(1,) * (jnp.ndim(value) - jnp.ndim(mask))))
-
-
-def center(node: Any, inlet: Mapping[str, Any], count: int) -> Array:
-    """The mean that one node's parents predict, for every sample."""
-
-    def mean(inlet: Any) -> Array:
-        return node.predict(node.init(), inlet, jnp.ones(())).predicted_mean
-
-    axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, dict(inlet))
-    return jax.vmap(mean, in_axes=(axes,), axis_size=count)(dict(inlet))

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._typing import Array
-from pynodes.deep.energy import energies, node_at, sum_inlets, total_energy, value_at
-from pynodes.deep.layout import FREE, GIVEN, LEAF, Where
-from pynodes.deep.messages import Forces, edge_slopes, force, send_up
-from pynodes.deep.numbers import Weights, insert_weights, select_weights
+from pynodes.deep.energy import Values, batched, sum_inlets, total_energy
+from pynodes.deep.layout import GIVEN, LEAF, Layout
+from pynodes.deep.messages import Forces, edge_slopes, find_forces, split_fed
+from pynodes.deep.numbers import Numbers, Weights, insert_weights, select_weights
 from pynodes.deep.problem import Found, Problem, Record
 from pynodes.deep.scheme import AbstractPointScheme
 
@@ -33,50 +33,42 @@ class FixedPrediction(AbstractPointScheme):
 
     def gradients(self, problem: Problem, found: Found) -> Weights:
         del found
-        layout, numbers, values = problem.layout, problem.numbers, problem.predict()
-        weighs, sizes = problem.all_weighs(), [block.size for block in layout.blocks]
-        heard: dict[Where, Array] = {}
-        forces: dict[Where, Forces] = {}
-        inlets = {
-            i: sum_inlets(layout, numbers, values, i)
-            for i in layout.terms
-            if layout.blocks[i].slots
-        }
-        for where in reversed(layout.order):
-            index, position = where
-            block = layout.blocks[index]
-            if index not in inlets:
+        layout, numbers, weighs = problem.layout, problem.numbers, problem.all_weighs()
+        values, heard = problem.predict(), hear_children(problem)
+        forces: dict[int, Forces] = {}
+        for index in layout.terms:
+            if not layout.blocks[index].slots:
                 continue
-            node = node_at(block.size, position, numbers.nodes[index])
-            inlet = {
-                name: node_at(block.size, position, sent) if jnp.ndim(sent) else sent
-                for name, sent in inlets[index].items()
-            }
-            if block.role in (GIVEN, LEAF):
-                weigh = node_at(block.size, position, weighs.get(index))
-                forces[where] = force(node, value_at(values, sizes, where), inlet, weigh)
-            elif block.role == FREE:
-                forces[where] = pull_through(node, inlet, heard[where])
-            for slot, coupling in zip(block.slots, numbers.couplings[index], strict=True):
-                parent = slot.parents[position]
-                own = node_at(block.size, position, coupling)
-                sent = send_up(own, value_at(values, sizes, parent), forces[where])
-                heard[parent] = sent + heard[parent] if parent in heard else sent
+            if index in heard:
+                forces[index] = pull_through(layout, numbers, values, heard[index], index)
+            else:
+                forces[index] = find_forces(layout, numbers, values, weighs, index)
         return edge_slopes(layout, numbers, values, forces, problem.count)
 
 
-def pull_through(node: Any, inlet: dict[str, Any], heard: Array) -> Forces:
-    """What the children of a node say about what comes in at it, its error fixed in balance with them."""
-    fed = {name: sent for name, sent in inlet.items() if jnp.ndim(sent)}
-    unfed = {name: sent for name, sent in inlet.items() if not jnp.ndim(sent)}
+def hear_children(problem: Problem) -> dict[int, Array]:
+    """What the children of every variable say to it, all predictions held at the forward pass.
 
-    def back(fed: Any, heard: Array) -> Forces:
+    It is the slope of the energy along the variable's error, where no error is: how far the variable
+    would go against its own precision.
+    """
+    nothing = {index: jnp.zeros_like(value) for index, value in problem.start().items()}
+    return jax.grad(lambda errors: total_energy(problem.forward(errors)[1]))(nothing)
+
+
+def pull_through(
+    layout: Layout, numbers: Numbers, values: Values, heard: Array, index: int
+) -> Forces:
+    """The force at a block whose errors are in balance with what its children say."""
+    fed, unfed = split_fed(sum_inlets(layout, numbers, values, index))
+
+    def back(node: Any, heard: Array, fed: Any) -> Forces:
         def mean(fed: Any) -> Array:
             return node.predict(node.init(), unfed | fed, jnp.ones(())).predicted_mean
 
         return jax.vjp(mean, fed)[1](heard)[0]
 
-    return jax.vmap(back)(fed, heard)
+    return batched(back, layout.blocks[index].size)(numbers.nodes[index], heard, fed)
 
 
 class Backpropagation(AbstractPointScheme):
@@ -96,9 +88,8 @@ class Backpropagation(AbstractPointScheme):
 
         def mean(weights: Weights) -> Array:
             moved = dataclasses.replace(problem, numbers=insert_weights(problem.numbers, weights))
-            values = moved.predict()
-            terms = energies(layout, moved.numbers, values, problem.all_weighs(), given)
-            return total_energy(terms) / problem.count
+            terms = moved.forward({})[1]
+            return total_energy({index: terms[index] for index in given}) / problem.count
 
         return jax.grad(mean)(select_weights(problem.numbers))
 

@@ -15,9 +15,9 @@ from pynodes._graph.edges import find_edge
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
 from pynodes.deep.energy import energies as layout_energies
-from pynodes.deep.energy import node_at, value_at
+from pynodes.deep.energy import node_at
 from pynodes.deep.layout import Layout, lay_out
-from pynodes.deep.messages import forces_at, send_up
+from pynodes.deep.messages import find_forces, send_up
 from pynodes.deep.numbers import Numbers, name_weights, read_numbers
 from pynodes.deep.reading import Data, make_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme
@@ -174,12 +174,10 @@ def run_message(
     position: int,
 ) -> Any:
     """What goes up one edge."""
-    problem = make_problem(layout, numbers, arrays, {}, count)
-    sizes = [block.size for block in layout.blocks]
-    forces = forces_at(layout, numbers, problem.given, {})
-    coupling = node_at(sizes[index], position, numbers.couplings[index][slot])
-    where = layout.blocks[index].slots[slot].parents[position]
-    return send_up(coupling, value_at(problem.given, sizes, where), forces[index, position])
+    values = make_problem(layout, numbers, arrays, {}, count).given
+    forces = find_forces(layout, numbers, values, {}, index)
+    sent = send_up(layout, numbers, values, forces, index, slot)
+    return node_at(layout.blocks[index].size, position, sent)
 
 
 def place_edge(layout: Layout, key: tuple[str, str, str]) -> tuple[int, int, int]:

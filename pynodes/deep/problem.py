@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from pynodes._core.modules import Module, choice
 from pynodes._typing import Array
-from pynodes.deep.energy import beside, energies, predict_forward, total_energy
+from pynodes.deep.energy import beside, energies, total_energy
+from pynodes.deep.forward import predict_forward
 from pynodes.deep.layout import LEAF, PARTLY, Layout
 from pynodes.deep.numbers import Numbers, Weights, insert_weights, select_weights
 
@@ -65,8 +66,18 @@ class Problem(Module):
 
     def predict(self, errors: Variables | None = None) -> dict[int, Array]:
         """Values of all blocks, parents first, so much beside their predictions."""
+        return self.forward(errors or {})[0]
+
+    def forward(self, errors: Variables) -> tuple[dict[int, Array], dict[int, Array]]:
+        """The same with the energy of every node, sample by sample."""
         return predict_forward(
-            self.layout, self.numbers, self.given, self.masks, self.count, errors or {}
+            self.layout,
+            self.numbers,
+            self.given,
+            self.masks,
+            self.count,
+            errors,
+            self.all_weighs(),
         )
 
     def complete(self, variables: Variables) -> dict[int, Array]:
@@ -141,7 +152,7 @@ class Problem(Module):
             for index, mask in self.masks.items()
             if self.layout.blocks[index].role != PARTLY
         }
-        return predict_forward(self.layout, self.numbers, known, leaves, self.count, {})
+        return predict_forward(self.layout, self.numbers, known, leaves, self.count, {}, {})[0]
 
 
 @dataclasses.dataclass(frozen=True)

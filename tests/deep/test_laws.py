@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import pynodes as pn
-from pynodes.deep.energy import node_at, value_at
 from pynodes.deep.layout import lay_out
-from pynodes.deep.messages import edge_slopes, forces_at, send_up
+from pynodes.deep.messages import edge_slopes, find_forces, send_up
 from pynodes.deep.numbers import name_weights, read_numbers
 from pynodes.deep.reading import make_problem, read_data
 from tests.deep.small import chain, dag, leaves
@@ -43,21 +42,23 @@ def test_messages_along_edges_make_up_all_slopes():
     data = read_data(network.labels, filled(network))
     layout = lay_out(network.labels, tuple(data.arrays))
     problem = make_problem(layout, read_numbers(network, layout), data.arrays, {}, data.count)
-    sizes = [block.size for block in layout.blocks]
 
     def compare(problem):
-        forces = forces_at(layout, problem.numbers, problem.given, {})
-        weights = edge_slopes(layout, problem.numbers, problem.given, forces, problem.count)
-        slopes, _ = problem.slopes(problem.given)
+        numbers, values = problem.numbers, problem.given
+        forces = {
+            i: find_forces(layout, numbers, values, {}, i)
+            for i, block in enumerate(layout.blocks)
+            if block.slots
+        }
+        weights = edge_slopes(layout, numbers, values, forces, problem.count)
+        slopes, _ = problem.slopes(values)
         heard = dict.fromkeys(slopes, 0.0)
-        for index, block in enumerate(layout.blocks):
-            for number, slot in enumerate(block.slots):
-                for position, where in enumerate(slot.parents):
-                    edge = node_at(sizes[index], position, problem.numbers.couplings[index][number])
-                    parent = value_at(problem.given, sizes, where)
-                    sent = send_up(edge, parent, forces[index, position])
-                    heard[where[0]] = heard[where[0]] + sent if sizes[where[0]] == 1 else 0.0
-        return weights, problem.weight_slopes(problem.given), slopes, heard
+        for index in forces:
+            for number, slot in enumerate(layout.blocks[index].slots):
+                (parent, _), *others = slot.parents
+                assert not others
+                heard[parent] += send_up(layout, numbers, values, forces[index], index, number)
+        return weights, problem.weight_slopes(values), slopes, heard
 
     weights, expected, slopes, heard = jax.jit(compare)(problem)
 
@@ -69,7 +70,6 @@ def test_messages_along_edges_make_up_all_slopes():
     precisions = {"a": 2.0, "z": 0.7, "b": 1.0}
     for name, precision in precisions.items():
         index, _ = layout.places[name]
-        assert sizes[index] == 1
         np.testing.assert_allclose(
             slopes[index], precision * errors[name] + heard[index], rtol=1e-11, atol=1e-13
         )

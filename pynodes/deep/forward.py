@@ -1,0 +1,239 @@
+"""Forward: values that follow from those that are known, parents first, and their energies on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from pynodes._typing import Array
+from pynodes.deep.energy import Values, batched, beside, contribute, node_at
+from pynodes.deep.layout import BARREN, Layout, Where
+from pynodes.deep.numbers import Numbers
+from pynodes.deep.stages import Link, Run, find_stages
+
+
+def predict_forward(
+    layout: Layout,
+    numbers: Numbers,
+    known: Values,
+    masks: Values,
+    count: int,
+    errors: Values,
+    weighs: Values,
+) -> tuple[dict[int, Array], dict[int, Array]]:
+    """Values that follow from those that are known, and the energies of all nodes that count.
+
+    Parameters
+    ----------
+    layout, numbers
+        The graph.
+    known
+        Values of blocks; of those that are masked where they are.
+    masks
+        Which elements are known, for blocks of which some are.
+    count
+        Number of samples.
+    errors
+        By how much the values of blocks lie beside their predictions.
+    weighs
+        By what energies are multiplied.
+
+    Returns
+    -------
+    A value of every block, and the energy of every node that counts, sample by sample.
+    """
+    return Forward(layout, numbers, known, masks, count, errors, weighs).run()
+
+
+class Forward:
+    """One forward pass, node by node; what is known of each block in pieces."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        numbers: Numbers,
+        known: Values,
+        masks: Values,
+        count: int,
+        errors: Values,
+        weighs: Values,
+    ) -> None:
+        self.layout, self.numbers, self.count = layout, numbers, count
+        self.known, self.masks, self.errors, self.weighs = known, masks, errors, weighs
+        self.whole = {index: value for index, value in known.items() if index not in masks}
+        self.values: dict[int, dict[int, Array]] = {}
+        self.terms: dict[int, dict[int, Array]] = {}
+
+    def run(self) -> tuple[dict[int, Array], dict[int, Array]]:
+        """All stages, then everything block by block."""
+        rootless = [
+            i for i in self.whole if not self.layout.blocks[i].slots or self.layout.blocks[i].role == BARREN
+        ]
+        for stage in find_stages(self.layout, frozenset(rootless)):
+            if isinstance(stage, Run):
+                self.loop(stage)
+            else:
+                self.visit(stage)
+        values, terms = dict(self.whole), {}
+        for index, block in enumerate(self.layout.blocks):
+            if index not in self.whole:
+                values[index] = self.assemble(index, self.values[index])
+            if block.role == BARREN:
+                continue
+            if index in self.terms:
+                terms[index] = self.assemble(index, self.terms[index])
+            else:
+                terms[index] = self.measure_roots(index)
+        return values, terms
+
+    def assemble(self, index: int, pieces: Mapping[int, Array]) -> Array:
+        """Pieces of a block, by their first position, as one."""
+        if self.layout.blocks[index].size == 1:
+            return pieces[0][0]
+        parts = [pieces[first] for first in sorted(pieces)]
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+    def measure_roots(self, index: int) -> Array:
+        """Energies of known nodes without parents."""
+        node = self.numbers.nodes[index]
+        inlet = dict.fromkeys(node.inlets, 0.0)
+
+        def measure(node: Any, value: Array, weigh: Any) -> Array:
+            term = node.energy(value, inlet)
+            return jnp.sum(term if weigh is None else term * weigh)
+
+        rule = batched(measure, self.layout.blocks[index].size)
+        return rule(node, self.whole[index], self.weighs.get(index))
+
+    def value_of(self, where: Where) -> Array:
+        """The value of a node that was visited or is known."""
+        index, position = where
+        if index in self.whole:
+            return node_at(self.layout.blocks[index].size, position, self.whole[index])
+        pieces = self.values[index]
+        first = max(first for first in pieces if first <= position)
+        return pieces[first][position - first]
+
+    def visit(self, where: Where) -> None:
+        """One node."""
+        index, position = where
+        block = self.layout.blocks[index]
+        parents = [self.value_of(slot.parents[position]) for slot in block.slots]
+        own = node_at(block.size, position, self.inputs_of(index))
+        value, term = self.compute(own, parents)
+        self.values.setdefault(index, {})[position] = value[None]
+        self.terms.setdefault(index, {})[position] = term[None]
+
+    def inputs_of(self, index: int) -> dict[str, Any]:
+        """What a block brings to the computation of its nodes; None for what it lacks."""
+        return {
+            "node": self.numbers.nodes[index],
+            "couplings": self.numbers.couplings[index],
+            "known": self.known.get(index),
+            "mask": self.masks.get(index),
+            "error": self.errors.get(index),
+            "weigh": self.weighs.get(index),
+        }
+
+    def compute(self, own: Mapping[str, Any], parents: list[Array]) -> tuple[Array, Array]:
+        """Value and energy of one node."""
+        node = own["node"]
+        inlet: dict[str, Any] = dict.fromkeys(node.inlets, 0.0)
+        for coupling, parent in zip(own["couplings"], parents, strict=True):
+            for name, sent in batched(contribute, 1)(coupling, parent).items():
+                inlet[name] = inlet[name] + sent
+        value = own["known"]
+        if value is None or own["mask"] is not None:
+            value = center(node, inlet, self.count)
+            if own["error"] is not None:
+                value = value + own["error"]
+        if own["mask"] is not None:
+            value = jnp.where(beside(own["mask"], value), own["known"], value)
+
+        def measure(node: Any, value: Array, inlet: Any, weigh: Any) -> Array:
+            term = node.energy(value, inlet)
+            return jnp.sum(term if weigh is None else term * weigh)
+
+        return value, batched(measure, 1)(node, value, inlet, own["weigh"])
+
+    def loop(self, run: Run) -> None:
+        """Many repetitions of the same nodes, in a loop whose program does not grow with their number."""
+        own = [
+            take_rows(self.inputs_of(index), places)
+            for index, places in zip(run.blocks, run.positions, strict=True)
+        ]
+        apart = [[self.gather(link) if link.lag < 0 else None for link in links] for links in run.links]
+        begin = tuple(
+            tuple(self.before(run, member, lag) for member in range(len(run.blocks)))
+            for lag in range(1, run.reach + 1)
+        )
+
+        def repeat(carry: Any, now: Any) -> tuple[Any, Any]:
+            inputs, others = now
+            values: list[Array] = []
+            terms: list[Array] = []
+            for links, mine, outside in zip(run.links, inputs, others, strict=True):
+                parents = [
+                    other
+                    if link.lag < 0
+                    else values[link.member]
+                    if link.lag == 0
+                    else carry[link.lag - 1][link.member]
+                    for link, other in zip(links, outside, strict=True)
+                ]
+                value, term = self.compute(mine, parents)
+                values.append(value)
+                terms.append(term)
+            moved = (tuple(values), *carry)[: run.reach]
+            return moved, (values, terms)
+
+        _, (values, terms) = lax.scan(repeat, begin, (own, apart))
+        for member, (index, places) in enumerate(zip(run.blocks, run.positions, strict=True)):
+            self.store(self.values, index, places, values[member])
+            self.store(self.terms, index, places, terms[member])
+
+    def store(
+        self, pieces: dict[int, dict[int, Array]], index: int, places: tuple[int, ...], rows: Array
+    ) -> None:
+        """Keep what a loop found, in one piece if its places are in a row."""
+        own = pieces.setdefault(index, {})
+        if places == tuple(range(places[0], places[0] + len(places))):
+            own[places[0]] = rows
+            return
+        for number, place in enumerate(places):
+            own[place] = rows[number][None]
+
+    def gather(self, link: Link) -> Array:
+        """Parents outside of a run, repetition by repetition."""
+        return jnp.stack([self.value_of(where) for where in link.outside])
+
+    def before(self, run: Run, member: int, lag: int) -> Array:
+        """The value that stands for a node of a repetition before the first."""
+        for links in run.links:
+            for link in links:
+                if link.member == member and link.lag >= lag:
+                    return self.value_of(link.outside[link.lag - lag])
+        shape = self.numbers.nodes[run.blocks[member]].value_shape
+        return jnp.zeros((self.count, *shape), jnp.result_type(float))
+
+
+def take_rows(tree: Any, places: tuple[int, ...]) -> Any:
+    """The rows of some nodes of a block, in their order."""
+    first = places[0]
+    if places == tuple(range(first, first + len(places))):
+        return jax.tree.map(lambda leaf: leaf[first : first + len(places)], tree)
+    return jax.tree.map(lambda leaf: jnp.take(leaf, jnp.array(places), axis=0), tree)
+
+
+def center(node: Any, inlet: Mapping[str, Any], count: int) -> Array:
+    """The mean that one node's parents predict, for every sample."""
+
+    def mean(inlet: Any) -> Array:
+        return node.predict(node.init(), inlet, jnp.ones(())).predicted_mean
+
+    axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, dict(inlet))
+    return jax.vmap(mean, in_axes=(axes,), axis_size=count)(dict(inlet))
