@@ -24,7 +24,7 @@ def predict_forward(
     count: int,
     errors: Values,
     weighs: Values,
-) -> tuple[dict[int, Array], dict[int, Array]]:
+) -> tuple[dict[int, Array], dict[int, Array], dict[int, Any]]:
     """Values that follow from those that are known, and the energies of all nodes that count.
 
     Parameters
@@ -44,7 +44,8 @@ def predict_forward(
 
     Returns
     -------
-    A value of every block, and the energy of every node that counts, sample by sample.
+    A value of every block; the energy of every node that counts, sample by sample; and what came in at
+    every block with parents that was visited.
     """
     return Forward(layout, numbers, known, masks, count, errors, weighs).run()
 
@@ -67,11 +68,14 @@ class Forward:
         self.whole = {index: value for index, value in known.items() if index not in masks}
         self.values: dict[int, dict[int, Array]] = {}
         self.terms: dict[int, dict[int, Array]] = {}
+        self.inlets: dict[int, dict[int, Any]] = {}
 
-    def run(self) -> tuple[dict[int, Array], dict[int, Array]]:
+    def run(self) -> tuple[dict[int, Array], dict[int, Array], dict[int, Any]]:
         """All stages, then everything block by block."""
         rootless = [
-            i for i in self.whole if not self.layout.blocks[i].slots or self.layout.blocks[i].role == BARREN
+            i
+            for i in self.whole
+            if not self.layout.blocks[i].slots or self.layout.blocks[i].role == BARREN
         ]
         for stage in find_stages(self.layout, frozenset(rootless)):
             if isinstance(stage, Run):
@@ -88,14 +92,19 @@ class Forward:
                 terms[index] = self.assemble(index, self.terms[index])
             else:
                 terms[index] = self.measure_roots(index)
-        return values, terms
+        inlets = {
+            index: self.assemble(index, pieces)
+            for index, pieces in self.inlets.items()
+            if self.layout.blocks[index].slots
+        }
+        return values, terms, inlets
 
-    def assemble(self, index: int, pieces: Mapping[int, Array]) -> Array:
+    def assemble(self, index: int, pieces: Mapping[int, Any]) -> Any:
         """Pieces of a block, by their first position, as one."""
         if self.layout.blocks[index].size == 1:
-            return pieces[0][0]
+            return jax.tree.map(lambda leaf: leaf[0], pieces[0])
         parts = [pieces[first] for first in sorted(pieces)]
-        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+        return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
 
     def measure_roots(self, index: int) -> Array:
         """Energies of known nodes without parents."""
@@ -124,9 +133,12 @@ class Forward:
         block = self.layout.blocks[index]
         parents = [self.value_of(slot.parents[position]) for slot in block.slots]
         own = node_at(block.size, position, self.inputs_of(index))
-        value, term = self.compute(own, parents)
-        self.values.setdefault(index, {})[position] = value[None]
-        self.terms.setdefault(index, {})[position] = term[None]
+        for kept, found in zip(self.kept(), self.compute(own, parents), strict=True):
+            kept.setdefault(index, {})[position] = jax.tree.map(lambda leaf: leaf[None], found)
+
+    def kept(self) -> tuple[dict[int, dict[int, Any]], ...]:
+        """Where what is found of nodes goes."""
+        return self.values, self.terms, self.inlets
 
     def inputs_of(self, index: int) -> dict[str, Any]:
         """What a block brings to the computation of its nodes; None for what it lacks."""
@@ -139,8 +151,10 @@ class Forward:
             "weigh": self.weighs.get(index),
         }
 
-    def compute(self, own: Mapping[str, Any], parents: list[Array]) -> tuple[Array, Array]:
-        """Value and energy of one node."""
+    def compute(
+        self, own: Mapping[str, Any], parents: list[Array]
+    ) -> tuple[Array, Array, dict[str, Array]]:
+        """Value and energy of one node, and what came in."""
         node = own["node"]
         inlet: dict[str, Any] = dict.fromkeys(node.inlets, 0.0)
         for coupling, parent in zip(own["couplings"], parents, strict=True):
@@ -158,7 +172,8 @@ class Forward:
             term = node.energy(value, inlet)
             return jnp.sum(term if weigh is None else term * weigh)
 
-        return value, batched(measure, 1)(node, value, inlet, own["weigh"])
+        term = batched(measure, 1)(node, value, inlet, own["weigh"])
+        return value, term, {name: sent for name, sent in inlet.items() if jnp.ndim(sent)}
 
     def loop(self, run: Run) -> None:
         """Many repetitions of the same nodes, in a loop whose program does not grow with their number."""
@@ -166,7 +181,9 @@ class Forward:
             take_rows(self.inputs_of(index), places)
             for index, places in zip(run.blocks, run.positions, strict=True)
         ]
-        apart = [[self.gather(link) if link.lag < 0 else None for link in links] for links in run.links]
+        apart = [
+            [self.gather(link) if link.lag < 0 else None for link in links] for links in run.links
+        ]
         begin = tuple(
             tuple(self.before(run, member, lag) for member in range(len(run.blocks)))
             for lag in range(1, run.reach + 1)
@@ -175,7 +192,7 @@ class Forward:
         def repeat(carry: Any, now: Any) -> tuple[Any, Any]:
             inputs, others = now
             values: list[Array] = []
-            terms: list[Array] = []
+            rest: list[Any] = []
             for links, mine, outside in zip(run.links, inputs, others, strict=True):
                 parents = [
                     other
@@ -185,19 +202,19 @@ class Forward:
                     else carry[link.lag - 1][link.member]
                     for link, other in zip(links, outside, strict=True)
                 ]
-                value, term = self.compute(mine, parents)
+                value, *others = self.compute(mine, parents)
                 values.append(value)
-                terms.append(term)
+                rest.append((value, *others))
             moved = (tuple(values), *carry)[: run.reach]
-            return moved, (values, terms)
+            return moved, rest
 
-        _, (values, terms) = lax.scan(repeat, begin, (own, apart))
-        for member, (index, places) in enumerate(zip(run.blocks, run.positions, strict=True)):
-            self.store(self.values, index, places, values[member])
-            self.store(self.terms, index, places, terms[member])
+        _, found = lax.scan(repeat, begin, (own, apart))
+        for index, places, parts in zip(run.blocks, run.positions, found, strict=True):
+            for kept, rows in zip(self.kept(), parts, strict=True):
+                self.store(kept, index, places, rows)
 
     def store(
-        self, pieces: dict[int, dict[int, Array]], index: int, places: tuple[int, ...], rows: Array
+        self, pieces: dict[int, dict[int, Any]], index: int, places: tuple[int, ...], rows: Any
     ) -> None:
         """Keep what a loop found, in one piece if its places are in a row."""
         own = pieces.setdefault(index, {})
@@ -205,7 +222,7 @@ class Forward:
             own[places[0]] = rows
             return
         for number, place in enumerate(places):
-            own[place] = rows[number][None]
+            own[place] = jax.tree.map(lambda leaf, at=number: leaf[at][None], rows)
 
     def gather(self, link: Link) -> Array:
         """Parents outside of a run, repetition by repetition."""

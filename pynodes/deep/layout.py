@@ -124,6 +124,7 @@ def lay_out(
     given: Collection[str] = (),
     partly: Collection[str] = (),
     turns: Mapping[str, int] | None = None,
+    draws: bool = False,
 ) -> Layout:
     """The layout of a graph for a question.
 
@@ -137,6 +138,8 @@ def lay_out(
         Names of the nodes of which some elements are.
     turns
         When a scheme moves each node, by name; all at once by default.
+    draws
+        Whether values are drawn.
     """
     graph, keys = labels.graph, list(labels.edges)
     names = dict(zip(keys, name_edges(graph.edges), strict=True))
@@ -144,7 +147,7 @@ def lay_out(
         key: with_settings(coupling, labels.settings)
         for key, (_, _, coupling) in zip(keys, graph.edges, strict=True)
     }
-    order, roles = sort_nodes(labels), find_roles(labels, given, partly)
+    order, roles = sort_nodes(labels), find_roles(labels, given, partly, draws)
     incoming: dict[str, list[tuple[Hashable, Key]]] = {name: [] for name in graph.nodes}
     for key in keys:
         incoming[key[1]].append((edge_signature(labels, key, couplings[key]), key))
@@ -203,8 +206,13 @@ def sort_nodes(labels: Labels) -> list[str]:
     return sorted(graph.nodes, key=depth.__getitem__)
 
 
-def find_roles(labels: Labels, given: Collection[str], partly: Collection[str]) -> dict[str, str]:
-    """What every node is, given which are data and which of them in part."""
+def find_roles(
+    labels: Labels, given: Collection[str], partly: Collection[str], draws: bool = False
+) -> dict[str, str]:
+    """What every node is, given which are data and which of them in part.
+
+    Where values are drawn, nodes that nothing depends on are variables too.
+    """
     graph = labels.graph
     informative: dict[str, bool] = {}
     for name in reversed(sort_nodes(labels)):
@@ -215,7 +223,9 @@ def find_roles(labels: Labels, given: Collection[str], partly: Collection[str]) 
         if name in given:
             roles[name] = GIVEN
         elif name in partly:
-            roles[name] = PARTLY if informative[name] else LEAF
+            drawn = draws and not graph.nodes[name].discrete
+            roles[name] = PARTLY if informative[name] or drawn else LEAF
         else:
-            roles[name] = FREE if informative[name] else BARREN
+            drawn = draws and not graph.nodes[name].discrete
+            roles[name] = FREE if informative[name] or drawn else BARREN
     return roles

@@ -53,7 +53,9 @@ def send_up(
 
     def back(coupling: Any, value: Array, forces: Forces) -> Array:
         sent, pull = jax.vjp(lambda x: contribute(coupling, x), value)
-        return pull({name: jnp.broadcast_to(forces[name], jnp.shape(sent[name])) for name in sent})[0]
+        return pull({name: jnp.broadcast_to(forces[name], jnp.shape(sent[name])) for name in sent})[
+            0
+        ]
 
     block = layout.blocks[index]
     parents = gather_parents(layout, values, block.slots[slot])

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from pynodes._core.modules import Module, choice
 from pynodes._typing import Array
-from pynodes.deep.energy import beside, energies, total_energy
+from pynodes.deep.energy import beside, energies, predicted_means, total_energy
 from pynodes.deep.forward import predict_forward
 from pynodes.deep.layout import LEAF, PARTLY, Layout
 from pynodes.deep.numbers import Numbers, Weights, insert_weights, select_weights
@@ -68,8 +68,10 @@ class Problem(Module):
         """Values of all blocks, parents first, so much beside their predictions."""
         return self.forward(errors or {})[0]
 
-    def forward(self, errors: Variables) -> tuple[dict[int, Array], dict[int, Array]]:
-        """The same with the energy of every node, sample by sample."""
+    def forward(
+        self, errors: Variables
+    ) -> tuple[dict[int, Array], dict[int, Array], dict[int, Any]]:
+        """The same with the energy of every node, sample by sample, and what came in at it."""
         return predict_forward(
             self.layout,
             self.numbers,
@@ -98,6 +100,11 @@ class Problem(Module):
             else jnp.where(beside(self.masks[index], slope), 0.0, slope)
             for index, slope in slopes.items()
         }
+
+    def prediction_of(self, variables: Variables) -> Variables:
+        """What their parents predict of variables, at values."""
+        values = self.complete(variables)
+        return {i: predicted_means(self.layout, self.numbers, values, i) for i in variables}
 
     def energies(
         self, variables: Variables, terms: Sequence[int] | None = None
@@ -180,6 +187,8 @@ class Found(Module):
         Values of the blocks that were to be found.
     first, last
         Root mean square slope along every variable node, at the start and at the end.
+    opposite
+        The variables on the other side, of a scheme that looks at two.
     trace
         Energy of every node before each step and after the last, as a mean over samples; None unless
         asked for.
@@ -192,6 +201,20 @@ class Found(Module):
     last: dict[int, Array]
     trace: dict[int, Array] | None = None
     path: Variables | None = None
+    opposite: Variables | None = None
+
+
+def measure_status(problem: Problem, found: Found) -> dict[int, Array]:
+    """How steep the energy is at what was found, node by node, relative to the steepest at the start."""
+    if not found.variables:
+        return {}
+    layout = problem.layout
+    first = root_mean_squares(layout, problem.slopes(problem.start())[0])
+    last = root_mean_squares(layout, problem.slopes(found.variables)[0])
+    steepest = jnp.stack([jnp.max(size) for size in first.values()]).max()
+    # Where it was flat from the start there was nothing to do.
+    share = jnp.where(steepest > 0, 1 / jnp.where(steepest > 0, steepest, 1.0), 0.0)
+    return {index: size * share for index, size in last.items()}
 
 
 def root_mean_squares(layout: Layout, slopes: Variables) -> dict[int, Array]:

@@ -68,7 +68,10 @@ def read_data(labels: Labels, values: Mapping[str, Any], what: str = "values") -
         node = labels.graph.nodes[name]
         array, counts[name] = read_array(name, node, value)
         check_values(name, node, array)
-        arrays[name], mask = split_missing(node, array)
+        array, mask = split_missing(node, array)
+        if mask is not None and not mask.any():
+            continue  # it is free as a whole
+        arrays[name] = array
         if mask is not None:
             masks[name] = mask
     count, single = count_samples(counts)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from pynodes._core.modules import Module
 from pynodes._typing import Array
-from pynodes.deep.numbers import Weights
+from pynodes.deep.numbers import Weights, insert_weights
 from pynodes.deep.problem import Found, Problem, Record
+
+Update: TypeAlias = Callable[[Weights, Any, Weights], tuple[Weights, Any]]
+"""From slopes, an optimiser's state and weights to weights and state."""
 
 
 class AbstractPointScheme(Module, abc.ABC):
@@ -32,9 +37,47 @@ class AbstractPointScheme(Module, abc.ABC):
             What to keep of every step; None for nothing.
         """
 
+    @property
+    def draws(self) -> bool:
+        """Whether what it finds are draws, also of nodes that nothing given depends on."""
+        return False
+
     def gradients(self, problem: Problem, found: Found) -> Weights:
         """What weights descend, as a mean over samples: the slope of the energy at what was found."""
         return problem.weight_slopes(found.variables)
+
+    def learn(
+        self,
+        problem: Problem,
+        key: Array,
+        record: Record | None,
+        update: Update,
+        weights: Weights,
+        state: Any,
+        times: int = 1,
+    ) -> tuple[Found, Weights, Any]:
+        """Learn from one batch: by default, find values and move the weights down their slopes there.
+
+        Parameters
+        ----------
+        problem, key, record
+            As for :meth:`find`.
+        update
+            From slopes, the optimiser's state and weights to weights and state.
+        weights, state
+            As they are before the batch.
+        times
+            How often the weights move at the same values.
+
+        Returns
+        -------
+        What was found, the weights and the state.
+        """
+        found = self.find(problem, key, record)
+        for _ in range(times):
+            moved = dataclasses.replace(problem, numbers=insert_weights(problem.numbers, weights))
+            weights, state = update(self.gradients(moved, found), state, weights)
+        return found, weights, state
 
     def take_turns(self, labels: Any, roles: dict[str, str]) -> dict[str, int] | None:
         """When each node moves, by name; None if all move at once."""

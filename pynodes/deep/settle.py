@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from pynodes._core.modules import choice, parameter, traced
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.deep.layout import VARIABLE, sort_nodes
+from pynodes.deep.learning import Learner
 from pynodes.deep.problem import (
     Found,
     Problem,
@@ -25,6 +27,24 @@ from pynodes.deep.scheme import AbstractPointScheme
 
 ORDERS = ("simultaneous", "colours", "upward")
 """In which order nodes move."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Langevin:
+    """A rule that draws from the posterior: a gradient step, and noise of variance 2 step temperature.
+
+    Parameters
+    ----------
+    temperature
+        Of the distribution exp(-F / temperature) that is drawn from, as steps become small.
+
+    Source: Oliviers, Bogacz and Meulemans (2024), doi 10.1371/journal.pcbi.1012532.
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive(self, "temperature")
 
 
 class Settle(AbstractPointScheme):
@@ -40,8 +60,8 @@ class Settle(AbstractPointScheme):
         ``"simultaneous"``: all nodes from one snapshot. ``"colours"``: nodes that share no factor together,
         leaves first. ``"upward"``: one node after the other, leaves first.
     rule
-        How a slope becomes a move: None for a gradient step, or any gradient transformation of optax,
-        whose state is kept for every node.
+        How a slope becomes a move: None for a gradient step, any gradient transformation of optax,
+        whose state is kept for every node, or :class:`Langevin`, which draws.
 
     Raises
     ------
@@ -64,11 +84,19 @@ class Settle(AbstractPointScheme):
             raise ParameterError(
                 f"Settle: order must be one of {', '.join(ORDERS)}, not {self.order!r}."
             )
-        if self.rule is not None and not hasattr(self.rule, "update"):
+        made = isinstance(self.rule, Learner)
+        if not made and hasattr(self.rule, "init") and hasattr(self.rule, "update"):
+            object.__setattr__(self, "rule", Learner(self.rule))
+        if not isinstance(self.rule, Learner | Langevin | None):
             raise ParameterError(
-                "Settle: rule moves states and must be a gradient transformation such as optax.sgd(0.1), "
-                f"not {self.rule!r}."
+                "Settle: rule moves states and must be a gradient transformation such as optax.sgd(0.1), or "
+                f"Langevin(), not {self.rule!r}."
             )
+
+    @property
+    def draws(self) -> bool:
+        """Whether what it finds are draws."""
+        return isinstance(self.rule, Langevin)
 
     def take_turns(self, labels: Labels, roles: dict[str, str]) -> dict[str, int] | None:
         if self.order == "simultaneous":
@@ -79,7 +107,6 @@ class Settle(AbstractPointScheme):
         return color_nodes(labels, variables)
 
     def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
-        del key
         variables = problem.start()
         turns = split_turns(problem)
 
@@ -107,19 +134,31 @@ class Settle(AbstractPointScheme):
             return (moved, state), (slopes, kept)
 
         parts = [{index: variables[index] for index in turn} for turn in turns]
-        states = tuple(self.begin(part) for part in parts)
+        keys = jax.random.split(key, len(turns))
+        states = tuple(self.begin(part, own) for part, own in zip(parts, keys, strict=True))
         state = states[0] if len(turns) == 1 else states
         return run_steps(problem, tick, (variables, state), self.steps, record)
 
-    def begin(self, variables: Variables) -> Any:
+    def begin(self, variables: Variables, key: Array) -> Any:
         """The rule's state before the first step."""
+        if isinstance(self.rule, Langevin):
+            return key
         return None if self.rule is None else self.rule.init(variables)
 
     def move(self, slopes: Variables, state: Any, variables: Variables) -> tuple[Variables, Any]:
         """By how much variables move."""
+        if isinstance(self.rule, Learner):
+            with jax.numpy_dtype_promotion("standard"):
+                return self.rule.optimiser.update(slopes, state, variables)
+        moves = {index: -self.step * slope for index, slope in slopes.items()}
         if self.rule is None:
-            return jax.tree.map(lambda slope: -self.step * slope, slopes), state
-        return self.rule.update(slopes, state, variables)
+            return moves, state
+        after, *keys = jax.random.split(state, 1 + len(moves))
+        spread = jnp.sqrt(2 * self.step * self.rule.temperature)
+        for own, (index, slope) in zip(keys, slopes.items(), strict=True):
+            noise = jax.random.normal(own, slope.shape, slope.dtype)
+            moves[index] = moves[index] + spread * noise
+        return moves, after
 
 
 def run_steps(problem: Problem, tick: Any, carry: Any, steps: Any, record: Record | None) -> Found:

@@ -19,7 +19,7 @@ from pynodes._typing import Array
 from pynodes.deep.energy import batched, energies, predicted_means, sum_inlets
 from pynodes.deep.layout import VARIABLE, Layout, find_roles, lay_out
 from pynodes.deep.numbers import Numbers, read_numbers
-from pynodes.deep.problem import Found, Record
+from pynodes.deep.problem import Found, Record, measure_status
 from pynodes.deep.reading import Data, as_values, make_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
@@ -151,7 +151,10 @@ def settle(
         make_key(key),
         read_record(record, scheme),
     )
-    return collect(layout, parts, found, data)
+    settled = collect(layout, parts, found, data)
+    if not settled.settled:
+        warn_of(settled.status)
+    return settled
 
 
 def check_network(network: object) -> None:
@@ -188,7 +191,8 @@ def read_record(record: str | None, scheme: Any) -> Record | None:
 def lay_out_for(network: Network, data: Data, scheme: AbstractPointScheme) -> Layout:
     """The layout of a network for what is given, in the turns of a scheme."""
     labels = network.labels
-    roles = find_roles(labels, data.whole, tuple(data.masks))
+    partly = tuple(data.masks)
+    roles = find_roles(labels, data.whole, partly, scheme.draws)
     for name, role in roles.items():
         if role in VARIABLE and labels.graph.nodes[name].discrete:
             raise InputError(
@@ -196,7 +200,8 @@ def lay_out_for(network: Network, data: Data, scheme: AbstractPointScheme) -> La
                 "and what is given depends on it: one of a few values cannot be found by steps. Give it, "
                 "or make it a Layer."
             )
-    return lay_out(labels, data.whole, tuple(data.masks), scheme.take_turns(labels, roles))
+    turns = scheme.take_turns(labels, roles)
+    return lay_out(labels, data.whole, partly, turns, scheme.draws)
 
 
 @partial(jax.jit, static_argnames=("layout", "count", "record"))
@@ -222,7 +227,8 @@ def run_settle(
     errors, forces = {}, {}
     for index in range(len(layout.blocks)):
         errors[index], forces[index] = find_errors(layout, numbers, values, index)
-    return (values, errors, forces, terms), found
+    status = {} if scheme.draws else measure_status(problem, found)
+    return (values, errors, forces, terms, status), found
 
 
 def place_start(layout: Layout, numbers: Numbers, begun: Mapping[str, Any]) -> dict[int, Any]:
@@ -254,7 +260,7 @@ def find_errors(
 
 def collect(layout: Layout, parts: Any, found: Found, data: Data) -> Settled:
     """Everything by name, on the host unless traced."""
-    values, errors, forces, terms = parts
+    values, errors, forces, terms, steepness = parts
 
     def of(tree: Any, index: int, position: int, axis: int = 0) -> Any:
         block = layout.blocks[index]
@@ -280,15 +286,10 @@ def collect(layout: Layout, parts: Any, found: Found, data: Data) -> Settled:
         )
         if own is not None:
             means[name] = jnp.mean(own)
-    steepest = max((jnp.max(size) for size in found.first.values()), default=1.0, key=float)
-    status = {
-        layout.blocks[i].names[p]: float(np.ravel(size)[p] / max(float(steepest), 1e-300))
-        for i, size in found.last.items()
-        for p in range(layout.blocks[i].size)
-    }
+    status = name_status(layout, steepness)
     by_name = None if found.trace is None else split(layout, found.trace, 1)
     path = None if found.path is None else split(layout, found.path, 1)
-    settled = Settled(
+    return Settled(
         nodes=nodes,
         energy=sum((node.energy for node in nodes.values()), start=jnp.zeros(())),
         energies=means,
@@ -296,9 +297,6 @@ def collect(layout: Layout, parts: Any, found: Found, data: Data) -> Settled:
         trace=by_name,
         path=path,
     )
-    if not settled.settled:
-        warn_of(status)
-    return settled
 
 
 def split(layout: Layout, blocks: Mapping[int, Array], axis: int) -> dict[str, Array]:
@@ -312,6 +310,15 @@ def split(layout: Layout, blocks: Mapping[int, Array], axis: int) -> dict[str, A
     }
 
 
+def name_status(layout: Layout, steepness: Mapping[int, Array]) -> dict[str, float]:
+    """How steep the energy is, by name."""
+    return {
+        layout.blocks[index].names[position]: float(np.ravel(size)[position])
+        for index, size in steepness.items()
+        for position in range(layout.blocks[index].size)
+    }
+
+
 def warn_of(status: Mapping[str, float]) -> None:
     """Say which nodes were still moving."""
     moving = [name for name, share in status.items() if not share <= UNSETTLED]
@@ -320,5 +327,5 @@ def warn_of(status: Mapping[str, float]) -> None:
         f"{listed(moving)} had not settled: the energy was still {most:.2g} times as steep as at the start. "
         "Take more steps, or a scheme that needs fewer, such as GaussNewton.",
         UnsettledWarning,
-        stacklevel=5,
+        stacklevel=4,
     )

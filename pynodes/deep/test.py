@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
@@ -18,6 +17,7 @@ from pynodes._typing import Array
 from pynodes.deep.energy import energies, node_at
 from pynodes.deep.layout import Layout
 from pynodes.deep.numbers import Numbers, read_numbers
+from pynodes.deep.problem import measure_status
 from pynodes.deep.reading import Data, as_values, make_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
@@ -174,7 +174,7 @@ def test_with(
     surprises = {n: np.concatenate([np.asarray(p[1][n]) for p in parts]) for n in wanted.arrays}
     status = {
         layout.blocks[i].names[p]: max(float(np.ravel(m[i])[p]) for m in moving)
-        for i in layout.variables
+        for i in moving[0]
         for p in range(layout.blocks[i].size)
     }
     if any(not share <= UNSETTLED for share in status.values()):
@@ -200,8 +200,7 @@ def predict_targets(
     if layout.variables:
         found = scheme.find(problem, key)
         variables = found.variables
-        steepest = jnp.stack([jnp.max(size) for size in found.first.values()]).max()
-        status = {i: size / jnp.maximum(steepest, 1e-30) for i, size in found.last.items()}
+        status = {} if scheme.draws else measure_status(problem, found)
     values = problem.finish(variables)
     places = layout.places
     predictions, surprises = {}, {}

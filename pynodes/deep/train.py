@@ -347,11 +347,13 @@ def learn_batches(
             {name: mask[own] for name, mask in masks.items()},
             own.shape[0],
         )
-        found = scheme.find(problem, key, plan.record)
-        for _ in range(plan.weights_per_batch):
-            moved = dataclasses.replace(problem, numbers=insert_weights(numbers, weights))
-            slopes = scheme.gradients(moved, found)
-            weights, state = plan.learner.update(slopes, state, weights, rate)
+
+        def update(slopes: Weights, state: Any, weights: Weights) -> tuple[Weights, Any]:
+            return plan.learner.update(slopes, state, weights, rate)
+
+        found, weights, state = scheme.learn(
+            problem, key, plan.record, update, weights, state, plan.weights_per_batch
+        )
         after = dataclasses.replace(problem, numbers=insert_weights(numbers, weights))
         return (weights, state), describe_batch(problem, after, found, plan)
 

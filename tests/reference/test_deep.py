@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import optax
 import pytest
 
 import pynodes as pn
@@ -156,3 +157,43 @@ def test_contributions_are_scaled_by_depth(skip):
     energy = sum(np.mean(term) for term in found.values()) - CONSTANT * (5 + 5 + 5 + 3)
 
     np.testing.assert_allclose(energy, data["out/skip" if skip else "out/noskip"], rtol=1e-10)
+
+
+def test_errors_as_variables():
+    """A given leaf has no error of its own."""
+    data, scheme = load("errors_as_variables"), pn.deep.Errors(steps=7, step=0.2)
+    network = chain(data, "categorical").compile()
+
+    assert_states(settle(network, given(data), scheme), data)
+    assert_slopes(pn.deep.gradients(network, given(data), scheme), data)
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [pn.deep.Settle(steps=2000, step=0.1), pn.deep.GaussNewton(outer=40, inner=6)],
+    ids=["settled", "Gauss-Newton"],
+)
+def test_all_coordinates_meet(scheme):
+    data = load("equilibrium")
+    found = settle(chain(data, "gaussian").compile(), given(data), scheme)
+    assert_states(found, data, rtol=1e-9)
+    assert_states(found, data, rtol=1e-9, prefix="e")
+
+
+def test_weights_and_states_at_every_tick():
+    data = load("incremental")
+    scheme = pn.deep.Incremental(steps=8, step=0.1)
+    training = pn.deep.Training(
+        epochs=1, batch=7, scheme=scheme, optimiser=optax.sgd(0.05), shuffle=False
+    )
+    network = pn.deep.train(chain(data, "categorical").compile(), given(data), training).network
+    for field, name in FIELDS.items():
+        expected = data[f"out/{field}_after"]
+        np.testing.assert_allclose(network.parameters()[name], expected, rtol=1e-10)
+
+
+def test_a_nudge_towards_the_data():
+    data = load("nudged_positive")
+    scheme = pn.deep.Nudged(scheme=pn.deep.Settle(steps=4000, step=0.1), beta=0.2, side="positive")
+    found = pn.deep.gradients(chain(data, "categorical").compile(), given(data), scheme)
+    assert_slopes(found, data, rtol=1e-8)

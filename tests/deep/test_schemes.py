@@ -1,0 +1,179 @@
+"""Schemes: where they meet, and what each finds by theory."""
+
+import itertools
+import warnings
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import pynodes as pn
+from tests.deep.small import chain, dag, leaves
+
+FREE = ("z", "a", "b")
+SETTLED = pn.deep.Settle(steps=4000, step=0.1)
+
+
+def settle(network, values, scheme, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pn.deep.UnsettledWarning)
+        return pn.deep.settle(network, values, scheme, **options)
+
+
+@pytest.fixture(scope="module")
+def equilibrium():
+    network, values = dag().compile(), leaves(3)
+    return network, values, settle(network, values, SETTLED)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tolerance"),
+    [
+        (pn.deep.Errors(steps=3000), 1e-9),
+        (pn.deep.GaussNewton(outer=100, inner=12), 1e-7),
+        (pn.deep.Flow(atol=1e-6, rtol=1e-6, most=4000), 1e-4),
+        (pn.deep.Settle(steps=3000, rule=optax.sgd(0.05, momentum=0.8)), 1e-9),
+    ],
+    ids=["errors", "Gauss-Newton", "flow", "momentum"],
+)
+def test_schemes_meet_where_they_converge(equilibrium, scheme, tolerance):
+    """Gauss-Newton as near as a difference of energies can be seen, the flow as near as it was asked."""
+    network, values, expected = equilibrium
+    found = pn.deep.settle(network, values, scheme)
+    for name in FREE:
+        np.testing.assert_allclose(found[name].value, expected[name].value, rtol=0, atol=tolerance)
+
+
+def test_given_nodes_have_no_errors_of_their_own():
+    """Errors move free nodes alone, however many steps they take: given values stay to the last bit."""
+    network, values = dag().compile(), leaves(3)
+    found = settle(network, values, pn.deep.Errors(steps=5, step=0.1))
+    np.testing.assert_array_equal(found["w"].value, values["w"])
+    np.testing.assert_array_equal(found["x"].value, values["x"])
+
+
+@pytest.mark.parametrize("depth", [2, 4])
+def test_one_gauss_newton_step_solves_a_linear_chain(depth):
+    """In as many turns as there are outputs: the energy is a half of r'S⁻¹r, sample by sample."""
+    graph = chain([3] + [5] * depth, pn.Layer(shape=2), function="identity", seed=depth)
+    network = graph.compile()
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    names = ["x", *(f"h{i}" for i in range(1, depth + 1)), "y"]
+    numbers = network.parameters()
+    weights = [numbers[f"{a}->{b}.weights"] for a, b in itertools.pairwise(names)]
+    biases = [numbers[f"{a}->{b}.bias"] for a, b in itertools.pairwise(names)]
+
+    found = pn.deep.settle(network, {"x": x, "y": y}, pn.deep.GaussNewton(outer=1, inner=2))
+
+    mean, covariance, through = x, np.eye(2), np.eye(2)
+    for weight, bias in zip(weights, biases, strict=True):
+        mean = mean @ weight.T + bias
+    for weight in weights[:0:-1]:
+        through = through @ weight
+        covariance = covariance + through @ through.T
+    residual = y - mean
+    expected = 0.5 * np.sum(residual * np.linalg.solve(covariance, residual.T).T, axis=-1)
+    constant = 0.5 * np.log(2 * np.pi) * (5 * depth + 2)
+    np.testing.assert_allclose(found.energy - constant, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize(("side", "order"), [("positive", 1), ("negative", 1), ("centred", 2)])
+def test_small_nudges_are_backpropagation(side, order):
+    """The gap to it falls as the nudge does on one side, as its square with both."""
+    network = chain([3, 5, 4], pn.Layer(shape=2)).compile()
+    rng = np.random.default_rng(0)
+    values = {"x": rng.normal(size=(4, 3)), "y": rng.normal(size=(4, 2))}
+    expected = pn.deep.gradients(network, values, pn.deep.Backpropagation())
+    gaps = []
+    for beta in (0.03, 0.003):
+        scheme = pn.deep.Nudged(scheme=pn.deep.Settle(steps=2000, step=0.1), beta=beta, side=side)
+        found = pn.deep.gradients(network, values, scheme)
+        gaps.append(max(np.abs(found[name] - slope).max() for name, slope in expected.items()))
+    np.testing.assert_allclose(np.log10(gaps[0] / gaps[1]), order, atol=0.15)
+    assert gaps[1] < 0.02
+
+
+def test_pushing_outcomes_away_warns():
+    network = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
+    values = {"x": np.ones((2, 3)), "y": np.array([0, 1])}
+    with pytest.warns(pn.deep.NudgingWarning, match="'?y'? is pushed away from its data"):
+        pn.deep.gradients(network, values, pn.deep.Nudged(side="negative"))
+
+
+def test_langevin_draws_from_the_posterior():
+    """Of a linear Gaussian network z -> x: its mean and covariance, from many chains side by side."""
+    weights = np.array([[1.0, 0.5], [-0.5, 1.0], [0.3, 0.8]])
+    graph = pn.Graph().add(
+        z=pn.Layer(shape=2, prior_precision=1.0), x=pn.Layer(shape=3, precision=2.0)
+    )
+    network = graph.couple("z", "x", pn.Dense(weights=weights)).compile()
+    x = np.array([1.0, -1.0, 0.5])
+    scheme = pn.deep.Settle(steps=1500, step=0.01, rule=pn.deep.Langevin(1.0))
+
+    found = pn.deep.settle(network, {"x": np.tile(x, (4000, 1))}, scheme, key=3)
+
+    covariance = np.linalg.inv(np.eye(2) + 2.0 * weights.T @ weights)
+    mean = covariance @ (2.0 * weights.T @ x)
+    np.testing.assert_allclose(found["z"].value.mean(0), mean, atol=0.03)
+    np.testing.assert_allclose(np.cov(found["z"].value.T), covariance, atol=0.03)
+
+
+def test_langevin_draws_from_the_model_where_nothing_is_given():
+    graph = pn.Graph().add(z=pn.Layer(shape=1, prior_precision=4.0), x=pn.Layer(shape=1))
+    network = graph.couple("z", "x", pn.Dense(weights=np.array([[2.0]]))).compile()
+    free = {"x": np.full((4000, 1), np.nan)}
+    scheme = pn.deep.Settle(steps=2000, step=0.02, rule=pn.deep.Langevin(1.0))
+
+    found = pn.deep.settle(network, free, scheme)
+
+    np.testing.assert_allclose(np.var(found["z"].value), 0.25, rtol=0.12)
+    np.testing.assert_allclose(np.var(found["x"].value), 1 + 4 * 0.25, rtol=0.12)
+
+
+def test_a_step_that_is_too_long_says_so():
+    network, values = chain([3, 8, 8, 8], pn.Layer(shape=4)).compile(), None
+    rng = np.random.default_rng(0)
+    values = {"x": rng.normal(size=(4, 3)), "y": 3 * rng.normal(size=(4, 4))}
+    with pytest.warns(pn.deep.UnsettledWarning, match="had not settled"):
+        found = pn.deep.settle(network, values, pn.deep.Errors(steps=20, step=1.5))
+    assert not found.settled
+    assert pn.deep.settle(network, values, pn.deep.Errors(steps=60)).settled
+
+
+def test_programs_do_not_grow_with_depth():
+    """Of equal layers: as many equations at 8 as at 32, for every scheme."""
+    from pynodes.deep.numbers import read_numbers
+    from pynodes.deep.reading import make_problem, read_data
+    from pynodes.deep.settled import lay_out_for
+
+    def count(jaxpr):
+        inner = [v for eqn in jaxpr.eqns for v in jax.tree.leaves(eqn.params, is_leaf=is_jaxpr)]
+        return len(jaxpr.eqns) + sum(count(getattr(v, "jaxpr", v)) for v in inner if is_jaxpr(v))
+
+    def is_jaxpr(value):
+        return hasattr(value, "eqns") or hasattr(value, "jaxpr")
+
+    def size(depth, scheme):
+        network = chain([4] * depth, pn.CategoricalLayer(outcomes=3)).compile()
+        data = read_data(network.labels, {"x": np.ones((2, 4)), "y": np.array([0, 1])})
+        layout = lay_out_for(network, data, scheme)
+        numbers = read_numbers(network, layout)
+
+        def learn(numbers):
+            problem = make_problem(layout, numbers, data.arrays, data.masks, data.count)
+            return scheme.gradients(problem, scheme.find(problem, jax.random.key(0)))
+
+        return count(jax.make_jaxpr(learn)(numbers).jaxpr)
+
+    for scheme in (
+        pn.deep.Settle(),
+        pn.deep.Settle(order="colours"),
+        pn.deep.Errors(),
+        pn.deep.GaussNewton(),
+        pn.deep.FixedPrediction(),
+        pn.deep.Backpropagation(),
+        pn.deep.Nudged(),
+    ):
+        assert size(8, scheme) == size(32, scheme), scheme
