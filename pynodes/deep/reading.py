@@ -174,7 +174,7 @@ def check_outcomes(name: str, node: CategoricalLayer, host: np.ndarray) -> None:
         )
     if codes:
         return
-    missing = np.isnan(host.astype(float)).any(-1)
+    missing = np.asarray(np.isnan(host.astype(float)).any(-1))
     sums = np.where(missing, 1.0, host.sum(-1))
     if (np.where(missing[..., None], 0, host) < 0).any() or not np.allclose(sums, 1, atol=1e-3):
         raise InputError(
@@ -192,8 +192,8 @@ def split_missing(node: AbstractNode, array: AnyArray) -> tuple[AnyArray, AnyArr
         return array, None
     safe = np.where(missing, 0.0, host).astype(host.dtype)
     if isinstance(node, CategoricalLayer):
-        missing = missing.any(-1)
-    return safe, ~missing
+        missing = np.asarray(missing.any(-1))
+    return safe, np.logical_not(missing)
 
 
 def count_samples(counts: Mapping[str, int | None]) -> tuple[int, bool]:

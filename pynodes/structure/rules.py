@@ -96,5 +96,5 @@ def admits(rule: Rule, where: np.ndarray, masks: np.ndarray) -> np.ndarray:
     if rule.kind == "at_most":
         return on.sum(axis=1) <= rule.count
     if rule.kind == "together":
-        return on.all(axis=1) | ~on.any(axis=1)
-    return ~on[:, 0] | on[:, 1]
+        return np.asarray(on.all(axis=1) | ~on.any(axis=1))
+    return np.asarray(~on[:, 0] | on[:, 1])
