@@ -254,6 +254,7 @@ def test_the_demo_writes_the_figures_that_it_names(capsys):
         assert str(path) in said
         assert plt.imread(path).shape[0] > 200
     assert "USD/CHF" in said
+    assert "warning" not in said
     assert "320 trials" in said
 
 

@@ -16,10 +16,10 @@ def demo(options: argparse.Namespace) -> str:
     """Filter the USD/CHF and the association series; say what was found and where the figures are."""
     out = folder(options.out)
     rates, association = data.usd_chf(), data.association()
-    continuous = models.continuous_hgf(**models.scaled_to(rates, levels=3))
+    continuous = models.continuous_hgf(**models.scaled_to(rates))
     binary = models.binary_hgf(levels=3)
     runs = [
-        ("USD/CHF, 614 days, three-level continuous network", continuous, rates, "usd_chf"),
+        ("USD/CHF, 614 days, continuous network of two states", continuous, rates, "usd_chf"),
         (
             "Association, 320 trials, three-level binary network",
             binary,
