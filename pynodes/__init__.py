@@ -55,9 +55,9 @@ from pynodes._files import save as save
 from pynodes._graph.equations import Equations as Equations
 from pynodes._graph.graph import Graph as Graph
 from pynodes._results.edge_beliefs import EdgeBeliefs as EdgeBeliefs
-from pynodes._results.forecast import Forecast as Forecast
-from pynodes._results.interaction import Interaction as Interaction
 from pynodes._results.node_beliefs import NodeBeliefs as NodeBeliefs
+from pynodes._results.simulations import Forecast as Forecast
+from pynodes._results.simulations import Interaction as Interaction
 from pynodes._results.state import State as State
 from pynodes._results.status import Status as Status
 from pynodes._results.trajectories import Trajectories as Trajectories

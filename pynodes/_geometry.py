@@ -16,7 +16,7 @@ ROUNDS = 4
 """Sweeps that move nodes towards the middle of their neighbours."""
 
 
-def layered(graph: Graph) -> dict[str, tuple[float, float]]:
+def lay_out_levels(graph: Graph) -> dict[str, tuple[float, float]]:
     """Position of every node: its level upwards, and sideways near its neighbours.
 
     Each level is one row. Within a row nodes are ordered by the mean position of their neighbours,
@@ -26,21 +26,21 @@ def layered(graph: Graph) -> dict[str, tuple[float, float]]:
     rows: dict[int, list[str]] = {}
     for name, level in levels.items():
         rows.setdefault(level, []).append(name)
-    order = {name: centred(i, len(row)) for row in rows.values() for i, name in enumerate(row)}
+    order = {name: centre(i, len(row)) for row in rows.values() for i, name in enumerate(row)}
     for sweep in range(ROUNDS):
         for level in sorted(rows, reverse=bool(sweep % 2)):
-            pull = {name: pulled(graph, name, order) for name in rows[level]}
+            pull = {name: mean_of_neighbours(graph, name, order) for name in rows[level]}
             rows[level].sort(key=lambda name: (pull[name], order[name]))
-            order |= {name: centred(i, len(rows[level])) for i, name in enumerate(rows[level])}
+            order |= {name: centre(i, len(rows[level])) for i, name in enumerate(rows[level])}
     return {name: (order[name], float(levels[name])) for name in graph.nodes}
 
 
-def centred(index: int, count: int) -> float:
+def centre(index: int, count: int) -> float:
     """Position of one of several things side by side, around zero."""
     return index - (count - 1) / 2
 
 
-def pulled(graph: Graph, name: str, order: dict[str, float]) -> float:
+def mean_of_neighbours(graph: Graph, name: str, order: dict[str, float]) -> float:
     """Mean position of a node's neighbours; its own if it has none."""
     neighbours = [*graph.parents(name), *graph.children(name)]
     return float(np.mean([order[other] for other in neighbours])) if neighbours else order[name]
@@ -64,7 +64,7 @@ class Route:
     remark: tuple[float, float]
 
 
-def routed(
+def route_edges(
     places: Mapping[str, tuple[float, float]], pairs: Sequence[tuple[str, str]]
 ) -> list[Route]:
     """A route for every edge, past the other nodes and beside its twin.
@@ -128,7 +128,7 @@ MOST = 4000
 """Points of a line that is not thinned; more than a page can tell apart."""
 
 
-def thinned(series: np.ndarray, spread: np.ndarray | None = None) -> np.ndarray:
+def thin(series: np.ndarray, spread: np.ndarray | None = None) -> np.ndarray:
     """Indices that draw a series, with its highest and lowest point in every bin kept.
 
     Parameters

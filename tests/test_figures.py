@@ -12,7 +12,7 @@ from matplotlib.collections import FillBetweenPolyCollection, PathCollection
 import pynodes as pn
 from pynodes import plotting
 from pynodes.plotting import style
-from pynodes.plotting.overlay import colour_of
+from pynodes.plotting.marks import colour_of
 from tests import small
 
 STEPS = 40

@@ -14,9 +14,9 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from scipy.stats import norm
 
 import pynodes as pn
-from pynodes._geometry import CLEAR, MOST, curve, routed, thinned
+from pynodes._geometry import CLEAR, MOST, curve, route_edges, thin
 from pynodes.plotting import style
-from pynodes.plotting.page import page_for
+from pynodes.plotting.marks import page_for
 from tests.laws import cases
 
 
@@ -193,7 +193,7 @@ def test_thinning_keeps_ends_and_extremes(steps):
     rng = np.random.default_rng(steps)
     series, spread = rng.normal(size=steps), rng.gamma(1.0, size=steps)
 
-    kept = thinned(series, spread)
+    kept = thin(series, spread)
 
     assert {0, steps - 1} <= set(kept)
     assert len(kept) <= max(MOST + 2, min(steps, MOST))
@@ -334,7 +334,7 @@ def test_an_edge_passes_the_nodes_that_it_does_not_join():
     """Three in a row: the edge from the first to the last goes around the middle one."""
     places = {"a": (0.0, 2.2), "b": (0.0, 1.1), "c": (0.0, 0.0)}
 
-    straight, past = routed(places, [("a", "b"), ("a", "c")])
+    straight, past = route_edges(places, [("a", "b"), ("a", "c")])
 
     assert straight.bend == 0
     way = curve(np.array(places["a"]), np.array(places["c"]), past.bend)

@@ -30,8 +30,7 @@ from pynodes._graph.graph import Graph
 from pynodes._graph.library import Library
 from pynodes._graph.settings import Settings
 from pynodes._keeping.records import FileReader, FileWriter, Keeper, expect, refuse_traced
-from pynodes._results.forecast import Forecast
-from pynodes._results.interaction import Interaction
+from pynodes._results.simulations import Forecast, Interaction
 from pynodes._results.state import State
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
 from pynodes._boundary import boundary
-from pynodes._core.modules import aside, namespace_of
+from pynodes._compiler.labels import Kept, Labels
+from pynodes._core.modules import Module, aside, choice, namespace_of
 from pynodes._errors import FieldError, listed
 from pynodes._graph.edges import find_edge
 from pynodes._results.edge_beliefs import EdgeBeliefs, EdgeMessages
-from pynodes._results.kept import KeptByName
 from pynodes._results.node_beliefs import NodeBeliefs
 from pynodes._results.state import State
 from pynodes._results.status import Status
@@ -30,6 +30,31 @@ if TYPE_CHECKING:
     from pynodes._runtime.network import Network
     from pynodes.explorer import Explorer
     from pynodes.plotting.panels import Panels
+
+
+class KeptByName(Module):
+    """A collection of the names of the nodes of which something was kept, in the graph's order."""
+
+    labels: Labels = choice()
+    kept: Kept = choice()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the nodes of which something was kept, in the graph's order."""
+        return [name for name in self.labels.nodes if self._column(name) is not None]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def _column(self, name: str) -> tuple[int, int | None] | None:
+        """Group of a node, and its column in what was kept of the group; None if nothing was."""
+        return self.labels.column(name, self.kept)
 
 
 class Trajectories(KeptByName):

@@ -20,8 +20,7 @@ from pynodes._engine.sweeps import ClosedForm
 from pynodes._errors import BatchError
 from pynodes._graph.graph import Graph
 from pynodes._results.edge_beliefs import EdgeMessages
-from pynodes._results.forecast import Forecast
-from pynodes._results.interaction import Interaction
+from pynodes._results.simulations import Forecast, Interaction
 from pynodes._results.state import State, check_state
 from pynodes._results.trajectories import Trajectories
 from pynodes._runtime import runs
@@ -632,7 +631,7 @@ class Network(Module):
         return f"Network({len(self.labels.nodes)} nodes in {len(self.labels.groups)} groups)"
 
     def _repr_html_(self) -> str:
-        from pynodes._runtime.network_html import network_to_html
+        from pynodes._results.html import network_to_html
 
         return network_to_html(self)
 

@@ -17,8 +17,7 @@ from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import Run
 from pynodes._errors import InputError
 from pynodes._results.edge_beliefs import EdgeMessages
-from pynodes._results.forecast import Forecast
-from pynodes._results.interaction import Interaction
+from pynodes._results.simulations import Forecast, Interaction
 from pynodes._results.state import State, check_state
 from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories

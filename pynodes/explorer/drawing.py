@@ -10,7 +10,7 @@ import numpy as np
 
 from pynodes._core.functions import identity, name_of
 from pynodes._core.modules import is_default
-from pynodes._geometry import Route, curve, layered, routed
+from pynodes._geometry import Route, curve, lay_out_levels, route_edges
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 
@@ -39,7 +39,7 @@ NUMBERS = (36, 84)
 
 def placed(graph: Graph) -> tuple[dict[str, tuple[float, float]], bool]:
     """Where every node is, in inches, the highest level on top; and whether some level is crowded."""
-    places = layered(graph)
+    places = lay_out_levels(graph)
     crowded = max(Counter(level for _, level in places.values()).values()) > CROWD
     across, upward = (CLOSE, LOFTY) if crowded else (ACROSS, UPWARD)
     return {name: (across * x, upward * level) for name, (x, level) in places.items()}, crowded
@@ -64,7 +64,7 @@ def drawn(graph: Graph) -> dict[str, Any]:
         return dense(curve(spots[parent], spots[child], -route.bend))
 
     edges = list(graph.edges)
-    routes = routed(places, [(parent, child) for parent, child, _ in edges])
+    routes = route_edges(places, [(parent, child) for parent, child, _ in edges])
     paths = [
         {
             "path": path(way(parent, child, route), crowded),

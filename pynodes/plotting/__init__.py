@@ -6,66 +6,66 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from pynodes.plotting.animation import animate_beliefs as animate_beliefs
-    from pynodes.plotting.batch import plot_batch as plot_batch
     from pynodes.plotting.beliefs import plot_beliefs as plot_beliefs
     from pynodes.plotting.checks import plot_check as plot_check
+    from pynodes.plotting.checks import plot_predicted as plot_predicted
+    from pynodes.plotting.checks import plot_subject as plot_subject
     from pynodes.plotting.clusters import plot_clusters as plot_clusters
     from pynodes.plotting.comparisons import plot_comparison as plot_comparison
+    from pynodes.plotting.comparisons import plot_frequencies as plot_frequencies
+    from pynodes.plotting.comparisons import plot_influence as plot_influence
     from pynodes.plotting.correlations import plot_correlation as plot_correlation
+    from pynodes.plotting.correlations import (
+        plot_trajectory_correlation as plot_trajectory_correlation,
+    )
     from pynodes.plotting.densities import plot_densities as plot_densities
-    from pynodes.plotting.designs import plot_design as plot_design
     from pynodes.plotting.forecasts import plot_forecast as plot_forecast
-    from pynodes.plotting.frequencies import plot_frequencies as plot_frequencies
     from pynodes.plotting.graph import plot_graph as plot_graph
-    from pynodes.plotting.influence import plot_influence as plot_influence
     from pynodes.plotting.node_detail import plot_node as plot_node
     from pynodes.plotting.panels import Panels as Panels
     from pynodes.plotting.population import plot_population as plot_population
+    from pynodes.plotting.population import plot_shrinkage as plot_shrinkage
     from pynodes.plotting.posteriors import plot_draws as plot_draws
     from pynodes.plotting.posteriors import plot_posteriors as plot_posteriors
-    from pynodes.plotting.predicted_responses import plot_predicted as plot_predicted
-    from pynodes.plotting.recovered import plot_confusion as plot_confusion
-    from pynodes.plotting.recovered import plot_recovery as plot_recovery
+    from pynodes.plotting.recovery import plot_confusion as plot_confusion
+    from pynodes.plotting.recovery import plot_design as plot_design
+    from pynodes.plotting.recovery import plot_recovery as plot_recovery
     from pynodes.plotting.residuals import plot_residuals as plot_residuals
+    from pynodes.plotting.runs import plot_batch as plot_batch
     from pynodes.plotting.runs import plot_runs as plot_runs
-    from pynodes.plotting.shrinkage import plot_shrinkage as plot_shrinkage
     from pynodes.plotting.structure import plot_structure as plot_structure
     from pynodes.plotting.style import paper as paper
-    from pynodes.plotting.subject import plot_subject as plot_subject
-    from pynodes.plotting.trajectory_correlations import (
-        plot_trajectory_correlation as plot_trajectory_correlation,
-    )
     from pynodes.plotting.transitions import plot_transitions as plot_transitions
 
 _MODULES = {
     "Panels": "panels",
     "animate_beliefs": "animation",
     "paper": "style",
-    "plot_batch": "batch",
+    "plot_batch": "runs",
     "plot_beliefs": "beliefs",
     "plot_check": "checks",
     "plot_clusters": "clusters",
     "plot_comparison": "comparisons",
-    "plot_confusion": "recovered",
+    "plot_confusion": "recovery",
     "plot_correlation": "correlations",
     "plot_densities": "densities",
-    "plot_design": "designs",
+    "plot_design": "recovery",
     "plot_draws": "posteriors",
     "plot_forecast": "forecasts",
-    "plot_frequencies": "frequencies",
+    "plot_frequencies": "comparisons",
     "plot_graph": "graph",
-    "plot_influence": "influence",
+    "plot_influence": "comparisons",
     "plot_node": "node_detail",
     "plot_population": "population",
     "plot_posteriors": "posteriors",
-    "plot_predicted": "predicted_responses",
-    "plot_recovery": "recovered",
+    "plot_predicted": "checks",
+    "plot_recovery": "recovery",
     "plot_residuals": "residuals",
     "plot_runs": "runs",
-    "plot_shrinkage": "shrinkage",
+    "plot_shrinkage": "population",
     "plot_structure": "structure",
-    "plot_subject": "subject",
-    "plot_trajectory_correlation": "trajectory_correlations",
+    "plot_subject": "checks",
+    "plot_trajectory_correlation": "correlations",
     "plot_transitions": "transitions",
 }
 """The module of every figure, which is imported when the figure is first asked for."""

@@ -16,9 +16,8 @@ from pynodes._errors import InputError, MissingExtraError
 from pynodes._graph.graph import Graph
 from pynodes.plotting import style
 from pynodes.plotting.densities import which_steps
-from pynodes.plotting.drawing import Drawing, draw_graph
-from pynodes.plotting.overlay import overlaid
-from pynodes.plotting.page import FITS, wrapped
+from pynodes.plotting.graph import Drawing, draw_graph
+from pynodes.plotting.marks import FITS, overlay_beliefs, wrap_name
 from pynodes.plotting.selection import one_run
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def animate_beliefs(
     graph, own = beliefs.labels.graph, ax is None
     levels = levels_of(graph)
     with style.rules():
-        shown = {name: overlaid(beliefs, name, rows[-1]) for name in graph.nodes}
+        shown = {name: overlay_beliefs(beliefs, name, rows[-1]) for name in graph.nodes}
         ax, drawing = draw_graph(graph, ax, names=None, shown=shown, copies={})
         ax.set_title(" ", loc="left")
         figure = ax.get_figure()
@@ -141,13 +140,13 @@ def show(
     graph = beliefs.labels.graph
     active = {name for name in graph.nodes if in_turn(graph, name, levels[name], moment)}
     for name, mark in drawing.nodes.items():
-        done = is_updated(graph, name, levels[name], moment)
-        now = overlaid(beliefs, name, moment.step, predicted=not done)
+        done = is_after_update(graph, name, levels[name], moment)
+        now = overlay_beliefs(beliefs, name, moment.step, predicted=not done)
         waiting = moment.phase == "predict" and levels[name] < moment.level
         mark.set_facecolor("white" if waiting else now.colour)
         mark.set_linewidth(2.6 if name in active else 1.0)
         if name in drawing.beside:
-            lead = [wrapped(name)] if len(name) > FITS else []
+            lead = [wrap_name(name)] if len(name) > FITS else []
             words = [] if waiting else [now.words]
             drawing.beside[name].set_text("\n".join([*lead, *words]))
     listener = 1 if moment.phase == "predict" else 0
@@ -167,7 +166,7 @@ def in_turn(graph: Graph, name: str, level: int, moment: Moment) -> bool:
     return level == moment.level and learning
 
 
-def is_updated(graph: Graph, name: str, level: int, moment: Moment) -> bool:
+def is_after_update(graph: Graph, name: str, level: int, moment: Moment) -> bool:
     """Whether a node has taken in what there is to take in at this step."""
     if moment.phase == "predict":
         return False

@@ -11,12 +11,11 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes._errors import InputError
-from pynodes._geometry import thinned
+from pynodes._geometry import thin
 from pynodes.plotting import style
-from pynodes.plotting.missing import anything_seen
 from pynodes.plotting.node_panel import alone, draw_node, draw_surprise
-from pynodes.plotting.panels import Given, Panels, arranged
-from pynodes.plotting.selection import check_mass, chosen, one_run, times
+from pynodes.plotting.panels import Given, Panels, arrange_panels
+from pynodes.plotting.selection import anything_seen, check_mass, one_run, select_nodes, times
 
 if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
@@ -80,18 +79,20 @@ def plot_beliefs(
         A batch of runs, a node whose beliefs were not kept, an edge without a learning rate.
     """
     steps = one_run(beliefs)
-    names = chosen(beliefs, nodes)
+    names = select_nodes(beliefs, nodes)
     axis = times(time, steps)
     check_mass("credible", credible)
     learned = {
         name: np.asarray(beliefs.edge(name).learning_rate)
         for name in ([rates] if isinstance(rates, str) else rates)
     }
-    done = {name: given(name, values, steps) for name, values in (responses or {}).items()}
+    done = {
+        name: check_responses(name, values, steps) for name, values in (responses or {}).items()
+    }
     shown = [*names, *done, *learned, *(["surprise"] if surprise else [])]
     with style.rules():
         size = (style.WIDTH, 0.6 + 1.15 * len(shown))
-        panels = arranged(shown, axes, size=size, sharex=True)
+        panels = arrange_panels(shown, axes, size=size, sharex=True)
         said: set[str] = set()
         for name in names:
             note = draw_node(panels[name], beliefs, name, axis, credible)
@@ -105,14 +106,14 @@ def plot_beliefs(
         if surprise:
             seen = anything_seen(beliefs)
             draw_surprise(panels["surprise"], axis, np.asarray(beliefs.surprise), seen)
-        finish(panels, "step" if time is None else "time", title)
+        finish_figure(panels, "step" if time is None else "time", title)
         warn_below(panels, axis, beliefs)
         for name in shown:
             panels[name].set_ylabel(name)
     return panels
 
 
-def finish(panels: Panels, label: str, title: str | None = None) -> None:
+def finish_figure(panels: Panels, label: str, title: str | None = None) -> None:
     """What all figures over time have in common: narrow margins, one label, a title."""
     for ax in panels.axes:
         ax.margins(x=0.01)
@@ -133,7 +134,7 @@ def warn_below(panels: Panels, axis: np.ndarray, beliefs: Trajectories) -> None:
     lower.set_xlabel(f"{lower.get_xlabel()}\n\n{textwrap.fill(status.message, LINE)}")
 
 
-def given(name: str, values: Any, steps: int) -> np.ndarray:
+def check_responses(name: str, values: Any, steps: int) -> np.ndarray:
     """Responses of one kind, as many as there are steps."""
     found = np.asarray(values, float)
     if found.shape != (steps,):
@@ -153,6 +154,6 @@ def draw_responses(ax: Axes, time: np.ndarray, values: np.ndarray) -> None:
 
 def draw_rate(ax: Axes, time: np.ndarray, rate: np.ndarray) -> None:
     """How much a parent moved per unit of its child's error."""
-    at = thinned(rate)
+    at = thin(rate)
     ax.plot(time[at], rate[at], color=style.ORANGE, lw=1.0, marker=alone(time))
     ax.set_title("effective learning rate", loc="right", color=style.GREY, pad=2)

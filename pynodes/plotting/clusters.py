@@ -11,8 +11,8 @@ from pynodes._boundary import boundary
 from pynodes._errors import FieldError, InputError
 from pynodes.nodes import DirichletProcessState
 from pynodes.plotting import style
-from pynodes.plotting.beliefs import finish
-from pynodes.plotting.panels import Given, Panels, arranged
+from pynodes.plotting.beliefs import finish_figure
+from pynodes.plotting.panels import Given, Panels, arrange_panels
 from pynodes.plotting.selection import one_run, times
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def plot_clusters(
     if observed.shape != axis.shape:
         raise InputError(f"values must have shape {axis.shape}, not {observed.shape}.")
     with style.rules():
-        panels = arranged(
+        panels = arrange_panels(
             ["observations", "weights", "components"],
             axes,
             size=(style.WIDTH, 4.6),
@@ -87,7 +87,7 @@ def plot_clusters(
         panels["observations"].set_ylabel(name)
         panels["weights"].set(ylabel="weight", ylim=(0, 1))
         draw_numbers(panels["components"], axis, node)
-        finish(panels, "step" if time is None else "time")
+        finish_figure(panels, "step" if time is None else "time")
     return panels
 
 

@@ -83,7 +83,7 @@ def plot_densities(
     if observed is not None and observed.shape != (length,):
         raise InputError(f"values must have shape ({length},), not {observed.shape}.")
     places = grid(kind, node, rows, observed)
-    heights = np.stack([density(kind, node, step, places) for step in rows])
+    heights = np.stack([predictive_density(kind, node, step, places) for step in rows])
     bars = is_discrete(kind, places)
     tall = BARS if bars else OVERLAP
     scale = tall / heights.max()
@@ -136,7 +136,7 @@ def is_discrete(kind: ExponentialFamilyState, places: np.ndarray) -> bool:
     return not kind.accepts(places[:1] + 0.5)[0]
 
 
-def density(
+def predictive_density(
     kind: ExponentialFamilyState, node: NodeBeliefs, step: int, places: np.ndarray
 ) -> np.ndarray:
     """The predictive density at a step, at some values."""

@@ -10,16 +10,15 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes._errors import FieldError, InputError
-from pynodes._geometry import thinned
+from pynodes._geometry import thin
 from pynodes.plotting import style
-from pynodes.plotting.beliefs import finish
-from pynodes.plotting.missing import seen
+from pynodes.plotting.beliefs import finish_figure
 from pynodes.plotting.node_panel import alone
-from pynodes.plotting.panels import Given, Panels, arranged
-from pynodes.plotting.selection import MOST, check_mass, one_run
+from pynodes.plotting.panels import Given, Panels, arrange_panels
+from pynodes.plotting.selection import MOST, check_mass, observed_values, one_run
 
 if TYPE_CHECKING:
-    from pynodes._results.forecast import Forecast
+    from pynodes._results.simulations import Forecast
     from pynodes._results.trajectories import Trajectories
 
 MASSES = (0.5, 0.8, 0.95)
@@ -72,12 +71,14 @@ def plot_forecast(
     """
     names = [nodes] if isinstance(nodes, str) else list(forecast.names if nodes is None else nodes)
     found = {name: np.asarray(forecast[name]) for name in names}
-    check(found, masses, draws)
+    check_past(found, masses, draws)
     steps = 0 if history is None else one_run(history)
     for name in names if history is not None else []:
         history[name]  # type: ignore[index]
     with style.rules():
-        panels = arranged(names, axes, size=(style.WIDTH, 0.7 + 1.4 * len(names)), sharex=True)
+        panels = arrange_panels(
+            names, axes, size=(style.WIDTH, 0.7 + 1.4 * len(names)), sharex=True
+        )
         for name, ax in panels.items():
             if history is not None:
                 draw_history(ax, history, name)
@@ -86,11 +87,11 @@ def plot_forecast(
             ax.set_ylabel(name)
         said = ", ".join(f"{100 * mass:.4g}" for mass in masses)
         panels.axes[0].set_title(f"median, {said}%", loc="right", color=style.GREY, pad=2)
-        finish(panels, "step", title)
+        finish_figure(panels, "step", title)
     return panels
 
 
-def check(found: dict[str, np.ndarray], masses: Sequence[float], draws: int) -> None:
+def check_past(found: dict[str, np.ndarray], masses: Sequence[float], draws: int) -> None:
     """That there is something to draw, and that it can be drawn as fans."""
     if not found:
         raise InputError("There is no node to draw. Name some that were kept, or leave nodes out.")
@@ -120,13 +121,13 @@ def draw_fan(
         return
     for mass in sorted(masses, reverse=True):
         low, high = np.quantile(values, (0.5 - mass / 2, 0.5 + mass / 2), axis=0)
-        at = np.union1d(thinned(low), thinned(high))
+        at = np.union1d(thin(low), thin(high))
         ax.fill_between(time[at], low[at], high[at], color=style.BLUE, alpha=0.2, lw=0)
     for row in values[:draws]:
-        at = thinned(row)
+        at = thin(row)
         ax.plot(time[at], row[at], color=style.GREY, lw=0.5, alpha=0.7)
     middle = np.median(values, axis=0)
-    at = thinned(middle)
+    at = thin(middle)
     ax.plot(time[at], middle[at], color=style.BLUE, lw=1.4, marker=alone(time))
 
 
@@ -136,8 +137,10 @@ def draw_history(ax: Axes, history: Trajectories, name: str) -> None:
     time = np.arange(np.shape(history.status.alive)[0])
     if history.labels.graph.nodes[name].observable and np.ndim(node.mean) == 1:
         few = len(time) <= 1000
-        ax.plot(time, seen(node), ".", color=style.INK, ms=3, alpha=0.6, rasterized=not few)
+        ax.plot(
+            time, observed_values(node), ".", color=style.INK, ms=3, alpha=0.6, rasterized=not few
+        )
         return
     mean = np.asarray(node.mean)
-    at = thinned(mean)
+    at = thin(mean)
     ax.plot(time[at], mean[at], color=style.INK, lw=1.0, marker=alone(time))

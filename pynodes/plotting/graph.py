@@ -1,18 +1,39 @@
-"""The graph: nodes by level, value and volatility edges told apart."""
+"""The graph: nodes by level, value and volatility edges told apart, copies of a plate drawn as one."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.text import Annotation
 
 from pynodes._boundary import boundary
-from pynodes._errors import InputError
+from pynodes._errors import GraphError, InputError
+from pynodes._geometry import lay_out_levels, route_edges
 from pynodes._graph.checks import check_node_exists, check_not_empty
 from pynodes._graph.graph import Graph
-from pynodes.plotting.drawing import draw_graph
-from pynodes.plotting.folding import folded
-from pynodes.plotting.overlay import Shown, overlaid
+from pynodes.couplings import AbstractVolatilityCoupling
+from pynodes.plotting import style
+from pynodes.plotting.marks import (
+    FITS,
+    Shown,
+    draw_copies,
+    draw_edge_mark,
+    draw_node_mark,
+    draw_remark,
+    key,
+    overlay_beliefs,
+    page_for,
+    wrap_name,
+    write_beside,
+    write_inside,
+)
+from pynodes.plotting.panels import one_panel
 from pynodes.plotting.selection import a_step, one_run
 
 if TYPE_CHECKING:
@@ -76,6 +97,197 @@ def plot_graph(
         place = a_step(step, one_run(beliefs))
         for name in beliefs.names:
             check_node_exists(name, graph.nodes)
-        shown = {name: overlaid(beliefs, name, place) for name in graph.nodes if name in beliefs}
-    graph, copies = folded(graph) if fold else (graph, {})
+        shown = {
+            name: overlay_beliefs(beliefs, name, place) for name in graph.nodes if name in beliefs
+        }
+    graph, copies = fold_copies(graph) if fold else (graph, {})
     return draw_graph(graph, ax, names=names, shown=shown, copies=copies)[0]
+
+
+BUSY = 40
+"""Larger graphs are drawn without names and strengths, smaller."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """A graph that was drawn: the artists of its nodes, of what stands beside them, and of its edges."""
+
+    nodes: dict[str, PathCollection]
+    beside: dict[str, Annotation]
+    edges: list[FancyArrowPatch]
+
+
+def draw_graph(
+    graph: Graph,
+    ax: Axes | None,
+    *,
+    names: bool | None,
+    shown: dict[str, Shown],
+    copies: dict[str, int],
+) -> tuple[Axes, Drawing]:
+    """Draw a graph with what is shown of its nodes; returns the axes and the artists."""
+    places = lay_out_levels(graph)
+    written = len(graph) <= BUSY if names is None else names
+    labels = {name: label_of(name, shown, copies) if written else ("", "") for name in places}
+    page = page_for(places, [beside for _, beside in labels.values()] if written else [])
+    with style.rules():
+        ax = one_panel(ax, size=page.size, fits=False)
+        pairs = [(parent, child) for parent, child, _ in graph.edges]
+        routes = route_edges({name: page.inches(place) for name, place in places.items()}, pairs)
+        arrows: list[FancyArrowPatch] = []
+        for (parent, child, coupling), route in zip(graph.edges, routes, strict=True):
+            arrows.append(draw_edge_mark(ax, places[parent], places[child], coupling, route, page))
+            if written:
+                draw_remark(ax, coupling, page.place(route.remark))
+        nodes: dict[str, PathCollection] = {}
+        beside: dict[str, Annotation] = {}
+        for name, place in places.items():
+            node = graph.nodes[name]
+            if copies.get(name, 1) > 1:
+                draw_copies(ax, node, place, page)
+            nodes[name] = draw_node_mark(ax, node, place, page)
+            if name in shown:
+                nodes[name].set_facecolor(shown[name].colour)
+            within, beyond = labels[name]
+            if within:
+                write_inside(ax, within, place, page)
+            if beyond or name in shown:
+                away = 23.0 if copies.get(name, 1) > 1 else 15.0
+                beside[name] = write_beside(ax, beyond, place, page, away=away)
+        marks = [*legend(graph), *(key() if shown else [])]
+        ax.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        ax.set(xlim=page.across, ylim=page.upward)
+        ax.set_axis_off()
+    return ax, Drawing(nodes=nodes, beside=beside, edges=arrows)
+
+
+def label_of(name: str, shown: dict[str, Shown], copies: dict[str, int]) -> tuple[str, str]:
+    """What is written inside a node, and what beside it: long names, numbers of copies, beliefs."""
+    times = f"× {copies[name]}" if copies.get(name, 1) > 1 else ""
+    more = [part for part in (times, shown[name].words if name in shown else "") if part]
+    if len(name) <= FITS:
+        return name, "\n".join(more)
+    return "", "\n".join([wrap_name(name), *more])
+
+
+def legend(graph: Graph) -> list[Line2D]:
+    """An entry for every sort of node and edge that the graph has."""
+    nodes = list(graph.nodes.values())
+    volatile = [isinstance(coupling, AbstractVolatilityCoupling) for _, _, coupling in graph.edges]
+    known = [node for node in nodes if not node.learns]
+    shapes = [
+        ("state", "o", [node for node in nodes if node.learns and not node.observable]),
+        ("input", "s", [node for node in nodes if node.observable]),
+        ("known value", "D", known),
+    ]
+    marks = [
+        Line2D([], [], marker=marker, ls="", ms=8, mfc="white", mec=style.INK, label=label)
+        for label, marker, found in shapes
+        if found
+    ]
+    if not all(volatile):
+        marks.append(Line2D([], [], color=style.VALUE_COLOUR, lw=1.5, label="value"))
+    if any(volatile):
+        marks.append(
+            Line2D(
+                [], [], color=style.VOLATILITY_COLOUR, lw=1.5, ls=(0, (4, 2)), label="volatility"
+            )
+        )
+    return marks
+
+
+COPY = re.compile(r"(.+)\[(\d+)\]")
+"""What :meth:`~pynodes.Graph.repeat` makes of a name; the last number is that of the outermost plate."""
+
+Ties = set[tuple[str, str, str]]
+
+
+def fold_copies(graph: Graph) -> tuple[Graph, dict[str, int]]:
+    """A graph with one copy of what was repeated, and how many copies each of its nodes stands for.
+
+    Plates within plates are folded too. Copies must be joined alike; their parameters, which are not drawn,
+    may differ.
+
+    Raises
+    ------
+    GraphError
+        A graph without a plate, or with copies that are joined differently.
+    """
+    counts = dict.fromkeys(graph.nodes, 1)
+    once, times = one_plate(graph)
+    if not times:
+        raise GraphError(
+            "There is no plate to fold: no node is named as graph.repeat names copies, x[0], x[1], ..."
+        )
+    while times:
+        counts = {
+            name: times.get(name, 1) * counts[f"{name}[0]" if name in times else name]
+            for name in once.nodes
+        }
+        once, times = one_plate(once)
+    return once, counts
+
+
+def one_plate(graph: Graph) -> tuple[Graph, dict[str, int]]:
+    """A graph whose outermost copies are folded, and how many there were, by the names that they leave."""
+    copies: dict[str, list[int]] = {}
+    for name in graph.nodes:
+        found = COPY.fullmatch(name)
+        if found:
+            copies.setdefault(found[1], []).append(int(found[2]))
+    times = {
+        stem: len(numbers)
+        for stem, numbers in copies.items()
+        if sorted(numbers) == list(range(len(numbers))) and stem not in graph.nodes
+    }
+    if not times:
+        return graph, {}
+    check_alike(graph, times)
+    keep = {
+        name: folded_name(name, times)
+        for name in graph.nodes
+        if number_of(name, times) in (None, 0)
+    }
+    edges = [
+        (keep[parent], keep[child], coupling)
+        for parent, child, coupling in graph.edges
+        if parent in keep and child in keep
+    ]
+    nodes = {new: graph.nodes[old] for old, new in keep.items()}
+    empty = Graph().with_settings(**vars(graph.settings))
+    return empty.extend(nodes, edges), times
+
+
+def folded_name(name: str, times: dict[str, int]) -> str:
+    """A name without the number of its copy."""
+    found = COPY.fullmatch(name)
+    return found[1] if found and found[1] in times else name
+
+
+def number_of(name: str, times: dict[str, int]) -> int | None:
+    """The number of a copy; None of what is no copy."""
+    found = COPY.fullmatch(name)
+    return int(found[2]) if found and found[1] in times else None
+
+
+def check_alike(graph: Graph, times: dict[str, int]) -> None:
+    """That all copies are joined to one another and to the rest as the first is."""
+    ties: dict[int, Ties] = {}
+    for parent, child, coupling in graph.edges:
+        numbers = {number_of(parent, times), number_of(child, times)} - {None}
+        if len(numbers) > 1:
+            raise GraphError(
+                f"{parent!r} and {child!r} join two copies, so that the plate cannot be drawn as one. "
+                "Draw the graph without fold=True."
+            )
+        for number in numbers:
+            tie = (folded_name(parent, times), folded_name(child, times), coupling.inlet)
+            ties.setdefault(number or 0, set()).add(tie)
+    for stem, count in times.items():
+        own = [{tie for tie in ties.get(k, set()) if stem in tie[:2]} for k in range(count)]
+        odd = next((k for k, found in enumerate(own) if found != own[0]), None)
+        if odd is not None:
+            raise GraphError(
+                f"'{stem}[{odd}]' is not joined as '{stem}[0]' is, so that the plate cannot be drawn as one. "
+                "Draw the graph without fold=True."
+            )

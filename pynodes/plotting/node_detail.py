@@ -11,15 +11,13 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from pynodes._boundary import boundary
 from pynodes._errors import FieldError
-from pynodes._geometry import thinned
+from pynodes._geometry import thin
 from pynodes._graph.edges import name_edges
 from pynodes.plotting import style
-from pynodes.plotting.beliefs import finish, warn_below
-from pynodes.plotting.components import NAMED
-from pynodes.plotting.missing import anything_seen, shade
-from pynodes.plotting.node_panel import alone, draw_node
-from pynodes.plotting.panels import Given, Panels, arranged
-from pynodes.plotting.selection import check_mass, one_run, times
+from pynodes.plotting.beliefs import finish_figure, warn_below
+from pynodes.plotting.node_panel import NAMED, alone, draw_node
+from pynodes.plotting.panels import Given, Panels, arrange_panels
+from pynodes.plotting.selection import anything_seen, check_mass, one_run, shade, times
 
 if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
@@ -89,10 +87,10 @@ def plot_node(
     """
     axis = times(time, one_run(beliefs))
     check_mass("credible", credible)
-    shown = details(beliefs, name) | (exchanged(beliefs, name) if messages else {})
+    shown = details(beliefs, name) | (collect_pulls(beliefs, name) if messages else {})
     with style.rules():
         size = (style.WIDTH, 1.5 + 0.95 * len(shown))
-        panels = arranged(
+        panels = arrange_panels(
             ["belief", *shown],
             axes,
             size=size,
@@ -112,7 +110,7 @@ def plot_node(
             panels["precision"].yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
             panels["precision"].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             panels["precision"].yaxis.set_minor_locator(NullLocator())
-        finish(panels, "step" if time is None else "time")
+        finish_figure(panels, "step" if time is None else "time")
         warn_below(panels, axis, beliefs)
     return panels
 
@@ -134,11 +132,11 @@ def details(beliefs: Trajectories, name: str) -> dict[str, Lines]:
     for field in ERRORS:
         if field in fields:
             found[field] = {"": np.asarray(getattr(node, field))}
-    rates = learned(beliefs, name)
+    rates = collect_learning_rates(beliefs, name)
     return found | ({"learning rate": rates} if rates else {})
 
 
-def learned(beliefs: Trajectories, name: str) -> Lines:
+def collect_learning_rates(beliefs: Trajectories, name: str) -> Lines:
     """Learning rates of the edges to the node's children, where they are defined and beliefs were kept."""
     found: Lines = {}
     if beliefs.couplings is None:
@@ -156,7 +154,7 @@ def learned(beliefs: Trajectories, name: str) -> Lines:
     return found
 
 
-def exchanged(beliefs: Trajectories, name: str) -> dict[str, Lines]:
+def collect_pulls(beliefs: Trajectories, name: str) -> dict[str, Lines]:
     """What every parent added to the prediction, and how far every child pulled the mean."""
     told: Lines = {}
     heard: Lines = {}
@@ -185,7 +183,7 @@ def draw_lines(ax: Axes, time: np.ndarray, lines: Lines) -> None:
         for place in range(part.shape[1])
     ]
     for number, (label, values) in enumerate(columns):
-        at = thinned(values)
+        at = thin(values)
         ax.plot(
             time[at],
             values[at],

@@ -1,22 +1,71 @@
-"""Posteriors beside priors: what the data have added, for one subject or for all of them."""
+"""Posteriors beside priors: what the data have added, on axes of a prior's unconstrained space."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator, NullLocator
 from scipy.stats import gaussian_kde, norm
 
 from pynodes._boundary import boundary
 from pynodes._inference.priors import AbstractPrior
+from pynodes._inference.transforms import Identity
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
-from pynodes.plotting.values import density, label_with_values, reach, short
 
 if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
     from pynodes.fit.sampling.samples import Samples
+
+
+LABELS = 5
+"""Ticks of an axis at most, so that their labels do not touch."""
+
+POWERS = [m * 10.0**e for e in range(-8, 9) for m in (1.0, 2.0, 5.0)]
+SHARES = [0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999]
+
+
+def label_with_values(axis: Axis, prior: AbstractPrior, low: float, high: float) -> None:
+    """Ticks of an axis in unconstrained space, at round values, from one number to another."""
+    if isinstance(prior.transform, Identity):
+        axis.set_major_locator(MaxNLocator(LABELS - 1))
+        return
+    values = np.array(round_values(prior))
+    places = np.asarray(prior.transform.unconstrain(jnp.asarray(values)))
+    inside = np.flatnonzero((places > low) & (places < high))
+    chosen = inside[:: max(1, math.ceil(len(inside) / LABELS))]
+    axis.set_ticks(places[chosen], [f"{value:g}" for value in values[chosen]])
+    axis.set_minor_locator(NullLocator())
+
+
+def round_values(prior: AbstractPrior) -> list[float]:
+    """Round values between the bounds of a prior."""
+    low, high = (float(bound) for bound in prior.bounds)
+    if math.isinf(high):
+        return [value for value in POWERS if value > low]
+    return [low + (high - low) * share for share in SHARES]
+
+
+def prior_density(prior: AbstractPrior, places: np.ndarray) -> np.ndarray:
+    """The prior's density of some numbers in unconstrained space."""
+    return np.exp(np.asarray(prior.unconstrained_log_density(jnp.asarray(places))))
+
+
+def reach(prior: AbstractPrior, sds: float = 3.0) -> tuple[float, float]:
+    """The interval of unconstrained space in which a prior supposes a parameter."""
+    mean, sd = float(prior.unconstrained_mean), float(prior.unconstrained_sd)
+    return mean - sds * sd, mean + sds * sd
+
+
+def break_long_name(name: str) -> str:
+    """A parameter's name on two lines where it is long, so that it fits over a panel."""
+    return name if len(name) < 24 else name.replace(".", ".\n", 1)
+
 
 FINE = 400
 """Points of a density."""
@@ -58,7 +107,7 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
                 )
             else:
                 draw_gaussian(ax, prior, float(means[0]), float(widths[0]))
-            ax.set_title(short(name))
+            ax.set_title(break_long_name(name))
         if several:
             panels.axes[0].set_ylabel("subject, by estimate")
         else:
@@ -96,7 +145,7 @@ def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
                 else [chain[:, 0] for chain in drawn]
             )
             draw_densities(ax, prior, series, several=several)
-            ax.set_title(short(name))
+            ax.set_title(break_long_name(name))
         panels.explain_below(2)
     return panels
 
@@ -104,7 +153,7 @@ def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
 def draw_prior(ax: Axes, prior: AbstractPrior, low: float, high: float) -> None:
     """The density of a prior."""
     places = np.linspace(low, high, FINE)
-    ax.fill_between(places, density(prior, places), color=style.PALE, lw=0, label="prior")
+    ax.fill_between(places, prior_density(prior, places), color=style.PALE, lw=0, label="prior")
 
 
 def draw_gaussian(ax: Axes, prior: AbstractPrior, mean: float, deviation: float) -> None:
@@ -116,7 +165,7 @@ def draw_gaussian(ax: Axes, prior: AbstractPrior, mean: float, deviation: float)
     shown = norm.pdf(places, mean, deviation)
     ax.fill_between(places, shown, color=style.BLUE, alpha=0.25, lw=0)
     ax.plot(places, shown, color=style.BLUE, lw=1.2, label="posterior")
-    finish(ax, prior, low, high)
+    finish_panels(ax, prior, low, high)
 
 
 def draw_densities(
@@ -138,7 +187,7 @@ def draw_densities(
         places = np.linspace(drawn.min() - room, drawn.max() + room, FINE)
         alpha = 1.0 if len(series) < 8 else 0.4
         ax.plot(places, gaussian_kde(drawn)(places), color=colour, lw=1.0, alpha=alpha, label=said)
-    finish(ax, prior, low, high)
+    finish_panels(ax, prior, low, high)
 
 
 def draw_forest(
@@ -154,10 +203,10 @@ def draw_forest(
     ax.plot(means[order], rows, "o", color=style.BLUE, ms=max(2.0, 4.5 - 0.03 * len(rows)))
     low = min(centre - 1.2 * half, float(np.min(means - halves)))
     high = max(centre + 1.2 * half, float(np.max(means + halves)))
-    finish(ax, prior, low, high)
+    finish_panels(ax, prior, low, high)
 
 
-def finish(ax: Axes, prior: AbstractPrior, low: float, high: float) -> None:
+def finish_panels(ax: Axes, prior: AbstractPrior, low: float, high: float) -> None:
     """Limits, and ticks at values."""
     ax.set_xlim(low, high)
     ax.set_yticks([])

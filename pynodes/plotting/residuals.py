@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
 from pynodes.plotting import style
-from pynodes.plotting.panels import Given, Panels, arranged
+from pynodes.plotting.panels import Given, Panels, arrange_panels
 
 if TYPE_CHECKING:
     from pynodes.fit.data.trials import Trials
@@ -79,7 +79,7 @@ def plot_residuals(
     found = residuals(fit, draws, seed)
     with style.rules():
         names = [f"{one.column}: {what}" for one in found for what in SHOWN]
-        panels = arranged(names, axes, size=(style.WIDTH, 0.2 + 2.2 * len(found)), columns=3)
+        panels = arrange_panels(names, axes, size=(style.WIDTH, 0.2 + 2.2 * len(found)), columns=3)
         for one in found:
             calibration, course, echo = (panels[f"{one.column}: {what}"] for what in SHOWN)
             draw_calibration(calibration, one)

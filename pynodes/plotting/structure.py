@@ -12,7 +12,7 @@ from matplotlib.patches import FancyArrowPatch
 from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes.plotting import style
-from pynodes.plotting.panels import arranged
+from pynodes.plotting.panels import arrange_panels
 from pynodes.structure.lagged import CONSTANT, source_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def plot_structure(found: Found, ax: Axes | None = None, *, least: float = 0.1) 
     arrows, granted, names = gather_arrows(found, least)
     with style.rules():
         if ax is None:
-            ax = arranged(["structure"], None, size=(4.2, 4.2)).axes[0]
+            ax = arrange_panels(["structure"], None, size=(4.2, 4.2)).axes[0]
         spots = place_on_circle(names)
         for ends in granted:
             draw_arrow(ax, spots, ends, 0.0, 0.5, style.PALE)

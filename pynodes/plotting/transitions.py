@@ -12,8 +12,14 @@ from pynodes._errors import FieldError, listed
 from pynodes.nodes import CategoricalInput
 from pynodes.plotting import style
 from pynodes.plotting.densities import which_steps
-from pynodes.plotting.matrices import name_sides, write_in_cells
-from pynodes.plotting.panels import NARROW, Given, Panels, arranged
+from pynodes.plotting.panels import (
+    NARROW,
+    Given,
+    Panels,
+    arrange_panels,
+    name_sides,
+    write_in_cells,
+)
 from pynodes.plotting.selection import one_run
 
 if TYPE_CHECKING:
@@ -74,7 +80,7 @@ def plot_transitions(
     down = -(-len(rows) // across)
     with style.rules():
         size = (side * across + 0.3, (side + 0.25) * down + 0.3)
-        panels = arranged(list(titles), axes, size=size, columns=across)
+        panels = arrange_panels(list(titles), axes, size=size, columns=across)
         for title, ax in panels.items():
             ax.imshow(probabilities[titles[title]], cmap="Blues", vmin=0, vmax=1)
             if count <= 6:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import bounded
-from pynodes._typing import Array
+from pynodes._typing import Array, Scalar
+from pynodes.responses._fields import Reader
 
 
 def inside(probability: Array) -> Array:
@@ -58,3 +61,18 @@ def exponential(x: Array) -> Array:
     So that in float32 too it may be divided by the smallest probability of :func:`inside`.
     """
     return jnp.exp(bounded(2 * x) / 2)
+
+
+def sharpness(beliefs: Reader, inverse_temperature: Scalar, log_temperature: str | None) -> Any:
+    """The inverse temperature of every trial: a number, lowered by a belief where one is named.
+
+    Source: Diaconescu et al. (2014), doi 10.1371/journal.pcbi.1003810: β = exp(-μ̂₃).
+    """
+    if log_temperature is None:
+        return inverse_temperature
+    return inverse_temperature * exponential(-beliefs(log_temperature))
+
+
+def beside_options(sharp: Any) -> Array | Scalar:
+    """An inverse temperature per trial, shaped to multiply values whose last axis is the options."""
+    return sharp[..., None] if getattr(sharp, "ndim", 0) else sharp

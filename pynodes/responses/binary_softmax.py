@@ -7,10 +7,10 @@ from typing import ClassVar
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractBinaryResponse
 from pynodes.responses._fields import Reader, field
+from pynodes.responses._probability import sharpness
 from pynodes.responses._series import Covariate
-from pynodes.responses._temperature import sharpness
-from pynodes.responses.binary import AbstractBinaryResponse
 
 
 class BinarySoftmax(AbstractBinaryResponse):

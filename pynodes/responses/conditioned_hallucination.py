@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractBinaryResponse
 from pynodes.responses._fields import Reader, field
 from pynodes.responses._probability import exponential
 from pynodes.responses._series import Covariate
-from pynodes.responses.binary import AbstractBinaryResponse
 
 DETECTION = {"detection_rate": Covariate(bounds=(0.0, 1.0))}
 """How often a stimulus of the trial's intensity is detected; 0 where there was none."""

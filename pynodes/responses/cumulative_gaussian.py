@@ -8,8 +8,8 @@ from jax.scipy.special import log_ndtr, ndtr
 from pynodes._core.modules import choice
 from pynodes._typing import Array
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractBinaryResponse
 from pynodes.responses._fields import Reader, field
-from pynodes.responses.binary import AbstractBinaryResponse
 
 
 class CumulativeGaussian(AbstractBinaryResponse):

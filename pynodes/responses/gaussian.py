@@ -5,8 +5,8 @@ from __future__ import annotations
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractNormalResponse
 from pynodes.responses._fields import Reader, field
-from pynodes.responses.normal import AbstractNormalResponse
 
 
 class GaussianResponse(AbstractNormalResponse):

@@ -9,8 +9,8 @@ from pynodes._core.modules import choice, parameter
 from pynodes._errors import listed
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractNormalResponse
 from pynodes.responses._fields import Reader, well_formed
-from pynodes.responses.normal import AbstractNormalResponse
 
 Term = str | Callable[[Reader], Array]
 """A belief such as ``"x2.precision"``, or a function of all beliefs of a trial."""

@@ -7,8 +7,8 @@ import math
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractNormalResponse
 from pynodes.responses._fields import Reader, node
-from pynodes.responses.normal import AbstractNormalResponse
 from pynodes.responses.regressors import (
     environmental_uncertainty,
     informational_uncertainty,

@@ -12,9 +12,9 @@ from pynodes._core.modules import choice, parameter
 from pynodes._errors import nearest
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractNormalResponse
 from pynodes.responses._fields import Reader, node
 from pynodes.responses._probability import inside
-from pynodes.responses.normal import AbstractNormalResponse
 
 
 def belief(probability: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Selection: beliefs about whatever each trial was about, under one name."""
+"""Selection: beliefs about whatever each trial was about, and what was done the last time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from pynodes._core.modules import traced
 from pynodes._errors import InputError
@@ -86,3 +87,23 @@ def selected(beliefs: Beliefs, index: Any, **names: str | list[str] | tuple[str,
                 "response."
             )
     return Selection(beliefs, dict(names), jnp.asarray(numbered).astype(int))
+
+
+def previous(series: Any) -> Array:
+    """The last value before each trial that was not missing; NaN before the first.
+
+    Parameters
+    ----------
+    series
+        Numbers of shape (..., time): choices, rewards; NaN where missing.
+
+    Returns
+    -------
+    An array of the same shape, fit for the covariates of :class:`StayShiftSoftmax`.
+    """
+    values = jnp.atleast_1d(jnp.asarray(numbers("series", series)))
+    steps = lax.broadcasted_iota(int, values.shape, values.ndim - 1)
+    last = lax.cummax(jnp.where(jnp.isnan(values), -1, steps), axis=values.ndim - 1)
+    before = jnp.concatenate([jnp.full_like(last[..., :1], -1), last[..., :-1]], axis=-1)
+    found = jnp.take_along_axis(values, jnp.maximum(before, 0), axis=-1)
+    return jnp.where(before < 0, jnp.nan, found)

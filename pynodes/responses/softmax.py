@@ -11,10 +11,10 @@ from jax import lax
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractChoiceResponse
 from pynodes.responses._fields import Reader, field
+from pynodes.responses._probability import beside_options, sharpness
 from pynodes.responses._series import Covariate
-from pynodes.responses._temperature import beside_options, sharpness
-from pynodes.responses.options import AbstractChoiceResponse
 
 
 class AbstractSoftmax(AbstractChoiceResponse):

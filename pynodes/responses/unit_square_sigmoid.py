@@ -5,10 +5,9 @@ from __future__ import annotations
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
+from pynodes.responses._distributions import AbstractBinaryResponse
 from pynodes.responses._fields import Reader, field
-from pynodes.responses._probability import log_odds
-from pynodes.responses._temperature import sharpness
-from pynodes.responses.binary import AbstractBinaryResponse
+from pynodes.responses._probability import log_odds, sharpness
 
 
 class UnitSquareSigmoid(AbstractBinaryResponse):

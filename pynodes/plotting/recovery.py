@@ -1,4 +1,4 @@
-"""Recovery: what went in beside what came out, of parameters and of models."""
+"""Recovery and design: true parameters and models beside recovered ones, precision by number of trials."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from scipy.stats import norm
 
 from pynodes._boundary import boundary
 from pynodes._inference.priors import AbstractPrior
 from pynodes.plotting import style
-from pynodes.plotting.matrices import name_sides, write_in_cells
-from pynodes.plotting.panels import Given, Panels, arranged, side_by_side
-from pynodes.plotting.values import label_with_values, short
+from pynodes.plotting.panels import (
+    Given,
+    Panels,
+    arrange_panels,
+    name_sides,
+    side_by_side,
+    write_in_cells,
+)
+from pynodes.plotting.posteriors import break_long_name, label_with_values
 
 if TYPE_CHECKING:
     from pynodes.fit.study.recovery import ModelRecovery, ParameterRecovery
+    from pynodes.fit.study.study_design import DesignAnalysis
 
 
 @boundary
@@ -45,7 +53,7 @@ def plot_recovery(
             prior = recovery.agent.priors[name]
             true, found = recovery.true[:, place], recovery.posterior.unconstrained[:, place]
             draw_scatter(ax, prior, true, np.asarray(found), halves[:, place])
-            ax.set_title(short(name))
+            ax.set_title(break_long_name(name))
         panels.axes[0].set_ylabel(f"estimate, {100 * credible:.4g}% interval")
     return panels
 
@@ -95,7 +103,7 @@ def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
     names = 0.075 * max(len(name) for name in models)
     with style.rules():
         size = (2 * (side + names) + 0.4, side + 0.9)
-        panels = arranged(
+        panels = arrange_panels(
             ["confusion", "inversion"], axes, size=size, columns=2, least=side + names
         )
         titles = ("P(best | simulated)", "P(simulated | best)")
@@ -112,3 +120,55 @@ def draw_matrix(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> None:
     ax.imshow(values, cmap="Blues", vmin=0, vmax=1)
     write_in_cells(ax, values)
     name_sides(ax, names, names)
+
+
+@boundary
+def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
+    """Draw the posterior standard deviation to be expected over the number of trials, a panel per parameter.
+
+    The band holds four fifths of simulated subjects; the dotted line is the standard deviation of the prior,
+    the dashed one the root mean squared error of the estimates.
+
+    Parameters
+    ----------
+    found
+        Of a design.
+    axes
+        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
+
+    Returns
+    -------
+    The panels by name; nothing is shown or saved.
+    """
+    trials = np.array(found.trials)
+    errors = np.stack(
+        [np.asarray(one.posterior.unconstrained) - one.true for one in found.recoveries]
+    )
+    with style.rules():
+        panels = side_by_side(found.agent.names, axes)
+        for place, (name, ax) in enumerate(panels.items()):
+            prior = found.agent.priors[name]
+            low, high = np.quantile(found.posterior_sd[:, :, place], (0.1, 0.9), axis=1)
+            ax.fill_between(trials, low, high, color=style.BLUE, alpha=0.2, lw=0)
+            ax.plot(
+                trials,
+                found.expected_sd[name],
+                "o-",
+                color=style.BLUE,
+                ms=3.5,
+                lw=1.2,
+                label="posterior",
+            )
+            rmse = np.sqrt((errors[:, :, place] ** 2).mean(axis=1))
+            ax.plot(trials, rmse, "--", color=style.ORANGE, lw=1.0, label="error (RMSE)")
+            ax.axhline(
+                float(prior.unconstrained_sd), color=style.GREY, lw=0.9, ls=":", label="prior"
+            )
+            ax.set_xscale("log")
+            ax.set_xticks(trials, [str(count) for count in found.trials])
+            ax.xaxis.set_minor_locator(NullLocator())
+            ax.set_ylim(0, None)
+            ax.set(title=break_long_name(name), xlabel="trials")
+        panels.axes[0].set_ylabel("standard deviation")
+        panels.explain_below(3)
+    return panels

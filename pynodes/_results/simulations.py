@@ -1,4 +1,4 @@
-"""Forecast: draws of the future, by node name."""
+"""Simulations: draws of the future, and runs of an agent in an environment."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import traced
+from pynodes._core.modules import Module, traced
 from pynodes._errors import FieldError, InputError, listed
-from pynodes._results.kept import KeptByName
+from pynodes._results.trajectories import KeptByName, Trajectories
 from pynodes._typing import Array, Scalar
 
 if TYPE_CHECKING:
@@ -76,3 +76,31 @@ class Forecast(KeptByName):
     def __repr__(self) -> str:
         shape = next(iter(self.records.values())).shape[:2] if self.records else ()
         return f"Forecast({len(self)} nodes, shape {shape})"
+
+
+class Interaction(Module):
+    """A run of an agent in an environment; a pytree, of which ``jax.vmap`` makes a batch.
+
+    Attributes
+    ----------
+    beliefs
+        What every node believed, step by step; ``.final`` is where a later call can continue.
+    actions
+        What the response drew at every step, in the form in which it drew it; time first.
+    inputs
+        What every input observed, by name, of shape (time, ...); NaN where nothing. Filtering it gives
+        the beliefs again.
+    shown
+        What the environment showed before each action, by name.
+    world
+        The state of the environment after the last step; pass it as ``world=`` to continue.
+    """
+
+    beliefs: Trajectories
+    actions: Any
+    inputs: dict[str, Array]
+    shown: dict[str, Array]
+    world: Any
+
+    def __repr__(self) -> str:
+        return f"Interaction({self.beliefs!r})"
