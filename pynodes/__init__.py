@@ -28,6 +28,10 @@ from pynodes._core.modules import index as index
 from pynodes._core.modules import parameter as parameter
 from pynodes._core.scheme import AbstractScheme as AbstractScheme
 from pynodes._engine.sweeps import ClosedForm as ClosedForm
+from pynodes._equations.couplings import coupling_term as coupling_term
+from pynodes._equations.graph import Equations as Equations
+from pynodes._equations.nodes import family_equation as family_equation
+from pynodes._equations.nodes import node_equations as node_equations
 from pynodes._errors import BatchError as BatchError
 from pynodes._errors import CheckpointError as CheckpointError
 from pynodes._errors import CouplingError as CouplingError
@@ -52,7 +56,6 @@ from pynodes._errors import UnknownNodeError as UnknownNodeError
 from pynodes._errors import UnknownPanelError as UnknownPanelError
 from pynodes._files import load as load
 from pynodes._files import save as save
-from pynodes._graph.equations import Equations as Equations
 from pynodes._graph.graph import Graph as Graph
 from pynodes._results.edge_beliefs import EdgeBeliefs as EdgeBeliefs
 from pynodes._results.node_beliefs import NodeBeliefs as NodeBeliefs

@@ -41,6 +41,7 @@ CONTRACT = {
 
 NAMES = [
     *("Citation", "Equations", "cite"),
+    *("coupling_term", "family_equation", "node_equations"),
     *("AbstractArrayCoupling", "AbstractScheme", "ClosedForm", "Dense", "VarianceParts"),
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),

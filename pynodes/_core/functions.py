@@ -8,8 +8,6 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.notation import Notation
-from pynodes._core.symbols import upright
 from pynodes._errors import CouplingError, nearest
 from pynodes._typing import Array
 
@@ -166,31 +164,3 @@ def bend(function: Function, x: Array) -> Array:
     if function is identity:
         return jnp.zeros_like(x)
     return jax.jvp(lambda y: slope(function, y), (x,), (jnp.ones_like(x),))[1]
-
-
-FORMULAE = {
-    "identity": "{}",
-    "square": r"\left( {} \right)^2",
-    "tanh": r"\tanh {}",
-    "sin": r"\sin {}",
-    "relu": r"\max\left( 0, {} \right)",
-    "softplus": r"\ln\left( 1 + e^{{{}}} \right)",
-    "sigmoid": r"\left( 1 + e^{{-{}}} \right)^{{-1}}",
-    "exp": r"e^{{{}}}",
-    "leaky_relu": r"\max\left( {0}, 0.01 \, {0} \right)",
-    "gelu": r"{0} \, \Phi\left( {0} \right)",
-    "silu": r"{0} \left( 1 + e^{{-{0}}} \right)^{{-1}}",
-    "elu": r"\max\left( {0}, e^{{\min\left( {0}, 0 \right)}} - 1 \right)",
-    "hard_tanh": r"\max\left( -1, \min\left( 1, {} \right) \right)",
-}
-"""The named functions as equations write them."""
-
-
-def written(function: Function, notation: Notation, inside: str | None = None) -> str:
-    """A function of the parent's value, or of what else is inside, in LaTeX."""
-    name, inside = name_of(function), notation.now if inside is None else inside
-    if name in FORMULAE:
-        return FORMULAE[name].format(inside)
-    sign = upright(name) if name.isidentifier() else "f"
-    notation.say(f"${sign}$ is the coupling function {name} that the model was given.")
-    return rf"{sign}\left( {inside} \right)"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import networkx
     from matplotlib.axes import Axes
 
-    from pynodes._graph.equations import Equations
+    from pynodes._equations.graph import Equations
     from pynodes._graph.library import Kinds
     from pynodes._runtime.network import Network
 
@@ -448,10 +448,10 @@ class Graph:
         timed
             Whether the time since the previous step is written; if not, steps are one unit of time.
         """
-        from pynodes._graph.equations import Style, equations
+        from pynodes._equations.graph import Style, write_equations
 
         style = Style(numbers=numbers, complete=complete, timed=timed)
-        return equations(self, style, self._settings)
+        return write_equations(self, style, self._settings)
 
     def to_dict(self) -> dict[str, Any]:
         """The graph as a dictionary of plain values (docs/format.md)."""

@@ -10,9 +10,7 @@ import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
-from pynodes._core.modules import Module, parameters_of
-from pynodes._core.notation import Notation
-from pynodes._core.symbols import upright
+from pynodes._core.modules import Module
 from pynodes._typing import Array, Scalar
 
 if TYPE_CHECKING:
@@ -89,16 +87,6 @@ class AbstractCoupling(Module, abc.ABC):
         bend = jax.grad(lambda x: jnp.sum(slope(x)))  # of an array: elements do not interact
         at = parent.predicted_mean
         return Evidence(gradient=slope(at), curvature=-bend(at))
-
-    def term(self, notation: Notation) -> str:
-        """What the parent adds at its inlet, in LaTeX; for the equations of a graph.
-
-        Unless a coupling writes its own: a function of the parent and of all parameters, by the name of
-        the coupling.
-        """
-        names = [notation.parameter(name) for name in parameters_of(self)]
-        kind = upright(type(self).__name__)
-        return rf"{kind}\left( {', '.join([notation.now, *names])} \right)"
 
 
 class AbstractVolatilityCoupling(AbstractCoupling):

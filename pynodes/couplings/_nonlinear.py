@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.functions import Function, bend, identity, resolved, slope, written
+from pynodes._core.functions import Function, bend, identity, resolved, slope
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Module, choice, parameter
-from pynodes._core.notation import Notation
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
@@ -91,9 +90,6 @@ class AbstractNonlinear(AbstractCoupling):
             slope=slope(self.function, mean),
             bend=bend(self.function, mean) if self.curvature == "exact" else None,
         )
-
-    def term(self, notation: Notation) -> str:
-        return notation.times("strength", written(self.function, notation))
 
 
 def regress(function: Function, mean: Array, variance: Array) -> Line:

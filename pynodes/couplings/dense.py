@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.functions import Function, identity, resolved, slope, written
+from pynodes._core.functions import Function, identity, resolved, slope
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._array import AbstractArrayCoupling
@@ -69,16 +68,6 @@ class Dense(AbstractArrayCoupling):
     def bend(self, x: Array, force: Array) -> Array:
         second = slope(lambda y: slope(self.function, y), x)
         return second * (self.masked_weights().T @ (self.scale * force))
-
-    def term(self, notation: Notation) -> str:
-        weights = notation.parameter("weights")
-        if self.mask is not None:
-            weights = rf"\left( {weights} \circ {notation.parameter('mask')} \right)"
-        term = rf"{weights} \, {written(self.function, notation)}"
-        whole = term if self.bias is None else rf"{term} + {notation.parameter('bias')}"
-        if notation.idle("scale", 1.0):
-            return whole
-        return notation.times("scale", rf"\left( {whole} \right)")
 
     def masked_weights(self) -> Array:
         """The weights of the edges that there are."""

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import log_odds, shifted
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
 
@@ -74,8 +73,3 @@ class Emission(AbstractCoupling):
         tiny = jnp.finfo(child.mean.dtype).eps
         odds = log_odds(jnp.clip(probability, tiny, 1 - tiny))
         return shifted(child.mean, child.predicted_mean, odds - log_odds(self.expected(parent)))
-
-    def term(self, notation: Notation) -> str:
-        chances = notation.parameter("probabilities")
-        notation.say(r"$\operatorname{logit}(p) = \ln(p / (1 - p))$.")
-        return rf"\operatorname{{logit}} \left[ {chances} \right]_{{{notation.now}}}"

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
@@ -76,6 +75,3 @@ class PseudoCount(AbstractCoupling):
         """Log density of the observation, had the log count been higher by a shift."""
         count = child.expected["pseudo_count"] * jnp.exp(shift)
         return self.family.log_density(child.outcome, child.expected["statistics"], count)
-
-    def term(self, notation: Notation) -> str:
-        return notation.times("strength", notation.now)

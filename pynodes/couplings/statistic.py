@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, index, parameter
-from pynodes._core.notation import Notation
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
@@ -95,6 +94,3 @@ class Statistic(AbstractCoupling):
         """Which of the child's statistics is meant."""
         size = len(self.family.default_statistics)
         return jnp.arange(size) == jnp.asarray(self.component, int)
-
-    def term(self, notation: Notation) -> str:
-        return notation.times("strength", notation.now)

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import reciprocal
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, index, parameter
-from pynodes._core.notation import Notation
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractCoupling
@@ -94,6 +93,3 @@ class Term(AbstractCoupling):
     def here(self) -> Array:
         """Which of the child's terms is meant."""
         return jnp.arange(self.size) == jnp.asarray(self.component, int)
-
-    def term(self, notation: Notation) -> str:
-        return notation.times("strength", notation.now)

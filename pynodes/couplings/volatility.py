@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import VolatilityMessage
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._base import AbstractVolatilityCoupling
 
@@ -27,9 +26,6 @@ class AbstractLogVariance(AbstractVolatilityCoupling):
 
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
         return child.volatility_message(jnp.asarray(self.strength), parent.predicted_mean)
-
-    def term(self, notation: Notation) -> str:
-        return notation.times("strength", notation.now)
 
 
 class Volatility(AbstractLogVariance):

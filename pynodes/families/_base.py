@@ -9,7 +9,6 @@ from typing import ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.symbols import upright
 from pynodes._typing import AnyArray, Array, Scalar
 
 
@@ -95,11 +94,6 @@ class AbstractFamily(abc.ABC):
     def levelled(self, expected: Array) -> Array:
         """Statistics as near to those given as the equations among them allow; all, without any."""
         return expected
-
-    def equation(self, value: str, expected: str, count: str) -> str:
-        """The predictive density in LaTeX, of some statistics and a count."""
-        density = rf"{upright(type(self).__name__)}\text{{-predictive}}"
-        return rf"{value} &\sim {density}\left( {expected},\; {count} \right)"
 
 
 def least(expected: Array) -> Array:

@@ -55,7 +55,3 @@ class Bernoulli(AbstractFamily):
 
     def accepts(self, values: AnyArray) -> AnyArray:
         return (values == 0) | (values == 1)
-
-    def equation(self, value: str, expected: str, count: str) -> str:
-        del count
-        return rf"{value} &\sim \mathrm{{Bernoulli}}\left( {expected} \right)"

@@ -85,7 +85,3 @@ class Categorical(AbstractFamily):
 
     def accepts(self, values: AnyArray) -> AnyArray:
         return (values >= 0) & (values < self.outcomes) & (values == values.round())
-
-    def equation(self, value: str, expected: str, count: str) -> str:
-        del count
-        return rf"{value} &\sim \mathrm{{Categorical}}\left( {expected} \right)"

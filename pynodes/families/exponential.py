@@ -58,7 +58,3 @@ class Exponential(AbstractFamily):
 
     def accepts(self, values: AnyArray) -> AnyArray:
         return values >= 0
-
-    def equation(self, value: str, expected: str, count: str) -> str:
-        rate = rf"\mathrm{{Gamma}}\left( {count} + 1,\; {count} \, {expected} \right)"
-        return rf"{value} &\sim \mathrm{{Exponential}}\left( r \right), \quad r \sim {rate}"

@@ -13,7 +13,7 @@ import numpy as np
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.families._base import AbstractFamily, least, log_gamma_ratio
-from pynodes.families.normal import check_freedom, student
+from pynodes.families.normal import check_freedom
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +125,3 @@ class MultivariateNormal(AbstractFamily):
 
     def margin(self, expected: Array) -> Array:
         return jnp.linalg.eigvalsh(self.covariance(expected))[0]
-
-    def equation(self, value: str, expected: str, count: str) -> str:
-        first = rf"\left[ {expected} \right]_{{x}}"
-        spread = rf"\left[ {expected} \right]_{{x x^T}} - {first} {first}^T"
-        return student(value, first, spread, count, self.freedom)

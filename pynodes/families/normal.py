@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.symbols import number
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.families._base import AbstractFamily, least, log_gamma_ratio
@@ -84,11 +83,6 @@ class Normal(AbstractFamily):
     def margin(self, expected: Array) -> Array:
         return expected[1] - expected[0] ** 2
 
-    def equation(self, value: str, expected: str, count: str) -> str:
-        first = rf"\left[ {expected} \right]_1"
-        spread = rf"\left[ {expected} \right]_2 - {first}^2"
-        return student(value, first, spread, count, self.freedom)
-
 
 def check_freedom(family: AbstractFamily) -> None:
     """Degrees of freedom are a positive number."""
@@ -98,11 +92,3 @@ def check_freedom(family: AbstractFamily) -> None:
         raise ParameterError(
             f"{type(family).__name__}: freedom must be a positive number, not {freedom!r}."
         )
-
-
-def student(value: str, first: str, spread: str, count: str, freedom: float) -> str:
-    """A value that follows Student's t, in LaTeX: around a mean, with a spread that the count widens."""
-    degrees = f"{count} + {number(freedom)}"
-    widened = rf"\frac{{{count} + 1}}{{{degrees}}} \left( {spread} \right)"
-    scale = spread if freedom == 1 else widened
-    return rf"{value} &\sim t_{{{degrees}}}\left( {first},\; {scale} \right)"

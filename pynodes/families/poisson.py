@@ -57,7 +57,3 @@ class Poisson(AbstractFamily):
 
     def accepts(self, values: AnyArray) -> AnyArray:
         return (values >= 0) & (values == values.round())
-
-    def equation(self, value: str, expected: str, count: str) -> str:
-        rate = rf"\mathrm{{Gamma}}\left( {count} \, {expected},\; {count} \right)"
-        return rf"{value} &\sim \mathrm{{Poisson}}\left( r \right), \quad r \sim {rate}"

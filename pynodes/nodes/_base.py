@@ -13,9 +13,7 @@ import numpy as np
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import ChildEvidence
-from pynodes._core.modules import Module, parameters_of
-from pynodes._core.notation import Notation
-from pynodes._core.symbols import upright
+from pynodes._core.modules import Module
 from pynodes._errors import ParameterError, PynodesError
 from pynodes._typing import AnyArray, Array, Scalar
 
@@ -206,16 +204,3 @@ class AbstractNode(Module, abc.ABC):
             "predicted_mean": belief.predicted_mean,
             "predicted_precision": belief.predicted_precision,
         }
-
-    def equations(self, notation: Notation) -> list[str]:
-        """The generative equations of one node, as lines of LaTeX that are aligned at ``&``.
-
-        Unless a kind writes its own: that its value has a distribution that depends on its parents
-        and parameters, which are named.
-        """
-        names = [notation.parameter(name) for name in parameters_of(self)]
-        parents = [term for inlet in notation.fed for term in notation.terms(inlet)]
-        past = [notation.before] if self.has_memory else []
-        given = [*past, *parents, *names]
-        kind = upright(type(self).__name__)
-        return [rf"{notation.now} &\sim {kind}\left( {', '.join(given)} \right)"]

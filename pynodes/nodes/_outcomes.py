@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import categorical_probabilities
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import choice
-from pynodes._core.notation import Notation, equal, logistic
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
@@ -51,26 +50,6 @@ class AbstractCategorical(AbstractNode):
         known = jnp.isfinite(code)
         happened = jnp.arange(self.outcomes) == jnp.asarray(jnp.where(known, code, 0), int)
         return jnp.where(known, happened.astype(like.dtype), jnp.nan)
-
-    def equations(self, notation: Notation) -> list[str]:
-        logits = [
-            equal(rf"\ell_{{{notation.tag},{place}}}^{{(t)}}", logit)
-            + (rf", \quad j = 0, \dots, {self.outcomes - 1}" if place == "j" else "")
-            for place, logit in notation.places("logits", self.outcomes)
-        ]
-        own = rf"\ell_{{{notation.tag},j}}^{{(t)}}"
-        notation.say(rf"$\ell_{{{notation.tag},j}}$ is the logit of outcome $j$.")
-        if self.normalised:
-            share = rf"e^{{{own}}} / \sum_{{i}} e^{{\ell_{{{notation.tag},i}}^{{(t)}}}}"
-        else:
-            share = logistic(notation, own)
-        return [self.outcome_equation(notation, share), *logits]
-
-    def outcome_equation(self, notation: Notation, share: str) -> str:
-        """How the outcome comes from the probability of each, or from its weight."""
-        if self.normalised:
-            return rf"P\left( {notation.now} = j \right) &= {share}"
-        return rf"P\left( {notation.now} = j \right) &\propto {share}"
 
 
 def check_outcomes(node: Any) -> None:

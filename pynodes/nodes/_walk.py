@@ -12,8 +12,6 @@ from pynodes._core.arithmetic import LIMIT, bounded
 from pynodes._core.beliefs import Gaussian, VarianceParts
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import Module, choice, parameter
-from pynodes._core.notation import Notation, normal
-from pynodes._core.symbols import bracketed, summed
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
@@ -157,39 +155,3 @@ class AbstractWalk(AbstractNode):
             "effective_precision": belief.variance_parts.added_variance / belief.predicted_variance
         }
         return super().report(belief) | driven
-
-    def equations(self, notation: Notation) -> list[str]:
-        return [
-            *step_of(self, notation, notation.symbol, self.growth_of(notation)),
-            begun(notation, notation.first, "initial_mean", "initial_precision"),
-        ]
-
-    def growth_of(self, notation: Notation) -> list[str]:
-        """What adds up to the log of how fast its variance grows."""
-        return [notation.parameter("tonic_volatility"), *notation.terms("log_volatility")]
-
-
-def begun(notation: Notation, first: str, mean: str, precision: str) -> str:
-    """The belief before the first step."""
-    return normal(first, notation.parameter(mean), notation.inverse(precision))
-
-
-def step_of(
-    node: AbstractWalk, notation: Notation, symbol: str, growth: list[str], inner: str = ""
-) -> list[str]:
-    """How a quantity of a node walks, with the parameters whose names begin with a word."""
-    kept, own = f"{inner}autoconnection", f"{inner}tonic_drift"
-    driven = [notation.added(own), *([] if inner else notation.terms("drift"))]
-    drift = [term for term in driven if term]
-    variance = rf"\exp\left( {summed(growth)} \right)"
-    now, before = f"{symbol}^{{(t)}}", f"{symbol}^{{(t-1)}}"
-    if node.memory == "discrete" or notation.idle(kept, 1.0):
-        mean = summed([notation.times(kept, before), notation.lasting(drift)])
-        return [normal(now, mean, notation.lasting([variance]))]
-    # An exact memory fades with time; drift and volatility act for as long as it is not forgotten.
-    rate = notation.parameter(kept)
-    once, twice = notation.power(rate), notation.power(rate, 2)
-    reach = rf"\frac{{1 - {once}}}{{-\ln {rate}}}"
-    moved = rf"{reach} {bracketed(drift)}" if drift else ""
-    spread = rf"\frac{{1 - {twice}}}{{-2 \ln {rate}}} {variance}"
-    return [normal(now, summed([rf"{once} \, {before}", moved]), spread)]

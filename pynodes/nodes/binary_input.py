@@ -12,7 +12,6 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import clipped_sigmoid, log
 from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice
-from pynodes._core.notation import Notation, distributed, logistic
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
@@ -66,7 +65,3 @@ class BinaryInput(AbstractNode):
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
         plain = super().errors(fields)["value_error"]
         return {"value_error": plain * fields["predicted_precision"]}
-
-    def equations(self, notation: Notation) -> list[str]:
-        chance = logistic(notation, notation.sum("logit"))
-        return [distributed(notation.now, "Bernoulli", chance)]

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice
-from pynodes._core.notation import Notation, distributed, logistic
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
@@ -59,7 +58,3 @@ class BinaryLayer(AbstractNode):
 
     def accepts(self, values: AnyArray) -> AnyArray:
         return (values >= 0) & (values <= 1)
-
-    def equations(self, notation: Notation) -> list[str]:
-        chance = logistic(notation, notation.sum("logit"))
-        return [distributed(notation.now, "Bernoulli", chance)]

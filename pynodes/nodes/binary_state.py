@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import choice
-from pynodes._core.notation import Notation, distributed, logistic
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -55,7 +54,3 @@ class BinaryState(AbstractNode):
 
     def sample(self, key: Array, belief: Gaussian) -> Array:
         return jax.random.bernoulli(key, belief.predicted_mean).astype(float)
-
-    def equations(self, notation: Notation) -> list[str]:
-        chance = logistic(notation, notation.sum("logit"))
-        return [distributed(notation.now, "Bernoulli", chance)]

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 
 from pynodes._core.arithmetic import log, log_odds
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.notation import Notation, distributed
 from pynodes._typing import AnyArray, Array
 from pynodes.nodes._outcomes import AbstractCategorical
 
@@ -81,12 +80,3 @@ class CategoricalInput(AbstractCategorical):
     def errors(self, fields: Mapping[str, Array]) -> dict[str, Array]:
         plain = super().errors(fields)["value_error"]
         return {"value_error": plain * fields["predicted_precision"]}
-
-    def outcome_equation(self, notation: Notation, share: str) -> str:
-        if self.normalised:
-            return super().outcome_equation(notation, share)
-        indicator = rf"\left[ {notation.now} = j \right]"
-        notation.say(
-            "$[a = b]$ is 1 where $a = b$ and 0 elsewhere; just one of the indicators is 1."
-        )
-        return distributed(indicator, "Bernoulli", share)

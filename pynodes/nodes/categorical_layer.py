@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import choice
-from pynodes._core.notation import Notation
 from pynodes._errors import ParameterError
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
@@ -95,13 +94,3 @@ class CategoricalLayer(AbstractNode):
 
     def accepts(self, values: AnyArray) -> AnyArray:
         return (values >= 0) & (values < self.outcomes) & (values == values.round())
-
-    def outcome_equation(self, notation: Notation) -> str:
-        """The probability of one outcome."""
-        own = rf"\ell_{{{notation.tag},j}}"
-        return rf"P\left( {notation.now} = j \right) &= e^{{{own}}} / \sum_i e^{{\ell_{{{notation.tag},i}}}}"
-
-    def equations(self, notation: Notation) -> list[str]:
-        notation.say(rf"$\ell_{{{notation.tag},j}}$ is the logit of outcome $j$.")
-        logits = rf"\ell_{{{notation.tag}}} &= {notation.sum('logit')}"
-        return [self.outcome_equation(notation), logits]

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation, equal
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -38,6 +37,3 @@ class ConstantState(AbstractNode):
 
     def report(self, belief: Gaussian) -> dict[str, Array]:
         return {"mean": belief.mean, "predicted_mean": belief.predicted_mean}
-
-    def equations(self, notation: Notation) -> list[str]:
-        return [equal(notation.now, notation.parameter("value"))]

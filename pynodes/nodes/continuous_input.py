@@ -12,8 +12,6 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import LIMIT, bounded, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.modules import choice, parameter, traced
-from pynodes._core.notation import Notation, normal
-from pynodes._core.symbols import summed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
@@ -117,13 +115,6 @@ class ContinuousInput(AbstractNode):
         return super().report(belief) | {
             "precision": broadcast(1 / belief.conditional_variance, self.shape)
         }
-
-    def equations(self, notation: Notation) -> list[str]:
-        mean = [*notation.terms("location"), notation.lasting(notation.terms("drift"))]
-        fixed = "" if self.noiseless() else notation.inverse("precision")
-        driven = notation.terms("log_noise")
-        noise = rf"\exp\left( {summed(driven)} \right)" if driven else ""
-        return [normal(notation.now, summed(mean), summed([fixed, noise]))]
 
     def noiseless(self) -> bool:
         """Whether it has no noise but that of its parents."""

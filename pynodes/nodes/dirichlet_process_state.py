@@ -8,7 +8,6 @@ from typing import Any
 import jax.numpy as jnp
 
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation, equal
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
@@ -152,26 +151,3 @@ class DirichletProcessState(AbstractFamilyLearner):
             pseudo_count=jnp.asarray(self.pseudo_count, kind),
             concentration=jnp.asarray(self.concentration, kind),
         )
-
-    def equations(self, notation: Notation) -> list[str]:
-        tag, cluster, earlier = notation.tag, notation.own("z"), notation.own("z", "s")
-        concentration, known = (
-            notation.parameter("concentration"),
-            notation.parameter("pseudo_count"),
-        )
-        held, expected, count = (rf"{sign}_{{{tag},c}}" for sign in ("n", r"\xi", r"\nu"))
-        total = rf"\left( n + {concentration} \right)"
-        notation.say(
-            f"${held}$ is how many of the $n$ observations before step $t$ came from component $c$, "
-            f"of which there are {self.components} at most; $T$ are the sufficient statistics of "
-            f"{self.family!r}."
-        )
-        learned = rf"\sum_{{s < t, {earlier} = c}} T\left( {notation.symbol}^{{(s)}} \right)"
-        base = rf"{known} \, {notation.parameter('initial_statistics')}"
-        return [
-            rf"P\left( {cluster} = c \right) &= {held} / {total}, \quad "
-            rf"P\left( {cluster} \text{{ new}} \right) = {concentration} / {total}",
-            self.family.equation(rf"{notation.now} \mid {cluster} = c", expected, count),
-            equal(count, f"{known} + {held}"),
-            equal(expected, rf"\left( {base} + {learned} \right) / {count}"),
-        ]

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation, distributed, equal
-from pynodes._core.symbols import summed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._learner import AbstractErrorLearner, Memory
 
@@ -69,19 +67,3 @@ class DualRescorlaWagner(AbstractErrorLearner):
     def probability(self, memory: Memory) -> Array:
         chosen = jnp.sum(self.chosen() * memory["mean"])
         return jnp.clip(chosen, self.probability_clip, 1 - self.probability_clip)
-
-    def equations(self, notation: Notation) -> list[str]:
-        option, value = f"c_{{{notation.tag}}}^{{(t)}}", rf"v_{{{notation.tag},i}}"
-        now, before = f"{value}^{{(t)}}", f"{value}^{{(t-1)}}"
-        chosen = rf"v_{{{notation.tag},{option}}}^{{(t-1)}}"
-        error = rf"\left( {notation.now} - {before} \right)"
-        other = rf"\left( 1 - {notation.now} - {before} \right)"
-        notation.say(f"${option}$ is the option that was chosen, 0 or 1.")
-        rate = notation.times("learning_rate", error)
-        less = notation.times("learning_rate", notation.times("counterfactual", other) or "0")
-        return [
-            distributed(notation.now, "Bernoulli", chosen),
-            equal(now, summed([before, rate])) + rf", \quad i = {option}",
-            equal(now, summed([before, less])) + rf", \quad i \neq {option}",
-            equal(notation.own("v", "0"), notation.parameter("initial_mean")),
-        ]

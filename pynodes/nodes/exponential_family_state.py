@@ -10,8 +10,6 @@ import numpy as np
 
 from pynodes._core.arithmetic import bounded
 from pynodes._core.modules import choice, parameter, traced
-from pynodes._core.notation import Notation, equal
-from pynodes._core.symbols import summed
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
@@ -171,49 +169,3 @@ class ExponentialFamilyState(AbstractFamilyLearner):
     def show(self, memory: Any) -> dict[str, Array]:
         shown = {name: memory[name] for name in ("statistics", "pseudo_count", "coherence")}
         return self.family.moments(memory["statistics"]) | shown
-
-    def equations(self, notation: Notation) -> list[str]:
-        expected, count = notation.own(r"\hat{\xi}"), notation.own(r"\hat{\nu}")
-        before = notation.own(r"\xi", "t-1")
-        weight = rf"\frac{{T\left( {notation.now} \right) - {expected}}}{{{count} + 1}}"
-        notation.say(f"$T$ are the sufficient statistics of {self.family!r}.")
-        return [
-            self.family.equation(notation.now, expected, count),
-            *self.expectation_of(notation, expected, before),
-            equal(count, self.count_of(notation)),
-            equal(notation.own(r"\xi"), rf"{expected} + {weight}"),
-            equal(notation.own(r"\xi", "0"), notation.parameter("initial_statistics")),
-        ]
-
-    def expectation_of(self, notation: Notation, expected: str, before: str) -> list[str]:
-        """What is expected before an observation: what was, or what parents say."""
-        if "statistics" not in notation.fed:
-            return [equal(expected, before)]
-        size = len(self.family.default_statistics)
-        return [
-            equal(
-                rf"\left[ {expected} \right]_{{{place + 1}}}",
-                notation.sum("statistics", place)
-                if notation.terms("statistics", place)
-                else rf"\left[ {before} \right]_{{{place + 1}}}",
-            )
-            for place in range(size)
-        ]
-
-    def count_of(self, notation: Notation) -> str:
-        """How many observations the expectation is worth."""
-        if "statistics" in notation.fed:
-            precision = notation.parameter("precision")
-            notation.say(
-                r"$\bar{r}$ is the average of $r_i = v_i / (v_i + 1 / p_i)$ over the statistics with "
-                f"parents, $v_i$ being the variance of what these predict and $p = {precision}$."
-            )
-            return r"\left( 1 - \bar{r} \right) / \bar{r}"
-        count = notation.parameter("pseudo_count")
-        driven = notation.terms("log_pseudo_count")
-        if driven:
-            return rf"{count} \exp\left( {summed(driven)} \right)"
-        if not self.growing:
-            return count
-        notation.say("$n_t$ is the number of observations before step $t$.")
-        return f"{count} + n_t"

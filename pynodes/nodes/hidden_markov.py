@@ -12,7 +12,6 @@ import numpy as np
 
 from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation, distributed
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import Inlets
 from pynodes.nodes._learner import AbstractLearner, Learning
@@ -114,15 +113,3 @@ class HiddenMarkov(AbstractLearner):
 
     def report(self, belief: Learning) -> dict[str, Array]:
         return super().report(belief) | {"predicted_outcome": self.outcomes(belief.expected)}
-
-    def equations(self, notation: Notation) -> list[str]:
-        now, before = notation.own("z"), notation.own("z", "t-1")
-        emission, transition = notation.parameter("emission"), notation.parameter("transition")
-        notation.say(
-            rf"$\left[ M \right]_i$ is row $i$ of a matrix; ${now}$ is the hidden state, counted from 0."
-        )
-        return [
-            distributed(notation.now, "Categorical", rf"\left[ {emission} \right]_{{{now}}}"),
-            distributed(now, "Categorical", rf"\left[ {transition} \right]_{{{before}}}"),
-            distributed(notation.own("z", "1"), "Categorical", notation.parameter("initial")),
-        ]

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation, normal
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
 from pynodes.nodes._learner import AbstractLearner, Learning
@@ -78,16 +77,3 @@ class KalmanFilter(AbstractLearner):
         if belief.seen is not None:
             error = jnp.where(belief.seen, belief.outcome - belief.expected["mean"], error)
         return super().report(belief) | {"value_error": error, "gain": self.gain(belief.expected)}
-
-    def equations(self, notation: Notation) -> list[str]:
-        now, before = notation.own("x"), notation.own("x", "t-1")
-        growth = rf"\exp\left( {notation.parameter('tonic_volatility')} \right)"
-        mean, variance = (
-            notation.parameter("initial_mean"),
-            notation.inverse("initial_precision"),
-        )
-        return [
-            normal(notation.now, now, notation.inverse("precision")),
-            normal(now, before, notation.lasting([growth])),
-            normal(notation.own("x", "0"), mean, variance),
-        ]

@@ -13,11 +13,9 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import LIMIT, bounded, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.expansions import ChildEvidence
-from pynodes._core.functions import Function, identity, resolved, slope, written
+from pynodes._core.functions import Function, identity, resolved, slope
 from pynodes._core.linked import Linked
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation, normal
-from pynodes._core.symbols import summed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
@@ -131,16 +129,6 @@ class Layer(AbstractNode):
     def sample(self, key: Array, belief: Gaussian) -> Array:
         noise = jax.random.normal(key, jnp.shape(belief.predicted_mean))
         return belief.predicted_mean + jnp.sqrt(belief.predicted_variance) * noise
-
-    def equations(self, notation: Notation) -> list[str]:
-        location = summed(notation.terms("location"))
-        if self.link is identity:
-            mean = location
-        else:
-            mean = written(self.link, notation, rf"\left( {location} \right)")
-        driven = notation.terms("log_noise")
-        noise = rf"\exp\left( {summed(driven)} \right)" if driven else ""
-        return [normal(notation.now, mean, summed([notation.inverse("precision"), noise]))]
 
 
 def normal_surprise(error: Array, variance: Array) -> Array:

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import clipped_sigmoid, log, log_odds, reciprocal
 from pynodes._core.beliefs import PREDICTED, Gaussian
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation, distributed, logistic, normal
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -119,13 +118,3 @@ class NoisyBinaryInput(AbstractNode):
     def report(self, belief: Percept) -> dict[str, Array]:
         expected = self.expected_reading(belief.predicted_mean)
         return super().report(belief) | {"reading": belief.reading, "predicted_reading": expected}
-
-    def equations(self, notation: Notation) -> list[str]:
-        low, high = notation.parameter("low"), notation.parameter("high")
-        outcome = notation.own("b")
-        notation.say(f"${outcome}$ is the outcome, and ${notation.now}$ the reading of it.")
-        level = rf"{low} \left( 1 - {outcome} \right) + {high} \, {outcome}"
-        return [
-            normal(notation.now, level, notation.parameter("variance")),
-            distributed(outcome, "Bernoulli", logistic(notation, notation.sum("logit"))),
-        ]

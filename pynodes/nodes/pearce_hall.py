@@ -5,8 +5,6 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation, distributed, equal
-from pynodes._core.symbols import summed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._learner import AbstractErrorLearner, Memory
 
@@ -51,15 +49,3 @@ class PearceHall(AbstractErrorLearner):
         error = self.error(memory, value)
         rate = self.salience * memory["associability"]
         return {"mean": memory["mean"] + rate * error, "associability": jnp.abs(error)}
-
-    def equations(self, notation: Notation) -> list[str]:
-        now, before, last = notation.own("v"), notation.own("v", "t-1"), notation.own(r"a", "t-1")
-        error = rf"{notation.now} - {before}"
-        moved = notation.times("salience", rf"{last} \left( {error} \right)")
-        return [
-            distributed(notation.now, "Bernoulli", before),
-            equal(now, summed([before, moved])),
-            equal(notation.own("a"), rf"\left| {error} \right|"),
-            equal(notation.own("v", "0"), notation.parameter("initial_mean")),
-            equal(notation.own("a", "0"), notation.parameter("initial_associability")),
-        ]

@@ -14,7 +14,6 @@ from jax.scipy.special import gammaln
 
 from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation, normal
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
@@ -200,26 +199,3 @@ class RegressionInput(AbstractLearner):
             error = jnp.where(belief.seen, belief.outcome - self.fitted(belief.expected), error)
         precision = 1 / belief.expected["predicted_variance"]
         return super().report(belief) | {"value_error": error, "predicted_precision": precision}
-
-    def equations(self, notation: Notation) -> list[str]:
-        strengths, before = notation.own(r"\mathbf{w}"), notation.own(r"\mathbf{w}", "t-1")
-        first = notation.own(r"\mathbf{w}", "0")
-        terms = notation.own(r"\mathbf{r}")
-        known = self.noise == "known"
-        noise = notation.inverse("precision") if known else rf"s_{{{notation.tag}}}"
-        unit = "" if known else rf"s_{{{notation.tag}}} \, "
-        parents = [one for place in range(self.terms) for one in notation.terms("terms", place)]
-        notation.say(rf"${terms} = \left( {', '.join(parents)} \right)$ are the parents.")
-        lines = [normal(notation.now, rf"{strengths} \cdot {terms}", noise)]
-        if float(np.asarray(self.tonic_volatility)) > -math.inf:
-            growth = rf"\exp\left( {notation.parameter('tonic_volatility')} \right)"
-            lines.append(normal(strengths, before, rf"{unit}{notation.lasting([growth])} \, I"))
-        else:
-            lines.append(rf"{strengths} &= {before}")
-        mean = notation.parameter("initial_mean")
-        spread = rf"{unit}\mathrm{{diag}}\left( {notation.parameter('initial_variance')} \right)"
-        lines.append(normal(first, mean, spread))
-        if not known:
-            shape, scale = notation.parameter("noise_shape"), notation.parameter("noise_scale")
-            lines.append(rf"{noise} &\sim \mathrm{{InverseGamma}}\left( {shape}, {scale} \right)")
-        return lines

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
@@ -48,7 +47,3 @@ class Regressor(AbstractNode):
 
     def report(self, belief: Gaussian) -> dict[str, Array]:
         return {"mean": belief.mean, "predicted_mean": belief.predicted_mean}
-
-    def equations(self, notation: Notation) -> list[str]:
-        notation.say(f"${notation.now}$ is given at every step.")
-        return []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation, distributed, equal
-from pynodes._core.symbols import summed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._learner import AbstractErrorLearner, Memory
 
@@ -38,12 +36,3 @@ class RescorlaWagner(AbstractErrorLearner):
 
     def learn(self, memory: Memory, value: Array) -> Memory:
         return {"mean": memory["mean"] + self.learning_rate * self.error(memory, value)}
-
-    def equations(self, notation: Notation) -> list[str]:
-        now, before = notation.own("v"), notation.own("v", "t-1")
-        error = rf"\left( {notation.now} - {before} \right)"
-        return [
-            distributed(notation.now, "Bernoulli", before),
-            equal(now, summed([before, notation.times("learning_rate", error)])),
-            equal(notation.own("v", "0"), notation.parameter("initial_mean")),
-        ]

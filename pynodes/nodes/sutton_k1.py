@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation, distributed, equal
-from pynodes._core.symbols import summed
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._learner import AbstractErrorLearner, Memory
 
@@ -73,22 +71,3 @@ class SuttonK1(AbstractErrorLearner):
     def show(self, memory: Memory) -> dict[str, Array]:
         rate = jax.nn.sigmoid(memory["rate_logit"])
         return {"mean": memory["mean"], "learning_rate": rate, "trace": memory["trace"]}
-
-    def equations(self, notation: Notation) -> list[str]:
-        own = notation.own
-        before, trace, rate, error = own("v", "t-1"), own("h", "t-1"), own(r"\eta"), own(r"\delta")
-        logit = r"\operatorname{logit}"
-        moved = notation.times("meta_rate", rf"{error} \, {trace}")
-        return [
-            distributed(notation.now, "Bernoulli", before),
-            equal(error, rf"{notation.now} - {before}"),
-            equal(rf"{logit} {rate}", summed([rf"{logit} {own(chr(92) + 'eta', 't-1')}", moved])),
-            equal(own("v"), rf"{before} + {rate} \, {error}"),
-            equal(
-                own("h"),
-                rf"\left( {trace} + {rate} \, {error} \right) \left( 1 - {rate} \right)",
-            ),
-            equal(own("v", "0"), notation.parameter("initial_mean")),
-            equal(own(r"\eta", "0"), notation.parameter("initial_learning_rate")),
-            equal(own("h", "0"), notation.parameter("initial_trace")),
-        ]

@@ -13,10 +13,9 @@ from pynodes._core.arithmetic import bounded
 from pynodes._core.beliefs import PREDICTED, Gaussian
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import parameter
-from pynodes._core.notation import Notation
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._walk import AbstractWalk, Walk, begun, step_of
+from pynodes.nodes._walk import AbstractWalk, Walk
 
 
 class VolatileState(AbstractWalk):
@@ -129,20 +128,6 @@ class VolatileState(AbstractWalk):
             "predicted_inner_mean": inner.predicted_mean,
             "predicted_inner_precision": inner.predicted_precision,
         }
-
-    def growth_of(self, notation: Notation) -> list[str]:
-        return [*super().growth_of(notation), notation.own("y")]
-
-    def equations(self, notation: Notation) -> list[str]:
-        inner = f"y_{{{notation.tag}}}"
-        notation.say(f"${inner}$ is an inner level, the log volatility of its node.")
-        return [
-            *super().equations(notation),
-            *step_of(
-                self, notation, inner, [notation.parameter("inner_tonic_volatility")], "inner_"
-            ),
-            begun(notation, f"{inner}^{{(0)}}", "initial_inner_mean", "initial_inner_precision"),
-        ]
 
 
 class Volatile(Gaussian):

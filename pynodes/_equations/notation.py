@@ -1,15 +1,113 @@
-"""Notation: how one node, or one edge, writes its part of a model's equations."""
+"""Notation: the symbols, numbers and terms from which one node, or one edge, writes its part."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from pynodes._core.modules import Module, parameters_of, traced
-from pynodes._core.symbols import bracketed, letter, number, summed
+from pynodes._core.modules import Module, Undrawn, parameters_of, traced
+
+LARGEST = 100
+"""Numbers of an array that are written out."""
+
+GREEK = {
+    "α": r"\alpha",
+    "β": r"\beta",
+    "γ": r"\gamma",
+    "δ": r"\delta",
+    "ζ": r"\zeta",
+    "η": r"\eta",
+    "θ": r"\theta",
+    "κ": r"\kappa",
+    "λ": r"\lambda",
+    "μ": r"\mu",
+    "ν": r"\nu",
+    "ξ": r"\xi",
+    "π": r"\pi",
+    "ρ": r"\rho",
+    "σ": r"\sigma",
+    "τ": r"\tau",
+    "φ": r"\varphi",
+    "ω": r"\omega",
+}
+"""Letters as declarations of parameters write them."""
+
+LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+SPECIAL = {
+    **{sign: rf"\{sign}" for sign in "_%&#${}"},
+    "\\": r"\backslash{}",
+    "^": r"\hat{\ }",
+    "~": r"\tilde{\ }",
+    "-": r"\text{-}",
+    " ": r"\ ",
+}
+"""What stands for signs that mean something in the mathematics of LaTeX."""
+
+
+def name_to_latex(name: str) -> str:
+    """A name in upright letters, whatever signs are in it."""
+    signs = [SPECIAL.get(sign, sign if sign.isascii() else rf"\text{{{sign}}}") for sign in name]
+    return rf"\mathrm{{{''.join(signs)}}}"
+
+
+def letter_to_latex(symbol: str, field: str) -> tuple[str, str]:
+    """A parameter's letter and its own index, from how it is declared: ``μ₀`` is a mu with index 0.
+
+    A parameter that was declared without a symbol is known by its name.
+    """
+    if not symbol:
+        return name_to_latex(field), ""
+    first, rest = symbol[0], symbol[1:].lstrip("_").translate(LOWERED)
+    # That a parameter is one of an input is said by the node that it belongs to.
+    return GREEK.get(first, first), "" if rest == "u" else ",".join(rest)
+
+
+def number_to_latex(value: Any) -> str:
+    """A number, a vector or a matrix, to four digits; of a large or an undrawn one its size."""
+    shape = np.shape(value)
+    if isinstance(value, Undrawn) or len(shape) > 2 or math.prod(shape) > LARGEST:
+        size = r" \times ".join(map(str, shape))
+        return rf"\left( \cdot \right)_{{{size}}}"
+    array = np.asarray(value, dtype=float)
+    if array.shape == (1,):
+        return number_to_latex(array[0])
+    if array.ndim == 1:
+        return f"({', '.join(number_to_latex(one) for one in array)})"
+    if array.ndim == 2:
+        rows = r" \\ ".join(" & ".join(number_to_latex(one) for one in row) for row in array)
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+    if not math.isfinite(array):
+        return "-" * bool(array < 0) + r"\infty" if not math.isnan(array) else r"\mathrm{NaN}"
+    digits, _, power = f"{float(array):.4g}".partition("e")
+    if not power:
+        return digits
+    ten = f"10^{{{int(power)}}}"
+    return {"1": ten, "-1": f"-{ten}"}.get(digits, rf"{digits} \times {ten}")
+
+
+def sum_terms(terms: list[str]) -> str:
+    """Terms joined by their signs; 0 if there are none."""
+    there = [term for term in terms if term]
+    text = there[0] if there else "0"
+    for term in there[1:]:
+        text += f" - {term[1:].lstrip()}" if term.startswith("-") else f" + {term}"
+    return text
+
+
+def bracket_terms(terms: list[str]) -> str:
+    """Terms to be multiplied as a whole: in brackets, unless it is a single one without a sign."""
+    text, there = sum_terms(terms), [term for term in terms if term]
+    return text if len(there) == 1 and not text.startswith("-") else rf"\left( {text} \right)"
+
+
+def is_symbol(name: str) -> bool:
+    """Whether a name is a letter, or a letter and a number, as symbols are."""
+    return re.fullmatch(r"[A-Za-z]\d*", name) is not None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,19 +190,19 @@ class Notation:
         """A parameter: its symbol, or its number where numbers are asked for."""
         value = getattr(self.module, field)
         if self.style.numbers and not traced(value):
-            return number(value)
+            return number_to_latex(value)
         return self.named(field)
 
     def inverse(self, field: str) -> str:
         """One over a parameter: the variance that belongs to a precision."""
         value = getattr(self.module, field)
         if self.style.numbers and not traced(value):
-            return number(1 / np.asarray(value, dtype=float))
+            return number_to_latex(1 / np.asarray(value, dtype=float))
         return f"1 / {self.named(field)}"
 
     def named(self, field: str) -> str:
         """A parameter's symbol, even where numbers are asked for."""
-        sign, place = letter(parameters_of(self.module)[field]["symbol"], field)
+        sign, place = letter_to_latex(parameters_of(self.module)[field]["symbol"], field)
         symbol = f"{sign}_{{{place + ',' if place else ''}{self.tag}}}"
         self.values[symbol] = getattr(self.module, field)
         return symbol
@@ -115,7 +213,7 @@ class Notation:
         if traced(value) or self.style.complete or np.ndim(value) or float(value) != neutral:
             return False
         if not self.style.numbers:
-            self.left[f"{field.replace('_', ' ')} {number(neutral)}"] = None
+            self.left[f"{field.replace('_', ' ')} {number_to_latex(neutral)}"] = None
         return True
 
     def added(self, field: str) -> str:
@@ -139,7 +237,7 @@ class Notation:
 
     def sum(self, inlet: str, place: int | None = None) -> str:
         """What all parents together add at an inlet; 0 where nobody does."""
-        return summed(self.terms(inlet, place))
+        return sum_terms(self.terms(inlet, place))
 
     def lasting(self, terms: Iterable[str]) -> str:
         """Rates that act for the time of the step."""
@@ -147,9 +245,9 @@ class Notation:
         if not there:
             return ""
         if not self.style.timed:
-            return summed(there)
+            return sum_terms(there)
         self.say(r"$\tau_t$ is the time since the previous step.")
-        return rf"\tau_t {bracketed(there)}"
+        return rf"\tau_t {bracket_terms(there)}"
 
     def power(self, base: str, times: int = 1) -> str:
         """Something to the power of the time of the step, or of so many times that."""
@@ -164,7 +262,7 @@ class Notation:
         Where only an index differs, it is written once, with the letter ``j`` for the place.
         """
         patterns = [
-            summed([term.pattern for term in self.fed.get(inlet, []) if term.place == place])
+            sum_terms([term.pattern for term in self.fed.get(inlet, []) if term.place == place])
             for place in range(count)
         ]
         if count > 1 and len(set(patterns)) == 1:
@@ -176,22 +274,22 @@ class Notation:
         self.said[sentence] = None
 
 
-def normal(what: str, mean: str, variance: str) -> str:
+def normal_line(what: str, mean: str, variance: str) -> str:
     """A quantity is normal."""
     return rf"{what} &\sim \mathcal{{N}}\left( {mean},\; {variance} \right)"
 
 
-def distributed(what: str, kind: str, *arguments: str) -> str:
+def distribution_line(what: str, kind: str, *arguments: str) -> str:
     """A quantity has a distribution with a name."""
     return rf"{what} &\sim \mathrm{{{kind}}}\left( {', '.join(arguments)} \right)"
 
 
-def equal(what: str, value: str) -> str:
+def equality_line(what: str, value: str) -> str:
     """A quantity has a value."""
     return f"{what} &= {value}"
 
 
-def logistic(notation: Notation, logit: str) -> str:
+def logistic_term(notation: Notation, logit: str) -> str:
     """A probability, from its logit."""
     notation.say(r"$\sigma(x) = 1 / (1 + e^{-x})$.")
     return rf"\sigma\left( {logit} \right)"

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
-from pynodes._core.symbols import plain, upright
+from pynodes._equations.notation import is_symbol, name_to_latex
 
 INDEXED = re.compile(r"(.*?)((?:\[\d+\])+|(?:_\d+)+)")
 """A name that ends in numbers, as copies on a plate have (``x[0]``), and nodes of some models (``x2_0``)."""
@@ -50,13 +50,13 @@ class Title:
     @property
     def short(self) -> bool:
         """Whether the name is a symbol already: a letter, or a letter and a number."""
-        return plain(self.base) and self.base not in RESERVED
+        return is_symbol(self.base) and self.base not in RESERVED
 
     def tag(self, indices: Sequence[str]) -> str:
         """What parameters of the node are marked with."""
         if self.short:
             return self.symbol(indices)
-        return ",".join([upright(self.base), *indices])
+        return ",".join([name_to_latex(self.base), *indices])
 
     def symbol(self, indices: Sequence[str]) -> str:
         """What stands for the node's value."""
@@ -82,7 +82,7 @@ class Whole(Title):
         return cls(name, (), observed)
 
 
-def titles(names: Iterable[tuple[str, bool]]) -> dict[str, Title]:
+def title_nodes(names: Iterable[tuple[str, bool]]) -> dict[str, Title]:
     """A title for every name, so that no two symbols are the same."""
     found = {name: Title.of(name, observed) for name, observed in names}
     symbols = [title.symbol(title.indices) for title in found.values()]
@@ -91,7 +91,7 @@ def titles(names: Iterable[tuple[str, bool]]) -> dict[str, Title]:
     return {name: Whole.of(name, title.observed) for name, title in found.items()}
 
 
-def matched(own: Title, other: Title) -> tuple[str, ...]:
+def match_indices(own: Title, other: Title) -> tuple[str, ...]:
     """The indices of another node, with letters where they are those of this one.
 
     Copies of a graph have the index of their copy at the end, inner ones first; nodes of a model that
@@ -108,7 +108,7 @@ def matched(own: Title, other: Title) -> tuple[str, ...]:
     return its
 
 
-def ranges(indices: Sequence[tuple[str, ...]]) -> list[range] | None:
+def find_ranges(indices: Sequence[tuple[str, ...]]) -> list[range] | None:
     """The ranges whose combinations some indices are; None if they are not that."""
     columns = [sorted({int(index) for index in column}) for column in zip(*indices, strict=True)]
     spans = [range(column[0], column[-1] + 1) for column in columns]

@@ -1,0 +1,1 @@
+"""Equations: the generative model of a graph in LaTeX, kind by kind."""

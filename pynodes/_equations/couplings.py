@@ -1,0 +1,104 @@
+"""Equations of couplings: what each kind of coupling adds at its inlet, is in LaTeX.
+
+One registered function per kind, found by its class; a kind without its own is written as the one from
+which it is derived.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from pynodes import couplings
+from pynodes._core.functions import Function, name_of
+from pynodes._core.modules import parameters_of
+from pynodes._equations.notation import (
+    Notation,
+    name_to_latex,
+)
+from pynodes.couplings._nonlinear import AbstractNonlinear
+from pynodes.couplings.volatility import AbstractLogVariance
+
+
+@functools.singledispatch
+def coupling_term(coupling: Any, notation: Notation) -> str:
+    """What the parent adds at its inlet, in LaTeX; for the equations of a graph.
+
+    Unless a coupling writes its own: a function of the parent and of all parameters, by the name of
+    the coupling.
+    """
+    names = [notation.parameter(name) for name in parameters_of(coupling)]
+    kind = name_to_latex(type(coupling).__name__)
+    return rf"{kind}\left( {', '.join([notation.now, *names])} \right)"
+
+
+@coupling_term.register
+def write_nonlinear(coupling: AbstractNonlinear, notation: Notation) -> str:
+    return notation.times("strength", write_function(coupling.function, notation))
+
+
+@coupling_term.register
+def write_dense(coupling: couplings.Dense, notation: Notation) -> str:
+    weights = notation.parameter("weights")
+    if coupling.mask is not None:
+        weights = rf"\left( {weights} \circ {notation.parameter('mask')} \right)"
+    term = rf"{weights} \, {write_function(coupling.function, notation)}"
+    whole = term if coupling.bias is None else rf"{term} + {notation.parameter('bias')}"
+    if notation.idle("scale", 1.0):
+        return whole
+    return notation.times("scale", rf"\left( {whole} \right)")
+
+
+@coupling_term.register
+def write_emission(coupling: couplings.Emission, notation: Notation) -> str:
+    chances = notation.parameter("probabilities")
+    notation.say(r"$\operatorname{logit}(p) = \ln(p / (1 - p))$.")
+    return rf"\operatorname{{logit}} \left[ {chances} \right]_{{{notation.now}}}"
+
+
+FORMULAE = {
+    "identity": "{}",
+    "square": r"\left( {} \right)^2",
+    "tanh": r"\tanh {}",
+    "sin": r"\sin {}",
+    "relu": r"\max\left( 0, {} \right)",
+    "softplus": r"\ln\left( 1 + e^{{{}}} \right)",
+    "sigmoid": r"\left( 1 + e^{{-{}}} \right)^{{-1}}",
+    "exp": r"e^{{{}}}",
+    "leaky_relu": r"\max\left( {0}, 0.01 \, {0} \right)",
+    "gelu": r"{0} \, \Phi\left( {0} \right)",
+    "silu": r"{0} \left( 1 + e^{{-{0}}} \right)^{{-1}}",
+    "elu": r"\max\left( {0}, e^{{\min\left( {0}, 0 \right)}} - 1 \right)",
+    "hard_tanh": r"\max\left( -1, \min\left( 1, {} \right) \right)",
+}
+"""The named functions as equations write them."""
+
+
+def write_function(function: Function, notation: Notation, inside: str | None = None) -> str:
+    """A function of the parent's value, or of what else is inside, in LaTeX."""
+    name, inside = name_of(function), notation.now if inside is None else inside
+    if name in FORMULAE:
+        return FORMULAE[name].format(inside)
+    sign = name_to_latex(name) if name.isidentifier() else "f"
+    notation.say(f"${sign}$ is the coupling function {name} that the model was given.")
+    return rf"{sign}\left( {inside} \right)"
+
+
+@coupling_term.register
+def write_pseudo_count(coupling: couplings.PseudoCount, notation: Notation) -> str:
+    return notation.times("strength", notation.now)
+
+
+@coupling_term.register
+def write_statistic(coupling: couplings.Statistic, notation: Notation) -> str:
+    return notation.times("strength", notation.now)
+
+
+@coupling_term.register
+def write_term(coupling: couplings.Term, notation: Notation) -> str:
+    return notation.times("strength", notation.now)
+
+
+@coupling_term.register
+def write_log_variance(coupling: AbstractLogVariance, notation: Notation) -> str:
+    return notation.times("strength", notation.now)
