@@ -198,8 +198,8 @@ def status(*arguments):
         (b"\n\n", "is empty"),
         (b"outcome\n", "has a header, but no rows"),
         (b"outcome\n1\nx\n", "line 3, column 'outcome': 'x' is not a number"),
-        (b'outcome,note\n1,"a\nb"\nyes,\n', "line 4, column 'outcome': 'yes' is not a number"),
-        (b"outcome;other\n1;2\n", "Did you mean 'outcome;other'?"),
+        (b'outcome,note\n1,"a\nb"\nmaybe,\n', "line 4, column 'outcome': 'maybe' is not a number"),
+        (b"outcome\n1,5\n", "line 2: the header has 1 cell"),
         (b"outcome,other\n1,2\n0\n", "line 3: the header has 2 cells, this line 1"),
         (b"outcome,other\n1,2\n\n0,1\n", "line 3: the header has 2 cells, this line 1"),
         (b"outcome,outcome\n1,0\n", "has 2 columns named 'outcome'"),
@@ -278,3 +278,37 @@ def test_help_is_no_error(arguments, capsys):
 def test_the_version_is_told(capsys):
     assert status("--version") == 0
     assert capsys.readouterr().out == f"pynodes {pn.__version__}\n"
+
+
+@pytest.mark.parametrize(("name", "separator"), [("a.csv", ";"), ("b.tsv", "\t"), ("c.txt", "|")])
+def test_tables_of_two_people_are_read_as_other_programs_write_them(
+    tmp_path, monkeypatch, capsys, name, separator
+):
+    """Separators, true and false, n/a; each session by itself, as if it were a file of its own."""
+    monkeypatch.chdir(tmp_path)
+    outcomes = {("p1", "1"): ["TRUE", "false", "n/a", "1"], ("p2", "1"): ["0", "no", "Yes"]}
+    header = ["participant", "session", "onset", "outcome"]
+    rows = [
+        [*key, str(2 * step), cell]
+        for key, cells in outcomes.items()
+        for step, cell in enumerate(cells)
+    ]
+    text = "\n".join(separator.join(row) for row in [header, *rows])
+    (tmp_path / name).write_text(text + "\n")
+    asked = ["--model", "binary_hgf", "--input", "outcome", "--by", "participant,session"]
+
+    assert main(["filter", name, *asked, "--time", "onset", "--out", "run"]) == 0
+
+    with open("run/trajectories.csv", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert [(row["participant"], row["session"]) for row in table] == [("p1", "1")] * 4 + [
+        ("p2", "1")
+    ] * 3
+    expected = pn.models.binary_hgf().compile().filter({"u": [0.0, 0.0, 1.0]}, dt=2.0)
+    np.testing.assert_allclose([float(row["x2.mean"]) for row in table[4:]], expected["x2"].mean)
+    assert table[2]["u.observed"] == "0.0"
+    assert sorted(path.name for path in (tmp_path / "run").glob("*.png")) == [
+        "beliefs-p1-1.png",
+        "beliefs-p2-1.png",
+    ]
+    assert "participant p2, session 1: 3 steps" in capsys.readouterr().out

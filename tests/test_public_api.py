@@ -174,6 +174,7 @@ def test_the_arguments_of_the_contract_are_there():
     assert arguments(pn.Network.filter) == [
         "inputs",
         "dt",
+        "time",
         "observed",
         "frozen",
         "gate",

@@ -20,11 +20,11 @@ from pynodes._runtime.series import (
     count_steps,
     group_observations,
     positive,
-    read_times,
     stack_series,
     to_flags,
     to_numbers,
 )
+from pynodes._runtime.times import read_times
 from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
 

@@ -39,6 +39,7 @@ from pynodes._runtime.parameters import (
 )
 from pynodes._runtime.series import Series
 from pynodes._runtime.switches import switch_edges, switch_states
+from pynodes._runtime.times import as_interval, intervals
 from pynodes._typing import Array, Scalar
 
 
@@ -151,6 +152,7 @@ class Network(Module):
         inputs: Inputs,
         *,
         dt: Series | float = 1.0,
+        time: Series | None = None,
         observed: Mapping[str, Series] | Series | None = None,
         frozen: Series | None = None,
         gate: Gate | None = None,
@@ -168,7 +170,10 @@ class Network(Module):
             known per step (``"u.precision"``), are given the same way.
         dt
             Time since the previous step, of shape () or (time,), positive, in the time unit of the
-            volatilities.
+            volatilities; durations count in seconds.
+        time
+            In the place of ``dt``: when each step was, as stamps that rise, numbers or dates (in seconds).
+            Before the first step as much time passes as between two steps usually, the median.
         observed
             Which values were observed: one mask for all, or one by name. Missing observations let
             beliefs drift: every belief stays at its prediction.
@@ -210,7 +215,7 @@ class Network(Module):
         >>> [round(float(precision), 3) for precision in beliefs["x"].precision]
         [2.0, 3.0, 3.0]
         """
-        feed = read_inputs(self.labels, inputs, dt, observed, frozen, gate)
+        feed = read_inputs(self.labels, inputs, intervals(dt, time), observed, frozen, gate)
         return runs.filter_inputs(self.labels, self._calls, feed, start, record, throw)
 
     @boundary
@@ -219,6 +224,7 @@ class Network(Module):
         inputs: Inputs,
         *,
         dt: Series | float = 1.0,
+        time: Series | None = None,
         observed: Mapping[str, Series] | Series | None = None,
         frozen: Series | None = None,
         gate: Gate | None = None,
@@ -232,7 +238,7 @@ class Network(Module):
 
         Parameters
         ----------
-        inputs, dt, observed, frozen, gate, start
+        inputs, dt, time, observed, frozen, gate, start
             As for :meth:`filter`.
         each
             ``"input"`` for the total of every observed node, ``"step"`` for that of every step; by
@@ -256,7 +262,7 @@ class Network(Module):
         >>> round(float(network.surprise({"u": [1.0]})), 3)
         0.693
         """
-        feed = read_inputs(self.labels, inputs, dt, observed, frozen, gate)
+        feed = read_inputs(self.labels, inputs, intervals(dt, time), observed, frozen, gate)
         found = self._calls.surprise(
             feed, runs.states_of(self.labels, start), runs.check_each(each)
         )
@@ -314,6 +320,7 @@ class Network(Module):
         inputs: Inputs,
         *,
         dt: Series | float = 1.0,
+        time: Series | None = None,
         observed: Mapping[str, Series] | Series | None = None,
         frozen: Series | None = None,
         gate: Gate | None = None,
@@ -323,7 +330,7 @@ class Network(Module):
 
         Parameters and errors as for :meth:`filter`.
         """
-        feed = read_inputs(self.labels, inputs, dt, observed, frozen, gate)
+        feed = read_inputs(self.labels, inputs, intervals(dt, time), observed, frozen, gate)
         state = runs.states_of(self.labels, start)
         return collect_messages(self.labels, self._single, feed, state)
 
@@ -354,7 +361,7 @@ class Network(Module):
             A value that is absent, unknown or of another shape.
         """
         return energy_by_name(
-            self.labels, self._single, values, runs.states_of(self.labels, state), dt
+            self.labels, self._single, values, runs.states_of(self.labels, state), as_interval(dt)
         )
 
     @boundary
@@ -363,6 +370,7 @@ class Network(Module):
         inputs: Inputs,
         *,
         dt: Series | float = 1.0,
+        time: Series | None = None,
         observed: Mapping[str, Series] | Series | None = None,
         frozen: Series | None = None,
         start: State | None = None,
@@ -376,7 +384,7 @@ class Network(Module):
 
         Parameters
         ----------
-        inputs, dt, observed, frozen, start, record
+        inputs, dt, time, observed, frozen, start, record
             As for :meth:`filter`. Frozen steps repeat the belief of the last step that moved.
         throw
             Whether a failure raises. If not, a step whose beliefs break down given the future keeps the
@@ -401,7 +409,7 @@ class Network(Module):
         (1965), doi 10.2514/3.3166, to rounding; derived, and measured elsewhere, in
         docs/theory/smoothing.md.
         """
-        feed = read_inputs(self.labels, inputs, dt, observed, frozen)
+        feed = read_inputs(self.labels, inputs, intervals(dt, time), observed, frozen)
         return runs.smooth_inputs(self.labels, self._single, feed, start, record, throw)
 
     @boundary

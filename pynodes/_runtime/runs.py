@@ -34,8 +34,9 @@ from pynodes._runtime.interact import (
 from pynodes._runtime.messages import collect_messages
 from pynodes._runtime.parameters import Prior, replace_parameters, sample_parameters
 from pynodes._runtime.sample import check_key, sample_futures, sample_series
-from pynodes._runtime.series import Series, positive, read_times, to_numbers
+from pynodes._runtime.series import Series, positive, to_numbers
 from pynodes._runtime.smooth import check_smoothable, smooth_series
+from pynodes._runtime.times import read_times
 from pynodes._typing import Array
 from pynodes.couplings import AbstractArrayCoupling
 

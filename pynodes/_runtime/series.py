@@ -83,46 +83,6 @@ def count_steps(series: Mapping[str, AnyArray], dt: Any) -> int:
     return steps
 
 
-def read_times(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
-    """Times per step and the time of every step: at most one of them; neither where it is one."""
-    if type(dt) in (float, int) and dt == 1:
-        return None, None
-    times: AnyArray = blank_impossible(dt) if traced(dt) else to_plain_times(dt)
-    if times.ndim == 0:
-        return None, times
-    if times.shape != (steps,):
-        raise InputError(
-            f"dt must be one number or {steps} of them, one per step, not of shape {times.shape}."
-        )
-    return times, None
-
-
-def blank_impossible(dt: Any) -> Any:
-    """Traced times with NaN for those that are not positive and finite."""
-    times = jnp.asarray(dt)
-    return jnp.where((times > 0) & (times < math.inf), times, jnp.nan)
-
-
-def to_plain_times(dt: Any) -> np.ndarray:
-    """Times as an array of positive, finite numbers."""
-    try:
-        times = np.asarray(dt)
-        if times.dtype.kind in "USMbc":
-            raise TypeError(f"it begins with {times.ravel()[:1].tolist()}")
-        times = times.astype(float)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"dt must be one number or one per step: {error}.") from error
-    wrong = ~(np.isfinite(times) & (times > 0))
-    if wrong.any():
-        where = f" at step {int(np.argmax(wrong))}" if times.ndim else ""
-        raise InputError(
-            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. Give the "
-            "time since the previous step, as numpy.diff finds it; observations at the same time belong into "
-            "one step, as several inputs."
-        )
-    return times
-
-
 def to_flags(name: str, values: Any, steps: int) -> AnyArray:
     """A series of truth values."""
     if traced(values):
@@ -148,6 +108,33 @@ def stack_series(parts: list[Any]) -> Any:
     if any(map(traced, parts)):
         return jnp.swapaxes(lax.concatenate(parts, 0).reshape(len(parts), *parts[0].shape), 0, 1)
     return np.stack(parts, axis=1)
+
+
+def flag_beginnings(by: Any, steps: int) -> np.ndarray:
+    """Where the trials of another subject or session begin, from labels per step; at the first without.
+
+    Raises
+    ------
+    InputError
+        Labels of another number, or the same ones again after others.
+    """
+    begins = np.arange(steps) == 0
+    if by is None:
+        return begins
+    columns = list(by) if isinstance(by, list | tuple) and len(np.shape(by[0])) == 1 else [by]
+    parts = [np.asarray(column).tolist() for column in columns]
+    if any(not isinstance(part, list) or len(part) != steps for part in parts):
+        raise InputError(f"by must say of each of {steps} steps whose it is.")
+    keys = list(zip(*parts, strict=True))
+    begins[1:] = [one != other for one, other in zip(keys[1:], keys[:-1], strict=True)]
+    heads = [key for key, begin in zip(keys, begins, strict=True) if begin]
+    twice = next((key for number, key in enumerate(heads) if key in heads[:number]), None)
+    if twice is not None:
+        label = ", ".join(map(str, twice))
+        raise InputError(
+            f"The trials of {label} are not together. Sort the rows by whose they are."
+        )
+    return begins
 
 
 def positive(name: str, number: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
 
 
-MISSING = ("", "NA")
-"""Cells that stand for a missing observation, beside NaN."""
+MISSING = ("", "na", "n/a", "none", "null", ".")
+"""Cells that stand for a missing observation, beside NaN; capital letters or not."""
+
+TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+"""Cells that are truth values."""
+
+SEPARATORS = (",", ";", "\t", "|")
+"""What may stand between the cells of a line."""
 
 
 class FileError(Exception):
@@ -41,8 +47,31 @@ def read_text(path: Path) -> str:
         raise FileError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
 
 
-def read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
-    """Columns of a CSV file by name; NaN where a cell is empty or says NA."""
+class Table:
+    """A table of text: cells by column, as they stand in a file.
+
+    Parameters
+    ----------
+    path
+        The file: cells between commas, semicolons, tabs or vertical bars, under a header line.
+    names
+        The columns that are read.
+    """
+
+    def __init__(self, path: Path, names: Iterable[str]) -> None:
+        self.path, self.rows = path, read_cells(path, list(dict.fromkeys(names)))
+
+    def texts(self, name: str) -> list[str]:
+        """The cells of a column."""
+        return [cell for _, cell in self.rows[name]]
+
+    def numbers(self, name: str) -> np.ndarray:
+        """A column as numbers; NaN where a cell says that there is none."""
+        return column(self.path, self.rows[name], name)
+
+
+def read_cells(path: Path, names: list[str]) -> dict[str, list[tuple[int, str]]]:
+    """Line and cell of every row, for some columns of a file."""
     rows = read_rows(path)
     if not rows:
         raise FileError(f"{str(path)!r} is empty; it needs a header line and rows.")
@@ -59,7 +88,8 @@ def read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
             raise FileError(
                 f"{str(path)!r}, line {line}: the header has {len(header)} cells, this line {len(row)}."
             )
-    return {name: column(path, rows, header.index(name), name) for name in names}
+    places = {name: header.index(name) for name in names}
+    return {name: [(line, row[place]) for line, row in rows] for name, place in places.items()}
 
 
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -67,7 +97,8 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
 
     A blank line is a row with one empty cell, which is a missing value in a file of one column.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    text = read_text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text))
     try:
         rows = [([cell.strip() for cell in row] or [""], reader.line_num) for row in reader]
     except csv.Error as error:
@@ -77,18 +108,39 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     return [(line, row) for row, line in rows]
 
 
-def column(path: Path, rows: list[tuple[int, list[str]]], place: int, name: str) -> np.ndarray:
+def separator_of(text: str) -> str:
+    """What stands between the cells of a header line: whatever of the usual ones is there most."""
+    header = text.lstrip().partition("\n")[0]
+    return max(SEPARATORS, key=header.count)
+
+
+def column(path: Path, rows: list[tuple[int, str]], name: str) -> np.ndarray:
     """One column as numbers."""
     values = np.empty(len(rows))
-    for number, (line, row) in enumerate(rows):
-        cell = row[place]
+    for number, (line, cell) in enumerate(rows):
         try:
-            values[number] = math.nan if cell in MISSING else float(cell)
+            values[number] = to_number(cell)
         except ValueError as error:
             raise FileError(
-                f"{str(path)!r}, line {line}, column {name!r}: {cell!r} is not a number."
+                f"{str(path)!r}, line {line}, column {name!r}: {cell!r} is not a number.{decimal_hint(cell)} "
+                "Numbers, true and false are read, and empty cells, NA and n/a as missing."
             ) from error
     return values
+
+
+def to_number(cell: str) -> float:
+    """A cell as a number; NaN where it says that there is none."""
+    word = cell.lower()
+    if word in MISSING:
+        return math.nan
+    return TRUTH[word] if word in TRUTH else float(cell)
+
+
+def decimal_hint(cell: str) -> str:
+    """What to do about a comma inside a number."""
+    if cell.replace(",", "", 1).lstrip("+-").replace(".", "").isdigit():
+        return " Write decimals with a point."
+    return ""
 
 
 def folder(path: Path) -> Path:
@@ -111,14 +163,18 @@ def written(path: Path) -> Generator[Path]:
         raise FileError(f"{str(path)!r} cannot be written: {error.strerror}.") from error
 
 
-def write_trajectories(beliefs: Trajectories, path: Path) -> None:
-    """A row per step, a column per node and field, every number in full."""
-    table = columns(beliefs)
+def write_trajectories(
+    runs: Sequence[tuple[Sequence[str], Trajectories]], path: Path, keys: Sequence[str] = ()
+) -> None:
+    """A row per step, a column per node and field, every number in full; before them whose run it is."""
     with written(path), path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["step", *table])
-        for step, row in enumerate(zip(*table.values(), strict=True)):
-            writer.writerow([step, *(repr(float(value)) for value in row)])
+        for number, (key, beliefs) in enumerate(runs):
+            table = columns(beliefs)
+            if number == 0:
+                writer.writerow([*keys, "step", *table])
+            for step, row in enumerate(zip(*table.values(), strict=True)):
+                writer.writerow([*key, step, *(repr(float(value)) for value in row)])
 
 
 def write_figure(figure: Any, path: Path) -> None:

@@ -5,23 +5,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pynodes import models
-from pynodes._errors import FormatError, listed, nearest
+from pynodes._errors import FormatError, PynodesError, listed, nearest
 from pynodes._graph.document import parse_json
 from pynodes._graph.graph import Graph
 from pynodes.command.demo import report
 from pynodes.command.files import (
     FileError,
+    Table,
     folder,
-    read_columns,
     read_text,
     write_figure,
     write_trajectories,
 )
+
+if TYPE_CHECKING:
+    from pynodes._results.trajectories import Trajectories
 
 
 def scaled_continuous_hgf(series: np.ndarray, levels: int) -> Graph:
@@ -42,30 +45,85 @@ MOST = 30
 """Panels of the figure; a graph with more nodes has the others in the table."""
 
 
-def filter_file(options: argparse.Namespace) -> str:
-    """Filter columns of a CSV file; write trajectories and a figure; say what was found."""
-    pairs = [pair.split("=", 1) if "=" in pair else ["", pair] for pair in options.input]
-    wanted = [column for _, column in pairs] + ([options.dt] if options.dt else [])
-    table = read_columns(options.file, wanted)
-    graph = graph_of(options, table[pairs[0][1]])
-    inputs: dict[str, np.ndarray] = {}
-    for node, column in pairs:
-        name = node or sole_input(graph)
-        if name in inputs:
-            raise FileError(f"--input gives {name!r} two columns; give each input one.")
-        inputs[name] = table[column]
-    network = graph.compile(expansion=options.expansion).replace(dict(map(setting, options.set)))
-    extra: dict[str, Any] = {"dt": table[options.dt]} if options.dt else {}
-    beliefs = network.filter(inputs, **extra)
+FIGURES = 12
+"""So many subjects have a figure each; of more, the table has all the same."""
 
+
+def filter_file(options: argparse.Namespace) -> str:
+    """Filter columns of a CSV file; write trajectories and figures; say what was found."""
+    pairs = [pair.split("=", 1) if "=" in pair else ["", pair] for pair in options.input]
+    keys = [name.strip() for given in options.by for name in given.split(",")]
+    roles = {role: name for role in ("dt", "time") if (name := getattr(options, role))}
+    if len(roles) == 2:
+        raise FileError("Give --dt or --time: the time between steps, or when each was.")
+    table = Table(options.file, [*(name for _, name in pairs), *keys, *roles.values()])
+    columns = {name: table.numbers(name) for name in [*(n for _, n in pairs), *roles.values()]}
+    graph = graph_of(options, columns[pairs[0][1]])
+    inputs: dict[str, str] = {}
+    for node, name in pairs:
+        input_name = node or sole_input(graph)
+        if input_name in inputs:
+            raise FileError(f"--input gives {input_name!r} two columns; give each input one.")
+        inputs[input_name] = name
+    network = graph.compile(expansion=options.expansion).replace(dict(map(setting, options.set)))
+    runs: list[tuple[tuple[str, ...], Trajectories]] = []
+    for key, rows in group_rows(table, keys):
+        series = {name: columns[column][rows] for name, column in inputs.items()}
+        times: dict[str, Any] = {role: columns[name][rows] for role, name in roles.items()}
+        try:
+            runs.append((key, network.filter(series, **times)))
+        except PynodesError as error:
+            raise FileError(f"{label(keys, key)}{error}") from error
+    return write_results(options, graph, keys, runs)
+
+
+def group_rows(table: Table, keys: list[str]) -> list[tuple[tuple[str, ...], np.ndarray]]:
+    """The rows of every subject or session, in the order in which these first appear."""
+    length = len(next(iter(table.rows.values())))
+    parts = [table.texts(name) for name in keys]
+    found: dict[tuple[str, ...], list[int]] = {}
+    for row, key in enumerate(zip(*parts, strict=True) if parts else [()] * length):
+        found.setdefault(key, []).append(row)
+    return [(key, np.array(rows)) for key, rows in found.items()]
+
+
+def label(keys: list[str], key: tuple[str, ...]) -> str:
+    """Whose run it is, in words that begin a line; nothing where there is one."""
+    return ", ".join(
+        f"{name} {value}" for name, value in zip(keys, key, strict=True)
+    ) + ": " * bool(keys)
+
+
+def write_results(
+    options: argparse.Namespace,
+    graph: Graph,
+    keys: list[str],
+    runs: list[tuple[tuple[str, ...], Trajectories]],
+) -> str:
+    """The table and the figures of some runs, and what was found, in words."""
     out = folder(options.out)
-    trajectories, figure = out / "trajectories.csv", out / "beliefs.png"
-    write_trajectories(beliefs, trajectories)
-    names = [name for name in beliefs if graph.nodes[name].learns][:MOST]
-    write_figure(beliefs.plot(names, title=options.file.name), figure)
-    steps = len(next(iter(inputs.values())))
-    lines = [f"{options.file}: {steps} steps", *report(graph, beliefs)]
-    return "\n".join([*lines, f"  trajectories: {trajectories}", f"  figure: {figure}"])
+    trajectories = out / "trajectories.csv"
+    write_trajectories(runs, trajectories, keys)
+    lines: list[str] = []
+    figures: list[Path] = []
+    for key, beliefs in runs:
+        steps = len(np.asarray(beliefs.surprise))
+        lines += [
+            f"{label(keys, key) or f'{options.file}: '}{steps} steps",
+            *report(graph, beliefs),
+        ]
+        if len(figures) < FIGURES:
+            figures.append(out / f"{'-'.join(['beliefs', *map(as_file_name, key)])}.png")
+            names = [name for name in beliefs if graph.nodes[name].learns][:MOST]
+            title = label(keys, key).removesuffix(": ") or options.file.name
+            write_figure(beliefs.plot(names, title=title), figures[-1])
+    what = f"  figure: {figures[0]}" if len(runs) == 1 else f"  figures: {len(figures)} in {out}"
+    return "\n".join([*lines, f"  trajectories: {trajectories}", what])
+
+
+def as_file_name(text: str) -> str:
+    """A text with nothing in it that a file's name cannot have."""
+    return "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in text)
 
 
 def graph_of(options: argparse.Namespace, series: np.ndarray) -> Graph:

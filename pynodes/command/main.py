@@ -62,9 +62,10 @@ def parser() -> argparse.ArgumentParser:
 
     own = commands.add_parser(
         "filter",
-        help="filter a CSV file of your own",
-        description="Filter columns of a CSV file; write trajectories.csv and beliefs.png.",
-        epilog="Cells that are empty or say NA or NaN are missing observations.",
+        help="filter a table of your own",
+        description="Filter columns of a table; write trajectories.csv and beliefs.png.",
+        epilog="Cells that are empty or say NA, n/a or NaN are missing observations; true and false are 1 "
+        "and 0. Cells may be separated by commas, semicolons, tabs or vertical bars.",
     )
     own.add_argument("file", type=Path, help="CSV file with a header line")
     kind = own.add_mutually_exclusive_group(required=True)
@@ -80,6 +81,16 @@ def parser() -> argparse.ArgumentParser:
         help="column of an input; name the node where there are several",
     )
     own.add_argument("--dt", metavar="COLUMN", help="column of the times since the previous step")
+    own.add_argument(
+        "--time", metavar="COLUMN", help="in the place of --dt: column that says when each step was"
+    )
+    own.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="COLUMN[,COLUMN]",
+        help="columns that say whose a row is, such as participant,session; each is filtered by itself",
+    )
     own.add_argument("--levels", type=int, help="levels of a premade model")
     own.add_argument(
         "--set",

@@ -12,6 +12,7 @@ from pynodes._boundary import boundary
 from pynodes._core.modules import traced
 from pynodes._errors import InputError
 from pynodes._graph.graph import Graph
+from pynodes._runtime.series import flag_beginnings
 from pynodes._typing import AnyArray
 from pynodes.couplings import Category
 from pynodes.models._parts import (
@@ -99,7 +100,7 @@ def transition_hgf(
 
 
 def transition_inputs(
-    series: Any, states: int = 4, *, start: int | None = None
+    series: Any, states: int = 4, *, start: int | None = None, by: Any = None
 ) -> dict[str, AnyArray]:
     """The inputs of :func:`pynodes.models.transition_hgf` for a series of states of the world.
 
@@ -112,6 +113,9 @@ def transition_inputs(
         Number of states of the world.
     start
         The state before the first step. If it is not given, nothing is learned in the first step.
+    by
+        Whose every step is, such as a column of subjects, or several columns in a list: the first of each
+        is no transition from the last of another. None where all are of one series.
 
     Returns
     -------
@@ -128,4 +132,5 @@ def transition_inputs(
         raise InputError(f"start must be a code from 0 to {states - 1}, not {start!r}.")
     first = array.full(1, math.nan if start is None else float(start), codes.dtype)
     before = array.concatenate([first, codes[:-1]])
+    before = array.where(flag_beginnings(by, codes.shape[0]), first, before)
     return {f"u_{code}": array.where(before == code, codes, math.nan) for code in range(states)}

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import jax.numpy as jnp
+import numpy as np
 
-from pynodes._core.modules import Module
+from pynodes._core.modules import Module, traced
 from pynodes._errors import FieldError, InputError, PynodesError, UnknownNodeError, listed, nearest
 from pynodes._typing import Array
 
@@ -75,6 +76,10 @@ def well_formed(kind: str, address: Any) -> bool:
     return bool(name) and (bool(of_it) if kind == "field" else not dot)
 
 
+ROUNDING = 1e-5
+"""So far outside of [0, 1] a probability may be by rounding alone."""
+
+
 class Reader:
     """Beliefs as a response's rule reads them: every field is an array over the trials.
 
@@ -113,6 +118,28 @@ class Reader:
             raise InputError(
                 f"{name}.{of_it} has shape {values.shape}, but the responses cover trials of shape {shape}. "
                 "Responses and beliefs cover the same trials; NaN is a missing response."
+            )
+        return values
+
+    def probability(self, address: str) -> Array:
+        """A belief that is a probability; traced numbers outside of [0, 1] become NaN.
+
+        Raises
+        ------
+        InputError
+            It is none, such as a logit.
+        """
+        values = self(address)
+        low, high = -ROUNDING, 1 + ROUNDING
+        if traced(values):
+            return jnp.where((values < low) | (values > high), jnp.nan, values)
+        wrong = (np.asarray(values) < low) | (np.asarray(values) > high)
+        if wrong.any():
+            found = float(np.asarray(values)[wrong].flat[0])
+            raise InputError(
+                f"The response reads {address} as a probability, but it is {found:g} in one of the trials. "
+                "The mean of a state above a binary input is a logit: read the input's predicted_mean, or "
+                "let a function of your own (OwnResponse) turn the one into the other."
             )
         return values
 

@@ -21,9 +21,9 @@ def inside(probability: Array) -> Array:
     limits = jnp.finfo(probability.dtype)
     low = jnp.sqrt(limits.tiny).astype(probability.dtype)
     high = (1 - limits.epsneg).astype(probability.dtype)
-    # Not jnp.clip: its derivative multiplies by zero where this one selects.
-    above = jnp.where(probability > low, probability, low)
-    return jnp.where(above < high, above, high)
+    # Not jnp.clip: its derivative multiplies by zero where this one selects. A NaN stays one.
+    above = jnp.where(probability <= low, low, probability)
+    return jnp.where(above >= high, high, above)
 
 
 def log_odds(probability: Array) -> Array:

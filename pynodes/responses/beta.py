@@ -51,7 +51,8 @@ class BetaResponse(AbstractResponse):
 
     def mean(self, beliefs: Reader) -> Array:
         """What the response is expected to be, away from 0 and 1."""
-        return inside(LINKS[self.link](beliefs(self.belief)))
+        read = beliefs.probability if self.link == "identity" else beliefs
+        return inside(LINKS[self.link](read(self.belief)))
 
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
         return log_beta_density(inside(response), self.mean(beliefs), jnp.asarray(self.precision))

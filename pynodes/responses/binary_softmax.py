@@ -41,6 +41,6 @@ class BinarySoftmax(AbstractBinaryResponse):
     log_temperature: str | None = field(None)
 
     def logit(self, beliefs: Reader, given: Given) -> Array:
-        x = beliefs(self.probability)
+        x = beliefs.probability(self.probability)
         sharp = sharpness(beliefs, self.inverse_temperature, self.log_temperature)
         return sharp * (given["reward_one"] * x - given["reward_zero"] * (1 - x))

@@ -42,7 +42,7 @@ class ConditionedHallucination(AbstractBinaryResponse):
 
     def belief(self, beliefs: Reader, given: Given) -> Array:
         """How sure the agent is that there was a stimulus."""
-        x, rate = beliefs(self.probability), given["detection_rate"]
+        x, rate = beliefs.probability(self.probability), given["detection_rate"]
         presented = rate > 0
         detected = jnp.where(presented, rate, 1.0) * x
         total = detected + (1 - x) ** 2
@@ -80,7 +80,7 @@ class WeightedHallucination(AbstractBinaryResponse):
 
     def belief(self, beliefs: Reader, given: Given) -> Array:
         """How sure the agent is that there was a stimulus."""
-        x, weight = beliefs(self.probability), jnp.asarray(self.prior_weight)
+        x, weight = beliefs.probability(self.probability), jnp.asarray(self.prior_weight)
         if self.log_prior_weight is not None:
             weight = weight * exponential(beliefs(self.log_prior_weight))
         return x + (given["detection_rate"] - x) / (1 + weight)

@@ -80,7 +80,8 @@ class ResponseSpeed(AbstractNormalResponse):
 
     def mean(self, beliefs: Reader, given: Given) -> Array:
         outcome = beliefs[self.outcome]
-        attended = ATTENTION[self.attention](outcome.predicted_mean)
+        expected = beliefs.probability(f"{self.outcome}.predicted_mean")
+        attended = ATTENTION[self.attention](expected)
         after_one = self.intercept_one + self.gain * attended
         after_zero = self.intercept_zero + self.gain * (1 - attended)
         return jnp.where(outcome.mean > 0.5, after_one, after_zero)
@@ -119,7 +120,7 @@ class TransitionResponseSpeed(AbstractNormalResponse):
     variance: Scalar = parameter(0.001, symbol="ζ₃", positive=True)
 
     def mean(self, beliefs: Reader, given: Given) -> Array:
-        expected = beliefs[self.transition].predicted_mean
+        expected = beliefs.probability(f"{self.transition}.predicted_mean")
         return self.intercept + self.gain * ATTENTION[self.attention](expected)
 
     def check(self) -> str | None:

@@ -11,6 +11,7 @@ from jax import lax
 
 from pynodes._core.modules import traced
 from pynodes._errors import InputError
+from pynodes._runtime.series import flag_beginnings
 from pynodes._typing import Array
 from pynodes.responses._fields import Beliefs, node_of, value_of
 from pynodes.responses._series import numbers
@@ -89,21 +90,32 @@ def selected(beliefs: Beliefs, index: Any, **names: str | list[str] | tuple[str,
     return Selection(beliefs, dict(names), jnp.asarray(numbered).astype(int))
 
 
-def previous(series: Any) -> Array:
+def previous(series: Any, *, by: Any = None) -> Array:
     """The last value before each trial that was not missing; NaN before the first.
 
     Parameters
     ----------
     series
         Numbers of shape (..., time): choices, rewards; NaN where missing.
+    by
+        Whose every trial is, of shape (time,), such as a column of subjects, or several columns in a list:
+        nothing is carried from one to the next. None where all trials are one subject's in one session.
 
     Returns
     -------
     An array of the same shape, fit for the covariates of :class:`StayShiftSoftmax`.
+
+    Raises
+    ------
+    InputError
+        Another length of ``by``, or trials of one subject that are not together.
     """
     values = jnp.atleast_1d(jnp.asarray(numbers("series", series)))
     steps = lax.broadcasted_iota(int, values.shape, values.ndim - 1)
     last = lax.cummax(jnp.where(jnp.isnan(values), -1, steps), axis=values.ndim - 1)
     before = jnp.concatenate([jnp.full_like(last[..., :1], -1), last[..., :-1]], axis=-1)
+    begins = jnp.asarray(flag_beginnings(by, values.shape[-1]))
+    first = lax.cummax(jnp.where(begins, jnp.arange(len(begins)), 0))
+    known = before >= jnp.broadcast_to(first, before.shape)
     found = jnp.take_along_axis(values, jnp.maximum(before, 0), axis=-1)
-    return jnp.where(before < 0, jnp.nan, found)
+    return jnp.where(known, found, jnp.nan)

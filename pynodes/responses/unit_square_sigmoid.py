@@ -35,4 +35,4 @@ class UnitSquareSigmoid(AbstractBinaryResponse):
 
     def logit(self, beliefs: Reader, given: Given) -> Array:
         sharp = sharpness(beliefs, self.inverse_temperature, self.log_temperature)
-        return sharp * log_odds(beliefs(self.probability))
+        return sharp * log_odds(beliefs.probability(self.probability))

@@ -49,15 +49,13 @@ def design_arrays(model: Model, trials: Trials) -> Sequences:
     covariates: dict[str, AnyArray] = {
         name: layout.pad(rows, np.nan) for name, rows in covariate_rows(model, trials).items()
     }
-    dt = trials.roles.dt
-    rows = trials.numbers(dt, "dt") if isinstance(dt, str) else np.full(len(trials), float(dt))
-    rows = np.where(trials.frozen, 1.0, rows)
+    rows = np.where(trials.frozen, 1.0, trials.intervals)
     return Sequences(
         inputs=inputs,
         actions=None,
         covariates=covariates,
         frozen=layout.pad(trials.frozen, True),
-        dt=None if dt == 1.0 else layout.pad(rows, 1.0),
+        dt=None if (rows == 1.0).all() else layout.pad(rows, 1.0),
     )
 
 

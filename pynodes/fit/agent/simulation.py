@@ -128,7 +128,7 @@ def check_not_seen(design: Trials, columns: Mapping[str, str]) -> None:
     taken = [
         c for named in (roles.inputs, roles.covariates) for names in named.values() for c in names
     ]
-    both = [name for name in columns.values() if name in (*taken, roles.dt)]
+    both = [name for name in columns.values() if name in (*taken, roles.dt, roles.time)]
     if both:
         raise DataError(
             f"The responses in {listed(both)} are seen by the agent too, so that simulated ones would change "

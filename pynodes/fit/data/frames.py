@@ -9,8 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes._errors import DataError, format_value, listed, nearest
+from pynodes._errors import DataError, InputError, format_value, listed, nearest
 from pynodes._results.tables import extra
+from pynodes._runtime.times import from_objects, to_time_numbers
 
 Columns = dict[str, np.ndarray]
 """A frame's columns by name, all of one length; of any type."""
@@ -18,7 +19,8 @@ Columns = dict[str, np.ndarray]
 FRAMES = "narwhals.stable.v2"
 """What knows the frames of all libraries."""
 
-ADVICE = "Code what it holds as numbers, as in (frame['choice'] == 'left').astype(float)."
+MOST_LEVELS = 12
+"""A column of more texts than these is hardly one of choices."""
 
 
 def read_frame(data: Any) -> Columns:
@@ -144,27 +146,82 @@ def find_column(columns: Columns, name: Any, role: str) -> np.ndarray:
     return columns[name]
 
 
-def read_numbers(columns: Columns, name: Any, role: str) -> np.ndarray:
+def read_numbers(
+    columns: Columns, name: Any, role: str, levels: Sequence[str] | None = None
+) -> np.ndarray:
     """A column as real numbers; NaN where a frame has any of its signs for a missing value.
+
+    Parameters
+    ----------
+    columns, name, role
+        The data, the column, and what it is for.
+    levels
+        Texts that the column holds, in the order of their codes from 0.
 
     Raises
     ------
     DataError
-        No such column, or something in it that is no number; says in which row.
+        No such column, or something in it that is no number or level; says in which row.
     """
     array = find_column(columns, name, role)
     if array.dtype.kind in "fiub":
         return array.astype(float)
     opening = f"{role} is to be the column {name!r}, which does not hold numbers"
-    if array.dtype.kind not in "O":
-        raise DataError(f"{opening}: it begins with {array[:1].tolist()}. {ADVICE}")
+    if array.dtype.kind in "mM":
+        raise DataError(f"{opening} but {TIMES[array.dtype.kind]}")
+    codes = {level: float(code) for code, level in enumerate(levels or ())}
     numbers = np.empty(len(array))
     for row, value in enumerate(array.tolist()):
         try:
-            numbers[row] = math.nan if is_missing(value) else to_strict_float(value)
+            numbers[row] = math.nan if is_missing(value) else to_code(value, codes)
         except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"{opening}: row {row} is {format_value(value)}. {ADVICE}") from error
+            raise DataError(
+                f"{opening}: row {row} is {format_value(value)}. {coding_advice(name, array, levels)}"
+            ) from error
     return numbers
+
+
+TIMES = {
+    "m": "durations. Divide it by the duration that is one unit of yours, such as pandas.Timedelta('1s').",
+    "M": "dates. Dates are stamps: name the column in time=.",
+}
+"""What to do with a column of times where numbers are needed, by the kind of its array."""
+
+
+def to_code(value: Any, codes: Mapping[str, float]) -> float:
+    """A number, or the code of a text that is a level."""
+    return codes[value] if isinstance(value, str) and value in codes else to_strict_float(value)
+
+
+def coding_advice(name: str, array: np.ndarray, levels: Sequence[str] | None) -> str:
+    """How to say which number each text of a column stands for."""
+    if levels:
+        return f"Its levels are {listed(levels)}. Correct the row, or name all levels in levels=."
+    texts = sorted({value for value in array.tolist() if isinstance(value, str)})
+    if not texts or len(texts) > MOST_LEVELS:
+        return "Give numbers, and NaN where there is none."
+    return (
+        f"Name its values in the order of their codes, which count from 0: levels={{{name!r}: {texts}}}. "
+        "What is missing stays missing."
+    )
+
+
+def read_stamps(columns: Columns, name: Any, role: str) -> np.ndarray:
+    """A column of times as numbers: durations, and dates where they are stamps, in seconds.
+
+    Raises
+    ------
+    DataError
+        No such column, or something else in it.
+    """
+    array = find_column(columns, name, role)
+    array = from_objects(array) if array.dtype == object else array
+    if array.dtype.kind not in "mM":
+        return read_numbers(columns, name, role)
+    try:
+        return to_time_numbers(role, array, dates=role == "time")
+    except InputError as error:
+        raise DataError(f"{role} is to be the column {name!r}: {error}") from error
 
 
 def to_strict_float(value: Any) -> float:

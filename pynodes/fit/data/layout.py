@@ -131,8 +131,9 @@ def check_trial_order(
             how = "again" if number == last else f"after {trial} {last:g}"
             raise DataError(
                 f"{key_label(names, key)}has {trial} {number:g} {how} in rows {where} and {row}. Every "
-                "trial is there once, and in the order in which they happened: sort the data first, or name "
-                "the column that tells sessions apart in by=."
+                "trial is there once, in the order in which they happened. If the column does not number the "
+                "trials of a session, name the one that does in trial=, or take it out of the data; else "
+                "sort the data, or name the column that tells sessions apart in by=."
             )
         before[key] = number, row
 

@@ -30,6 +30,8 @@ class Roles:
     carry_over: bool
     unseen: str
     parameters_per: str | None = None
+    time: str | None = None
+    levels: ColumnNames = dataclasses.field(default_factory=dict)
 
     @property
     def key_count(self) -> int:
@@ -70,6 +72,26 @@ def read_components(role: str, columns: Any) -> tuple[str, ...]:
     if isinstance(columns, Sequence) and columns and all(isinstance(c, str) for c in columns):
         return tuple(columns)
     raise DataError(f"{role} must name columns, not {columns!r}.")
+
+
+def read_levels(levels: Any) -> ColumnNames:
+    """The texts that columns hold, in the order of their codes.
+
+    Raises
+    ------
+    DataError
+        Something else than lists of different texts by column.
+    """
+    if isinstance(levels, Mapping):
+        found = {name: tuple(texts) for name, texts in levels.items() if not isinstance(texts, str)}
+        texts = [text for column in found.values() for text in column]
+        once = all(len(set(column)) == len(column) for column in found.values())
+        if len(found) == len(levels) and once and all(isinstance(text, str) for text in texts):
+            return found
+    raise DataError(
+        "levels must say by column which texts it holds, each once, in the order of their codes, such as "
+        f"levels={{'choice': ['left', 'right']}}, not {levels!r}."
+    )
 
 
 def read_key_columns(by: Any) -> tuple[str, ...]:

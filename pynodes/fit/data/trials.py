@@ -10,10 +10,24 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.html import table
-from pynodes._errors import DataError, listed, nearest
-from pynodes.fit.data.frames import Columns, read_flag_column, read_frame, read_keys, read_numbers
+from pynodes._errors import DataError, InputError, listed, nearest
+from pynodes._runtime.times import ONSETS, rises, to_plain_times
+from pynodes.fit.data.frames import (
+    Columns,
+    read_flag_column,
+    read_frame,
+    read_keys,
+    read_numbers,
+    read_stamps,
+)
 from pynodes.fit.data.layout import TrialLayout, check_trial_order, make_layout
-from pynodes.fit.data.roles import Roles, check_parameters_per, read_key_columns, read_role
+from pynodes.fit.data.roles import (
+    Roles,
+    check_parameters_per,
+    read_key_columns,
+    read_levels,
+    read_role,
+)
 
 UNSEEN = ("drift", "frozen")
 """What a missing input may mean."""
@@ -50,7 +64,13 @@ class Trials:
     covariates
         What responses must know besides: names of columns, or a mapping from covariates to columns.
     dt
-        Time since the previous trial, one for all or a column.
+        Time since the previous trial, one for all or a column; durations count in seconds.
+    time
+        In the place of ``dt``: a column of stamps, numbers or dates (in seconds), that say when a trial was.
+        Before the first trial of a block as much time passes as between two trials usually, the median.
+    levels
+        Which texts a column holds, in the order of their codes from 0, by column: ``levels={"choice":
+        ["left", "right"]}``. What is missing stays missing.
     reset
         A column of truth values: beliefs start afresh before these trials.
     frozen
@@ -88,6 +108,8 @@ class Trials:
         trial: str | None = None,
         covariates: Sequence[str] | Mapping[str, Any] = (),
         dt: str | float = 1.0,
+        time: str | None = None,
+        levels: Mapping[str, Sequence[str]] | None = None,
         reset: str | None = None,
         frozen: str | None = None,
         carry_over: bool = False,
@@ -106,7 +128,9 @@ class Trials:
             by=keys,
             trial="trial" if trial is None and "trial" in columns else trial,
             covariates=read_role("covariates", covariates),
-            dt=dt,
+            dt=read_interval(dt, time),
+            time=time,
+            levels=read_levels({} if levels is None else levels),
             reset=reset,
             frozen=frozen,
             carry_over=carry_over,
@@ -189,6 +213,15 @@ class Trials:
         return found
 
     @cached_property
+    def _uncovered(self) -> np.ndarray:
+        """Whether a covariate is missing from a trial that counts and was answered, by row."""
+        found = np.zeros(len(self), bool)
+        for names in self.roles.covariates.values():
+            for column in names:
+                found |= np.isnan(self.numbers(column, "covariates"))
+        return found & ~self.frozen & ~self.unanswered
+
+    @cached_property
     def unanswered(self) -> np.ndarray:
         """Whether a response is missing from a trial that counts, by row."""
         if self.roles.actions is None:
@@ -198,7 +231,27 @@ class Trials:
 
     def numbers(self, column: str, role: str = "a role") -> np.ndarray:
         """A column as real numbers, by row."""
-        return read_numbers(self.columns, column, role)
+        return read_numbers(self.columns, column, role, self.roles.levels.get(column))
+
+    @cached_property
+    def intervals(self) -> np.ndarray:
+        """Time since the previous trial, by row."""
+        roles = self.roles
+        if roles.time is None:
+            rows = np.full(len(self), 1.0)
+            return (
+                read_stamps(self.columns, roles.dt, "dt")
+                if isinstance(roles.dt, str)
+                else rows * roles.dt
+            )
+        stamps = read_stamps(self.columns, roles.time, "time")
+        between = self.layout.pad(stamps, np.nan)
+        between = np.diff(between, axis=-1, prepend=np.nan)
+        known = between[np.isfinite(between)]
+        usual = float(np.median(known)) if known.size else 1.0
+        rows = self.layout.take_rows(between)
+        first = self.layout.index[2] == 0
+        return np.where(first & np.isfinite(stamps), usual, rows)
 
     @boundary
     def only(self, **keys: Any) -> Trials:
@@ -252,18 +305,27 @@ class Trials:
 
     def _check_times(self) -> None:
         """Every trial comes some time after the one before."""
-        dt = self.roles.dt
-        if isinstance(dt, str):
-            times = self.numbers(dt, "dt")
-            wrong = ~(np.isfinite(times) & (times > 0)) & ~self.frozen
-            if wrong.any():
-                row = int(np.argmax(wrong))
-                raise DataError(
-                    f"dt is to be the column {dt!r}, whose row {row} is {times[row]:g}. Times are positive; "
-                    "that of a session's first trial is how long its first belief had drifted."
-                )
-        elif isinstance(dt, bool) or not isinstance(dt, int | float) or not 0 < dt < np.inf:
-            raise DataError(f"dt must be a positive number or a column, not {dt!r}.")
+        roles, times = self.roles, self.intervals
+        wrong = ~(np.isfinite(times) & (times > 0)) & ~self.frozen
+        if wrong.any() and roles.time is not None:
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"time is to be the column {roles.time!r}, which does not rise to row {row} from the trial "
+                "before. Stamps rise within a session: sort the data, or name what tells sessions apart in "
+                "by=."
+            )
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"dt is to be the column {roles.dt!r}, whose row {row} is {times[row]:g}. Times are "
+                "positive; that of a session's first trial is how long its first belief had drifted."
+            )
+        blocks = self.layout.pad(times, np.nan).reshape(-1, self.layout.shape[-1])
+        if isinstance(roles.dt, str) and any(rises(block[np.isfinite(block)]) for block in blocks):
+            raise DataError(
+                f"dt is to be the column {roles.dt!r}, which rises from trial to trial as stamps do. "
+                f"{ONSETS}."
+            )
 
     def __repr__(self) -> str:
         subjects, blocks, _ = self.layout.shape
@@ -286,6 +348,7 @@ class Trials:
             "without response": int(self.unanswered.sum()),
             "unseen": int(self.unseen.sum()),
             "frozen": int(self.frozen.sum()),
+            "with a missing covariate": int(self._uncovered.sum()),
         }
         return {what: count for what, count in counts.items() if count}
 
@@ -300,6 +363,26 @@ class Trials:
             counts = (own.sum(), np.unique(block[own]).size, *(flag[own].sum() for flag in flags))
             rows.append((*(self.key_of(subject).values() or (subject,)), *map(int, counts)))
         return table(repr(self), head, rows, more=len(self.subjects) - SHOWN)
+
+
+def read_interval(dt: Any, time: Any) -> str | float:
+    """One time for all trials, or the column of it.
+
+    Raises
+    ------
+    DataError
+        Something else, or ``time`` beside it.
+    """
+    if time is not None and not (isinstance(dt, float | int) and dt == 1):
+        raise DataError("Times are given twice: by dt= and by time=. Give one of them.")
+    if isinstance(dt, str):
+        return dt
+    try:
+        if isinstance(dt, bool | np.bool_) or np.ndim(dt):
+            raise InputError("it is none.")
+        return float(to_plain_times(dt))
+    except InputError as error:
+        raise DataError(f"dt must be a positive number or a column, not {dt!r}.") from error
 
 
 def coordinates(trials: Trials) -> tuple[str, dict[str, Any]]:

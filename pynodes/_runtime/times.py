@@ -1,0 +1,148 @@
+"""Times as a user gives them: intervals or stamps, as numbers or as durations and dates.
+
+Durations and dates count in seconds, at every door: a library's own unit is no one's choice.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.modules import traced
+from pynodes._errors import InputError
+from pynodes._typing import AnyArray
+
+FEWEST = 5
+"""Intervals that rise all the way through so many steps are stamps."""
+
+ONSETS = (
+    "dt is the time since the previous step, as numpy.diff finds it. Stamps, which say when a step was, are "
+    "given as time="
+)
+
+
+def read_times(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
+    """Times per step and the time of every step: at most one of them; neither where it is one."""
+    if type(dt) in (float, int) and dt == 1:
+        return None, None
+    times: AnyArray = blank_impossible(dt) if traced(dt) else to_plain_times(dt)
+    if times.ndim == 0:
+        return None, times
+    if times.shape != (steps,):
+        raise InputError(
+            f"dt must be one number or {steps} of them, one per step, not of shape {times.shape}."
+        )
+    return times, None
+
+
+def blank_impossible(dt: Any) -> Any:
+    """Traced times with NaN for those that are not positive and finite."""
+    times = jnp.asarray(dt)
+    return jnp.where((times > 0) & (times < math.inf), times, jnp.nan)
+
+
+def to_plain_times(dt: Any) -> np.ndarray:
+    """Intervals as an array of positive, finite numbers."""
+    times = to_time_numbers("dt", dt)
+    wrong = ~(np.isfinite(times) & (times > 0))
+    if wrong.any():
+        where = f" at step {int(np.argmax(wrong))}" if times.ndim else ""
+        raise InputError(
+            f"dt must be positive and finite, but is {float(times.flat[np.argmax(wrong)])}{where}. Give the "
+            "time since the previous step, as numpy.diff finds it; observations at the same time belong into "
+            "one step, as several inputs."
+        )
+    if rises(times):
+        raise InputError(
+            f"dt rises at every step, from {times[0]:g} to {times[-1]:g}, as stamps do. {ONSETS}."
+        )
+    return times
+
+
+def as_interval(dt: Any) -> Any:
+    """The time since the previous step, of a single one."""
+    times, interval = read_times(dt, 1)
+    return times[0] if times is not None else 1.0 if interval is None else interval
+
+
+def rises(times: np.ndarray) -> bool:
+    """Whether a series of intervals looks like one of stamps: each larger than the one before."""
+    return times.ndim == 1 and len(times) >= FEWEST and bool(np.all(np.diff(times) > 0))
+
+
+def intervals(dt: Any, time: Any) -> Any:
+    """The time since the previous step, from ``dt=`` or from the stamps of ``time=``.
+
+    Raises
+    ------
+    InputError
+        Both, or stamps that do not rise.
+    """
+    if time is None:
+        return dt
+    if not (type(dt) in (float, int) and dt == 1):
+        raise InputError("Times are given twice: by dt= and by time=. Give one of them.")
+    if traced(time):
+        return to_intervals(jnp.asarray(time), jnp)
+    stamps = to_time_numbers("time", time, dates=True)
+    if stamps.ndim != 1 or not len(stamps):
+        raise InputError(f"time must be one stamp per step, not of shape {stamps.shape}.")
+    wrong = ~np.isfinite(stamps)
+    wrong[1:] |= ~(np.diff(stamps) > 0)
+    if wrong.any():
+        step = int(np.argmax(wrong))
+        raise InputError(
+            f"time must rise from step to step, but is {stamps[step]:g} at step {step}. Sort the steps; what "
+            "was observed at the same time belongs into one step, as several inputs."
+        )
+    return to_intervals(stamps, np)
+
+
+def to_intervals(stamps: Any, xp: Any) -> Any:
+    """Times between stamps; before the first step as much as usual, so that regular stamps are one dt."""
+    if stamps.shape[0] == 1:
+        return xp.ones(1)
+    between = stamps[1:] - stamps[:-1]
+    return xp.concatenate([xp.median(between)[None], between])
+
+
+def to_time_numbers(name: str, times: Any, *, dates: bool = False) -> np.ndarray:
+    """Times as numbers; durations, and dates where there may be some, in seconds.
+
+    Raises
+    ------
+    InputError
+        Something else.
+    """
+    try:
+        array = np.asarray(times)
+        if array.dtype == object:
+            array = from_objects(array)
+        if array.dtype.kind == "M" and not dates:
+            raise TypeError(f"dates are stamps. {ONSETS}")
+        if array.dtype.kind in "mM":
+            return to_seconds(array)
+        if array.dtype.kind in "USbc":
+            raise TypeError(f"it begins with {array.ravel()[:1].tolist()}")
+        return array.astype(float)
+    except (TypeError, ValueError, OverflowError) as error:
+        what = "one stamp per step" if name == "time" else "one number or one per step"
+        raise InputError(f"{name} must be {what}: {error}.") from error
+
+
+def from_objects(array: np.ndarray) -> np.ndarray:
+    """Objects that stand for durations or dates, as numpy has these; any others as they are."""
+    first = next((item for item in array.ravel() if item is not None), None)
+    if hasattr(first, "total_seconds"):
+        return array.astype("timedelta64[ns]")
+    return array.astype("datetime64[ns]") if hasattr(first, "timestamp") else array
+
+
+def to_seconds(array: np.ndarray) -> np.ndarray:
+    """Durations in seconds; dates in seconds since the first of them."""
+    if array.dtype.kind == "M":
+        array = array - np.ravel(array)[0]
+    return array / np.timedelta64(1, "s")
