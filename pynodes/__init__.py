@@ -106,6 +106,7 @@ from pynodes.nodes import RegressionInput as RegressionInput
 from pynodes.nodes import Regressor as Regressor
 from pynodes.nodes import RescorlaWagner as RescorlaWagner
 from pynodes.nodes import SuttonK1 as SuttonK1
+from pynodes.nodes import VolatileLayer as VolatileLayer
 from pynodes.nodes import VolatileState as VolatileState
 from pynodes.nodes._learner import Learning as Learning
 

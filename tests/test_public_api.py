@@ -66,7 +66,7 @@ NAMES = [
     *("SamplingError", "SamplingWarning", "SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("RegressionInput", "Term"),
-    *("BinaryLayer", "CategoricalLayer", "Layer"),
+    *("BinaryLayer", "CategoricalLayer", "Layer", "VolatileLayer"),
     *("PearceHall", "RescorlaWagner", "SuttonK1"),
     *(
         "AbstractFamily",

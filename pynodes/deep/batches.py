@@ -80,7 +80,7 @@ def iterate(labels: Labels, data: Iterable[Any]) -> Iterator[Data]:
         yield found
 
 
-def order_samples(seed: int, epoch: int, count: int, batch: int, shuffle: bool) -> np.ndarray:
+def order_samples(seed: int, epoch: int, count: int, shuffle: bool) -> np.ndarray:
     """Numbers of the samples in the order in which an epoch sees them.
 
     It follows from the seed and the epoch alone, so that a run that is taken up again goes on as it was.

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pynodes._boundary import boundary
+from pynodes._engine.sweeps import ClosedForm
 from pynodes._errors import ParameterError, nearest
+from pynodes.deep.errors import GaussNewton
 from pynodes.deep.learning import check_optimiser
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
@@ -27,7 +29,8 @@ class Training:
     batch
         Samples that weights learn from together.
     scheme
-        How values are found; 20 steps of :class:`Settle` by default.
+        How values are found; 20 steps of :class:`Settle` by default. Or ``pynodes.ClosedForm()``: one sweep
+        per sample with Gaussian beliefs.
     test_scheme
         How they are found when validating; that of training by default.
     optimiser
@@ -44,6 +47,8 @@ class Training:
         Whether samples that do not fill a batch are left out.
     weights_per_batch
         Steps of the weights at the values that were found for a batch.
+    weigh
+        Whether one sweep in closed form weighs the errors that weights learn from by their precisions.
     record
         ``"epochs"``, ``"batches"`` or ``"steps"``.
     validate_with
@@ -70,6 +75,7 @@ class Training:
     shuffle: bool = True
     drop_last: bool = False
     weights_per_batch: int = 1
+    weigh: bool = True
     record: str = "batches"
     validate_with: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
     validate_every: int = 1
@@ -86,7 +92,7 @@ class Training:
             scheme = getattr(self, name)
             if scheme is None and name == "test_scheme":
                 continue
-            if not isinstance(scheme, AbstractPointScheme):
+            if not isinstance(scheme, AbstractPointScheme | ClosedForm):
                 hint = (
                     " It is an optimiser: give it as optimiser=."
                     if hasattr(scheme, "update")
@@ -107,8 +113,9 @@ class Training:
 
     @property
     def test_with(self) -> AbstractPointScheme:
-        """The scheme that finds values when testing."""
-        return self.scheme if self.test_scheme is None else self.test_scheme
+        """The scheme that finds values when testing, where the forward pass is not the answer."""
+        scheme = self.scheme if self.test_scheme is None else self.test_scheme
+        return GaussNewton() if isinstance(scheme, ClosedForm) else scheme
 
     def rate_at(self, epoch: int) -> float:
         """The rate of an epoch, counted from 0."""

@@ -26,4 +26,5 @@ from pynodes.nodes.regression_input import RegressionInput as RegressionInput
 from pynodes.nodes.regressor import Regressor as Regressor
 from pynodes.nodes.rescorla_wagner import RescorlaWagner as RescorlaWagner
 from pynodes.nodes.sutton_k1 import SuttonK1 as SuttonK1
+from pynodes.nodes.volatile_layer import VolatileLayer as VolatileLayer
 from pynodes.nodes.volatile_state import VolatileState as VolatileState

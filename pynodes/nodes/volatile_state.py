@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import bounded
-from pynodes._core.beliefs import PREDICTED, Gaussian
+from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
+from pynodes.nodes._volatile import Volatile, observe_inner, report_inner, update_inner
 from pynodes.nodes._walk import AbstractWalk, Walk
 
 
@@ -85,25 +86,10 @@ class VolatileState(AbstractWalk):
         return Volatile.around(super().predict(belief, driven, dt), inner)
 
     def update(self, belief: Any, evidence: ChildEvidence) -> Volatile:
-        return self.update_inner(super().update(belief, evidence))
+        return update_inner(self.expansion, super().update(belief, evidence))
 
     def observe(self, belief: Any, value: Array, observed: Array | bool) -> Volatile:
-        seen = self.update_inner(belief.clamped(value, observed))
-        if observed is True:
-            return seen
-        inner = belief.inner.updated(
-            jnp.where(observed, seen.inner.mean, belief.inner.mean),
-            jnp.where(observed, seen.inner.variance, belief.inner.variance),
-        )
-        return dataclasses.replace(seen, inner=inner)
-
-    def update_inner(self, belief: Any) -> Volatile:
-        """The belief once the inner level has heard how far the value moved."""
-        message = belief.volatility_message(jnp.ones(()), belief.inner.predicted_mean)
-        inner = belief.inner.updated(
-            *self.expansion(belief.inner, ChildEvidence(volatility=message))
-        )
-        return dataclasses.replace(belief, inner=inner)
+        return observe_inner(self.expansion, belief, value, observed)
 
     def sample_initial(self, key: Array, belief: Any) -> Volatile:
         value, inner = jax.random.split(key)
@@ -121,45 +107,4 @@ class VolatileState(AbstractWalk):
         return Volatile.around(Gaussian.certain(value), belief.inner)
 
     def report(self, belief: Any) -> dict[str, Array]:
-        inner = belief.inner
-        return super().report(belief) | {
-            "inner_mean": inner.mean,
-            "inner_precision": inner.precision,
-            "predicted_inner_mean": inner.predicted_mean,
-            "predicted_inner_precision": inner.predicted_precision,
-        }
-
-
-class Volatile(Gaussian):
-    """A Gaussian belief that holds another one, about the node's inner level.
-
-    Attributes
-    ----------
-    inner
-        The belief about the log volatility that the node has by itself.
-    """
-
-    inner: Gaussian = PREDICTED
-
-    @classmethod
-    def around(cls, value: Gaussian, inner: Gaussian) -> Volatile:
-        """Two beliefs as one."""
-        names = [field.name for field in dataclasses.fields(value) if field.name != "_class"]
-        own: dict[str, Any] = {name: getattr(value, name) for name in names}
-        own["inner"] = inner
-        return cls(**own)
-
-    def where(self, informed: Array) -> Volatile:
-        return Volatile.around(super().where(informed), self.inner.where(informed))
-
-    def carry(self) -> Volatile:
-        return Volatile.around(super().carry(), self.inner.carry())
-
-    def from_state(self, state: Volatile) -> Volatile:  # type: ignore[override]
-        return Volatile.around(super().from_state(state), self.inner.from_state(state.inner))
-
-    def at_growth_limit(self) -> Array:
-        return super().at_growth_limit() | self.inner.at_growth_limit()
-
-    def is_valid(self) -> Array:
-        return super().is_valid() & self.inner.is_valid()
+        return super().report(belief) | report_inner(belief)

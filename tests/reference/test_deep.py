@@ -13,6 +13,7 @@ import optax
 import pytest
 
 import pynodes as pn
+from tests.reference.recorded import Recorded
 
 FOLDER = Path(__file__).parent / "deep"
 CONSTANT = 0.5 * math.log(2 * math.pi)
@@ -197,3 +198,30 @@ def test_a_nudge_towards_the_data():
     scheme = pn.deep.Nudged(scheme=pn.deep.Settle(steps=4000, step=0.1), beta=0.2, side="positive")
     found = pn.deep.gradients(chain(data, "categorical").compile(), given(data), scheme)
     assert_slopes(found, data, rtol=1e-8)
+
+
+def test_one_sweep_in_closed_form():
+    """Unit precisions; slopes of weights at the posteriors, from one step of size one."""
+    data = load("closed_form_batch")
+    nodes = {"x": pn.Layer(shape=6), "z1": pn.Layer(shape=5), "z2": pn.Layer(shape=4)}
+    graph = pn.Graph().add(nodes, y=pn.CategoricalLayer(outcomes=3, unit_curvature=True))
+    names = ["x", "z1", "z2", "y"]
+    for number in range(3):
+        edge = Recorded(
+            weights=data[f"in/W{number}"],
+            bias=data[f"in/b{number}"],
+            function="identity" if number == 0 else "tanh",
+        )
+        graph = graph.couple(names[number], names[number + 1], edge)
+    training = pn.deep.Training(
+        epochs=1, batch=7, scheme=pn.ClosedForm(), optimiser=optax.sgd(1.0), shuffle=False
+    )
+
+    run = pn.deep.train(graph.compile(), given(data), training)
+
+    before, after = graph.compile().parameters(), run.network.parameters()
+    for number in range(3):
+        edge = f"{names[number]}->{names[number + 1]}"
+        slopes = [before[f"{edge}.{f}"] - after[f"{edge}.{f}"] for f in ("weights", "bias")]
+        expected = data[f"out/g{number}"]
+        np.testing.assert_allclose(np.column_stack(slopes), expected, rtol=1e-10, atol=1e-14)

@@ -1,0 +1,306 @@
+"""Closed learning: weights that learn from one sweep in closed form, whose beliefs are Gaussian.
+
+A sample is one step of the engine that filters time series: predict down the levels, what is given
+taken where it is; observe; update up the levels. Precisions and inner levels are beliefs, and are
+carried from sample to sample, or from batch to batch with the mean change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from pynodes._compiler.program import Program
+from pynodes._core.modules import parameters_in
+from pynodes._engine import sweeps
+from pynodes._engine.edges import apply_to_group
+from pynodes._errors import InputError, listed
+from pynodes._graph.edges import name_edges
+from pynodes._runtime.network import Network
+from pynodes._typing import Array, Scalar
+from pynodes.couplings import AbstractArrayCoupling
+from pynodes.deep.configuration import Training
+from pynodes.deep.learning import Learner
+from pynodes.deep.numbers import KEPT
+from pynodes.deep.reading import Data
+from pynodes.nodes import CategoricalLayer
+
+Weights = dict[str, Array]
+"""Learned arrays by the names of their parameters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Edge:
+    """An edge that learns: its ends by name, its parameters, and what it feeds."""
+
+    parent: str
+    child: str
+    name: str
+    fields: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ClosedPlan:
+    """What of training in closed form is structure of the compiled program."""
+
+    learner: Learner
+    times: int
+    weigh: bool
+    edges: tuple[Edge, ...]
+    given: tuple[str, ...]
+    outcome: str | None
+
+
+class ClosedLearning:
+    """The weights and beliefs of a network while it is trained by one sweep per sample."""
+
+    def __init__(
+        self, network: Network, first: Data, training: Training, learner: Learner, steps: bool
+    ) -> None:
+        if steps:
+            raise InputError(
+                "One sweep in closed form has no steps to record. Leave record='steps' out."
+            )
+        if first.masks:
+            raise InputError(
+                f"One sweep in closed form learns from whole values, and {listed(first.masks)} hold NaN. "
+                "Use a scheme on points."
+            )
+        self.network = network
+        given = tuple(first.arrays)
+        check_roots(network, given)
+        edges = learning_edges(network)
+        self.plan = ClosedPlan(
+            learner=learner,
+            times=training.weights_per_batch,
+            weigh=training.weigh,
+            edges=edges,
+            given=given,
+            outcome=find_outcome(network, given),
+        )
+        numbers = network.parameters()
+        names = [f"{edge.name}.{field}" for edge in edges for field in edge.fields]
+        kind = jnp.result_type(float)
+        self.weights = {name: jnp.array(numbers[name], kind) for name in names}
+        wrong = [
+            name for name, value in self.weights.items() if not bool(jnp.isfinite(value).all())
+        ]
+        if wrong:
+            raise InputError(f"{listed(wrong)} hold NaN or infinite numbers before training.")
+        self.state = learner.init(self.weights)
+        self.beliefs = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, kind), sweeps.start(network.program)
+        )
+
+    def learn(
+        self, arrays: Any, masks: Any, rows: np.ndarray, keys: Array, rate: float
+    ) -> dict[str, Any]:
+        """Learn from batches; what there is to say of each, by name."""
+        del masks, keys
+        self.weights, self.state, self.beliefs, record = learn_closed(
+            self.plan, self.network, self.weights, self.state, self.beliefs, arrays, rows, rate
+        )
+        return jax.device_get(record)
+
+    @property
+    def tree(self) -> Any:
+        """Everything that changes."""
+        return self.weights, self.state, self.beliefs
+
+    def put_back(self, tree: Any) -> None:
+        """Go on from what was kept."""
+        self.weights, self.state, self.beliefs = jax.tree.map(jnp.asarray, tree)
+
+    def current(self) -> Network:
+        """The network with its weights as they are now."""
+        return self.network.replace(jax.device_get(self.weights))
+
+
+def learning_edges(network: Network) -> tuple[Edge, ...]:
+    """The edges of a network whose arrays learn."""
+    edges = network.labels.graph.edges
+    found = []
+    for (parent, child, coupling), name in zip(edges, name_edges(edges), strict=True):
+        if isinstance(coupling, AbstractArrayCoupling) and getattr(coupling, "learned", True):
+            specs = parameters_in(coupling).items()
+            fields = [f for f, spec in specs if spec["rank"] != 0 and f not in KEPT]
+            found.append(Edge(parent, child, name, tuple(fields)))
+    return tuple(found)
+
+
+def check_roots(network: Network, given: tuple[str, ...]) -> None:
+    """Roots without a prior are given: a belief needs a variance.
+
+    Raises
+    ------
+    InputError
+        One that is not.
+    """
+    graph = network.labels.graph
+    flat = [
+        name
+        for name, node in graph.nodes.items()
+        if name not in given
+        and not graph.parents(name)
+        and getattr(node, "prior_precision", 1.0) is None
+    ]
+    if flat:
+        raise InputError(
+            f"One sweep in closed form needs a prior for what is not given: {listed(flat)} has none. Give it "
+            "prior_precision=1.0, or values."
+        )
+
+
+def find_outcome(network: Network, given: tuple[str, ...]) -> str | None:
+    """The only categorical node with parents that is given."""
+    graph = network.labels.graph
+    found = [n for n in given if isinstance(graph.nodes[n], CategoricalLayer) and graph.parents(n)]
+    return found[0] if len(found) == 1 else None
+
+
+@partial(jax.jit, static_argnames=("plan",), donate_argnames=("weights", "state", "beliefs"))
+def learn_closed(
+    plan: ClosedPlan,
+    network: Network,
+    weights: Weights,
+    state: Any,
+    beliefs: Any,
+    arrays: dict[str, Any],
+    rows: Array,
+    rate: Scalar,
+) -> tuple[Weights, Any, Any, dict[str, Any]]:
+    """Learn from batches, one after the other; what there is to say of each."""
+
+    def learn(held: Any, own: Array) -> tuple[Any, dict[str, Any]]:
+        weights, state, beliefs = held
+        known = network.replace(weights)
+        values = group_given(known, {name: array[own] for name, array in arrays.items()})
+
+        def one(values: dict[int, Array]) -> Any:
+            return sweep(known.program, beliefs, values)
+
+        predicted, found = jax.vmap(one)(values)
+        for _ in range(plan.times):
+            slopes = closed_slopes(plan, network.replace(weights), found)
+            weights, state = plan.learner.update(slopes, state, weights, rate)
+        after = sweeps.carry(known.program, found)
+        beliefs = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), after)
+        return (weights, state, beliefs), describe(plan, known, predicted, found)
+
+    (weights, state, beliefs), record = lax.scan(learn, (weights, state, beliefs), rows)
+    return weights, state, beliefs, record
+
+
+def group_given(network: Network, arrays: dict[str, Any]) -> dict[int, Array]:
+    """Samples by group, as its nodes hold them."""
+    labels, values = network.labels, {}
+    for group, names in enumerate(labels.groups):
+        there = [name for name in names if name in arrays]
+        if not there:
+            continue
+        if len(there) < len(names):
+            raise InputError(
+                f"{listed(names)} are alike, and {listed(there)} are given alone. Give all of them, or none."
+            )
+        parts = [as_held(labels.graph.nodes[name], arrays[name]) for name in names]
+        values[group] = parts[0] if len(parts) == 1 else jnp.stack(parts, axis=1)
+    return values
+
+
+def as_held(node: Any, array: Array) -> Array:
+    """Samples as a node's belief holds them: codes as vectors."""
+    if isinstance(node, CategoricalLayer) and array.ndim == 1:
+        return jax.nn.one_hot(array, node.outcomes, dtype=jnp.result_type(float))
+    return array
+
+
+def sweep(program: Program, state: Any, values: dict[int, Array]) -> tuple[Any, Any]:
+    """One sample: what every group predicts, and what it believes."""
+    predicted: dict[int, Any] = {}
+
+    def view(index: int, belief: Any) -> Any:
+        predicted[index] = belief
+        if index not in values:
+            return belief
+        node = program.nodes[index]
+        return apply_to_group(program, index, type(node).known_as)(node, belief, values[index])
+
+    seen_below = sweeps.predict(program, state, jnp.ones(()), view)
+    own = {index: predicted[index] for index in values}
+    seen = {index: (value, True) for index, value in values.items()}
+    beliefs, _ = sweeps.update(program, {**seen_below, **own}, seen, jnp.ones(()))
+    return predicted, beliefs
+
+
+def closed_slopes(plan: ClosedPlan, network: Network, beliefs: Any) -> Weights:
+    """Slopes of the weights at the posteriors of both ends, as means over samples."""
+    labels, program = network.labels, network.program
+
+    def belief_of(name: str) -> Any:
+        group, position = labels.nodes[name]
+        if len(labels.groups[group]) == 1:
+            return beliefs[group]
+        return jax.tree.map(lambda leaf: leaf[:, position], beliefs[group])
+
+    slopes: Weights = {}
+    keys = dict(zip(name_edges(labels.graph.edges), labels.edges, strict=True))
+    for edge in plan.edges:
+        stack, position = labels.edges[keys[edge.name]]
+        coupling, shape = program.couplings[stack], program.schedule.stacks[stack]
+        if shape:
+            coupling = jax.tree.map(partial(take_edge, len(shape), position), coupling)
+        parent, child = belief_of(edge.parent).mean, belief_of(edge.child)
+        force = child.predicted_mean - child.mean
+        if plan.weigh and coupling.inlet != "logit":
+            # Of a free node it is what its children said; of a given one, its error by its precision.
+            known = edge.child in plan.given
+            force = force / (child.predicted_variance if known else child.variance)
+        force = force * getattr(child, "steepness", jnp.ones_like(force))
+        fields = {field: jnp.asarray(getattr(coupling, field)) for field in edge.fields}
+
+        def sent(fields: Any, coupling: Any = coupling, parent: Array = parent) -> Array:
+            return jax.vmap(dataclasses.replace(coupling, **fields).contribution)(parent)
+
+        found = jax.vjp(sent, fields)[1](force / force.shape[0])[0]
+        slopes |= {f"{edge.name}.{field}": slope for field, slope in found.items()}
+    return slopes
+
+
+def take_edge(dimensions: int, position: int, leaf: Array) -> Array:
+    """What belongs to one edge of a stack."""
+    return leaf.reshape((-1, *leaf.shape[dimensions:]))[position]
+
+
+def describe(plan: ClosedPlan, network: Network, predicted: Any, beliefs: Any) -> dict[str, Any]:
+    """Surprise of every node at its posterior mean, as a mean over samples."""
+    labels, program = network.labels, network.program
+    by_layer: dict[str, Array] = {}
+    for name, (group, position) in labels.nodes.items():
+        node = program.nodes[group]
+        if len(labels.groups[group]) > 1:
+            node, belief = (
+                jax.tree.map(lambda leaf, p=position: leaf[p], node),
+                jax.tree.map(lambda leaf, p=position: leaf[:, p], beliefs[group]),
+            )
+        else:
+            belief = beliefs[group]
+        terms = jax.vmap(lambda b, node=node: jnp.sum(type(node).surprise(node, b)))(belief)
+        by_layer[name] = jnp.mean(terms)
+    record: dict[str, Any] = {
+        "energy": sum(by_layer.values(), start=jnp.zeros(())),
+        "by_layer": by_layer,
+        "status": jnp.zeros(()),
+        "trace": None,
+    }
+    if plan.outcome is not None:
+        group, _ = labels.nodes[plan.outcome]
+        guess = predicted[group].predicted_mean.argmax(-1)
+        right = guess == beliefs[group].mean.argmax(-1)
+        record["accuracy"] = jnp.mean(right.astype(jnp.result_type(float)))
+    return record

@@ -1,0 +1,212 @@
+"""Point learning: weights that learn from the values a scheme finds, batch by batch on the device."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from pynodes._errors import InputError
+from pynodes._runtime.network import Network
+from pynodes._typing import Array, Scalar
+from pynodes.deep.configuration import Training
+from pynodes.deep.energy import predicted_means, total_energy
+from pynodes.deep.layout import FREE, GIVEN, Layout
+from pynodes.deep.learning import Learner
+from pynodes.deep.numbers import (
+    Numbers,
+    Weights,
+    as_floats,
+    insert_weights,
+    read_numbers,
+    select_weights,
+    write_weights,
+)
+from pynodes.deep.problem import Found, Problem, Record, sample_means
+from pynodes.deep.reading import Data, make_problem
+from pynodes.deep.scheme import AbstractPointScheme
+from pynodes.deep.settled import lay_out_for, read_record
+from pynodes.nodes import CategoricalLayer
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What of training is structure of the compiled program."""
+
+    learner: Learner
+    weights_per_batch: int
+    record: Record | None
+    outcome: str | None
+
+
+class PointLearning:
+    """The weights of a network while it is trained by a scheme on points."""
+
+    def __init__(
+        self, network: Network, first: Data, training: Training, learner: Learner, steps: bool
+    ) -> None:
+        self.network, self.scheme = network, training.scheme
+        self.layout = lay_out_for(network, first, training.scheme)
+        self.numbers = as_floats(read_numbers(network, self.layout))
+        self.weights = jax.tree.map(jnp.copy, select_weights(self.numbers))
+        check_weights(self.layout, self.weights)
+        self.state = learner.init(self.weights)
+        self.plan = Plan(
+            learner=learner,
+            weights_per_batch=training.weights_per_batch,
+            record=read_record("steps" if steps else None, training.scheme),
+            outcome=predictable_outcome(network, self.layout),
+        )
+
+    def learn(
+        self, arrays: Any, masks: Any, rows: np.ndarray, keys: Array, rate: float
+    ) -> dict[str, Any]:
+        """Learn from batches; what there is to say of each, by name."""
+        self.weights, self.state, record = learn_batches(
+            self.layout, self.plan, self.numbers, self.weights, self.state, self.scheme,
+            arrays, masks, rows, keys, rate,
+        )  # fmt: skip
+        found = jax.device_get(record)
+        found["by_layer"] = name_blocks(self.layout, found["by_layer"], 1)
+        if found["trace"] is not None:
+            found["trace"] = name_blocks(self.layout, found["trace"], 2)
+        return found
+
+    @property
+    def tree(self) -> Any:
+        """Everything that changes."""
+        return self.weights, self.state
+
+    def put_back(self, tree: Any) -> None:
+        """Go on from what was kept."""
+        self.weights, self.state = jax.tree.map(jnp.asarray, tree)
+
+    def current(self) -> Network:
+        """The network with its weights as they are now."""
+        return write_weights(self.network, self.layout, jax.device_get(self.weights))
+
+
+@partial(jax.jit, static_argnames=("layout", "plan"), donate_argnames=("weights", "state"))
+def learn_batches(
+    layout: Layout,
+    plan: Plan,
+    numbers: Numbers,
+    weights: Weights,
+    state: Any,
+    scheme: AbstractPointScheme,
+    arrays: dict[str, Any],
+    masks: dict[str, Any],
+    rows: Array,
+    keys: Array,
+    rate: Scalar,
+) -> tuple[Weights, Any, dict[str, Any]]:
+    """Learn from batches, one after the other; what there is to say of each."""
+
+    def learn(carry: tuple[Weights, Any], now: tuple[Array, Array]) -> tuple[Any, dict[str, Any]]:
+        weights, state = carry
+        own, key = now
+        problem = make_problem(
+            layout,
+            insert_weights(numbers, weights),
+            {name: array[own] for name, array in arrays.items()},
+            {name: mask[own] for name, mask in masks.items()},
+            own.shape[0],
+        )
+
+        def update(slopes: Weights, state: Any, weights: Weights) -> tuple[Weights, Any]:
+            return plan.learner.update(slopes, state, weights, rate)
+
+        found, weights, state = scheme.learn(
+            problem, key, plan.record, update, weights, state, plan.weights_per_batch
+        )
+        after = dataclasses.replace(problem, numbers=insert_weights(numbers, weights))
+        return (weights, state), describe_batch(problem, after, found, plan)
+
+    (weights, state), record = lax.scan(learn, (weights, state), (rows, keys))
+    return weights, state, record
+
+
+def describe_batch(problem: Problem, after: Problem, found: Found, plan: Plan) -> dict[str, Any]:
+    """Energies before and after the weights moved, and how settled the values were."""
+    terms = problem.energies(found.variables)
+    record: dict[str, Any] = {
+        "energy": total_energy(terms) / problem.count,
+        "energy_after": total_energy(after.energies(found.variables)) / problem.count,
+        "by_layer": sample_means(terms),
+        "status": how_steep(found),
+        "trace": found.trace,
+    }
+    if plan.outcome is not None:
+        record["accuracy"] = forward_accuracy(problem, plan.outcome)
+    return record
+
+
+def how_steep(found: Found) -> Array:
+    """The steepest slope at the end, relative to that at the start."""
+    if not found.last:
+        return jnp.zeros(())
+    first = jnp.stack([jnp.max(size) for size in found.first.values()]).max()
+    last = jnp.stack([jnp.max(size) for size in found.last.values()]).max()
+    return jnp.where(first > 0, last / jnp.where(first > 0, first, 1.0), 0.0)
+
+
+def forward_accuracy(problem: Problem, name: str) -> Array:
+    """How often the forward pass, which has not seen the outcome, makes it the most probable."""
+    index, _ = problem.layout.places[name]
+    means = predicted_means(problem.layout, problem.numbers, problem.predict(), index)
+    right = means.argmax(-1) == problem.given[index].argmax(-1)
+    return jnp.mean(right.astype(means.dtype))
+
+
+def predictable_outcome(network: Network, layout: Layout) -> str | None:
+    """The categorical leaf whose prediction by the forward pass knows all that it needs; None if none."""
+    graph = network.labels.graph
+    if any(
+        block.role == FREE and not graph.parents(name)
+        for block in layout.blocks
+        for name in block.names
+    ):
+        return None
+    leaves = [
+        name
+        for block in layout.blocks
+        for name in block.names
+        if block.role == GIVEN
+        and block.size == 1
+        and isinstance(graph.nodes[name], CategoricalLayer)
+        and graph.parents(name)
+    ]
+    return leaves[0] if len(leaves) == 1 else None
+
+
+def name_blocks(layout: Layout, blocks: Mapping[int, Any], axis: int) -> dict[str, Any]:
+    """What is there by block, by name, the nodes of a block along an axis; that of steps comes before."""
+    found = {}
+    for name, (index, position) in layout.places.items():
+        if index in blocks:
+            whole = np.asarray(blocks[index])
+            found[name] = whole if layout.blocks[index].size == 1 else whole.take(position, axis)
+    return found
+
+
+def check_weights(layout: Layout, weights: Weights) -> None:
+    """Weights to begin with are numbers.
+
+    Raises
+    ------
+    InputError
+        NaN among them, or all of them zero.
+    """
+    for block, slots in zip(layout.blocks, weights, strict=True):
+        for slot, fields in zip(block.slots, slots, strict=True):
+            for field, value in fields.items():
+                if not bool(jnp.isfinite(value).all()):
+                    raise InputError(
+                        f"{field} of {', '.join(slot.names)} hold NaN or infinite numbers before training."
+                    )

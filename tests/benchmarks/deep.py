@@ -1,0 +1,206 @@
+"""Deep predictive coding: speed beside bare matrix products, accuracy beside backpropagation.
+
+    python tests/benchmarks/deep.py speed
+    python tests/benchmarks/deep.py digits [seeds]
+    python tests/benchmarks/deep.py generative [seeds]
+    python tests/benchmarks/deep.py depth
+    python tests/benchmarks/deep.py equilibrium
+
+Every table compares what was measured in one run; times are medians.
+"""
+
+import itertools
+import sys
+import time
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import pynodes as pn
+
+SIZES, BATCH, STEPS = (784, 512, 512, 10), 128, 20
+
+
+def glorot(rng, child, parent):
+    reach = np.sqrt(6 / (child + parent))
+    return rng.uniform(-reach, reach, (child, parent)).astype(np.float32)
+
+
+def chain(sizes, seed=0, function="tanh"):
+    """X -> h1 -> ... -> y, weights by Glorot, no biases at the start."""
+    rng = np.random.default_rng(seed)
+    names = ["x", *(f"h{i}" for i in range(1, len(sizes) - 1)), "y"]
+    nodes = {n: pn.Layer(shape=s) for n, s in zip(names[:-1], sizes, strict=False)}
+    graph = pn.Graph().add(nodes, y=pn.CategoricalLayer(outcomes=sizes[-1]))
+    for i in range(len(sizes) - 1):
+        edge = pn.Dense(
+            weights=glorot(rng, sizes[i + 1], sizes[i]),
+            bias=np.zeros(sizes[i + 1]),
+            function="identity" if i == 0 else function,
+        )
+        graph = graph.couple(names[i], names[i + 1], edge)
+    return graph.compile()
+
+
+def digits():
+    """Scikit-learn's digits: training and held back, a fifth, by a permutation of seed 0."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    images = (images / 16).astype(np.float32)
+    order = np.random.default_rng(0).permutation(len(images))
+    held = len(images) // 5
+    new, old = order[:held], order[held:]
+    return (images[old], labels[old]), (images[new], labels[new])
+
+
+def quietly(call, *args, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pn.deep.UnsettledWarning)
+        return call(*args, **options)
+
+
+# Speed
+
+
+def bare_products():
+    """The matrix products of one learning step with 20 steps of settling, and nothing else."""
+
+    def step(weights, x, y):
+        w0, w1, w2 = weights
+        z1 = x @ w0.T
+        z2 = z1 @ w1.T
+
+        def settle(_, state):
+            z1, z2 = state
+            r2 = z1 @ w1.T
+            r3 = z2 @ w2.T
+            return z1 + 1e-3 * (r2 @ w1), z2 + 1e-3 * (r3 @ w2)
+
+        z1, z2 = jax.lax.fori_loop(0, STEPS, settle, (z1, z2))
+        return z1.T @ x, z2.T @ z1, y.T @ z2
+
+    return jax.jit(step)
+
+
+def many(call, times):
+    """Seconds of one call, the median of several, each of a loop on the device."""
+    call()
+    spent = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        jax.block_until_ready(call())
+        spent.append(time.perf_counter() - begin)
+    return float(np.median(spent))
+
+
+def speed(batches=16, times=9):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCH * batches, SIZES[0])).astype(np.float32)
+    y = rng.integers(0, 10, BATCH * batches)
+    weights = [jnp.asarray(glorot(rng, b, a)) for a, b in itertools.pairwise(SIZES)]
+    bare, hot = bare_products(), jnp.asarray(np.eye(10, dtype=np.float32)[y])
+
+    def products():
+        out = None
+        for i in range(batches):
+            rows = slice(i * BATCH, (i + 1) * BATCH)
+            out = bare(weights, x[rows], hot[rows])
+        return out
+
+    schemes = {
+        "Settle 20": pn.deep.Settle(steps=STEPS, step=0.1),
+        "colours 20": pn.deep.Settle(steps=STEPS, step=0.1, order="colours"),
+        "Errors 20": pn.deep.Errors(steps=STEPS, step=0.1),
+        "GaussNewton 3 x 3": pn.deep.GaussNewton(),
+        "Incremental 20": pn.deep.Incremental(steps=STEPS, step=0.1),
+        "FixedPrediction": pn.deep.FixedPrediction(),
+        "Backpropagation": pn.deep.Backpropagation(),
+    }
+    network = chain(SIZES)
+    calls, first = {}, {}
+    for name, scheme in schemes.items():
+        training = pn.deep.Training(
+            epochs=1, batch=BATCH, scheme=scheme, optimiser=optax.sgd(1e-3), shuffle=False
+        )
+        trainer = pn.deep.train.__wrapped__  # the same work as one epoch of train()
+        begin = time.perf_counter()
+        trainer(network, {"x": x, "y": y}, training)
+        first[name] = time.perf_counter() - begin
+        calls[name] = prepare_epoch(network, x, y, training)
+    spent = {name: [] for name in ("bare", *calls)}
+    products()
+    for _ in range(times):  # in turn, so that all see the same neighbours
+        for name, call in (("bare", products), *calls.items()):
+            begin = time.perf_counter()
+            jax.block_until_ready(call())
+            spent[name].append(time.perf_counter() - begin)
+    base = np.median(spent["bare"])
+    print(f"one step {SIZES}, batch {BATCH}: bare products {base / batches * 1e3:.1f} ms")
+    print(f"{'scheme':20s} {'per step, times bare':>22s} {'first call, s':>15s}")
+    for name in calls:
+        print(f"{name:20s} {np.median(spent[name]) / base:22.2f} {first[name]:15.2f}")
+
+
+def prepare_epoch(network, x, y, training):
+    """One epoch on the device, as train() runs it."""
+    from pynodes.deep.train import Trainer
+
+    trainer = Trainer(network, {"x": x, "y": y}, training, [])
+    ((arrays, masks, rows),) = trainer.pieces(False)
+    keys = jax.random.split(jax.random.key(0), len(rows))
+
+    def epoch():
+        return trainer.learning.learn(arrays, masks, rows, keys, 1.0)
+
+    return epoch
+
+
+# Accuracy
+
+
+def accuracies(seeds=3, epochs=20):
+    deep = pn.deep
+    schemes = {
+        "Backpropagation": (deep.Backpropagation(), optax.adam(1e-3)),
+        "FixedPrediction": (deep.FixedPrediction(), optax.adam(1e-3)),
+        "Settle 20": (deep.Settle(steps=20, step=0.1), optax.adam(1e-3)),
+        "Settle colours 8, 0.3": (deep.Settle(steps=8, step=0.3, order="colours"), optax.adam(1e-3)),
+        "Errors 20": (deep.Errors(steps=20, step=0.1), optax.adam(1e-3)),
+        "Errors 5 auto": (deep.Errors(steps=5), optax.adam(1e-3)),
+        "GaussNewton 3 x 3": (deep.GaussNewton(), optax.adam(1e-3)),
+        "Nudged 0.1 positive": (
+            deep.Nudged(scheme=deep.Settle(steps=20, step=0.1), beta=0.1, side="positive"),
+            optax.adam(1e-3),
+        ),
+        "Nudged 0.1 centred": (
+            deep.Nudged(scheme=deep.Settle(steps=20, step=0.1), beta=0.1), optax.adam(1e-3)
+        ),
+        "Incremental 20, rate / 20": (deep.Incremental(steps=20, step=0.1), optax.adam(5e-5)),
+    }  # fmt: skip
+    (x, y), (new_x, new_y) = digits()
+    print(f"digits, 64-128-64-10, {epochs} epochs, batches of 64, {seeds} seeds")
+    for name, (scheme, optimiser) in schemes.items():
+        found = []
+        for seed in range(seeds):
+            training = deep.Training(
+                epochs=epochs,
+                batch=64,
+                scheme=scheme,
+                optimiser=optimiser,
+                key=seed,
+                drop_last=True,
+            )
+            run = deep.train(chain((64, 128, 64, 10), seed), {"x": x, "y": y}, training)
+            found.append(deep.test(run.network, {"x": new_x}, {"y": new_y}).accuracy)
+        status = run.history.per_epoch["status"][-1]
+        each = " ".join(f"{share:.1%}" for share in found)
+        print(f"{name:26s} {np.mean(found):7.2%}   ({each})   still steep {status:.2g}", flush=True)
+
+
+if __name__ == "__main__":
+    what, *rest = sys.argv[1:] or ["speed"]
+    {"speed": speed, "digits": accuracies}[what](*map(int, rest))
