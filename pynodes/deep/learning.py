@@ -12,7 +12,6 @@ import numpy as np
 
 from pynodes._errors import MissingExtraError, ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.deep.numbers import Weights
 
 
 def require_optax() -> Any:
@@ -47,13 +46,11 @@ class Learner:
 
     optimiser: Any
 
-    def init(self, weights: Weights) -> Any:
+    def init(self, weights: Any) -> Any:
         """State before the first step."""
         return self.optimiser.init(weights)
 
-    def update(
-        self, slopes: Weights, state: Any, weights: Weights, rate: Scalar
-    ) -> tuple[Weights, Any]:
+    def update(self, slopes: Any, state: Any, weights: Any, rate: Scalar) -> tuple[Any, Any]:
         """Weights after one step, and the state; moves are multiplied by a rate."""
         with jax.numpy_dtype_promotion("standard"):  # optax counts steps in whole numbers
             moves, state = self.optimiser.update(slopes, state, weights)

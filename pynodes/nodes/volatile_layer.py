@@ -94,9 +94,8 @@ class VolatileLayer(AbstractNode):
         )
 
     def predict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Volatile:
-        nothing = dict.fromkeys(
-            ("drift", "drift_variance", "log_volatility", "log_volatility_variance"), jnp.zeros(())
-        )
+        names = ("drift", "drift_variance", "log_volatility", "log_volatility_variance")
+        nothing: dict[str, Array] = {name: jnp.zeros(()) for name in names}
         inner_walk = self.walk(
             self.inner_tonic_volatility, self.inner_tonic_drift, self.inner_autoconnection
         )
