@@ -450,3 +450,30 @@ def write_student(value: str, first: str, spread: str, count: str, freedom: floa
 def write_poisson_family(family: families.Poisson, value: str, expected: str, count: str) -> str:
     rate = rf"\mathrm{{Gamma}}\left( {count} \, {expected},\; {count} \right)"
     return rf"{value} &\sim \mathrm{{Poisson}}\left( r \right), \quad r \sim {rate}"
+
+
+@node_equations.register
+def write_volatile_layer(node: nodes.VolatileLayer, notation: Notation) -> list[str]:
+    del node
+    inner = f"y_{{{notation.tag}}}"
+    notation.say(f"${inner}$ is an inner level, the log variance of its node's units.")
+    own = [notation.parameter("log_variance"), f"{inner}^{{(t)}}"]
+    log_variance = sum_terms([*own, *notation.terms("log_volatility")])
+    volatility = notation.parameter("inner_tonic_volatility")
+    before = notation.times("inner_autoconnection", f"{inner}^{{(t-1)}}")
+    drift = notation.added("inner_tonic_drift")
+    first_mean, first = (
+        notation.parameter("initial_inner_mean"),
+        notation.inverse("initial_inner_precision"),
+    )
+    return [
+        normal_line(
+            notation.now,
+            sum_terms(notation.terms("location")),
+            rf"\exp\left( {log_variance} \right)",
+        ),
+        normal_line(
+            f"{inner}^{{(t)}}", sum_terms([before, drift]), rf"\exp\left( {volatility} \right)"
+        ),
+        normal_line(f"{inner}^{{(0)}}", first_mean, first),
+    ]

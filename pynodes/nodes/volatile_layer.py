@@ -11,8 +11,6 @@ import jax.numpy as jnp
 from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import choice, parameter
-from pynodes._core.notation import Notation, normal
-from pynodes._core.symbols import summed
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
@@ -134,20 +132,3 @@ class VolatileLayer(AbstractNode):
 
     def report(self, belief: Any) -> dict[str, Array]:
         return super().report(belief) | report_inner(belief)
-
-    def equations(self, notation: Notation) -> list[str]:
-        inner = f"y_{{{notation.tag}}}"
-        notation.say(f"${inner}$ is an inner level, the log variance of its node's units.")
-        log_variance = summed(
-            [
-                notation.parameter("log_variance"),
-                *notation.terms("log_volatility"),
-                f"{inner}^{{(t)}}",
-            ]
-        )
-        variance = rf"\exp\left( {log_variance} \right)"
-        volatility = rf"\exp\left( {notation.parameter('inner_tonic_volatility')} \right)"
-        return [
-            normal(notation.now, summed(notation.terms("location")), variance),
-            normal(f"{inner}^{{(t)}}", f"{inner}^{{(t-1)}}", volatility),
-        ]
