@@ -30,6 +30,13 @@ from pynodes.structure.lagged import fill_in_lags
 from pynodes.structure.local import LocalScore, is_local, make_local_score
 from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space, seed_of
+from pynodes.structure.subjects import (
+    FoundSubjects,
+    divide_frame,
+    is_table,
+    search_agent,
+    search_each,
+)
 
 MOST_LISTED = 4096
 """Of so many graphs all are scored."""
@@ -73,9 +80,11 @@ def search(
     starts: int = 4,
     sweeps: int = SWEEPS,
     most: int | None = None,
+    agent: Any = None,
+    subject: str | None = None,
     resume: Found | None = None,
     progress: bool | None = None,
-) -> Found:
+) -> Found | FoundSubjects:
     """Find out which of a space's edges are there.
 
     Parameters
@@ -84,7 +93,8 @@ def search(
         The graphs, and how probable each is before the data.
     inputs
         Series by name, as :meth:`pynodes.Network.filter` takes them; those of lagged regressors need not
-        be given.
+        be given. Those of several subjects by their names, or as a frame with ``subject=``; with
+        ``agent=`` the trials.
     by
         ``"exact"``: all parents of every child, by themselves; ``"all"``: every graph; ``"greedy"``: the best
         single move, again and again; ``"gibbs"``: edges drawn given all others. ``"auto"`` takes the first
@@ -99,6 +109,11 @@ def search(
         How often chains of Gibbs visit every edge; a fifth of the visits is not counted.
     most
         How many graphs may be scored; the search is then cut short, and says so.
+    agent
+        A :class:`pynodes.Agent`, for the graph in participants' heads: graphs are scored by the evidence
+        of what they did, and ``inputs`` are trials.
+    subject
+        The column that says whose a row is, where ``inputs`` is a frame of several subjects.
     resume
         What an interrupted search of the same space and series found: it goes on from there, to the same end
         as if it had not been interrupted.
@@ -128,6 +143,12 @@ def search(
     """
     check_search(space, by, starts, sweeps, most)
     seed = seed_of(key)
+    if agent is not None:
+        return search_agent(space, inputs, agent, seed % 2**31, progress)
+    table: Any = inputs if subject is None else divide_frame(inputs, subject)
+    if is_table(table):
+        ways = {"by": by, "key": seed, "dt": dt, "starts": starts, "sweeps": sweeps, "most": most}
+        return search_each(space, table, lambda one: search(space, one, **ways), progress)  # type: ignore[arg-type, return-value]
     series, dt, masks, frozen = prepare(space, inputs, dt, observed, frozen)
     score = make_score(space, series, dt, masks, frozen, seed)
     plan = Plan(choose(space, score, by), seed, starts, sweeps, most)

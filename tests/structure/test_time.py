@@ -1,0 +1,175 @@
+"""Structure in time: graphs that take turns, contexts that come back, parameters that are learned."""
+
+import jax
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes import structure
+
+RNG = np.random.default_rng(0)
+
+
+def level(**settings):
+    """A drifting level under noise, in one node."""
+    return pn.Graph().add(u=pn.KalmanFilter(tonic_volatility=-3.0, **settings)).compile()
+
+
+def test_following_what_never_changes_ends_where_a_search_does():
+    data = {"a": RNG.normal(size=60)}
+    data["b"] = np.append(0.0, 0.5 * data["a"][:-1]) + RNG.normal(size=60)
+    space = structure.space(structure.lagged(["a", "b"]), probability=0.3)
+    followed = structure.follow(space, data, stay=1.0)
+    found = structure.search(space, data)
+
+    np.testing.assert_allclose(
+        followed.edge_probability[-1], list(found.edge_probability.values()), rtol=1e-9
+    )
+    assert followed.log_evidence == pytest.approx(found.log_evidence, rel=1e-12)
+    assert followed["lag1_a->b"].shape == (59,)
+
+
+def test_a_structure_that_changes_is_noticed():
+    """An edge that is there in the second half: on average it is reported there, and not before."""
+    a = np.random.default_rng(1).normal(size=400)
+    b = np.append(0.0, 0.8 * a[:-1]) * (np.arange(400) > 200)
+    data = {"a": a, "b": b + np.random.default_rng(2).normal(size=400)}
+    space = structure.space(
+        structure.lagged(["a", "b"], tonic_volatility=-7.0), "lag1_a->b", probability=0.3
+    )
+    probability = structure.follow(space, data, stay=0.98)["lag1_a->b"]
+
+    assert probability[100:200].mean() < 0.5
+    assert probability[-100:].mean() > 0.5
+
+
+def test_one_context_is_the_filter():
+    """Whether there is room for one only, or nothing ever leaves it; in one go and in steps."""
+    data = {"u": np.cumsum(RNG.normal(size=30))}
+    data["u"][[4, 5]] = np.nan
+    network = level()
+    plain = network.filter(data)
+    for settings in ({"capacity": 1}, {"stay": 1.0}):
+        found = structure.contexts(network, hypotheses=4, **settings).filter(data)
+
+        np.testing.assert_allclose(found.surprise, plain.surprise, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(found.averages["u"]["mean"], plain["u"].mean, rtol=1e-12)
+        assert set(found.context.tolist()) == {0}
+
+
+@pytest.mark.slow
+def test_contexts_come_back_and_are_forgotten_when_full():
+    """Three levels in turn; with room for two, one of them is always new."""
+    levels = np.repeat([0.0, 8.0, -8.0, 0.0], 15)
+    data = {"u": levels + 0.3 * np.random.default_rng(3).normal(size=60)}
+    network = level(initial_precision=0.02, precision=10.0)
+    found = structure.contexts(network, hypotheses=8).filter(data)
+
+    assert found.context.tolist() == np.repeat([0, 1, 2, 0], 15).tolist()
+    assert len(found.beliefs()) == 3
+    assert found.number[-1].argmax() == 3
+    for full in ("forget", "merge", "keep"):
+        few = structure.contexts(network, capacity=2 + (full == "merge"), hypotheses=8, full=full)
+        assert np.isfinite(few.filter({"u": np.append(data["u"], 20.0)}).surprise).all()
+    forgotten = structure.contexts(network, capacity=2, hypotheses=8).filter(data).context
+    assert forgotten[-1] == 3
+    kept = structure.contexts(network, capacity=2, hypotheses=8, full="keep").filter(data).context
+    assert set(kept.tolist()) == {0, 1}
+
+
+@pytest.mark.slow
+def test_contexts_go_on_in_steps_and_have_gradients():
+    data = {"u": RNG.normal(size=12) * 3}
+    network = level()
+    copies = structure.contexts(network, capacity=3, hypotheses=6, stay=0.8)
+    whole, state = copies.filter(data), copies.start()
+    surprise = []
+    for value in data["u"]:
+        state, step = copies.step(state, {"u": value})
+        surprise.append(step.surprise[0])
+
+    np.testing.assert_allclose(surprise, whole.surprise, rtol=1e-12)
+
+    def total(volatility):
+        revised = network.replace({"u.tonic_volatility": volatility})
+        other = structure.contexts(revised, capacity=3, hypotheses=6, stay=0.8)
+        return other.surprise(data)
+
+    numerical = (total(-3.0 + 1e-5) - total(-3.0 - 1e-5)) / 2e-5
+    assert float(jax.grad(total)(-3.0)) == pytest.approx(float(numerical), rel=1e-5)
+
+
+def test_a_strength_that_jumps_is_followed_by_contexts():
+    """Recipe: 0.1 of noise, strengths in tenths of the series; new contexts are strengths drawn anew."""
+    rng = np.random.default_rng(4)
+    strength = np.repeat([0, 0, 0.2, 0.2, 0.8, 0.8, 0.5, 0.5, 0.5, 0.5], 100)
+    x = 2 + 0.1 * rng.normal(size=1000)
+    y = strength * x + 0.1 * rng.normal(size=1000)
+    node = pn.RegressionInput(
+        terms=1, noise="known", precision=100.0, initial_variance=0.25, tonic_volatility=-16.0
+    )
+    network = pn.Graph().add(y=node, x=pn.Regressor()).couple("x", "y").compile()
+    found = structure.contexts(network, capacity=5, hypotheses=8, stay=0.99).filter(
+        {"y": y, "x": x}
+    )
+    error = found.averages["y"]["strengths"][:, 0] - strength
+
+    assert np.sqrt(np.mean(error**2)) < 0.04
+
+
+def test_a_bank_learns_a_parameter_as_bayes_rule_has_it():
+    """On a grid that is close enough; where it is not, it is laid anew around the posterior."""
+    data = {"u": np.cumsum(np.random.default_rng(5).normal(size=120))}
+    network = level()
+    points = np.linspace(-5.0, 5.0, 41)
+    plain = structure.bank(network, {"u.tonic_volatility": points}, refine=False).filter(data)
+    log = np.array(
+        [-network.replace({"u.tonic_volatility": p}).surprise(data) for p in points[::8]]
+    )
+    weights = plain.weights[-1, ::8]
+    known = weights > 1e-200
+
+    np.testing.assert_allclose(
+        np.log(weights[known] / weights.max()), (log - log[weights.argmax()])[known], rtol=1e-6
+    )
+    assert plain.weights.sum(axis=1) == pytest.approx(np.ones(120))
+    coarse = structure.bank(network, {"u.tonic_volatility": np.linspace(-40.0, 40.0, 21)})
+    fine = coarse.filter(data)
+    name = "u.tonic_volatility"
+    assert fine.mean(name)[-1] == pytest.approx(plain.mean(name)[-1], abs=0.05)
+    assert fine.sd(name)[-1] == pytest.approx(plain.sd(name)[-1], rel=0.1)
+    low, high = (fine.quantile(name, q)[-1] for q in (0.05, 0.95))
+    assert low < fine.mean(name)[-1] < high
+
+    grid = structure.bank(network, {name: pn.Normal(0.0, 1.0)}, points=9, refine=False)
+    step = grid.step(None, {"u": 1.0})
+    step = grid.step(step, {"u": 2.0})
+    once = grid.filter({"u": [1.0, 2.0]})
+    np.testing.assert_allclose(step.weights[-1], once.weights[-1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: structure.contexts(level(), capacity=0), pn.ParameterError, "capacity must be"),
+        (lambda: structure.contexts(level(), stay=2.0), pn.ParameterError, "stay must be"),
+        (lambda: structure.contexts(level(), full="burst"), pn.ParameterError, "'forget'"),
+        (lambda: structure.contexts(level().graph), pn.InputError, "compiled network"),
+        (lambda: structure.bank(level(), {"u.speed": [0.0, 1.0]}), pn.ParameterError, "u.speed"),
+        (
+            lambda: structure.bank(level(), {"u.tonic_volatility": [1.0, 0.0]}),
+            pn.ParameterError,
+            "must increase",
+        ),
+        (
+            lambda: structure.follow(
+                structure.space(structure.lagged(["a"])), {"a": [1.0, 2.0]}, stay=1.5
+            ),
+            pn.ParameterError,
+            "stay must be",
+        ),
+    ],
+)
+def test_wrong_use_is_refused_in_words(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
