@@ -20,8 +20,6 @@ import jax.numpy as jnp
 
 from pynodes._compiler.program import Program, places
 from pynodes._core.modules import Module
-from pynodes._core.scheme import AbstractScheme
-from pynodes._engine import sweeps
 from pynodes._engine.edges import (
     Beliefs,
     Evident,
@@ -195,16 +193,3 @@ def update(
         beliefs[index] = belief if prior is None else prediction.with_posterior(belief)
         informed[index] = heard
     return beliefs, informed
-
-
-@dataclasses.dataclass(frozen=True)
-class ClosedForm(AbstractScheme):
-    """Every node hears its children once, leaves first, and updates as its expansion says.
-
-    Source: Mathys et al. (2011), doi 10.3389/fnhum.2011.00039; Weber et al. (2023), arXiv 2305.10937.
-    """
-
-    def infer(
-        self, program: Program, beliefs: Beliefs, seen: Seen, dt: Scalar, gates: Gates
-    ) -> tuple[Beliefs, Evident]:
-        return sweeps.update(program, beliefs, seen, dt, gates)

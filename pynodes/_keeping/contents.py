@@ -23,7 +23,7 @@ from pynodes._compiler.program import LARGE, Program
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import parameters_of
 from pynodes._engine import sweeps
-from pynodes._engine.sweeps import ClosedForm
+from pynodes._engine.closed_form import ClosedForm
 from pynodes._errors import FormatError, format_value, listed
 from pynodes._graph.document import read_document, to_dict
 from pynodes._graph.graph import Graph

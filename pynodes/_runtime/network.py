@@ -15,8 +15,8 @@ from pynodes._compiler.compile import compile_program
 from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice, parameters_of
+from pynodes._engine.closed_form import ClosedForm
 from pynodes._engine.energy import energy_by_name
-from pynodes._engine.sweeps import ClosedForm
 from pynodes._errors import BatchError
 from pynodes._graph.graph import Graph
 from pynodes._results.edge_beliefs import EdgeMessages

@@ -379,7 +379,9 @@ def log_prior(before: Hypotheses, rule: Rule) -> tuple[Array, Array]:
     weight = weight / jnp.sum(weight, axis=1, keepdims=True)
     stays = jnp.concatenate([here, jnp.zeros((len(counts), 1), bool)], axis=1)
     began = (before.opened > 0)[:, None]
-    probability = jnp.where(began, rule.stay * stays.astype(weight.dtype) + (1 - rule.stay) * weight, weight)
+    probability = jnp.where(
+        began, rule.stay * stays.astype(weight.dtype) + (1 - rule.stay) * weight, weight
+    )
     possible = probability > 0
     return jnp.where(possible, jnp.log(jnp.where(possible, probability, 1.0)), -jnp.inf), victim
 
