@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pynodes._boundary import boundary
-from pynodes._engine.sweeps import ClosedForm
+from pynodes._engine.closed_form import ClosedForm
 from pynodes._errors import ParameterError, nearest
 from pynodes.deep.errors import GaussNewton
 from pynodes.deep.learning import check_optimiser

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._engine.sweeps import ClosedForm
+from pynodes._engine.closed_form import ClosedForm
 from pynodes._errors import InputError, PynodesError
 from pynodes._runtime.network import Network
 from pynodes.deep.batches import (
