@@ -1,11 +1,13 @@
 """Every sort of input and response through agents and trials, beside the network and response themselves."""
 
+import jax
 import numpy as np
 import pytest
 
 import pynodes as pn
 from pynodes import responses
 from pynodes.fit import Agent, Gamma, Normal, Trials, fit_map
+from pynodes.fit.agent.arrays import to_arrays
 
 STEPS = 24
 RANDOM = np.random.default_rng(8)
@@ -112,6 +114,54 @@ def test_ignored_trials_may_hold_nothing(case):
 
     expected = by_hand(agent, inputs, actions, values, known, frozen=skip)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_the_sum_inside_the_loop_is_that_of_all_trials(case):
+    """With a frozen trial, a missing response, and a trial whose covariates are missing."""
+    agent, inputs, names, actions, values, known = case
+    skip, steps = np.arange(STEPS) == 7, np.arange(STEPS)
+    known = {name: np.where(steps == 11, np.nan, series) for name, series in known.items()}
+    data = trials(inputs, names, np.where(steps == 3, np.nan, actions), known, skip=skip)
+
+    @jax.jit
+    def total(values, sequences):
+        blocks = jax.tree.map(lambda leaf: leaf[0], sequences)
+        return agent.model.log_likelihood(values, blocks)
+
+    found = total(values, to_arrays(agent.model, data))
+    expected = agent.pointwise_log_likelihood(values, data).sum()
+    assert found == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_the_sum_inside_the_loop_covers_streams_and_what_is_seen():
+    """Two streams, of which one reads a surprise; and an agent that only watches."""
+    streams = responses.JointResponse.of(
+        choice=responses.UnitSquareSigmoid(), time=responses.LogReactionTime(surprise=0.3)
+    )
+    watching = {"u": np.where(np.arange(STEPS) == 5, np.nan, ONES)}
+    both = {"choice": ONES[::-1], "time": np.where(ONES > 0, np.nan, 6.2 + 0.1 * NUMBERS)}
+    for response, acted in ((streams, both), (None, {})):
+        agent = Agent(
+            pn.models.binary_hgf(3), response, free={"x2.tonic_volatility": Normal(-4.0, 1.0)}
+        )
+        data = Trials(watching | acted, inputs="u", actions={n: n for n in acted} or None)
+        blocks = jax.tree.map(lambda leaf: leaf[0], to_arrays(agent.model, data))
+        values = {"x2.tonic_volatility": -3.0}
+
+        found = jax.jit(agent.model.log_likelihood)(values, blocks)
+        expected = np.sum([np.sum(part) for part in parts_of(agent, values, data)])
+        assert found == pytest.approx(float(expected), rel=1e-12)
+
+
+def parts_of(agent, values, data):
+    """Log likelihoods of all trials, of every stream."""
+    network, response = agent.instantiate(values)
+    beliefs = network.filter({"u": data.columns["u"]})
+    if response is None:
+        return [-beliefs.surprise]
+    return [
+        part.log_likelihood(beliefs, data.columns[name]) for name, part in response.streams.items()
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from pynodes._errors import DataError, InputError, listed, nearest
 from pynodes._runtime.inputs import check_given, check_names, shape_of
 from pynodes._runtime.parameters import check_revised
 from pynodes._typing import AnyArray
-from pynodes.fit.agent.model import Model, streams_of
+from pynodes.fit.agent.likelihood import streams_of
+from pynodes.fit.agent.model import Model
 from pynodes.fit.data.layout import Sequences, key_label
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials

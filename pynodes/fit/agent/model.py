@@ -22,9 +22,9 @@ from pynodes._inference.newton import lane_value_and_grad
 from pynodes._inference.priors import AbstractPrior
 from pynodes._runtime.network import Network
 from pynodes._typing import Array, Scalar
+from pynodes.fit.agent.likelihood import list_read_nodes, score_streams, sum_log_likelihood
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
-from pynodes.responses import AbstractResponse, JointResponse
 
 Target = tuple[str, str]
 """``"network"`` or ``"response"``, and the name of a parameter there."""
@@ -60,10 +60,7 @@ class Model(Module):
     @property
     def reads(self) -> tuple[str, ...] | None:
         """Names of the nodes whose beliefs the responses read; None for all, where one does not say."""
-        if self.response is None:
-            return ()
-        every = [part.reads for part in streams_of(self.response).values()]
-        return tuple(n for names in every for n in names) if all(every) else None
+        return list_read_nodes(self.response)
 
     def constrain(self, unconstrained: Array) -> Values:
         """Free values by name, from unconstrained numbers along the last axis."""
@@ -106,15 +103,7 @@ class Model(Module):
         if response is None:
             return {ONLY: -beliefs.surprise}
         actions = block.actions if isinstance(block.actions, dict) else {ONLY: block.actions}
-        return {
-            stream: part.log_likelihood(
-                beliefs,
-                actions[stream],
-                covariates={n: v for n, v in block.covariates.items() if n in part.covariates},
-                frozen=block.frozen,
-            )
-            for stream, part in streams_of(response).items()
-        }
+        return score_streams(response, beliefs, actions, block.covariates, block.frozen)
 
     def trial_log_likelihoods(self, values: Values, block: Sequences) -> Array:
         """Log likelihood of every trial of one block, all streams together."""
@@ -123,7 +112,8 @@ class Model(Module):
 
     def log_likelihood(self, values: Values, blocks: Sequences) -> Array:
         """Log likelihood of one subject's blocks."""
-        every = jax.vmap(lambda block: self.trial_log_likelihoods(values, block))(blocks)
+        network, response = self.instantiate(values)
+        every = jax.vmap(lambda block: sum_log_likelihood(network, response, block))(blocks)
         return stop_infinite(jnp.sum(every))
 
     def log_joint(self, unconstrained: Array, blocks: Sequences) -> Array:
@@ -135,11 +125,6 @@ class Model(Module):
 def stop_infinite(total: Array) -> Array:
     """A total that does not change with anything where it is infinite."""
     return jnp.where(total > -jnp.inf, total, -jnp.inf)
-
-
-def streams_of(response: AbstractResponse | JointResponse) -> dict[str, AbstractResponse]:
-    """The streams of a response, by name; of a single one, under none."""
-    return dict(response.streams) if isinstance(response, JointResponse) else {ONLY: response}
 
 
 @jax.jit

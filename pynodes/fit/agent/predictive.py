@@ -18,7 +18,7 @@ from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import design_arrays
 from pynodes.fit.agent.draws import map_chunks, map_rows, rows_of_draws
-from pynodes.fit.agent.model import streams_of
+from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.simulation import (
     act_under_draws,
     check_not_seen,

@@ -17,7 +17,8 @@ from pynodes._typing import Array
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent, check_shapes
 from pynodes.fit.agent.arrays import design_arrays
-from pynodes.fit.agent.model import Model, Values, streams_of
+from pynodes.fit.agent.likelihood import streams_of
+from pynodes.fit.agent.model import Model, Values
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials, check_trials

@@ -17,7 +17,8 @@ from pynodes._results.tables import extra
 from pynodes._typing import Array
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
-from pynodes.fit.agent.model import Model, Values, streams_of
+from pynodes.fit.agent.likelihood import streams_of
+from pynodes.fit.agent.model import Model, Values
 from pynodes.fit.agent.simulation import draw_actions
 from pynodes.fit.data.layout import Sequences, TrialLayout
 from pynodes.fit.data.roles import ONLY

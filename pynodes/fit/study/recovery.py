@@ -19,7 +19,8 @@ from pynodes._typing import Array
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import design_arrays
-from pynodes.fit.agent.model import Values, streams_of
+from pynodes.fit.agent.likelihood import streams_of
+from pynodes.fit.agent.model import Values
 from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_actions
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
