@@ -12,7 +12,9 @@ from pynodes.deep.callbacks import Callback as Callback
 from pynodes.deep.callbacks import Event as Event
 from pynodes.deep.callbacks import Log as Log
 from pynodes.deep.callbacks import StopEarly as StopEarly
+from pynodes.deep.checkpoint import Checkpoint as Checkpoint
 from pynodes.deep.configuration import Training as Training
+from pynodes.deep.display import Display as Display
 from pynodes.deep.errors import Errors as Errors
 from pynodes.deep.errors import GaussNewton as GaussNewton
 from pynodes.deep.fixed_prediction import Backpropagation as Backpropagation

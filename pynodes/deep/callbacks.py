@@ -83,7 +83,7 @@ BATCH_HOOKS = ("on_batch_start", "on_inference_step", "on_learning_step", "on_ba
 def overridden(callbacks: Iterable[Callback], *names: str) -> bool:
     """Whether any callback has a hook of its own among some."""
     return any(
-        getattr(type(callback), name) is not getattr(Callback, name)
+        getattr(callback, name).__func__ is not getattr(Callback, name)
         for callback in callbacks
         for name in names
     )

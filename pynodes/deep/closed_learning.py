@@ -17,7 +17,6 @@ import numpy as np
 from jax import lax
 
 from pynodes._compiler.program import Program
-from pynodes._core.modules import parameters_in
 from pynodes._engine import sweeps
 from pynodes._engine.edges import apply_to_group
 from pynodes._errors import InputError, listed
@@ -27,7 +26,6 @@ from pynodes._typing import Array, Scalar
 from pynodes.couplings import AbstractArrayCoupling
 from pynodes.deep.configuration import Training
 from pynodes.deep.learning import Learner
-from pynodes.deep.numbers import KEPT
 from pynodes.deep.reading import Data
 from pynodes.nodes import CategoricalLayer
 
@@ -113,6 +111,16 @@ class ClosedLearning:
         """Everything that changes."""
         return self.weights, self.state, self.beliefs
 
+    def empty_record(self) -> dict[str, Any]:
+        """A record in the form of those that :meth:`learn` returns."""
+        record = {
+            "energy": 0.0,
+            "by_layer": dict.fromkeys(self.network.labels.nodes, 0.0),
+            "status": 0.0,
+        }
+        extra = {"trace": None} if self.plan.outcome is None else {"trace": None, "accuracy": 0.0}
+        return record | extra
+
     def put_back(self, tree: Any) -> None:
         """Go on from what was kept."""
         self.weights, self.state, self.beliefs = jax.tree.map(jnp.asarray, tree)
@@ -127,10 +135,8 @@ def learning_edges(network: Network) -> tuple[Edge, ...]:
     edges = network.labels.graph.edges
     found = []
     for (parent, child, coupling), name in zip(edges, name_edges(edges), strict=True):
-        if isinstance(coupling, AbstractArrayCoupling) and getattr(coupling, "learned", True):
-            specs = parameters_in(coupling).items()
-            fields = [f for f, spec in specs if spec["rank"] != 0 and f not in KEPT]
-            found.append(Edge(parent, child, name, tuple(fields)))
+        if isinstance(coupling, AbstractArrayCoupling) and coupling.learnable:
+            found.append(Edge(parent, child, name, coupling.learnable))
     return tuple(found)
 
 

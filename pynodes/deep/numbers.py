@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.program import stack_modules
-from pynodes._core.modules import Module, parameters_in
+from pynodes._core.modules import Module
 from pynodes._graph.edges import Key
 from pynodes._runtime.network import Network
 from pynodes._typing import AnyArray
@@ -20,9 +20,6 @@ from pynodes.nodes import AbstractNode
 
 Weights: TypeAlias = tuple[tuple[dict[str, AnyArray], ...], ...]
 """Learned arrays by block, slot and field."""
-
-KEPT = ("mask",)
-"""Arrays of couplings that are no weights."""
 
 
 class Numbers(Module):
@@ -88,10 +85,7 @@ def select_weights(numbers: Numbers) -> Weights:
 
 def weight_fields(coupling: AbstractCoupling) -> list[str]:
     """Names of the arrays of a coupling that learn."""
-    if not isinstance(coupling, AbstractArrayCoupling) or not getattr(coupling, "learned", True):
-        return []
-    fields = parameters_in(coupling).items()
-    return [name for name, spec in fields if spec["rank"] != 0 and name not in KEPT]
+    return list(coupling.learnable) if isinstance(coupling, AbstractArrayCoupling) else []
 
 
 def insert_weights(numbers: Numbers, weights: Weights) -> Numbers:

@@ -83,6 +83,14 @@ class PointLearning:
         """Everything that changes."""
         return self.weights, self.state
 
+    def empty_record(self) -> dict[str, Any]:
+        """A record in the form of those that :meth:`learn` returns."""
+        names = [n for n, (i, _) in self.layout.places.items() if i in self.layout.terms]
+        by_layer = dict.fromkeys(names, 0.0)
+        record = {"energy": 0.0, "energy_after": 0.0, "by_layer": by_layer, "status": 0.0}
+        record["trace"] = None if self.plan.record is None else by_layer
+        return record if self.plan.outcome is None else {**record, "accuracy": 0.0}
+
     def put_back(self, tree: Any) -> None:
         """Go on from what was kept."""
         self.weights, self.state = jax.tree.map(jnp.asarray, tree)

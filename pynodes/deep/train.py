@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,7 @@ from pynodes.deep.callbacks import (
     check_callbacks,
     overridden,
 )
+from pynodes.deep.checkpoint import resume_from
 from pynodes.deep.closed_learning import ClosedLearning
 from pynodes.deep.configuration import Training
 from pynodes.deep.history import History
@@ -85,6 +87,7 @@ def train(
     training: Training | None = None,
     *,
     callbacks: Iterable[Callback] | Callback = (),
+    resume: str | os.PathLike[str] | None = None,
 ) -> TrainingRun:
     """Train a network.
 
@@ -99,19 +102,27 @@ def train(
         How.
     callbacks
         What is done beside.
+    resume
+        A file of :class:`Checkpoint`, to go on from as if nothing had come between.
 
     Raises
     ------
     InputError
         Data that do not fit the network.
     TrainingError
-        Values or weights that are no longer numbers, unless ``throw=False``.
+        Values or weights that are no longer numbers, unless ``throw=False``; or a callback that failed. What
+        was trained so far is its ``run``.
+    CheckpointError
+        A file to go on from that is not there, or of another training, network or data.
     """
     check_network(network)
     training = Training() if training is None else training
     if not isinstance(training, Training):
         raise InputError(f"training must be a pynodes.deep.Training, not {training!r}.")
-    return Trainer(network, data, training, check_callbacks(callbacks)).run()
+    trainer = Trainer(network, data, training, check_callbacks(callbacks))
+    if resume is not None:
+        resume_from(resume, trainer)
+    return trainer.run()
 
 
 class Trainer:
@@ -128,6 +139,7 @@ class Trainer:
         self.epoch, self.batch, self.ended = 0, 0, "finished"
         self.parts: list[dict[str, Any]] = []
         self.learning: Any = None
+        self.restore: Callable[[], None] | None = None
         if self.table:
             table = read_table(network.labels, data, training.batch)
             self.count = table.count
@@ -139,6 +151,8 @@ class Trainer:
         steps = self.training.record == "steps" or overridden(self.callbacks, "on_inference_step")
         kind = ClosedLearning if isinstance(self.training.scheme, ClosedForm) else PointLearning
         self.learning = kind(self.network, first, self.training, self.learner, steps)
+        if self.restore is not None:
+            self.restore()
 
     def run(self) -> TrainingRun:
         """All epochs that are left."""

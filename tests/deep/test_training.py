@@ -65,3 +65,158 @@ def test_one_step_of_weights_is_the_slope_at_what_was_settled():
     before, after = network.parameters(), run.network.parameters()
     for name, slope in slopes.items():
         np.testing.assert_allclose(after[name], before[name] - 0.5 * slope, rtol=1e-12, atol=1e-14)
+
+
+# Going on, and what is told
+
+
+def noisy(count=12):
+    rng = np.random.default_rng(4)
+    return {"x": rng.normal(size=(count, 3)), "y": rng.integers(0, 3, count)}
+
+
+def small_training(**options):
+    given = {"epochs": 4, "batch": 4, "scheme": pn.deep.Settle(steps=3, step=0.1)}
+    return pn.deep.Training(**{**given, "optimiser": optax.adam(0.01), "key": 5, **options})
+
+
+class Kill(pn.deep.Callback):
+    """What a run meets whose process ends."""
+
+    def __init__(self, epoch, batch=None):
+        self.at = epoch, batch
+
+    def on_epoch_start(self, event):
+        if self.at == (event.epoch, None):
+            raise RuntimeError("killed")
+
+    def on_batch_start(self, event):
+        if self.at == (event.epoch, event.batch):
+            raise RuntimeError("killed")
+
+
+def weights_of(run):
+    return {n: np.asarray(v) for n, v in run.network.parameters().items() if "->" in n}
+
+
+@pytest.mark.parametrize("at", [(2, None), (1, 2)], ids=["between epochs", "within one"])
+@pytest.mark.parametrize("iterated", [False, True], ids=["arrays", "batches"])
+def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path, at, iterated):
+    network, path = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile(), tmp_path / "run"
+    data = noisy()
+    if iterated:
+        data = [{name: value[i : i + 4] for name, value in data.items()} for i in (0, 4, 8)]
+    keep = pn.deep.Checkpoint(path, batches=1)
+    whole = pn.deep.train(network, data, small_training(), callbacks=[pn.deep.Callback(), keep])
+    with pytest.raises(
+        pn.deep.TrainingError, match=r"ended in epoch \d by RuntimeError: killed"
+    ) as met:
+        pn.deep.train(network, data, small_training(), callbacks=[keep, Kill(*at)])
+    assert met.value.run.history.epochs == at[0]
+
+    again = pn.deep.train(network, data, small_training(), callbacks=keep, resume=path)
+
+    for name, value in weights_of(whole).items():
+        np.testing.assert_array_equal(weights_of(again)[name], value)
+    for name in ("energy", "accuracy", "status"):
+        np.testing.assert_array_equal(again.history.per_batch[name], whole.history.per_batch[name])
+        np.testing.assert_array_equal(again.history.per_epoch[name], whole.history.per_epoch[name])
+
+
+def test_another_training_is_refused_by_name(tmp_path):
+    network, path = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile(), tmp_path / "run"
+    pn.deep.train(network, noisy(), small_training(), callbacks=pn.deep.Checkpoint(path))
+    other = small_training(optimiser=optax.adam(0.02))
+    with pytest.raises(pn.CheckpointError, match=r"optimiser was .*0\.01.* and is .*0\.02"):
+        pn.deep.train(network, noisy(), other, resume=path)
+    with pytest.raises(pn.CheckpointError, match="is of other data"):
+        pn.deep.train(network, noisy(16), small_training(), resume=path)
+    with pytest.raises(pn.CheckpointError, match="no checkpoint"):
+        pn.deep.train(network, noisy(), small_training(), resume=tmp_path / "none")
+    longer = pn.deep.train(network, noisy(), small_training(epochs=5), resume=path)
+    assert longer.history.epochs == 5
+
+
+class Listen(pn.deep.Callback):
+    """Notes every hook."""
+
+    def __init__(self):
+        self.heard = []
+
+
+def hook(name):
+    def listen(self, event):
+        self.heard.append((name, event.epoch, event.batch, event.step))
+
+    return listen
+
+
+for name in [name for name in vars(pn.deep.Callback) if name.startswith("on_")]:
+    setattr(Listen, name, hook(name))
+
+
+def test_callbacks_hear_of_everything_in_order(tmp_path):
+    network, listen = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile(), Listen()
+    log = tmp_path / "log.csv"
+    training = small_training(epochs=2, batch=6, rate_steps={1: 0.5})
+    pn.deep.train(network, noisy(), training, callbacks=[listen, pn.deep.Log(log)])
+    steps = [("on_inference_step", 0, 0, step) for step in range(4)]
+    assert listen.heard[:9] == [
+        ("on_train_start", 0, None, None),
+        ("on_epoch_start", 0, None, None),
+        ("on_batch_start", 0, 0, None),
+        *steps,
+        ("on_learning_step", 0, 0, None),
+        ("on_batch_end", 0, 0, None),
+    ]
+    assert ("on_rate_changed", 1, None, None) in listen.heard
+    assert listen.heard[-1] == ("on_train_end", 2, None, None)
+    rows = log.read_text().splitlines()
+    assert len(rows) == 3
+    assert rows[0].startswith("epoch,energy")
+
+
+def test_batch_by_batch_is_the_same_training():
+    network = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
+    one = pn.deep.train(network, noisy(), small_training())
+    other = pn.deep.train(network, noisy(), small_training(), callbacks=Listen())
+    for name, value in weights_of(one).items():
+        np.testing.assert_allclose(weights_of(other)[name], value, rtol=1e-12)
+
+
+def test_training_stops_when_nothing_becomes_better():
+    network = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
+    training = small_training(epochs=50, optimiser=optax.sgd(1e-12))
+    run = pn.deep.train(
+        network, noisy(), training, callbacks=pn.deep.StopEarly(patience=3, improvement=1e-3)
+    )
+    assert run.ended == "stopped"
+    assert run.history.epochs == 4
+
+
+def test_the_display_shows_energies_by_layer():
+    from io import StringIO
+
+    from rich.console import Console
+
+    out = StringIO()
+    display = pn.deep.Display(Console(file=out, force_terminal=True, width=80))
+    network = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
+    pn.deep.train(network, noisy(), small_training(), callbacks=display)
+    for words in ("epoch 4 of 4", "energy of h1", "accuracy", "time left"):
+        assert words in out.getvalue()
+
+
+def test_other_rates_and_weights_compile_nothing():
+    from tests.compilations import count_compilations
+
+    data = noisy()
+    graph = chain([3, 4], pn.CategoricalLayer(outcomes=3), seed=1)
+    pn.deep.train(graph.compile(), data, small_training())
+    other = chain([3, 4], pn.CategoricalLayer(outcomes=3), seed=2).compile()
+    scheme = pn.deep.Settle(steps=4, step=0.05)
+    with count_compilations() as count:
+        training = small_training(rate=0.3, scheme=scheme, optimiser=optax.adam(0.01))
+        run = pn.deep.train(other, data, training)
+    assert count.programs == 0
+    assert run.history.epochs == 4
