@@ -84,6 +84,11 @@ class AbstractResponse(Module, abc.ABC):
         """Names of the nodes whose beliefs are read; fit for ``record=`` of network.filter."""
         return _fields.read_by(self)
 
+    @property
+    def option_count(self) -> int | None:
+        """How many options there are; None where responses are no choices, or it is not known."""
+        return None
+
     def parameters(self) -> dict[str, Any]:
         """Every parameter by name."""
         found = {name: getattr(self, name) for name in parameters_of(self)}

@@ -25,6 +25,10 @@ class AbstractBinaryResponse(AbstractResponse):
 
     expects: ClassVar = "0 or 1"
 
+    @property
+    def option_count(self) -> int | None:
+        return 2
+
     @abc.abstractmethod
     def logit(self, beliefs: Reader, given: Given) -> Array:
         """Log odds of choosing 1."""

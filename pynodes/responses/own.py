@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pynodes._core.modules import choice
 from pynodes._errors import listed
@@ -26,24 +27,61 @@ class OwnResponse(AbstractResponse):
         The parameters by name.
     needs
         Names of the covariates.
+    support
+        The responses that there can be, such as (0, 1); None for any number. Others are refused.
+
+    The function is compiled with what it reads besides, such as a global number or a closure, as it is
+    at the first call, and does not see later changes: let what may change be a parameter or a covariate.
     """
 
     function: Callable[..., Array] = choice()
     values: dict[str, Scalar]
     needs: tuple[str, ...] = choice(())
+    support: tuple[float, ...] | None = choice(None)
 
     @classmethod
     def of(
-        cls, function: Callable[..., Array], *, covariates: tuple[str, ...] = (), **values: Scalar
+        cls,
+        function: Callable[..., Array],
+        *,
+        covariates: tuple[str, ...] = (),
+        support: Sequence[float] | None = None,
+        **values: Scalar,
     ) -> OwnResponse:
         """A response from a function, the names of its covariates, and values of its parameters.
+
+        With ``support``, such as (0, 1), all other responses are refused: codes of one's own for "no
+        response" do not pass for one.
 
         Raises
         ------
         ParameterError
             Keywords that the function does not take, or ones that it needs and was not given.
         """
-        return cls(function=function, needs=tuple(covariates), values=values)
+        known = None if support is None else tuple(map(float, support))
+        return cls(function=function, needs=tuple(covariates), support=known, values=values)
+
+    @property
+    def expects(self) -> str:  # type: ignore[override]
+        """What responses it takes, in words."""
+        return (
+            "finite numbers"
+            if self.support is None
+            else " or ".join(map("{:g}".format, self.support))
+        )
+
+    @property
+    def harmless(self) -> float:  # type: ignore[override]
+        """A response that the function can compute with where there is none."""
+        return 0.0 if self.support is None else self.support[0]
+
+    def accepts(self, values: Any, beliefs: Reader) -> Any:
+        if self.support is None:
+            return super().accepts(values, beliefs)
+        found = values != values
+        for value in self.support:
+            found = found | (values == value)
+        return found
 
     @property
     def covariates(self) -> Mapping[str, Covariate]:  # type: ignore[override]
@@ -55,6 +93,8 @@ class OwnResponse(AbstractResponse):
 
     def check(self) -> str | None:
         """The function takes what it will be given."""
+        if self.support == ():
+            return "support must name the responses that there can be, such as (0, 1)."
         if not callable(self.function):
             return f"function must be a function, not {self.function!r}."
         names = [*self.values, *self.needs]

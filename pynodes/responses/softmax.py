@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import ClassVar
 
 import jax.numpy as jnp
 from jax import lax
 
-from pynodes._core.modules import parameter
+from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
 from pynodes.responses._distributions import AbstractChoiceResponse
@@ -28,6 +29,10 @@ class AbstractSoftmax(AbstractChoiceResponse):
     """
 
     options: str | tuple[str, ...] = field("u.predicted_mean")
+
+    @property
+    def option_count(self) -> int | None:
+        return len(self.options) if isinstance(self.options, tuple) else None
 
     def values(self, beliefs: Reader) -> Array:
         return beliefs.stacked(self.options)
@@ -50,6 +55,9 @@ class Softmax(AbstractSoftmax):
     ----------
     options
         Where the values v are read: a tuple of fields, or one with the options as its last axis.
+    offered
+        Number of options, where not all are offered in every trial. Whether one is, 1 or 0, is then a
+        covariate, ``offered_0``, ``offered_1``, ...; the others are never chosen.
     inverse_temperature
         How deterministic choices are (β).
     log_temperature
@@ -60,10 +68,31 @@ class Softmax(AbstractSoftmax):
 
     inverse_temperature: Scalar = parameter(1.0, symbol="β", positive=True)
     log_temperature: str | None = field(None)
+    offered: int | None = choice(None)
+
+    @property
+    def option_count(self) -> int | None:
+        return super().option_count if self.offered is None else None
+
+    @property
+    def covariates(self) -> Mapping[str, Covariate]:  # type: ignore[override]
+        """Whether each option is offered, where that differs between trials."""
+        return {f"offered_{k}": Covariate(bounds=(0.0, 1.0)) for k in range(self.offered or 0)}
 
     def scores(self, beliefs: Reader, given: Given) -> Array:
         sharp = sharpness(beliefs, self.inverse_temperature, self.log_temperature)
-        return beside_options(sharp) * self.values(beliefs)
+        scores = beside_options(sharp) * self.values(beliefs)
+        if self.offered is None:
+            return scores
+        there = jnp.stack([given[name] > 0.5 for name in self.covariates], axis=-1)
+        return jnp.where(jnp.broadcast_to(there, scores.shape), scores, -jnp.inf)
+
+    def check(self) -> str | None:
+        count = len(self.options) if isinstance(self.options, tuple) else self.offered
+        whole = isinstance(self.offered, int) and not isinstance(self.offered, bool)
+        if self.offered is not None and not (whole and self.offered == count and count > 1):
+            return f"offered must be the number of options, {count}, or None, not {self.offered!r}."
+        return super().check()
 
 
 class TwoTemperatureSoftmax(AbstractSoftmax):

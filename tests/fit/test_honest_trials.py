@@ -114,3 +114,21 @@ def test_answers_that_drop_out_for_want_of_a_covariate_are_counted():
 def test_trials_that_count_within_conditions_are_told_of_trial():
     with pytest.raises(pn.DataError, match="trial="):
         pn.Trials({**FRAME, "trial": [1, 1, 2, 2] * 2}, inputs="u", by="who")
+
+
+@pytest.mark.parametrize("how", ["categories", "levels"])
+def test_the_first_category_is_the_reference_of_a_formula(how):
+    """As in R and patsy: an ordered column says which; of a subject all rows are alike."""
+    from pynodes.fit.group.formula import read_formula
+
+    order = ["patient", "control"]
+    frame = pd.DataFrame(FRAME).assign(group=["control"] * 4 + ["patient"] * 4)
+    more = {"levels": {"group": order}}
+    if how == "categories":
+        frame["group"], more = pd.Categorical(frame["group"], categories=order), {}
+    trials = pn.Trials(frame, inputs="u", by="who", **more)
+
+    found = read_formula(trials, "x", "group", 0.0, 1.0)
+
+    assert found.design.terms == ("Intercept", "group[T.control]")
+    np.testing.assert_array_equal(found.design.fixed, [[1, 1], [1, 0]])

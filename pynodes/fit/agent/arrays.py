@@ -111,11 +111,16 @@ def read_known_input(
     owner = name.partition(".")[0]
     node = labels.graph.nodes[owner]
     field = node.given if name in labels.nodes else labels.parameters[name].field
-    counts = ~trials.frozen
+    counts = ~trials.frozen & is_seen(model, trials, owner)
     check_rows(
-        trials, (column,), rows, np.isfinite(rows) | ~counts, f"{name!r} is known in every trial"
+        trials,
+        (column,),
+        rows,
+        np.isfinite(rows) | ~counts,
+        f"{name!r} is known in every trial in which something is learned: where nothing was, leave the "
+        "input missing too, or name a column in frozen= that marks these trials",
     )
-    first = float(rows[counts][0]) if counts.any() else 0.0
+    first = float(rows[counts][0]) if counts.any() else 0.0  # what is not seen is not learned from
     rows = np.where(counts, rows, first)
     try:
         check_given(name, rows, parameters_of(node)[str(field)])
@@ -123,6 +128,14 @@ def read_known_input(
     except InputError as error:
         raise DataError(f"Column {column!r} (steps are rows): {error}") from error
     return rows, first
+
+
+def is_seen(model: Model, trials: Trials, name: str) -> np.ndarray:
+    """Whether an input was seen, by row; always of what is none, whose parameters matter all the time."""
+    columns = trials.roles.inputs.get(name, ())
+    if not columns or not model.network.graph.nodes[name].observable:
+        return np.ones(len(trials), bool)
+    return ~np.isnan([trials.numbers(column, "inputs") for column in columns]).all(axis=0)
 
 
 def response_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
@@ -164,8 +177,19 @@ def example_beliefs(model: Model, record: Any) -> Any:
         series.setdefault(name, np.zeros(1))
     for name in network.labels.required:
         series[name] = np.ones(1)
-    shapes = jax.eval_shape(lambda given: network.filter(given, record=record, throw=False), series)
+
+    def follow(given: dict[str, Any], dt: Any) -> Any:
+        return network.filter(given, dt=dt, record=record, throw=False)
+
+    shapes = jax.eval_shape(follow, series, np.ones(1))  # times, since there may be no series
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+def covariates_of(agent: Any) -> set[str]:
+    """Names of what the responses of an agent must know besides beliefs."""
+    if agent.model.response is None:
+        return set()
+    return {name for part in streams_of(agent.model.response).values() for name in part.covariates}
 
 
 def covariate_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:

@@ -93,7 +93,9 @@ class Model(Module):
 
     def filter(self, network: Network, block: Sequences, record: Any) -> Any:
         """Beliefs of one block; held, with the status saying so, where filtering failed."""
-        dt = 1.0 if block.dt is None else block.dt
+        dt: Any = 1.0 if block.dt is None else block.dt
+        if not block.inputs and block.dt is None:  # rows alone say how many steps there are
+            dt = jnp.ones(block.frozen.shape)
         return network.filter(block.inputs, dt=dt, frozen=block.frozen, record=record, throw=False)
 
     def stream_log_likelihoods(self, values: Values, block: Sequences) -> dict[str, Array]:

@@ -93,6 +93,7 @@ def simulate(
         actions = simulate_actions(agent.model, each, sequences, own)
     columns = response_columns(agent, design)
     check_not_seen(design, columns)
+    check_not_answered(agent, design)
     missing = {
         column: np.isnan(design.numbers(column))
         if column in design.columns
@@ -135,6 +136,31 @@ def check_not_seen(design: Trials, columns: Mapping[str, str]) -> None:
             f"The responses in {listed(both)} are seen by the agent too, so that simulated ones would change "
             "what it learns from. Simulate it with network.interact, where it is answered."
         )
+
+
+def check_not_answered(agent: Agent, design: Trials) -> None:
+    """What is seen does not depend on what is done.
+
+    Raises
+    ------
+    DataError
+        Of options that are inputs themselves, each trial shows some and not others, as where only the
+        chosen one is seen to pay.
+    """
+    for part in streams_of(agent.response).values():
+        options = getattr(part, "options", ())
+        names = [o.partition(".")[0] for o in options] if isinstance(options, tuple) else []
+        inputs = {name: design.roles.inputs[name] for name in names if name in design.roles.inputs}
+        seen = [
+            ~np.isnan(design.numbers(column)) for columns in inputs.values() for column in columns
+        ]
+        if len(seen) > 1 and np.any(np.any(seen, axis=0) & ~np.all(seen, axis=0) & ~design.frozen):
+            raise DataError(
+                f"In these trials what {listed(inputs)} show depends on what was chosen, so that simulated "
+                "choices would go with the rewards of others. Give the rewards of all options in every trial "
+                "to an environment, and simulate with it: network.interact(environments.Replay(series=..., "
+                "arms=...), response, key, steps=...)."
+            )
 
 
 def response_columns(agent: Agent, design: Trials) -> dict[str, str]:

@@ -41,12 +41,15 @@ class AbstractComparison(abc.ABC):
     criterion
         What it is: ``"lme"``, minus half of ``"aic"`` or ``"bic"``, or of ``"loo"`` the expected log
         predictive density.
+    key
+        What the trials call a subject.
     """
 
     models: tuple[str, ...]
     subjects: tuple[Any, ...]
     evidence: np.ndarray
     criterion: str
+    key: str = dataclasses.field(default="subject", kw_only=True)
 
     @property
     @abc.abstractmethod
@@ -63,7 +66,7 @@ class AbstractComparison(abc.ABC):
             pandas is not installed.
         """
         pd = extra("pandas")
-        index = pd.Index(self.subjects, tupleize_cols=False, name="subject")
+        index = pd.Index(self.subjects, tupleize_cols=False, name=self.key)
         return pd.DataFrame(self.evidence, columns=list(self.models), index=index)
 
     @property
@@ -246,6 +249,7 @@ def compare_predictions(
         evidence=np.stack(columns, axis=1),
         criterion="loo",
         parts=parts,
+        key=key_of_subjects(fits[name].trials, subjects),
     )
 
 
@@ -265,7 +269,14 @@ def compare_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
         subjects=first.subjects,
         evidence=np.stack(columns, axis=1).astype(float),
         criterion=by,
+        key=key_of_subjects(first.trials, first.subjects),
     )
+
+
+def key_of_subjects(trials: Any, subjects: tuple[Any, ...]) -> str:
+    """The column that names subjects, where one does."""
+    names = tuple(trials.roles.subject_keys)
+    return names[0] if len(names) == 1 and subjects == tuple(trials.subjects) else "subject"
 
 
 def have_same_data(one: Any, other: Any) -> bool:
@@ -285,7 +296,7 @@ def scored_columns(fit: Any) -> dict[str, np.ndarray]:
 
 @boundary
 def random_effects_bms(
-    comparison: AbstractComparison,
+    comparison: AbstractComparison | Any,
     *,
     families: Families | None = None,
     prior_counts: float | Mapping[str, float] | None = None,
@@ -297,7 +308,8 @@ def random_effects_bms(
     Parameters
     ----------
     comparison
-        Log evidence by subject and model.
+        Log evidence by subject and model: a comparison, or a table of evidence from elsewhere, a frame of
+        pandas with a row per subject and a column per model.
     families
         Names of the models of every family; every model belongs to one. The result's ``.families`` then
         says of families what the rest says of models.
@@ -314,10 +326,7 @@ def random_effects_bms(
     10.1371/journal.pcbi.1000709; omnibus risk and protected exceedance Rigoux et al. (2014), doi
     10.1016/j.neuroimage.2013.08.065. Exceedance is integrated, not sampled (docs/theory/evidence.md).
     """
-    if not isinstance(comparison, AbstractComparison):
-        raise DataError(
-            f"Give a comparison, as compare() makes it, not a {type(comparison).__name__}."
-        )
+    comparison = as_comparison(comparison)
     evidence, models = comparison.evidence, comparison.models
     wrong = ~np.isfinite(evidence)
     if wrong.any():
@@ -328,3 +337,40 @@ def random_effects_bms(
             ".problems() of the fit."
         )
     return infer_frequencies(evidence, models, families, prior_counts)
+
+
+def as_comparison(given: Any) -> AbstractComparison:
+    """A comparison, or a table of evidence as one.
+
+    Raises
+    ------
+    DataError
+        Something else, or a table that does not hold numbers for two models at least.
+    """
+    if isinstance(given, AbstractComparison):
+        return given
+    if not (hasattr(given, "columns") and hasattr(given, "index") and hasattr(given, "to_numpy")):
+        raise DataError(
+            "Give a comparison, as compare() makes it, or a table of log evidence as a frame of pandas with "
+            f"a row per subject and a column per model, not a {type(given).__name__}."
+        )
+    models = tuple(map(str, given.columns))
+    try:
+        evidence = given.to_numpy(dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "The table of evidence holds something else than numbers. Make the subjects its index, as in "
+            "table.set_index('subject')."
+        ) from error
+    if len(models) < 2 or len(set(models)) < len(models) or not len(evidence):
+        raise DataError(
+            f"The table of evidence has the columns {listed(models)} and {len(evidence)} rows. Give a column "
+            "per model, two at least, and a row per subject."
+        )
+    return Comparison(
+        models=models,
+        subjects=tuple(given.index),
+        evidence=evidence,
+        criterion="lme",
+        key=str(given.index.name or "subject"),
+    )

@@ -77,6 +77,20 @@ def read_series(data: Any) -> list[tuple[Any, Any]]:
     return [(series.name, series) for series in frame.iter_columns()]
 
 
+def read_categories(data: Any) -> dict[str, tuple[str, ...]]:
+    """The texts of categorical columns in the order of their categories, by column.
+
+    A frame that does not say in which order has none.
+    """
+    parts = data.items() if hasattr(data, "items") else ()
+    found: dict[str, tuple[str, ...]] = {}
+    for name, column in parts:
+        known = getattr(getattr(column, "dtype", None), "categories", None)
+        if known is not None and all(isinstance(one, str) for one in known):
+            found[str(name)] = tuple(known)
+    return found
+
+
 def index_names(data: Any) -> list[Any]:
     """Names of the levels of a frame's index that are no columns; None of one without a name."""
     return [name if name not in data.columns else None for name in data.index.names]

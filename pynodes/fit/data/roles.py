@@ -32,6 +32,7 @@ class Roles:
     parameters_per: str | None = None
     time: str | None = None
     levels: ColumnNames = dataclasses.field(default_factory=dict)
+    categories: ColumnNames = dataclasses.field(default_factory=dict)
 
     @property
     def key_count(self) -> int:

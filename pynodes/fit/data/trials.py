@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from pynodes._errors import DataError, InputError, listed, nearest
 from pynodes._runtime.times import ONSETS, rises, to_plain_times
 from pynodes.fit.data.frames import (
     Columns,
+    read_categories,
     read_flag_column,
     read_frame,
     read_keys,
@@ -131,6 +133,7 @@ class Trials:
             dt=read_interval(dt, time),
             time=time,
             levels=read_levels({} if levels is None else levels),
+            categories=read_categories(data),
             reset=reset,
             frozen=frozen,
             carry_over=carry_over,
@@ -283,6 +286,13 @@ class Trials:
         """The trials of one of :attr:`subjects`."""
         key = self.key_of(subject)
         return self.only(**key) if key else self
+
+    def for_covariates(self, names: Collection[str]) -> Trials:
+        """The same trials with those of the covariates that are named."""
+        kept = {name: columns for name, columns in self.roles.covariates.items() if name in names}
+        if len(kept) == len(self.roles.covariates):
+            return self
+        return Trials._of(self.columns, dataclasses.replace(self.roles, covariates=kept))
 
     def with_columns(self, columns: Mapping[str, Any]) -> Trials:
         """The same trials with other values in some columns, or further ones."""

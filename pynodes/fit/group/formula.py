@@ -173,9 +173,7 @@ def make_columns(component: Any) -> AbstractColumns:
     )
 
 
-def read_subject_covariates(
-    trials: Trials, names: Iterable[str], parameter: str
-) -> dict[str, np.ndarray]:
+def read_subject_covariates(trials: Trials, names: Iterable[str], parameter: str) -> dict[str, Any]:
     """Some columns with a value per subject, in the order of the subjects.
 
     Raises
@@ -186,8 +184,8 @@ def read_subject_covariates(
     return {name: read_subject_covariate(trials, name, parameter) for name in sorted(names)}
 
 
-def read_subject_covariate(trials: Trials, name: str, parameter: str) -> np.ndarray:
-    """The value of every subject in one column."""
+def read_subject_covariate(trials: Trials, name: str, parameter: str) -> Any:
+    """The value of every subject in one column; as a category where the data say in which order."""
     if name not in trials.columns:
         raise FormulaError(
             f"The formula of {parameter!r} needs a column {name!r}, which the data do not have. "
@@ -207,7 +205,12 @@ def read_subject_covariate(trials: Trials, name: str, parameter: str) -> np.ndar
                 f"The formula of {parameter!r} needs one {name!r} per subject, but {labels[subject]} has "
                 f"{found[subject]!r} and {value!r}. {advise_constant(trials)}"
             )
-    return np.array([found[subject] for subject in range(len(trials.subjects))])
+    values = np.array([found[subject] for subject in range(len(trials.subjects))])
+    order = trials.roles.levels.get(name) or trials.roles.categories.get(name)
+    if order is None or not set(values.tolist()) <= set(order):
+        return values
+    there = [level for level in order if level in values]
+    return extra("pandas").Categorical(values, categories=there, ordered=True)
 
 
 def advise_constant(trials: Trials) -> str:

@@ -23,7 +23,7 @@ from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.arrays import covariates_of, to_arrays
 from pynodes.fit.agent.model import Model, Values
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
@@ -73,7 +73,7 @@ def fit_map(
     Parameters
     ----------
     agent
-        An agent, or several by name.
+        An agent, or several by name; each takes of the covariates those that its responses have.
     trials
         What was seen and done.
     starts
@@ -108,10 +108,14 @@ def fit_map(
     (['inverse_temperature', 'x2.tonic_volatility'], [])
     """
     if isinstance(agent, Mapping):
+        check_trials(trials)
         fits: dict[str, MapFit] = {}
         with Progress(len(agent), "agents", progress) as bar:
             for name, one in agent.items():
-                fits[name] = fit_map(one, trials, starts=starts, refine=refine, seed=seed)
+                own = (
+                    trials.for_covariates(covariates_of(one)) if isinstance(one, Agent) else trials
+                )
+                fits[name] = fit_map(one, own, starts=starts, refine=refine, seed=seed)
                 bar.advance()
         return fits
     if not isinstance(agent, Agent):

@@ -13,10 +13,17 @@ from pynodes._errors import DataError
 from pynodes._inference.sharding import map_over_devices
 from pynodes._inference.transforms import Logit
 from pynodes._typing import Array
-from pynodes.fit.agent.arrays import design_arrays, to_arrays
-from pynodes.fit.agent.failures import failure_message
-from pynodes.fit.agent.model import Model, plain_log_likelihoods
+from pynodes.fit.agent.arrays import design_arrays, response_rows, scored_rows, to_arrays
+from pynodes.fit.agent.failures import failure_message, trial_label
+from pynodes.fit.agent.model import (
+    Model,
+    plain_log_likelihoods,
+    streams_of,
+    subject_log_likelihoods,
+)
 from pynodes.fit.data.layout import Sequences
+from pynodes.fit.data.roles import ONLY
+from pynodes.fit.data.trials import Trials
 
 if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
@@ -74,7 +81,7 @@ def fails_beside(model: Model, own: tuple[Sequences, Array, Array]) -> Array:
 def describe_fit_problems(fit: MapFit) -> list[str]:
     """What went wrong or may mislead, a sentence each."""
     edges = find_at_bound(fit), find_remote(fit), fit._fragile
-    return [
+    return [*describe_contradictions(fit)] + [
         sentence
         for index in range(len(fit))
         for sentence in describe_subject(fit, index, *(which[index] for which in edges))
@@ -92,12 +99,17 @@ def describe_subject(
         yield f"{who}no trial bears on the likelihood, so that estimates are the prior's modes."
     if not np.isfinite(found.log_joint[index]):
         mean = np.array([float(prior.unconstrained_mean) for prior in fit.agent.priors.values()])
+        impossible = locate_impossible_response(fit, index, mean)
+        if impossible:
+            yield f"{who}{impossible}"
+            return
         yield (
             f"{who}filtering failed at every start{locate_failure(fit, index, mean)}. Choose priors of "
             "smaller volatilities, more starts, or another expansion than 'standard'; check_priors() counts "
             "failures."
         )
         return
+    yield from describe_guess(fit, index, who)
     if not found.converged[index]:
         yield f"{who}the search did not end at a mode. Give more starts, or priors that say more."
     if not found.definite[index]:
@@ -120,6 +132,80 @@ def describe_subject(
                 "not there."
             )
     yield from describe_correlations(fit, index, who)
+
+
+def describe_guess(fit: MapFit, index: int, who: str) -> Iterator[str]:
+    """Whether the fit predicts responses worse than a guess that knows nothing."""
+    guess = guess_log_likelihood(fit.agent.model, fit.trials.of_subject(fit.subjects[index]))
+    accuracy = float(np.atleast_1d(fit.accuracy)[index])
+    if guess is not None and accuracy < guess:
+        yield (
+            f"{who}the fit predicts the responses worse than a guess that knows nothing: log likelihood "
+            f"{accuracy:.1f}, of a guess {guess:.1f}. Look whether choices are coded the other way round, "
+            "and whether trials are in order."
+        )
+
+
+def guess_log_likelihood(model: Model, trials: Trials) -> float | None:
+    """Log likelihood of responses of which every option is as probable; None where there are no options."""
+    if model.response is None:
+        return None
+    total = 0.0
+    for stream, rows in response_rows(model, trials).items():
+        count = streams_of(model.response)[stream].option_count
+        if count is None:
+            return None
+        total -= np.log(count) * np.sum(~np.isnan(rows) & scored_rows(model, trials))
+    return float(total)
+
+
+def locate_impossible_response(fit: MapFit, index: int, unconstrained: Any) -> str:
+    """The first response without a likelihood although filtering goes well, in words; empty if none."""
+    model, trials = fit.agent.model, fit.trials
+    values = model.constrain(jnp.asarray(unconstrained))
+    own = jax.tree.map(lambda leaf: leaf[index : index + 1], to_arrays(model, trials))
+    each = {name: jnp.asarray(value)[None] for name, value in values.items()}
+    if failure_message(model, values, trials, design_arrays(model, trials), index) is not None:
+        return ""
+    for stream, found in subject_log_likelihoods(model, each, own).items():
+        wrong = np.argwhere(~np.isfinite(np.asarray(found[0])))
+        if len(wrong):
+            here = np.array([index, *wrong[0]])
+            rows = np.flatnonzero(np.abs(trials.layout.index.T - here).sum(axis=1) == 0)
+            column = (trials.roles.actions or {}).get(stream, (stream,))[0]
+            kind = (
+                type(streams_of(model.response)[stream]).__name__ if model.response else "response"
+            )
+            given = (
+                f" of {trials.numbers(column)[rows[0]]:g}" if model.response and rows.size else ""
+            )
+            return (
+                f"the response{given} {trial_label(trials, rows)} has no likelihood although filtering goes "
+                f"well: the log density of the {kind} is not finite there. Look whether it takes such a "
+                "response, and what it reads."
+            )
+    return ""
+
+
+def describe_contradictions(fit: MapFit) -> Iterator[str]:
+    """Where the choices that are learned from are not those that were done."""
+    model, trials = fit.agent.model, fit.trials
+    done = response_rows(model, trials)
+    if set(done) != {ONLY}:
+        return
+    for name, columns in trials.roles.inputs.items():
+        if name not in model.network.labels.required:
+            continue
+        seen = trials.numbers(columns[0], "inputs")
+        both = np.isfinite(seen) & np.isfinite(done[ONLY]) & ~trials.frozen
+        apart = int(np.sum(both & (seen != done[ONLY])))
+        if apart:
+            action = (trials.roles.actions or {})[ONLY][0]
+            yield (
+                f"in {apart} of {int(both.sum())} trials {name!r}, which is learned from (column "
+                f"{columns[0]!r}), is not what was done (column {action!r}). Where both are the subject's "
+                "own choices, code them alike."
+            )
 
 
 def locate_failure_beside(fit: MapFit, index: int, number: int) -> str:

@@ -33,6 +33,9 @@ FOUND = ("log_evidence", "log_evidence_standard_error", "elbo", "pareto_k")
 SLASH = "\N{DIVISION SLASH}"
 """What stands for a slash, which no name in a tree or a file may have."""
 
+ALL_STREAMS = "all streams"
+"""The log likelihood of a trial's responses together."""
+
 SAME, RIPPLE = 64, 1024
 """Rounding errors by which a log likelihood varies at most that does not depend on the parameters, and those
 by which it is then made to vary."""
@@ -47,8 +50,8 @@ def make_tree(
         "posterior": parameters_dataset(trials, samples.values, samples.population),
         "unconstrained_posterior": parameters_dataset(trials, unconstrained_by_name(samples), {}),
         "sample_stats": make_dataset({name: (SAMPLED, a) for name, a in samples.stats.items()}),
-        "log_likelihood": log_likelihood_dataset(samples),
     }
+    groups |= log_likelihood_groups(samples)
     if predictive:
         groups["posterior_predictive"] = predictive_dataset(samples, predictive)
     if fields is not None:
@@ -129,17 +132,29 @@ def unconstrained_by_name(samples: Samples) -> dict[str, np.ndarray]:
     return {name: samples.unconstrained[..., i] for i, name in enumerate(samples.names)}
 
 
-def log_likelihood_dataset(samples: Samples) -> Any:
-    """Log likelihood of every trial that counts, by stream; zero where that stream has no response."""
+def log_likelihood_groups(samples: Samples) -> dict[str, Any]:
+    """Log likelihood of every trial that counts; of several streams together, and each in another group.
+
+    Where a stream has no response it is zero. What leaves trials out takes one array, of whole trials.
+    """
     trials, names = samples.trials, stream_columns(samples.agent.model, samples.trials)
     kept = scored_rows(samples.agent.model, trials)
-    found = {
-        names[stream]: ((*SAMPLED, "trial"), split_chains(samples, add_ripple(rows[:, kept])))
-        for stream, rows in pointwise_log_likelihoods(
-            samples.agent.model, samples.flat, trials
-        ).items()
+    found = pointwise_log_likelihoods(samples.agent.model, samples.flat, trials)
+    streams = {names[stream]: rows[:, kept] for stream, rows in found.items()}
+    if len(streams) == 1:
+        return {"log_likelihood": trials_dataset(samples, streams, kept)}
+    whole = {ALL_STREAMS: np.sum(list(streams.values()), axis=0)}
+    return {
+        "log_likelihood": trials_dataset(samples, whole, kept),
+        "log_likelihood_by_stream": trials_dataset(samples, streams, kept),
     }
-    return make_dataset(found, trial_coordinates(trials, kept))
+
+
+def trials_dataset(samples: Samples, found: dict[str, np.ndarray], kept: np.ndarray) -> Any:
+    """Numbers by draw and trial that counts, by chain."""
+    arrays = {name: split_chains(samples, add_ripple(rows)) for name, rows in found.items()}
+    variables = {name: ((*SAMPLED, "trial"), rows) for name, rows in arrays.items()}
+    return make_dataset(variables, trial_coordinates(samples.trials, kept))
 
 
 def add_ripple(rows: np.ndarray) -> np.ndarray:
