@@ -34,9 +34,7 @@ def sum_log_likelihood(network: Network, response: Any, block: Sequences) -> Arr
     Minus infinity where filtering fails.
     """
     labels, program = network.labels, network.program
-    feed = read_inputs(
-        labels, block.inputs, 1.0 if block.dt is None else block.dt, frozen=block.frozen
-    )
+    feed = read_inputs(labels, block.inputs, interval_of(block), frozen=block.frozen)
     kept = select_kept(labels, list_read_nodes(response))
     actions = block.actions if isinstance(block.actions, dict) else {ONLY: block.actions}
 
@@ -62,6 +60,13 @@ def sum_log_likelihood(network: Network, response: Any, block: Sequences) -> Arr
     )
     total = ran.total.total
     return jnp.where(ran.alive & jnp.isfinite(total), total, -jnp.inf)
+
+
+def interval_of(block: Sequences) -> Any:
+    """Time since the previous step of a block; by step where nothing else says how many there are."""
+    if block.dt is not None:
+        return block.dt
+    return 1.0 if block.inputs else jnp.ones(jnp.shape(block.frozen))
 
 
 def score_streams(

@@ -22,7 +22,12 @@ from pynodes._inference.newton import lane_value_and_grad
 from pynodes._inference.priors import AbstractPrior
 from pynodes._runtime.network import Network
 from pynodes._typing import Array, Scalar
-from pynodes.fit.agent.likelihood import list_read_nodes, score_streams, sum_log_likelihood
+from pynodes.fit.agent.likelihood import (
+    interval_of,
+    list_read_nodes,
+    score_streams,
+    sum_log_likelihood,
+)
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
 
@@ -93,9 +98,7 @@ class Model(Module):
 
     def filter(self, network: Network, block: Sequences, record: Any) -> Any:
         """Beliefs of one block; held, with the status saying so, where filtering failed."""
-        dt: Any = 1.0 if block.dt is None else block.dt
-        if not block.inputs and block.dt is None:  # rows alone say how many steps there are
-            dt = jnp.ones(block.frozen.shape)
+        dt = interval_of(block)
         return network.filter(block.inputs, dt=dt, frozen=block.frozen, record=record, throw=False)
 
     def stream_log_likelihoods(self, values: Values, block: Sequences) -> dict[str, Array]:

@@ -15,10 +15,10 @@ from pynodes._inference.transforms import Logit
 from pynodes._typing import Array
 from pynodes.fit.agent.arrays import design_arrays, response_rows, scored_rows, to_arrays
 from pynodes.fit.agent.failures import failure_message, trial_label
+from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import (
     Model,
     plain_log_likelihoods,
-    streams_of,
     subject_log_likelihoods,
 )
 from pynodes.fit.data.layout import Sequences
