@@ -1,5 +1,6 @@
 """Kinds of one's own: the two that docs/extending.md shows, run as shown there."""
 
+import dataclasses
 import inspect
 import itertools
 
@@ -84,6 +85,7 @@ def class_lines(source, name):
 def test_the_page_lists_every_hook():
     """The two tables name whatever a subclass may define, and nothing else."""
     text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    _, _, text = text.partition("## What a kind may say")
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     listed = {part.split("(")[0] for cell in rows for part in cell.split("`")[1::2]}
 
@@ -95,6 +97,29 @@ def test_the_page_lists_every_hook():
     }
 
     assert listed == hooks
+
+
+def test_the_page_lists_every_hook_of_couplings_between_arrays():
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    _, _, text = text.partition("## A coupling between arrays")
+    text, _, _ = text.partition("## What a kind may say")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    listed = {part.split("(")[0] for cell in rows for part in cell.split("`")[1::2]}
+    own = set(vars(pn.AbstractArrayCoupling)) - set(dir(pn.AbstractCoupling))
+    fields = {field.name for field in dataclasses.fields(pn.AbstractArrayCoupling)}
+    called = {"draw", "fit", "learnable"}  # by the package, not written by a subclass
+
+    assert listed == {name for name in own - fields - called if not name.startswith("_")}
+
+
+def test_weights_of_low_rank_are_a_matrix_of_that_rank(page):
+    network = page["network"]
+    left, right = (np.asarray(network[f"x->y.{side}"]) for side in ("left", "right"))
+    x = np.random.default_rng(0).normal(size=(5, 20))
+
+    filled = pn.deep.settle(network, {"x": x})
+    np.testing.assert_allclose(filled["y"].value, x @ (left @ right).T, rtol=1e-12)
+    assert np.linalg.matrix_rank(left @ right) == 3
 
 
 def test_a_count_tells_the_slope_and_curvature_of_poisson(page):

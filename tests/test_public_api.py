@@ -43,6 +43,7 @@ NAMES = [
     *("Citation", "Equations", "cite"),
     *("coupling_term", "family_equation", "node_equations"),
     *("AbstractArrayCoupling", "AbstractScheme", "ClosedForm", "Dense", "VarianceParts"),
+    *("Attention", "Compose", "Convolution", "Embedding", "Normalisation", "Pooling", "Residual"),
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
     *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
     *("Array", "BatchError", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),

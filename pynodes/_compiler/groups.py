@@ -7,7 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Hashable
 from graphlib import CycleError, TopologicalSorter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,12 @@ from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, parameters_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings, find_expansion
-from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling, AbstractVolatilityCoupling
+from pynodes.couplings import (
+    AbstractArrayCoupling,
+    AbstractCoupling,
+    AbstractVolatilityCoupling,
+    Compose,
+)
 from pynodes.couplings.initial import Glorot
 from pynodes.nodes import AbstractNode
 
@@ -102,16 +107,21 @@ def strip_names(coupling: AbstractCoupling) -> AbstractCoupling:
     """
     if not isinstance(coupling, AbstractArrayCoupling):
         return coupling
-    return dataclasses.replace(coupling, name=None, initial=Glorot())
+    changes: dict[str, Any] = {"name": None, "initial": Glorot()}
+    if isinstance(coupling, Compose):
+        changes["parts"] = tuple(map(strip_names, coupling.parts))
+    return dataclasses.replace(coupling, **changes)
 
 
 def static_signature(module: Module) -> Hashable:
     """What modules must share to be stacked: the kind, its choices and the shapes of its arrays."""
     arrays = [name for name, spec in parameters_of(module).items() if spec["rank"] != 0]
+    parts = tuple(static_signature(part) for part in getattr(module, "parts", ()))
     return (
         type(module),
         *(getattr(module, name) for name in choices_of(module)),
         *(np.shape(getattr(module, name)) for name in arrays),
+        parts,
     )
 
 

@@ -224,12 +224,29 @@ def same_module(one: Module, other: Module) -> bool:
 
 
 def parameters_of(module: Module | type[Module]) -> dict[str, dict[str, Any]]:
-    """Name and specification of every parameter that a module declares."""
-    return {
+    """Name and specification of every parameter that a module declares, and of those of its parts."""
+    own = {
         field.name: field.metadata["parameter"]
         for field in dataclasses.fields(module)
         if "parameter" in field.metadata
     }
+    parts = () if isinstance(module, type) else getattr(module, "parts", ())
+    return own | {
+        parameter_name_of_part(number, name): spec
+        for number, part in enumerate(parts)
+        for name, spec in parameters_of(part).items()
+    }
+
+
+def parameter_name_of_part(number: int, name: str) -> str:
+    """The name of a parameter of one of the modules that a module is made of: ``"1.weights"``."""
+    return f"{number}.{name}"
+
+
+def split_part_name(name: str) -> tuple[int, str]:
+    """The number of a part, and the name of its parameter."""
+    number, _, rest = name.partition(".")
+    return int(number), rest
 
 
 def parameters_in(module: Module) -> dict[str, dict[str, Any]]:

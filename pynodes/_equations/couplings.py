@@ -50,6 +50,61 @@ def write_dense(coupling: couplings.Dense, notation: Notation) -> str:
 
 
 @coupling_term.register
+def write_convolution(coupling: couplings.Convolution, notation: Notation) -> str:
+    name = r"\mathrm{conv}^\top" if coupling.transposed else r"\mathrm{conv}"
+    function = write_function(coupling.function, notation)
+    term = rf"{name}\left( {notation.parameter('weights')}, {function} \right)"
+    whole = term if coupling.bias is None else rf"{term} + {notation.parameter('bias')}"
+    if notation.idle("scale", 1.0):
+        return whole
+    return notation.times("scale", rf"\left( {whole} \right)")
+
+
+@coupling_term.register
+def write_pooling(coupling: couplings.Pooling, notation: Notation) -> str:
+    function = write_function(coupling.function, notation)
+    term = rf"\mathrm{{{coupling.kind}}}_{{{coupling.window}}}\left( {function} \right)"
+    return notation.times("scale", term)
+
+
+@coupling_term.register
+def write_residual(coupling: couplings.Residual, notation: Notation) -> str:
+    return notation.times("strength", write_function(coupling.function, notation))
+
+
+@coupling_term.register
+def write_normalisation(coupling: couplings.Normalisation, notation: Notation) -> str:
+    notation.say(r"$\mathrm{norm}(x)$ is $x$ less its mean, over its standard deviation.")
+    term = rf"\mathrm{{norm}}\left( {write_function(coupling.function, notation)} \right)"
+    if coupling.gain is not None:
+        term = rf"{notation.parameter('gain')} \circ {term}"
+    return term if coupling.bias is None else rf"{term} + {notation.parameter('bias')}"
+
+
+@coupling_term.register
+def write_attention(coupling: couplings.Attention, notation: Notation) -> str:
+    bias = () if coupling.bias is None else ("bias",)
+    names = ("query", "key", "value", "weights", *bias)
+    listed = ", ".join(notation.parameter(name) for name in names)
+    function = write_function(coupling.function, notation)
+    return notation.times("scale", rf"\mathrm{{attention}}\left( {function}; {listed} \right)")
+
+
+@coupling_term.register
+def write_embedding(coupling: couplings.Embedding, notation: Notation) -> str:
+    term = rf"{notation.parameter('weights')}_{{{notation.now}}}"
+    if not coupling.placed:
+        return notation.times("scale", term)
+    return notation.times("scale", rf"\left( {term} + {notation.parameter('places')} \right)")
+
+
+@coupling_term.register
+def write_composition(coupling: couplings.Compose, notation: Notation) -> str:
+    chain = r" \circ ".join(name_to_latex(type(part).__name__) for part in coupling.parts[::-1])
+    return rf"\left( {chain} \right)\left( {notation.now} \right)"
+
+
+@coupling_term.register
 def write_emission(coupling: couplings.Emission, notation: Notation) -> str:
     chances = notation.parameter("probabilities")
     notation.say(r"$\operatorname{logit}(p) = \ln(p / (1 - p))$.")

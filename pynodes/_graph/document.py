@@ -25,7 +25,7 @@ from pynodes._errors import FormatError, format_value
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, check_keys, take_object, take_text
 from pynodes._graph.settings import name_expansion as expansion_name
-from pynodes.couplings import AbstractCoupling
+from pynodes.couplings import AbstractCoupling, Compose
 from pynodes.couplings.initial import AbstractInitialiser
 from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
@@ -86,8 +86,15 @@ def node_to_dict(name: str, node: AbstractNode) -> dict[str, Any]:
 
 def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[str, Any]:
     """One edge as plain values."""
-    entry: dict[str, Any] = {"parent": parent, "child": child, "coupling": type(coupling).__name__}
+    return {"parent": parent, "child": child} | coupling_to_dict(coupling)
+
+
+def coupling_to_dict(coupling: AbstractCoupling) -> dict[str, Any]:
+    """One coupling as plain values; of one that is made of others, these as well."""
+    entry: dict[str, Any] = {"coupling": type(coupling).__name__}
     entry |= drawn_parameters(coupling)
+    if isinstance(coupling, Compose):
+        entry["parts"] = [coupling_to_dict(part) for part in coupling.parts]
     entry |= {field: int(getattr(coupling, field)) for field in indices_of(coupling)}
     if "function" in choices_of(coupling):
         entry["function"] = function_name(coupling.function)  # type: ignore[attr-defined]
@@ -98,7 +105,7 @@ def edge_to_dict(parent: str, child: str, coupling: AbstractCoupling) -> dict[st
 def drawn_parameters(coupling: AbstractCoupling) -> dict[str, Any]:
     """Parameters as plain values: those that have numbers, and False for what is absent but need not be."""
     found: dict[str, Any] = {}
-    for field, spec in parameters_of(coupling).items():
+    for field, spec in parameters_of(type(coupling)).items():
         value = getattr(coupling, field)
         if value is None and spec["drawn"]:
             found[field] = False

@@ -14,7 +14,13 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from pynodes._core.modules import indices_of, same_module
-from pynodes._errors import CycleError, DuplicateNodeError, GraphError, UnknownEdgeError
+from pynodes._errors import (
+    CouplingError,
+    CycleError,
+    DuplicateNodeError,
+    GraphError,
+    UnknownEdgeError,
+)
 from pynodes._graph.checks import (
     check_acyclic,
     check_name_is_free,
@@ -98,7 +104,7 @@ def join_in_place(graph: Graph, parent: str, child: str, coupling: Any) -> None:
     check_node_exists(child, graph._nodes)
     coupling = make_coupling(coupling, graph._nodes[child], child)
     if isinstance(coupling, AbstractArrayCoupling):  # what it feeds follows from its ends
-        coupling = coupling.bind(graph._nodes[parent], graph._nodes[child], 0)
+        coupling = bind_array_coupling(graph._nodes, parent, child, coupling)
     check_edge(parent, child, coupling, graph._nodes)
     key = (parent, child, coupling.slot)
     check_edge_is_new(graph._edges, key)
@@ -107,6 +113,22 @@ def join_in_place(graph: Graph, parent: str, child: str, coupling: Any) -> None:
     graph._parents[child] = [*graph._parents.get(child, ()), parent]
     graph._children[parent] = [*graph._children.get(parent, ()), child]
     graph._slots[parent, child] = [*graph._slots.get((parent, child), ()), coupling.slot]
+
+
+def bind_array_coupling(
+    nodes: Mapping[str, AbstractNode], parent: str, child: str, coupling: AbstractArrayCoupling
+) -> AbstractArrayCoupling:
+    """An array coupling that knows the shapes of its ends.
+
+    Raises
+    ------
+    CouplingError
+        It cannot join them; names both.
+    """
+    try:
+        return coupling.bind(nodes[parent], nodes[child], 0)
+    except CouplingError as error:
+        raise CouplingError(f"{parent!r} -> {child!r}: {error}") from error
 
 
 def bind_coupling(
@@ -227,7 +249,7 @@ def revise_nodes(
     for key, coupling in graph._edges.items():
         parent, child, inlet = *key[:2], coupling.inlet
         if isinstance(coupling, AbstractArrayCoupling) and {parent, child} & revised.keys():
-            coupling = edges[key] = coupling.bind(whole[parent], whole[child], 0)
+            coupling = edges[key] = bind_array_coupling(whole, parent, child, coupling)
         if parent in revised or child in revised:
             check_edge(parent, child, coupling, whole)
         if child in revised:

@@ -25,7 +25,7 @@ from pynodes._core.modules import (
 from pynodes._core.scheme import AbstractScheme
 from pynodes._errors import FormatError, ParameterError, format_value, nearest
 from pynodes._graph.settings import Settings
-from pynodes.couplings import FUNCTIONS, AbstractCoupling
+from pynodes.couplings import FUNCTIONS, AbstractCoupling, Compose
 from pynodes.couplings.initial import AbstractInitialiser
 from pynodes.families import AbstractFamily
 from pynodes.nodes import AbstractNode
@@ -42,7 +42,7 @@ MOST_TOGETHER = 10**7
 MOST_WEIGHTS = 10**9
 """Weights that a document may ask for: they are drawn only when its graph is compiled."""
 
-LISTS = ("shape", "kernel", "stride", "padding", "window", "first")
+LISTS = ("shape", "kernel", "stride", "padding", "window", "size")
 """Choices that may be several whole numbers."""
 
 Kinds: TypeAlias = Iterable[
@@ -121,6 +121,8 @@ class Library:
         if name == "initial":
             return self.read_named(value, self.initialisers, "initialiser")
         if name != "expansion" or value is None:
+            if name == "through" and isinstance(value, list | tuple):
+                return tuple(self.read_choice("shape", one, owner) for one in value)
             if name in LISTS and isinstance(value, list | tuple):
                 for one in value:
                     check_plain_choice(name, one, owner)
@@ -219,37 +221,44 @@ class Library:
     def read_edge(self, entry: Mapping[str, Any]) -> tuple[str, str, AbstractCoupling]:
         """Parent, child and coupling of an entry."""
         parent, child = take_text(entry, "parent", "An edge"), take_text(entry, "child", "An edge")
-        kind = take_text(entry, "coupling", "An edge")
+        rest = {key: value for key, value in entry.items() if key not in ("parent", "child")}
+        return parent, child, self.read_coupling(rest, f"{parent}->{child}")
+
+    def read_coupling(self, entry: Mapping[str, Any], edge: str) -> AbstractCoupling:
+        """The coupling of an entry, and the couplings it is made of."""
+        kind, owner = take_text(entry, "coupling", "An edge"), f"Edge {edge}"
         if kind not in self.couplings:
             raise FormatError(
-                f"The edge {parent}->{child} is a {kind!r}, which is not known here. "
+                f"The edge {edge} is a {kind!r}, which is not known here. "
                 f"{nearest(kind, self.couplings)} A coupling of your own is named in kinds=[...]."
             )
         cls = self.couplings[kind]
         named = ["function"] if "function" in choices_of(cls) else []
+        parts = ["parts"] if issubclass(cls, Compose) else []
         own_fields = [*parameters_of(cls), *indices_of(cls), *named]
-        check_keys(
-            entry,
-            ("parent", "child", "coupling", "choices", *own_fields),
-            f"Edge {parent}->{child}",
-        )
+        check_keys(entry, ("coupling", "choices", *own_fields, *parts), owner)
         fields: dict[str, Any] = dict(getattr(cls, "meaning_unnamed", {}))
         fields |= {key: entry[key] for key in own_fields if key in entry}
         for key, spec in parameters_of(cls).items():
             if key in fields and not (spec["drawn"] and fields[key] is False):
-                fields[key] = parse_numbers(f"{kind} {parent}->{child}: {key}", fields[key])
+                fields[key] = parse_numbers(f"{kind} {edge}: {key}", fields[key])
         for key in set(indices_of(cls)) & fields.keys():
             if not is_count(fields[key]) or not 0 <= fields[key] <= MOST:
                 raise FormatError(
-                    f"Edge {parent}->{child}: {key!r} must be a whole number from 0, not "
-                    f"{format_value(fields[key])}."
+                    f"{owner}: {key!r} must be a whole number from 0, not {format_value(fields[key])}."
                 )
-        choices = take_object(entry, "choices", f"Edge {parent}->{child}")
-        owner = f"Edge {parent}->{child}"
+        choices = take_object(entry, "choices", owner)
         fields |= {key: self.read_choice(key, value, owner) for key, value in choices.items()}
         if "function" in fields:
-            fields["function"] = self.read_function(fields["function"], f"Edge {parent}->{child}")
-        return parent, child, cls(**fields)
+            fields["function"] = self.read_function(fields["function"], owner)
+        return cls(*self.read_parts(entry, edge), **fields)
+
+    def read_parts(self, entry: Mapping[str, Any], edge: str) -> list[Any]:
+        """The couplings that a coupling is made of."""
+        parts = entry.get("parts", [])
+        if not isinstance(parts, list) or not all(isinstance(part, Mapping) for part in parts):
+            raise FormatError(f"Edge {edge}: 'parts' must be a list of objects.")
+        return [self.read_coupling(part, edge) for part in parts]
 
     def read_function(self, name: Any, owner: str) -> Any:
         """The coupling function of a name."""

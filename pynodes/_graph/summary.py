@@ -67,7 +67,7 @@ def list_cells(graph: Graph, name: str) -> tuple[str, str, str, str]:
         size + [f"{f} {format_parameter(getattr(node, f))}" for f in parameters_of(node)]
     )
     parents = ", ".join(
-        f"{parent} ({title_coupling(coupling)} {describe_strength(coupling)})"
+        f"{parent} ({title_coupling(coupling)}{describe_strength(coupling)})"
         for parent, child, coupling in graph.edges
         if child == name
     )
@@ -91,8 +91,9 @@ def count_weights(coupling: AbstractCoupling) -> int:
 def describe_strength(coupling: AbstractCoupling) -> str:
     """How strong an edge is; of arrays, how many weights it has."""
     if isinstance(coupling, AbstractArrayCoupling):
-        return f"of {count_noun(count_weights(coupling), 'weight', ',')}"
-    return format_parameter(getattr(coupling, "strength", 1.0))
+        count = count_weights(coupling)
+        return f" of {count_noun(count, 'weight', ',')}" if count else ""
+    return f" {format_parameter(getattr(coupling, 'strength', 1.0))}"
 
 
 def format_shape(shape: tuple[int, ...]) -> str:

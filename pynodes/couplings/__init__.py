@@ -4,9 +4,13 @@ from pynodes._core.functions import FUNCTIONS as FUNCTIONS
 from pynodes.couplings._array import AbstractArrayCoupling as AbstractArrayCoupling
 from pynodes.couplings._base import AbstractCoupling as AbstractCoupling
 from pynodes.couplings._base import AbstractVolatilityCoupling as AbstractVolatilityCoupling
+from pynodes.couplings.attention import Attention as Attention
 from pynodes.couplings.category import Category as Category
+from pynodes.couplings.compose import Compose as Compose
+from pynodes.couplings.convolution import Convolution as Convolution
 from pynodes.couplings.dense import Dense as Dense
 from pynodes.couplings.drift import Drift as Drift
+from pynodes.couplings.embedding import Embedding as Embedding
 from pynodes.couplings.emission import Emission as Emission
 from pynodes.couplings.initial import AbstractInitialiser as AbstractInitialiser
 from pynodes.couplings.initial import Constant as Constant
@@ -17,9 +21,12 @@ from pynodes.couplings.initial import LeCun as LeCun
 from pynodes.couplings.initial import Orthogonal as Orthogonal
 from pynodes.couplings.initial import RandomNormal as RandomNormal
 from pynodes.couplings.noise import Noise as Noise
+from pynodes.couplings.normalisation import Normalisation as Normalisation
 from pynodes.couplings.observation import Observation as Observation
+from pynodes.couplings.pooling import Pooling as Pooling
 from pynodes.couplings.probability import Probability as Probability
 from pynodes.couplings.pseudo_count import PseudoCount as PseudoCount
+from pynodes.couplings.residual import Residual as Residual
 from pynodes.couplings.statistic import Statistic as Statistic
 from pynodes.couplings.term import Term as Term
 from pynodes.couplings.volatility import Volatility as Volatility

@@ -117,6 +117,10 @@ class AbstractArrayCoupling(AbstractCoupling):
         del parent, child
         return {}
 
+    def output_shape(self, parent: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Shape of what it makes of an array, if that does not depend on its child."""
+        del parent
+
     def draw(self, key: Array, place: EdgePlace = ALONE) -> Self:
         """The coupling with numbers in the place of all that is not drawn yet.
 
@@ -135,13 +139,17 @@ class AbstractArrayCoupling(AbstractCoupling):
             name: self.draw_parameter(name, each.shape, fold(key, name))
             for name, each in undrawn.items()
         }
-        inputs = max((count_inputs(each.shape) for each in undrawn.values()), default=1)
-        factor = self.initial.factor(inputs, place)
+        factor = self.initial.factor(self.count_inputs(), place)
         if factor != 1 and hasattr(self, "scale"):
             drawn["scale"] = getattr(self, "scale") * factor  # noqa: B009 - most have one
         elif factor != 1:
             drawn |= {name: factor * each for name, each in drawn.items()}
         return dataclasses.replace(self, **drawn)
+
+    def count_inputs(self) -> int:
+        """How many numbers add up in one element of the child."""
+        arrays = (name for name, spec in parameters_in(self).items() if spec["rank"] != 0)
+        return max((count_inputs(np.shape(getattr(self, name))) for name in arrays), default=1)
 
     def draw_parameter(self, name: str, shape: tuple[int, ...], key: Array) -> AnyArray:
         """First numbers of one of its arrays: zeros of a vector, weights by ``initial`` of any other."""
@@ -149,6 +157,11 @@ class AbstractArrayCoupling(AbstractCoupling):
         if len(shape) == 1:
             return np.zeros(shape, jnp.result_type(float))
         return self.initial.draw(key, shape)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether it says what variances of its parent become."""
+        return type(self).spread is not AbstractArrayCoupling.spread
 
     def spread(self, x: Array, variance: Array) -> Array:
         """What variances of the parent around ``x`` add to those of the child; linear in them."""
@@ -173,8 +186,13 @@ class AbstractArrayCoupling(AbstractCoupling):
         inlet = self.inlet
         if inlet is None:
             inlet = next((name for name in child.inlets if name in INLETS), None)
-        changes: dict[str, Any] = {"inlet": inlet or "nothing"}
-        for field, shape in self.shapes(parent.value_shape, child.value_shape).items():
+        fitted = self.fit(parent.value_shape, child.value_shape)
+        return dataclasses.replace(fitted, inlet=inlet or "nothing")
+
+    def fit(self, parent: tuple[int, ...], child: tuple[int, ...]) -> Self:
+        """The coupling between ends of two shapes: what was not given is undrawn, of the shape it needs."""
+        changes: dict[str, Any] = {}
+        for field, shape in self.shapes(parent, child).items():
             value = getattr(self, field)
             if value is None or value is True or isinstance(value, Undrawn):
                 changes[field] = Undrawn(shape)
@@ -196,7 +214,7 @@ class AbstractArrayCoupling(AbstractCoupling):
             what = f"is a {type(parent).__name__} that holds no array"
             return f"{what}, as {kind} needs. Give it a shape, as in shape=(1,)."
         try:
-            found = output_shape(self, parent.value_shape)
+            found = find_output_shape(self, parent.value_shape)
         except (TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             return (
@@ -212,7 +230,7 @@ class AbstractArrayCoupling(AbstractCoupling):
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         mean = parent.predicted_mean
         found = {self.inlet: self.contribution(mean)}
-        if self.inlet != "logit" and has_spread(self):
+        if self.inlet != "logit" and self.spreads:
             found[f"{self.inlet}_variance"] = self.spread(mean, parent.predicted_variance)
         return found
 
@@ -243,12 +261,12 @@ def fold(key: Array, text: str) -> Array:
     return jax.random.fold_in(key, np.uint32(zlib.crc32(text.encode())))
 
 
-def has_spread(coupling: AbstractArrayCoupling) -> bool:
-    """Whether a coupling says what variances of its parent become."""
-    return type(coupling).spread is not AbstractArrayCoupling.spread
+def given_or_drawn(value: Any) -> Any:
+    """An array that may be absent: None for False, which is how users say so."""
+    return None if value is False else value
 
 
-def output_shape(coupling: AbstractArrayCoupling, parent: tuple[int, ...]) -> tuple[int, ...]:
+def find_output_shape(coupling: AbstractArrayCoupling, parent: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of what a coupling makes of an array; nothing is computed."""
 
     def contribute(coupling: AbstractArrayCoupling, x: Array) -> Array:

@@ -11,7 +11,7 @@ from pynodes._core.functions import Function, identity, resolved, slope
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._array import AbstractArrayCoupling
+from pynodes.couplings._array import AbstractArrayCoupling, given_or_drawn
 
 
 class Dense(AbstractArrayCoupling):
@@ -86,8 +86,3 @@ class Dense(AbstractArrayCoupling):
                 f"Dense: mask must have shape {shape}, child first, not {np.shape(self.mask)}."
             )
         return {"weights": shape} | ({} if self.bias is None else {"bias": child})
-
-
-def given_or_drawn(value: Any) -> Any:
-    """An array that may be absent: None for False, which is how users say so."""
-    return None if value is False else value

@@ -17,8 +17,13 @@ from pynodes._core.modules import choices_of
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes._runtime.network import Network
-from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
+from pynodes.couplings import (
+    AbstractArrayCoupling,
+    AbstractCoupling,
+    AbstractVolatilityCoupling,
+)
 from pynodes.nodes import AbstractNode, ContinuousState
+from pynodes.testing.array_couplings import check_array_coupling
 from pynodes.testing.nodes import observations, watched
 from pynodes.testing.shapes import check_instance, feeds_one, finite, same, same_beliefs, says_one
 
@@ -60,6 +65,12 @@ def check_coupling(
       other parents;
     * the gradient of the surprise in its strength equals central differences.
 
+    Of a coupling between arrays (give a parent and a child with shapes): its parameters are drawn by their
+    key, with the shapes that its ends need; it makes arrays of the child's shape, of every sample by itself;
+    its slopes along the parent and along every array equal central differences; variances spread by
+    squared slopes, if it says how they spread, and its evidence has the slope of its density; a graph with
+    it comes back from its document.
+
     Parameters
     ----------
     coupling
@@ -70,7 +81,8 @@ def check_coupling(
         The node below.
     series
         Observations the child, or its input, can take; by default simulated if it can be simulated,
-        else a random series of zeros and ones.
+        else a random series of zeros and ones. Of a coupling between arrays, values of the parent, by default
+        normal ones.
     seed
         Seed of the random beliefs and of the simulation.
 
@@ -84,6 +96,10 @@ def check_coupling(
     check_instance(above, AbstractNode)
     check_instance(child, AbstractNode)
     with jax.enable_x64(True):
+        if isinstance(coupling, AbstractArrayCoupling):
+            below: Any = with_settings(child, Settings())
+            check_array_coupling(coupling, with_settings(above, Settings()), below, series, seed)
+            return
         upper: Any = with_settings(above, Settings())
         lower: Any = with_settings(child, Settings())
         network = joined(coupling, upper, lower).compile()
