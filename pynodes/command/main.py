@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 
@@ -15,6 +15,7 @@ from pynodes._errors import PynodesError
 from pynodes.command.demo import demo
 from pynodes.command.files import FileError
 from pynodes.command.filter_file import MODELS, filter_file
+from pynodes.command.structure_file import structure_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         prog="pynodes", description="Belief propagation over graphs of value and volatility nodes."
     )
     whole.add_argument("--version", action="version", version=f"pynodes {pynodes.__version__}")
-    commands = whole.add_subparsers(title="commands", required=True, metavar="{demo,filter}")
+    commands = whole.add_subparsers(
+        title="commands", required=True, metavar="{demo,filter,structure}"
+    )
 
     show = commands.add_parser(
         "demo",
@@ -102,4 +105,33 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("--expansion", help="standard, enhanced or unbounded")
     own.add_argument("--out", type=Path, default=Path("pynodes-run"), help="folder for the results")
     own.set_defaults(run=filter_file)
+    add_structure(commands)
     return whole
+
+
+def add_structure(commands: Any) -> None:
+    """The command that searches a graph."""
+    own = commands.add_parser(
+        "structure",
+        help="find out which columns of a table predict which",
+        description="Search edges from earlier values of columns to later ones; write edges.csv and "
+        "structure.png.",
+        epilog="Series are standardised. An edge says that one predicts the other given the rest, not that "
+        "it would change it.",
+    )
+    own.add_argument("file", type=Path, help="CSV file with a header line, a row per step")
+    own.add_argument(
+        "--columns",
+        action="append",
+        default=[],
+        metavar="COLUMN[,COLUMN]",
+        help="columns; by default all",
+    )
+    own.add_argument("--lags", type=int, default=1, help="how many steps back")
+    own.add_argument(
+        "--probability", type=float, default=0.1, help="prior probability of every edge"
+    )
+    own.add_argument(
+        "--out", type=Path, default=Path("pynodes-structure"), help="folder for the results"
+    )
+    own.set_defaults(run=structure_file)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import heapq
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp as scipy_logsumexp
 
 from pynodes._progress import Progress
 from pynodes.structure.gibbs import Chains, sample_parents, sweep, weigh
 from pynodes.structure.local import LISTED, LocalScore, to_bits
 from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
-
-Place = tuple[int, ...]
-"""Of every child, which of its sets of parents."""
 
 BEST = 200
 """So many of the most probable graphs are kept."""
@@ -61,7 +56,8 @@ class Outcome:
 
 def logsumexp(log: np.ndarray) -> float:
     """Log of a sum of exponentials."""
-    return float(np.asarray(scipy_logsumexp(log)))
+    most = float(np.max(log, initial=-np.inf))
+    return most if not np.isfinite(most) else most + float(np.log(np.sum(np.exp(log - most))))
 
 
 def decomposes(score: AbstractScore) -> bool:
@@ -110,29 +106,20 @@ def local_log_prior(space: Space, edges: np.ndarray, bits: np.ndarray) -> np.nda
 
 
 def combine(space: Space, parts: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The most probable graphs, from the most probable parents of every child, best first."""
-    costs = [-np.log(np.maximum(part[3], 1e-300)) for part in parts]
-    start: Place = tuple(0 for _ in parts)
-    heap: list[tuple[float, Place]] = [(float(sum(cost[0] for cost in costs)), start)]
-    met: set[Place] = {start}
-    found: list[tuple[float, Place]] = []
-    while heap and len(found) < BEST:
-        cost, place = heapq.heappop(heap)
-        found.append((cost, place))
-        for child, index in enumerate(place):
-            if index + 1 < len(costs[child]):
-                other = (*place[:child], index + 1, *place[child + 1 :])
-                if other not in met:
-                    met.add(other)
-                    more = costs[child][index + 1] - costs[child][index]
-                    heapq.heappush(heap, (cost + float(more), other))
-    masks = np.zeros((len(found), len(space.edges)), bool)
-    log = np.zeros(len(found))
-    for number, (_, place) in enumerate(found):
-        for (edges, bits, table, _), index in zip(parts, place, strict=True):
-            masks[number, edges] = bits[index]
-            log[number] += table[index]
-    return masks, log, np.exp(-np.array([cost for cost, _ in found]))
+    """The most probable graphs, from the most probable parents of every child, best first.
+
+    Children come one after another: of all ways to go on, no more than are wanted in the end are kept.
+    """
+    masks, log, weight = np.zeros((1, len(space.edges)), bool), np.zeros(1), np.zeros(1)
+    for edges, bits, table, probability in parts:
+        with np.errstate(divide="ignore"):
+            sums = (weight[:, None] + np.log(probability)[None, :]).ravel()
+        best = np.argsort(-sums, kind="stable")[:BEST]
+        before, here = best // len(table), best % len(table)
+        masks = masks[before]
+        masks[:, edges] = bits[here]
+        log, weight = log[before] + table[here], sums[best]
+    return masks, log, np.exp(weight)
 
 
 def search_all(score: AbstractScore, bar: Progress | None = None) -> Outcome:

@@ -74,15 +74,28 @@ class LocalScore(AbstractScore):
         The graphs.
     children
         Every input.
-    labels, program, feed
-        The network with all edges, and the series.
+    given
+        The series, times, and which observations count, for children that must be filtered.
     """
 
     space: Space
     children: tuple[Child, ...]
-    labels: Labels
-    program: Program
-    feed: Feed
+    given: tuple[Any, ...]
+
+    @property
+    def labels(self) -> Labels:
+        """Names of the network with all edges."""
+        return self.space.network.labels
+
+    @property
+    def program(self) -> Program:
+        """The network with all edges."""
+        return self.space.network.program
+
+    @cached_property
+    def feed(self) -> Feed:
+        """What the filter is given."""
+        return read_inputs(self.labels, *self.given)
 
     def how(self) -> tuple[str, ...]:
         """How every edge is scored."""
@@ -208,20 +221,20 @@ def make_local_score(
     frozen: np.ndarray | None,
 ) -> LocalScore:
     """The scores of a space whose children can be scored apart."""
-    network = space.network
-    feed = read_inputs(network.labels, dict(series), dt, observed, frozen)
+    given = (dict(series), dt, observed, frozen)
+    if set(series) != set(space.graph.inputs) or not all(map(is_plain, series.values())):
+        read_inputs(space.network.labels, *given)  # which says what is wrong
     children = [
         make_child(space, name, node, series, observed or {}, frozen)
         for name, node in space.graph.nodes.items()
         if isinstance(node, RegressionInput)
     ]
-    return LocalScore(
-        space=space,
-        children=tuple(children),
-        labels=network.labels,
-        program=network.program,
-        feed=feed,
-    )
+    return LocalScore(space=space, children=tuple(children), given=given)
+
+
+def is_plain(values: np.ndarray) -> bool:
+    """Whether a series is one of numbers and gaps."""
+    return values.ndim == 1 and len(values) > 0 and not np.isinf(values).any()
 
 
 def make_child(

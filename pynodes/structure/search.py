@@ -13,6 +13,7 @@ from pynodes._errors import GraphError, InputError, listed
 from pynodes._progress import Progress
 from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.series import Series
+from pynodes.structure.agents import search_agent
 from pynodes.structure.algorithms import (
     Outcome,
     State,
@@ -34,7 +35,6 @@ from pynodes.structure.subjects import (
     FoundSubjects,
     divide_frame,
     is_table,
-    search_agent,
     search_each,
 )
 

@@ -1,0 +1,79 @@
+"""Agents: the graph in a participant's head, scored by the evidence of what the participant did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import logsumexp
+
+from pynodes._errors import InputError, listed
+from pynodes._inference.laplace import Modes, approximate_posteriors, find_modes
+from pynodes._inference.sharding import map_over_devices
+from pynodes._progress import Progress
+from pynodes.structure.space import Space
+from pynodes.structure.subjects import MOST, FoundSubjects
+
+STARTS, REFINE = 16, 2
+"""Starts of the search for each subject's mode that are looked at, and followed."""
+
+
+@jax.jit
+def find_share_of_modes(common: Any, sequences: Any) -> Modes:
+    """The modes of some subjects."""
+    model, key = common
+    return find_modes(model.log_joint, sequences, model.priors, key, starts=STARTS, refine=REFINE)
+
+
+def search_agent(
+    space: Space, trials: Any, agent: Any, seed: int, progress: bool | None
+) -> FoundSubjects:
+    """Score the graphs in participants' heads by the evidence of what they did.
+
+    Raises
+    ------
+    InputError
+        Something that is no agent, or one with another graph; too many graphs.
+    """
+    from pynodes.fit.agent.agent import Agent
+    from pynodes.fit.agent.arrays import to_arrays
+
+    if not isinstance(agent, Agent):
+        raise InputError(f"agent must be a pynodes.Agent, not a {type(agent).__name__}.")
+    unknown = [n for n in space.edges if f"{n}.strength" not in agent.network.labels.parameters]
+    if unknown:
+        raise InputError(
+            f"The agent's graph has no strength of {listed(unknown)}. Make the space from the agent's graph."
+        )
+    if space.count > MOST or space.strength or space.free:
+        raise InputError(
+            "A search with an agent tries every graph, 4,096 at most, and integrates what the agent has in "
+            "free=: leave out strength= and free=."
+        )
+    masks = space.masks()
+    strengths = {n: float(np.asarray(agent.network[f"{n}.strength"])) for n in space.edges}
+    columns = []
+    with Progress(len(masks), "graphs", progress) as bar:
+        for mask in masks:
+            values = {
+                f"{name}.strength": strengths[name] * float(on)
+                for name, on in zip(space.edges, mask, strict=True)
+            }
+            model = agent.replace(values).model
+            sequences = to_arrays(model, trials)
+            modes = map_over_devices(find_share_of_modes, (model, jax.random.key(seed)), sequences)
+            sd = np.array([float(np.asarray(prior.unconstrained_sd)) for prior in model.priors])
+            columns.append(np.asarray(approximate_posteriors(modes, sd).log_evidence, float))
+            bar.advance()
+    log = np.stack(columns, axis=1)
+    joint = log + space.log_prior(masks)
+    weights = np.exp(joint - np.asarray(logsumexp(joint, axis=1))[:, None])
+    return FoundSubjects(
+        space=space,
+        subjects=tuple(trials.subjects),
+        masks=masks,
+        log_evidence=log,
+        edge_probability=weights @ masks,
+        found={},
+    )

@@ -1,0 +1,281 @@
+"""Structure learning on simulated series: recovery, calibration, false edges, contexts, and what it costs.
+
+    python tests/benchmarks/structure.py --sets 100
+    python tests/benchmarks/structure.py --sets 200 --only lagged null
+
+Recipes are those of docs/theory/structure.md. Results of peers on the same recipes are in
+docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import jax
+import numpy as np
+
+import pynodes as pn
+from pynodes import structure
+
+jax.config.update("jax_enable_x64", True)
+
+
+def draw_lagged(rng, n=4, steps=100, density=0.3):
+    """Recipe A: strengths and noise from the conjugate prior, stationary; the edges and the series."""
+    while True:
+        noise = 3.0 / rng.gamma(4.0, size=n)
+        on = rng.random((n, n)) < density
+        strengths = np.where(on, rng.normal(size=(n, n)) * np.sqrt(0.1 * noise), 0.0)
+        if np.max(np.abs(np.linalg.eigvals(strengths))) < 0.98:
+            return on, run_lagged(rng, [strengths], noise, steps)
+
+
+def run_lagged(rng, strengths, noise, steps, burn=50):
+    """A vector autoregression, one matrix (from, to) per lag."""
+    size, lags = len(noise), len(strengths)
+    x = np.zeros((steps + burn + lags, size))
+    for t in range(lags, len(x)):
+        x[t] = rng.normal(size=size) * np.sqrt(noise)
+        x[t] += sum(x[t - lag - 1] @ matrix for lag, matrix in enumerate(strengths))
+    return x[-steps - 1 :]
+
+
+def score_edges(probability, truth):
+    """F1, precision, recall at one half, and Brier's score."""
+    found = probability > 0.5
+    hits = np.sum(found & truth)
+    precision, recall = hits / max(found.sum(), 1), hits / max(truth.sum(), 1)
+    f1 = 2 * hits / max(found.sum() + truth.sum(), 1)
+    return f1, precision, recall, np.mean((probability - truth) ** 2)
+
+
+def edges_of(found, names, lags=1):
+    """Probabilities as an array (lag, from, to)."""
+    p = found.edge_probability
+    return np.array(
+        [[[p[f"lag{k + 1}_{i}->{j}"] for j in names] for i in names] for k in range(lags)]
+    )
+
+
+def lagged(sets):
+    """Recovery and calibration where the prior is the one that series are drawn from."""
+    names = list("abcd")
+    graph = structure.lagged(names, initial_variance=0.1, noise_shape=4.0, noise_scale=3.0)
+    space = structure.space(graph, probability=0.3)
+    for steps in (100, 400):
+        rng = np.random.default_rng(steps)
+        drawn = [draw_lagged(rng, steps=steps) for _ in range(sets)]
+        began = time.perf_counter()
+        found = [structure.search(space, dict(zip(names, x.T, strict=True))) for _, x in drawn]
+        cost = (time.perf_counter() - began) / sets
+        p = np.array([edges_of(one, names)[0] for one in found])
+        truth = np.array([on for on, _ in drawn])
+        z = (truth.sum() - p.sum()) / np.sqrt(np.sum(p * (1 - p)))
+        bins = np.clip((p * 10).astype(int), 0, 9)
+        worst = 0.0
+        for k in range(10):
+            here = bins == k
+            if here.sum() > 100:
+                gap = truth[here].sum() - p[here].sum()
+                worst = max(worst, abs(gap) / np.sqrt(np.sum((p * (1 - p))[here])))
+        f1, precision, recall, brier = score_edges(p, truth)
+        print(
+            f"lagged, {steps} steps: F1 {f1:.3f} (precision {precision:.3f}, recall {recall:.3f}),",
+            end=" ",
+        )
+        print(f"Brier {brier:.3f}, z {z:+.2f}, worst bin {worst:.2f} sd, {cost * 1e3:.2f} ms a set")
+
+
+def many(sets):
+    """Recipe B: ten series, three lags, 300 candidates, 300 steps, standardised."""
+    names = list("abcdefghij")
+    graph = structure.lagged(names, lags=3, initial_variance=0.1)
+    space = structure.space(graph, probability=0.05)
+    rng, p, truth, cost = np.random.default_rng(1), [], [], []
+    while len(p) < sets:
+        strengths = np.zeros((3, 10, 10))
+        strengths[0][np.diag_indices(10)] = rng.choice([0.3, 0.6, 0.9], 10)
+        for _ in range(10):
+            i, j = rng.choice(10, 2, replace=False)
+            strengths[rng.integers(3), i, j] = rng.choice([-1, 1]) * rng.uniform(0.15, 0.4)
+        companion = np.zeros((30, 30))
+        companion[:10] = np.concatenate([m.T for m in strengths], axis=1)
+        companion[10:, :20] = np.eye(20)
+        if np.max(np.abs(np.linalg.eigvals(companion))) >= 0.98:
+            continue
+        x = run_lagged(rng, list(strengths), np.ones(10), 300)
+        data = structure.standardise(dict(zip(names, x.T, strict=True)))
+        began = time.perf_counter()
+        found = structure.search(space, data)
+        cost.append(time.perf_counter() - began)
+        p.append(edges_of(found, names, 3))
+        truth.append(strengths != 0)
+    f1, precision, recall, brier = score_edges(np.array(p), np.array(truth))
+    print(f"300 candidates: F1 {f1:.3f} (precision {precision:.3f}, recall {recall:.3f}),", end=" ")
+    print(f"Brier {brier:.4f}, {np.median(cost):.3f} s a set, first {cost[0]:.1f} s")
+
+
+def scores(sets):
+    """What a local score costs: 64 of them, sums included."""
+    del sets
+    names = list("abcd")
+    rng = np.random.default_rng(0)
+    space = structure.space(structure.lagged(names), probability=0.3)
+    data = dict(zip(names, draw_lagged(rng)[1].T, strict=True))
+    structure.search(space, data)
+    times = []
+    for _ in range(50):
+        began = time.perf_counter()
+        structure.search(space, data)
+        times.append(time.perf_counter() - began)
+    print(
+        f"local score, {np.median(times) / 64 * 1e6:.1f} µs each, search of 65,536 graphs included"
+    )
+
+
+def null(sets):
+    """Recipe G: false edges at one half where nothing is there."""
+    names = list("abcd")
+    graph = structure.lagged(names, initial_variance=0.1)
+    space = structure.space(graph, probability=0.3)
+    cross = ~np.eye(4, dtype=bool)
+    for kind in ("gaussian", "t3", "clustered", "seen through noise", "chain through noise"):
+        rng, false, expected, edges = np.random.default_rng(2), 0, 0.0, 0
+        for _ in range(sets):
+            own = np.diag(rng.choice([0.5, 0.9], 4))
+            absent = cross.copy()
+            if kind == "chain through noise":
+                own = 0.7 * np.eye(4) + 0.3 * np.eye(4, k=1)
+                absent &= own == 0
+            x, h = np.zeros((351, 4)), 0.0
+            for t in range(1, 351):
+                h = 0.95 * h + 0.3 * rng.normal()
+                noise = rng.standard_t(3, 4) / np.sqrt(3) if kind == "t3" else rng.normal(size=4)
+                x[t] = x[t - 1] @ own + noise * (np.exp(h / 2) if kind == "clustered" else 1.0)
+            x = x[-301:]
+            if "through noise" in kind:
+                x = x + 0.7 * x.std(axis=0) * rng.normal(size=x.shape)
+            data = structure.standardise(dict(zip(names, x.T, strict=True)))
+            p = edges_of(structure.search(space, data), names)[0]
+            false += np.sum((p > 0.5) & absent)
+            expected += p[absent].sum()
+            edges += absent.sum()
+        print(
+            f"null, {kind}: {100 * false / edges:.1f} % false edges, mean P {expected / edges:.3f}"
+        )
+
+
+def switching(sets):
+    """Recipe E: structure redrawn every 200 of 600 steps."""
+    names = list("abcd")
+    graph = structure.lagged(names, initial_variance=0.1, tonic_volatility=-7.0)
+    space = structure.space(graph, probability=0.4)
+    rng, briers, late, truths = np.random.default_rng(3), [], [], []
+    for _ in range(sets):
+        parts = []
+        while len(parts) < 3:
+            on = rng.random((4, 4)) < 0.4
+            w = np.where(on, rng.choice([-1, 1], (4, 4)) * rng.uniform(0.3, 0.6, (4, 4)), 0.0)
+            if np.max(np.abs(np.linalg.eigvals(w))) < 0.98:
+                parts.append(w)
+        x = np.zeros((601, 4))
+        for t in range(600):
+            x[t + 1] = x[t] @ parts[t // 200] + rng.normal(size=4)
+        found = structure.follow(space, dict(zip(names, x.T, strict=True)), stay=0.99)
+        order = [space.edges.index(f"lag1_{i}->{j}") for i in names for j in names]
+        p = found.edge_probability[:, order].reshape(600, 4, 4)
+        truth = np.repeat([w != 0 for w in parts], 200, axis=0)
+        briers.append(np.mean((p - truth) ** 2))
+        ends = np.arange(600) % 200 >= 150
+        late.append(np.mean((p - truth)[ends] ** 2))
+        truths.append(score_edges(p, truth)[0])
+    print(
+        f"follow: Brier {np.mean(briers):.3f} (last 50 steps {np.mean(late):.3f}), F1 {np.mean(truths):.3f}"
+    )
+
+
+def contexts(sets):
+    """Recipe F: one to four contexts that recur."""
+    node = pn.ContinuousState(tonic_volatility=-5.0, initial_precision=1 / 9)
+    network = pn.Graph().add(u=pn.ContinuousInput(), x=node).couple("x", "u").compile()
+    copies = structure.contexts(network, capacity=6, hypotheses=16)
+    rng, right, rand, nats, plain, single = np.random.default_rng(4), [], [], [], [], []
+    for _ in range(sets):
+        count = rng.integers(1, 5)
+        level, now, y, who = 3 * rng.normal(size=count), 0, [], []
+        for _ in range(400):
+            level += np.exp(-2.5) * rng.normal(size=count)
+            now = int(rng.integers(count)) if rng.random() < 0.05 else now
+            y.append(level[now] + rng.normal())
+            who.append(now)
+        found = copies.filter({"u": y})
+        likely = found.number[-1].argmax()
+        right.append(likely == len(set(who)))
+        single += [likely > 1] if len(set(who)) == 1 else []
+        rand.append(adjusted_rand(np.array(who), found.context))
+        nats.append(found.log_evidence / 400)
+        plain.append(-float(network.surprise({"u": y})) / 400)
+    print(
+        f"contexts: number right {np.mean(right):.2f}, adjusted Rand {np.mean(rand):.2f},", end=" "
+    )
+    print(f"nats per step {np.mean(nats):.3f}, one filter {np.mean(plain):.3f},", end=" ")
+    print(f"false contexts in {sum(single)} of {len(single)} with one")
+
+
+def adjusted_rand(one, other):
+    """Agreement of two groupings, zero by chance (Hubert and Arabie 1985)."""
+    table = np.array([[np.sum((one == a) & (other == b)) for b in set(other)] for a in set(one)])
+    pairs = lambda n: np.sum(n * (n - 1) / 2)  # noqa: E731
+    both, first, second = pairs(table), pairs(table.sum(1)), pairs(table.sum(0))
+    chance = first * second / pairs(np.array([len(one)]))
+    most = (first + second) / 2
+    return 1.0 if most == chance else (both - chance) / (most - chance)
+
+
+def banks(sets):
+    """Coverage of 90 % bands of a walk's volatility, from 31 filters."""
+    network = (
+        pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState()).couple("x", "u").compile()
+    )
+    name = "x.tonic_volatility"
+    filters = structure.bank(network, {name: pn.Normal(-1.0, 1.5)})
+    for steps in (200, 1000):
+        rng, inside, error = np.random.default_rng(steps), [], []
+        for _ in range(sets):
+            truth = -1.0 + 1.5 * rng.normal()
+            x = rng.normal() + np.cumsum(np.exp(truth / 2) * rng.normal(size=steps))
+            found = filters.filter({"u": x + rng.normal(size=steps)})
+            low, high = (found.quantile(name, q)[-1] for q in (0.05, 0.95))
+            inside.append(low <= truth <= high)
+            error.append(found.mean(name)[-1] - truth)
+        rmse = np.sqrt(np.mean(np.square(error)))
+        print(f"bank, {steps} steps: coverage {np.mean(inside):.3f}, RMSE {rmse:.3f}")
+
+
+PARTS = {
+    "scores": scores,
+    "lagged": lagged,
+    "many": many,
+    "null": null,
+    "switching": switching,
+    "contexts": contexts,
+    "banks": banks,
+}
+"""Every part by name."""
+
+
+def main():
+    """Run the parts that are wanted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", type=int, default=100, help="simulated sets of every part")
+    parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
+    given = parser.parse_args()
+    for name in given.only:
+        began = time.perf_counter()
+        PARTS[name](given.sets)
+        print(f"  ({name}: {time.perf_counter() - began:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

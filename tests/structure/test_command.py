@@ -1,0 +1,35 @@
+"""The command that searches a graph of a table's columns."""
+
+import csv
+
+import numpy as np
+
+from pynodes.command.main import main
+
+
+def test_a_table_becomes_edges_and_a_picture(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 150))
+    b[1:] += 0.8 * a[:-1]
+    path = tmp_path / "data.csv"
+    rows = "\n".join(f"{x},{y}" for x, y in zip(a, b, strict=True))
+    path.write_text(f"a,b\n{rows}\n", encoding="utf-8")
+    out = tmp_path / "out"
+
+    assert main(["structure", str(path), "--out", str(out)]) == 0
+    with (out / "edges.csv").open(encoding="utf-8") as file:
+        found = {row["edge"]: float(row["probability"]) for row in csv.DictReader(file)}
+    assert found["lag1_a->b"] > 0.99
+    assert len(found) == 4
+    assert (out / "structure.png").stat().st_size > 3000
+    assert "lag1_a->b: 1.00" in capsys.readouterr().out
+
+
+def test_what_cannot_be_searched_is_refused_in_a_sentence(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_text("a,b\n1,2\n1,3\n", encoding="utf-8")
+
+    assert main(["structure", str(path), "--out", str(tmp_path)]) == 2
+    assert "'a' never changes" in capsys.readouterr().err
+    assert main(["structure", str(path), "--columns", "c", "--out", str(tmp_path)]) == 2
+    assert "no column 'c'" in capsys.readouterr().err
