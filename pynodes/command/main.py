@@ -63,6 +63,13 @@ def parser() -> argparse.ArgumentParser:
     )
     show.set_defaults(run=demo)
 
+    add_filter(commands)
+    add_structure(commands)
+    return whole
+
+
+def add_filter(commands: Any) -> None:
+    """The command that filters a table."""
     own = commands.add_parser(
         "filter",
         help="filter a table of your own",
@@ -105,8 +112,6 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("--expansion", help="standard, enhanced or unbounded")
     own.add_argument("--out", type=Path, default=Path("pynodes-run"), help="folder for the results")
     own.set_defaults(run=filter_file)
-    add_structure(commands)
-    return whole
 
 
 def add_structure(commands: Any) -> None:
