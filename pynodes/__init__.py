@@ -100,6 +100,7 @@ from pynodes.nodes import CategoricalState as CategoricalState
 from pynodes.nodes import ConstantState as ConstantState
 from pynodes.nodes import ContinuousInput as ContinuousInput
 from pynodes.nodes import ContinuousState as ContinuousState
+from pynodes.nodes import DeltaRule as DeltaRule
 from pynodes.nodes import DirichletProcessState as DirichletProcessState
 from pynodes.nodes import DualRescorlaWagner as DualRescorlaWagner
 from pynodes.nodes import ExponentialFamilyState as ExponentialFamilyState
@@ -137,6 +138,7 @@ if _TYPE_CHECKING:
     from pynodes.fit import Trials as Trials
     from pynodes.fit import check_priors as check_priors
     from pynodes.fit import compare as compare
+    from pynodes.fit import compare_groups as compare_groups
     from pynodes.fit import design_analysis as design_analysis
     from pynodes.fit import fit_em as fit_em
     from pynodes.fit import fit_map as fit_map
@@ -170,6 +172,7 @@ _FITTING = (
     "Trials",
     "check_priors",
     "compare",
+    "compare_groups",
     "design_analysis",
     "fit_em",
     "fit_map",

@@ -39,6 +39,70 @@ def test_rescorla_wagner_is_an_exponential_average():
     np.testing.assert_allclose(found["u"].mean[-1], expected, rtol=1e-12)
 
 
+def test_graded_outcomes_are_averaged_by_the_same_rule():
+    """From 0.5 at a rate of 0.2 over 0.3, 0.7, 0.2: 0.46, 0.508, 0.4464; each is Gaussian around the last."""
+    node = pn.DeltaRule(learning_rate=0.2, initial_mean=0.5, precision=4.0)
+    found = alone(node).filter({"u": [0.3, np.nan, 0.7, 0.2]})["u"]
+
+    np.testing.assert_allclose(found.mean, [0.46, 0.46, 0.508, 0.4464], rtol=1e-12)
+    np.testing.assert_allclose(found.value_error, [-0.2, 0, 0.24, -0.308], atol=1e-12)
+    each = -norm.logpdf([0.3, 0.7, 0.2], [0.5, 0.46, 0.508], 0.5)
+    np.testing.assert_allclose(np.asarray(found.surprise)[[0, 2, 3]], each, rtol=1e-12)
+
+
+def test_a_delta_rule_is_a_kalman_filter_whose_gain_has_settled():
+    """With s the predicted variance, s = s (1 - g) + q at the end, g = s p / (1 + s p): the gain."""
+    noise, growth = 0.5, 0.3
+    settled = growth / 2 + np.sqrt(growth**2 / 4 + growth * noise)
+    gain = settled / (settled + noise)
+    kalman = pn.KalmanFilter(
+        tonic_volatility=np.log(growth),
+        precision=1 / noise,
+        initial_precision=1 / (settled - growth),
+    )
+    rule = pn.DeltaRule(learning_rate=gain, precision=1 / (settled + noise))
+    values = VALUES[np.isfinite(VALUES)]
+    network = pn.Graph().add(k=kalman, d=rule).compile()
+    found = network.filter({"k": values, "d": values})
+
+    np.testing.assert_allclose(found["d"].mean, found["k"].mean, rtol=1e-12)
+    np.testing.assert_allclose(found["d"].surprise, found["k"].surprise, rtol=1e-12)
+
+
+def test_errors_below_zero_have_a_rate_of_their_own():
+    """After a 0 by it alone; with equal rates nothing is different. Side by side with rules of one rate."""
+    rates = {"learning_rate": 0.3, "negative_learning_rate": 0.1}
+    graph = pn.Graph().add(
+        one=pn.RescorlaWagner(learning_rate=0.3),
+        same=pn.RescorlaWagner(learning_rate=0.3, negative_learning_rate=0.3),
+        two=pn.RescorlaWagner(**rates),
+        graded=pn.DeltaRule(initial_mean=0.5, **rates),
+    )
+    found = graph.compile().filter(dict.fromkeys(graph.inputs, OUTCOMES))
+
+    expected = [0.5]
+    for outcome in OUTCOMES:
+        expected.append(expected[-1] + (0.3 if outcome else 0.1) * (outcome - expected[-1]))
+    np.testing.assert_allclose(found["two"].mean, expected[1:], rtol=1e-12)
+    np.testing.assert_allclose(found["graded"].mean, expected[1:], rtol=1e-12)
+    np.testing.assert_array_equal(found["same"].mean, found["one"].mean)
+
+
+def test_a_missed_trial_of_two_options_is_as_if_it_were_not_there():
+    """No choice and no outcome: the rule has no time. A choice that is lacking where it paid is refused."""
+    network = alone(pn.DualRescorlaWagner(learning_rate=0.3))
+    gap = network.filter({"u": [1, np.nan, 0, 1], "u.choice": [1, np.nan, 0, 1]})["u"]
+    whole = network.filter({"u": [1, 0, 1], "u.choice": [1, 0, 1]})["u"]
+
+    np.testing.assert_array_equal(np.asarray(gap.mean)[[0, 2, 3]], whole.mean)
+    np.testing.assert_array_equal(gap.surprise[1], 0.0)
+    with pytest.raises(pn.InputError, match=r"'u\.choice' is nan at step 1"):
+        network.filter({"u": [1, 1], "u.choice": [1, np.nan]})
+    traced = jax.jit(lambda c: network.surprise({"u": [1, np.nan, 0], "u.choice": c}))
+    assert np.isfinite(traced(np.array([1, np.nan, 0.0])))
+    assert not np.isfinite(traced(np.array([np.nan, 1, 0.0])))
+
+
 def test_the_surprise_of_a_learner_is_that_of_its_prediction():
     found = alone(pn.RescorlaWagner(learning_rate=0.3)).filter({"u": OUTCOMES})["u"]
 
@@ -345,6 +409,7 @@ def test_draws_of_a_percept_have_its_moments():
 LEARNERS = [
     pn.NoisyBinaryInput(variance=0.2),
     pn.RescorlaWagner(learning_rate=0.3),
+    pn.DeltaRule(learning_rate=0.2, negative_learning_rate=0.4),
     pn.DualRescorlaWagner(initial_mean=[0.3, 0.6]),
     pn.PearceHall(salience=0.4),
     pn.SuttonK1(meta_rate=2.0),

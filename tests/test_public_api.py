@@ -68,7 +68,7 @@ NAMES = [
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("RegressionInput", "Term"),
     *("BinaryLayer", "CategoricalLayer", "Layer", "VolatileLayer"),
-    *("PearceHall", "RescorlaWagner", "SuttonK1"),
+    *("DeltaRule", "PearceHall", "RescorlaWagner", "SuttonK1"),
     *(
         "AbstractFamily",
         "DirichletProcessState",
@@ -91,6 +91,7 @@ NAMES = [
     *(
         "check_priors",
         "compare",
+        "compare_groups",
         "design_analysis",
         "fit_em",
         "fit_map",

@@ -114,13 +114,16 @@ def strip_names(coupling: AbstractCoupling) -> AbstractCoupling:
 
 
 def static_signature(module: Module) -> Hashable:
-    """What modules must share to be stacked: the kind, its choices and the shapes of its arrays."""
-    arrays = [name for name, spec in parameters_of(module).items() if spec["rank"] != 0]
+    """What modules must share to be stacked: kind, choices, shapes of arrays, which numbers are absent."""
+    specs = parameters_of(module).items()
+    arrays = [name for name, spec in specs if spec["rank"] != 0]
+    optional = [name for name, spec in specs if spec["optional"]]
     parts = tuple(static_signature(part) for part in getattr(module, "parts", ()))
     return (
         type(module),
         *(getattr(module, name) for name in choices_of(module)),
         *(np.shape(getattr(module, name)) for name in arrays),
+        *(getattr(module, name) is None for name in optional),
         parts,
     )
 

@@ -322,13 +322,40 @@ def write_regressor(node: nodes.Regressor, notation: Notation) -> list[str]:
 
 @node_equations.register
 def write_rescorla_wagner(node: nodes.RescorlaWagner, notation: Notation) -> list[str]:
-    now, before = notation.own("v"), notation.own("v", "t-1")
-    error = rf"\left( {notation.now} - {before} \right)"
+    before = notation.own("v", "t-1")
     return [
         distribution_line(notation.now, "Bernoulli", before),
-        equality_line(now, sum_terms([before, notation.times("learning_rate", error)])),
-        equality_line(notation.own("v", "0"), notation.parameter("initial_mean")),
+        *write_delta_rule_steps(node, notation),
     ]
+
+
+@node_equations.register
+def write_delta_rule(node: nodes.DeltaRule, notation: Notation) -> list[str]:
+    before = notation.own("v", "t-1")
+    return [
+        normal_line(notation.now, before, notation.inverse("precision")),
+        *write_delta_rule_steps(node, notation),
+    ]
+
+
+def write_delta_rule_steps(
+    node: nodes.RescorlaWagner | nodes.DeltaRule, notation: Notation
+) -> list[str]:
+    """How an expectation moves with its error, at one rate or at two, and where it begins."""
+    now, before = notation.own("v"), notation.own("v", "t-1")
+    error = rf"\left( {notation.now} - {before} \right)"
+
+    def move(rate: str) -> str:
+        return equality_line(now, sum_terms([before, notation.times(rate, error)]))
+
+    lines = [move("learning_rate")]
+    if node.negative_learning_rate is not None:
+        above, below = rf"{notation.now} \geq {before}", rf"{notation.now} < {before}"
+        lines = [
+            rf"{move('learning_rate')}, \quad {above}",
+            rf"{move('negative_learning_rate')}, \quad {below}",
+        ]
+    return [*lines, equality_line(notation.own("v", "0"), notation.parameter("initial_mean"))]
 
 
 @node_equations.register

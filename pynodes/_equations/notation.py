@@ -37,7 +37,7 @@ GREEK = {
 }
 """Letters as declarations of parameters write them."""
 
-LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉₋", "0123456789-")
 SPECIAL = {
     **{sign: rf"\{sign}" for sign in "_%&#${}"},
     "\\": r"\backslash{}",

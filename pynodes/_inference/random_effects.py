@@ -153,6 +153,11 @@ def infer_frequencies(
     return dataclasses.replace(result, families=together)
 
 
+def model_evidence(log_evidence: np.ndarray, prior: np.ndarray) -> float:
+    """Log evidence that subjects share the frequencies of their models: its variational lower bound."""
+    return free_energy(log_evidence, prior, *infer_counts(log_evidence, prior))
+
+
 def infer_counts(log_evidence: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Dirichlet counts of the models, and the probability of every model for every subject.
 

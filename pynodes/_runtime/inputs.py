@@ -56,6 +56,7 @@ def read_inputs(
     steps = count_steps(series, dt)
     times, interval = read_times(dt, steps)
     masks = read_masks(labels, series, observed, steps)
+    series = fill_unneeded(labels, series, masks)
     values, seen = group_observations(labels, series, masks)
     rule, gates = read_gate(labels, gate, steps)
     moment = Moment(
@@ -219,6 +220,24 @@ def read_masks(
     return {name: to_flags(f"observed[{name!r}]", mask, steps) for name, mask in observed.items()}
 
 
+def fill_unneeded(
+    labels: Labels, series: Mapping[str, Any], masks: Mapping[str, AnyArray]
+) -> dict[str, Any]:
+    """Series in which required parameters have some value where their node was not observed.
+
+    There they matter to nothing: who missed a trial neither chose nor saw an outcome.
+    """
+    found = dict(series)
+    for name in labels.required:
+        owner, _, field = name.partition(".")
+        mask = masks.get(owner, np.True_)
+        array = jnp if traced((series[name], series[owner], mask)) else np
+        seen = ~array.isnan(series[owner]) & mask
+        low = parameters_of(labels.graph.nodes[owner])[field]["bounds"][0]
+        found[name] = array.where(array.isnan(series[name]) & ~seen, low, series[name])
+    return found
+
+
 def read_given_parameters(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
     """The parameters that are known per step."""
     found: dict[tuple[int, str], dict[int, Any]] = {}
@@ -258,7 +277,8 @@ def check_given(name: str, values: np.ndarray, spec: dict[str, Any]) -> None:
     wrong = ~np.isfinite(values)
     if wrong.any():
         raise InputError(
-            f"{name!r} {first_of(values, wrong)}. What is given must be known at every step: fill the gap."
+            f"{name!r} {first_of(values, wrong)}. What is given must be known at every step: fill the gap, "
+            "or make the step frozen."
         )
     wrong = (values < low) | (values > high) | (spec["positive"] & (values <= 0))
     wrong |= spec["whole"] & (values != np.floor(values))

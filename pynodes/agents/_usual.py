@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pynodes._errors import ParameterError, listed
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior
-from pynodes.fit import Agent, Fixed, LogNormal, Normal
+from pynodes.fit import Agent, Fixed, LogitNormal, LogNormal, Normal
 from pynodes.responses import (
     AbstractResponse,
     JointResponse,
@@ -49,6 +49,16 @@ LOG_TIMES: dict[str, AbstractPrior] = {
 TIMED = (LogReactionTime, MinimalLogReactionTime, TransitionLogReactionTime)
 
 
+RATE = LogitNormal(-1.0, 1.0)
+"""Learning rates: nine tenths between 0.07 and 0.66."""
+
+
+def learning_rates(separate: bool) -> dict[str, AbstractPrior]:
+    """Priors of the learning rate of a learner ``u``, and of that for errors below zero if it is another."""
+    names = ("learning_rate", "negative_learning_rate") if separate else ("learning_rate",)
+    return {f"u.{name}": RATE for name in names}
+
+
 def usual_agent(
     graph: Graph,
     response: Response,
@@ -64,7 +74,7 @@ def usual_agent(
         As of :class:`~pynodes.fit.Agent`; or a response of which nothing usual is known and nothing was said.
     """
     given = dict(free or {})
-    priors = {**usual, **of_responses(response, {**usual, **given}), **given}
+    priors = {**usual, **of_responses(response, {**usual, **given}), **usual, **given}
     kept = {name: targets for name, targets in (tied or {}).items() if name in priors}
     return Agent(graph, response, free=priors, tied=kept)
 

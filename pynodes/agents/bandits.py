@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from types import EllipsisType
 from typing import Any
 
+from pynodes._errors import ParameterError
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, usual_agent
-from pynodes.fit import Agent, LogitNormal, Normal
+from pynodes.agents._usual import Priors, Response, learning_rates, usual_agent
+from pynodes.agents.ratings import log_variance, seen
+from pynodes.fit import Agent, LogitNormal, LogNormal, Normal
 from pynodes.models import bandit_hgf as bandits
-from pynodes.nodes import DualRescorlaWagner
+from pynodes.models import scaled_to
+from pynodes.nodes import DeltaRule, DualRescorlaWagner, RescorlaWagner
 from pynodes.responses import Softmax
 
 ARMS = "arms.tonic_volatility"
@@ -24,6 +29,7 @@ def bandit_hgf(
     levels: int | None = None,
     *,
     rewards: str = "binary",
+    series: Any = None,
     response: Response | EllipsisType = ...,
     free: Priors | None = None,
     **settings: Any,
@@ -38,6 +44,11 @@ def bandit_hgf(
     ----------
     arms, levels, rewards
         As for :func:`pynodes.models.bandit_hgf`.
+    series
+        Continuous rewards as they were paid, which put the agent into their units: with v the variance of
+        the first twenty, arms begin at the first one with variance v, rewards have precision 1/v, the prior
+        of what arms share gains log v, and that of the inverse temperature is of values in units of the
+        square root of v. By default rewards are around 0 with variance 1.
     response
         What it does; ``...`` for a softmax of the predicted rewards, None for one that only watches.
     free
@@ -48,21 +59,117 @@ def bandit_hgf(
     Raises
     ------
     ParameterError, GraphError
-        As of the agent and the graph.
+        As of the agent and the graph; a series for rewards that are not continuous.
     """
-    graph = bandits(arms, levels, rewards=rewards, **settings)
     first = 2 if rewards == "binary" else 1
     levels = first + 1 if levels is None else levels
+    check_units(rewards, series)
+    placed = {} if series is None else in_units(series, levels)
+    graph = bandits(arms, levels, rewards=rewards, **placed | settings)
     worth = [name for name in graph.nodes if name == f"x{first}" or name.startswith(f"x{first}_")]
-    usual = {ARMS: Normal(-5.0, 1.5)}
+    usual: Priors = {ARMS: Normal(log_variance(series) - 5.0, 1.5)}
     usual |= {
         f"x{n}.tonic_volatility": Normal(-5.0 - 3.0 * (n - first), 1.5)
         for n in range(first + 1, levels + 1)
     }
+    tied = {ARMS: [f"{name}.tonic_volatility" for name in worth]}
+    return choosing_agent(graph, arms, series, response, usual, free, tied)
+
+
+def bandit_rescorla_wagner(
+    arms: int = 3,
+    *,
+    rewards: str = "binary",
+    series: Any = None,
+    separate_rates: bool = False,
+    response: Response | EllipsisType = ...,
+    free: Priors | None = None,
+) -> Agent:
+    """An agent who learns what every arm pays at a fixed rate, and chooses by a softmax of that.
+
+    Free are the learning rate that all arms share, ``"arms.learning_rate"``, ``LogitNormal(-1, 1)``, and the
+    inverse temperature, ``LogNormal(1, 1)``. Inputs are made of choices and rewards by
+    :func:`pynodes.models.bandit_inputs`.
+
+    Parameters
+    ----------
+    arms
+        Number of arms; their codes are 0 to arms - 1.
+    rewards
+        ``"binary"`` for 0 and 1, :class:`~pynodes.nodes.RescorlaWagner`; or ``"continuous"`` for money and
+        points, :class:`~pynodes.nodes.DeltaRule`.
+    series
+        As for :func:`bandit_hgf`: arms begin at its first value.
+    separate_rates
+        Whether errors below zero have a learning rate of their own, ``"arms.negative_learning_rate"``.
+    response, free
+        As for :func:`bandit_hgf`.
+
+    Raises
+    ------
+    ParameterError, GraphError
+        As of the agent and the graph; a series for rewards that are not continuous.
+    """
+    check_units(rewards, series)
+    rates = learning_rates(separate_rates)
+    below = 0.1 if separate_rates else None
+    if rewards == "binary":
+        learner: Any = RescorlaWagner(initial_mean=0.5, negative_learning_rate=below)
+    else:
+        v = math.exp(log_variance(series))
+        first = 0.0 if series is None else float(seen(series)[0])
+        learner = DeltaRule(initial_mean=first, precision=1 / v, negative_learning_rate=below)
+    graph = Graph().add(**{f"u_{arm}": learner for arm in range(arms)})
+    tied = {
+        name.replace("u.", "arms."): [name.replace("u.", f"u_{arm}.") for arm in range(arms)]
+        for name in rates
+    }
+    usual = {name.replace("u.", "arms."): prior for name, prior in rates.items()}
+    return choosing_agent(graph, arms, series, response, usual, free, tied)
+
+
+def choosing_agent(
+    graph: Graph,
+    arms: int,
+    series: Any,
+    response: Response | EllipsisType,
+    usual: Priors,
+    free: Priors | None,
+    tied: Mapping[str, Sequence[str]],
+) -> Agent:
+    """An agent with an input per arm, who chooses by a softmax of what they promise unless it is told."""
     if isinstance(response, EllipsisType):
         response = Softmax(options=tuple(f"u_{arm}.predicted_mean" for arm in range(arms)))
-    tied = {ARMS: [f"{name}.tonic_volatility" for name in worth]}
+        temperature = LogNormal(1.0 - 0.5 * log_variance(series), 1.0)
+        usual = {**usual, "inverse_temperature": temperature}
     return usual_agent(graph, response, usual, free, tied)
+
+
+def check_units(rewards: str, series: Any) -> None:
+    """Rewards are of a kind, and only continuous ones have units.
+
+    Raises
+    ------
+    ParameterError
+        They are not.
+    """
+    if rewards not in ("binary", "continuous"):
+        raise ParameterError(f"rewards must be 'binary' or 'continuous', not {rewards!r}.")
+    if rewards == "binary" and series is not None:
+        raise ParameterError(
+            "series= gives the units of rewards that are continuous, but these are binary, 0 or 1. Say "
+            "rewards='continuous', or leave series= out."
+        )
+
+
+def in_units(series: Any, levels: int) -> dict[str, Any]:
+    """Parameters of :func:`pynodes.models.bandit_hgf` in the units of some rewards."""
+    scale = scaled_to(series)
+    return {
+        "reward_precision": scale["input_precision"],
+        "initial_mean": [scale["initial_mean"][0], *[1.0] * (levels - 1)],
+        "initial_precision": [scale["input_precision"], *[1.0] * (levels - 1)],
+    }
 
 
 def dual_rescorla_wagner(*, response: Response = EITHER, free: Priors | None = None) -> Agent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, usual_agent
+from pynodes.agents._usual import Priors, Response, learning_rates, usual_agent
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal
 from pynodes.models import binary_hgf as graph_of
 from pynodes.nodes import PearceHall, RescorlaWagner, SuttonK1
@@ -50,7 +50,9 @@ def binary_hgf(
     return usual_agent(graph_of(levels, **settings), response, usual, free)
 
 
-def rescorla_wagner(*, response: Response = USUAL, free: Priors | None = None) -> Agent:
+def rescorla_wagner(
+    *, separate_rates: bool = False, response: Response = USUAL, free: Priors | None = None
+) -> Agent:
     """A Rescorla-Wagner learner that bets on outcomes.
 
     Free are the learning rate, ``LogitNormal(-1, 1)`` (in TAPAS around 0, a rate of one half), and the
@@ -58,6 +60,9 @@ def rescorla_wagner(*, response: Response = USUAL, free: Priors | None = None) -
 
     Parameters
     ----------
+    separate_rates
+        Whether errors below zero have a learning rate of their own, ``u.negative_learning_rate``, with the
+        same prior.
     response, free
         As for :func:`binary_hgf`.
 
@@ -66,8 +71,10 @@ def rescorla_wagner(*, response: Response = USUAL, free: Priors | None = None) -
     ParameterError
         As of the agent.
     """
-    usual = {"u.learning_rate": LogitNormal(-1.0, 1.0)}
-    return usual_agent(Graph().add(u=RescorlaWagner(initial_mean=0.5)), response, usual, free)
+    learner = RescorlaWagner(
+        initial_mean=0.5, negative_learning_rate=0.1 if separate_rates else None
+    )
+    return usual_agent(Graph().add(u=learner), response, learning_rates(separate_rates), free)
 
 
 def pearce_hall(*, response: Response = USUAL, free: Priors | None = None) -> Agent:

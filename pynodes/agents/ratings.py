@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, usual_agent
+from pynodes.agents._usual import Priors, Response, learning_rates, usual_agent
 from pynodes.fit import Agent, LogNormal, Normal
 from pynodes.models import continuous_hgf as continuous
 from pynodes.models import jget as jumping
 from pynodes.models import scaled_to
-from pynodes.nodes import KalmanFilter
+from pynodes.nodes import DeltaRule, KalmanFilter
 from pynodes.responses import GaussianResponse
 
 FROM_STATE = GaussianResponse(belief="x1.predicted_mean")
@@ -101,6 +101,45 @@ def kalman_filter(
         "u.precision": LogNormal(-log_variance(series), 1.0),
     }
     return usual_agent(Graph().add(u=learner), response, usual | said(series, response), free)
+
+
+def delta_rule(
+    *,
+    series: Any = None,
+    separate_rates: bool = False,
+    response: Response = FROM_LEARNER,
+    free: Priors | None = None,
+) -> Agent:
+    """A learner of a quantity at a fixed rate, which says what it expects next.
+
+    Free are the learning rate, ``LogitNormal(-1, 1)``, and the variance of what is said,
+    ``LogNormal(log v, 2)``, with v as for :func:`continuous_hgf`; without a response also the precision of
+    an observation, ``LogNormal(-log v, 1)``.
+
+    Parameters
+    ----------
+    series
+        As for :func:`continuous_hgf`.
+    separate_rates
+        Whether errors below zero have a learning rate of their own, with the same prior.
+    response, free
+        As for :func:`continuous_hgf`.
+
+    Raises
+    ------
+    ParameterError
+        As of the agent.
+    """
+    first = 0.0 if series is None else float(seen(series)[0])
+    learner = DeltaRule(
+        initial_mean=first,
+        precision=math.exp(-log_variance(series)),
+        negative_learning_rate=0.1 if separate_rates else None,
+    )
+    usual: Priors = learning_rates(separate_rates) | said(series, response)
+    if response is None:
+        usual |= {"u.precision": LogNormal(-log_variance(series), 1.0)}
+    return usual_agent(Graph().add(u=learner), response, usual, free)
 
 
 def jget(

@@ -19,7 +19,9 @@ from pynodes.fit.bridges.pymc import to_pymc as to_pymc
 from pynodes.fit.comparing.comparison import Comparison as Comparison
 from pynodes.fit.comparing.comparison import PredictiveComparison as PredictiveComparison
 from pynodes.fit.comparing.comparison import compare as compare
-from pynodes.fit.comparing.comparison import random_effects_bms as random_effects_bms
+from pynodes.fit.comparing.random_effects import GroupComparison as GroupComparison
+from pynodes.fit.comparing.random_effects import compare_groups as compare_groups
+from pynodes.fit.comparing.random_effects import random_effects_bms as random_effects_bms
 from pynodes.fit.data.trials import Trials as Trials
 from pynodes.fit.group.em import fit_em as fit_em
 from pynodes.fit.group.group_fit import GroupFit as GroupFit

@@ -12,6 +12,7 @@ from pynodes.nodes.categorical_state import CategoricalState as CategoricalState
 from pynodes.nodes.constant_state import ConstantState as ConstantState
 from pynodes.nodes.continuous_input import ContinuousInput as ContinuousInput
 from pynodes.nodes.continuous_state import ContinuousState as ContinuousState
+from pynodes.nodes.delta_rule import DeltaRule as DeltaRule
 from pynodes.nodes.dirichlet_process_state import DirichletProcessState as DirichletProcessState
 from pynodes.nodes.dual_rescorla_wagner import DualRescorlaWagner as DualRescorlaWagner
 from pynodes.nodes.exponential_family_state import (

@@ -57,7 +57,8 @@ class AbstractNode(Module, abc.ABC):
     given
         Name of a parameter that is given at every step under the node's name, or None.
     required
-        Names of parameters that mean nothing unless a series is given for each, under its full name.
+        Names of parameters that mean nothing unless a series is given for each, under its full name. They
+        matter where the node is observed and may be missing elsewhere. Each has a lowest value.
     learns
         Whether its children's evidence moves it; a constant's does not.
     shape

@@ -19,6 +19,7 @@ RATES = pn.data.usd_chf()
 CODES = np.random.default_rng(1).integers(0, 3, 320).astype(float)
 STATES = np.where(np.random.default_rng(2).random(320) < 0.2, CODES, np.arange(320) % 4)
 ARMS = pn.models.bandit_inputs(CODES, OUTCOMES, arms=3)
+MONEY = np.round(np.random.default_rng(3).normal(50, 20, 320), 2)
 
 CASES = {
     "binary_hgf, 2 levels": (lambda: agents.binary_hgf(2), {"u": OUTCOMES}),
@@ -37,10 +38,25 @@ CASES = {
     "transition_hgf": (agents.transition_hgf, pn.models.transition_inputs(STATES, states=4)),
     "bandit_hgf": (agents.bandit_hgf, ARMS),
     "bandit_hgf, continuous": (lambda: agents.bandit_hgf(rewards="continuous"), ARMS),
+    "bandit_hgf, money": (
+        lambda: agents.bandit_hgf(rewards="continuous", series=MONEY),
+        pn.models.bandit_inputs(CODES, MONEY, arms=3),
+    ),
+    "bandit_rescorla_wagner": (agents.bandit_rescorla_wagner, ARMS),
+    "bandit_rescorla_wagner, money": (
+        lambda: agents.bandit_rescorla_wagner(
+            rewards="continuous", series=MONEY, separate_rates=True
+        ),
+        pn.models.bandit_inputs(CODES, MONEY, arms=3),
+    ),
+    "delta_rule": (lambda: agents.delta_rule(series=RATES), {"u": RATES}),
 }
 """Every premade agent, and something for it to see."""
 
-LARGE = ["transition_hgf", "bandit_hgf, continuous", "categorical_hgf", "binary_hgf, 4 levels"]
+LARGE = [
+    *("transition_hgf", "bandit_hgf, continuous", "categorical_hgf", "binary_hgf, 4 levels"),
+    *("bandit_hgf, money", "bandit_rescorla_wagner, money"),
+]
 """Agents that take long to compile, or are much like others."""
 
 
@@ -247,3 +263,30 @@ def test_priors_can_be_checked_only_where_there_are_some():
     agent = Agent(pn.models.binary_hgf(2), responses.UnitSquareSigmoid())
     with pytest.raises(pn.ParameterError, match="needs an agent with free values"):
         check_priors(agent, design({"u": OUTCOMES}))
+
+
+@pytest.mark.parametrize("make", [agents.bandit_rescorla_wagner, agents.bandit_hgf])
+def test_bandits_paid_in_cents_are_fitted_as_in_money(make):
+    """All that has units is placed by the series: the likelihood of choices under it is the same."""
+    arms = 2
+    scores = []
+    for unit in (1.0, 100.0):
+        paid = MONEY[:60] * unit
+        more = {"separate_rates": True} if make is agents.bandit_rescorla_wagner else {}
+        agent = make(arms, rewards="continuous", series=paid, **more)
+        series = pn.models.bandit_inputs(CODES[:60] % 2, paid, arms=arms)
+        trials = Trials(
+            series | {"y": CODES[:60] % 2}, inputs={name: name for name in series}, actions="y"
+        )
+        values = {
+            name: prior.constrain(prior.unconstrained_mean) for name, prior in agent.priors.items()
+        }
+        scores.append(float(agent.log_likelihood(values, trials)))
+
+    assert scores[1] == pytest.approx(scores[0], rel=1e-9)
+    assert scores[0] != pytest.approx(60 * np.log(0.5))
+
+
+def test_units_of_binary_rewards_are_refused():
+    with pytest.raises(pn.ParameterError, match="rewards='continuous'"):
+        agents.bandit_hgf(2, series=[1.0, 2.0])

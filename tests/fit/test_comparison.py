@@ -1,8 +1,10 @@
 """Comparison of models: definitions, closed forms, sampling, and an independent implementation."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special, stats
+from scipy.special import gammaln
 
 import pynodes as pn
 from pynodes._inference.random_effects import exceedance_probabilities
@@ -12,6 +14,7 @@ from pynodes.fit import (
     Normal,
     Trials,
     compare,
+    compare_groups,
     fit_map,
     parameter_average,
     random_effects_bms,
@@ -184,10 +187,10 @@ def fits(**changes):
         (lambda: compare({"a": fits()["a"]}), "two fits at least"),
         (lambda: compare(fits(subject="s0")), "other subjects or trials"),
         (lambda: compare(fits(session=0)), "other subjects or trials"),
-        (lambda: random_effects_bms(np.zeros((2, 2))), "Give a comparison"),
+        (lambda: random_effects_bms(3.0), "Give the data as a frame"),
         (
             lambda: random_effects_bms(comparison([[0.0, -np.inf], [0, 0]])),
-            "'b' for subject 0 is -inf: its fit failed",
+            "'b' for subject 0 is -inf, and nothing can be said",
         ),
         (
             lambda: random_effects_bms(comparison([[0.0, 0]]), families={"f": ["a"]}),
@@ -206,3 +209,78 @@ def fits(**changes):
 def test_what_cannot_be_compared_is_refused(make, said):
     with pytest.raises(pn.DataError, match=said):
         make()
+
+
+def certain(models, count):
+    """Evidence of subjects whose model is beyond doubt."""
+    return np.where(np.arange(count) == np.asarray(models)[:, None], 0.0, -1e4)
+
+
+def log_beta(counts):
+    return gammaln(counts).sum() - gammaln(np.sum(counts))
+
+
+def test_groups_whose_models_are_known_are_compared_by_counts():
+    """Models that are known have the Dirichlet-multinomial probability B(a + n) / B(a) in every group."""
+    one, other = [0, 0, 0, 1], [1, 1, 2, 1, 1]
+    prior = np.array([0.5, 1.0, 2.0])
+    found = compare_groups(
+        comparison(certain(one + other, 3)),
+        ["patient"] * 4 + ["control"] * 5,
+        prior_counts=dict(zip("abc", prior, strict=True)),
+    )
+
+    n, m = np.bincount(one, minlength=3), np.bincount(other, minlength=3)
+    apart = log_beta(prior + n) + log_beta(prior + m) - 2 * log_beta(prior)
+    together = log_beta(prior + n + m) - log_beta(prior)
+    assert found.log_bayes_factor == pytest.approx(apart - together, abs=1e-9)
+    assert found.probability == pytest.approx(1 / (1 + np.exp(together - apart)), abs=1e-9)
+    assert list(found.groups) == ["patient", "control"]
+    np.testing.assert_allclose(found.groups["control"].counts, prior + m)
+
+
+def test_evidence_from_elsewhere_is_compared_as_our_own():
+    """As a frame, a frame whose column or index names subjects, a mapping, or an array."""
+    rows = np.array(RECORDED["evidence"])
+    frame = pd.DataFrame(rows, columns=list("abc"))
+    named = frame.assign(who=[f"s{k}" for k in range(len(rows))], sick=np.arange(len(rows)) % 2)
+    tables = [rows, frame, named.drop(columns="sick").set_index("who"), frame.to_dict("list")]
+
+    for each in tables:
+        found = random_effects_bms(each)
+        np.testing.assert_allclose(found.frequencies, RECORDED["frequencies"], atol=1e-6)
+    by_column = compare_groups(named, "sick", subject="who")
+    by_name = compare_groups(
+        tables[2], dict(zip(named["who"], named["sick"], strict=True)), prior_counts=1 / 3
+    )
+    assert by_column.log_bayes_factor == pytest.approx(by_name.log_bayes_factor)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: random_effects_bms({"a": [1.0], "b": [np.nan]}), "'b' for subject 0 is nan"),
+        (lambda: random_effects_bms({"a": [1.0]}), "two models at least"),
+        (lambda: random_effects_bms([1.0, 2.0]), "shape"),
+        (lambda: compare_groups([[0.0, 1.0]] * 2, ["x", "x"]), "two groups at least"),
+        (lambda: compare_groups([[0.0, 1.0]] * 2, {0: "x"}), "no group for 1"),
+        (lambda: compare_groups([[0.0, 1.0]] * 2, ["x"]), "each of 2 subjects"),
+    ],
+)
+def test_tables_of_evidence_that_say_nothing_are_refused(call, said):
+    with pytest.raises(pn.DataError, match=said):
+        call()
+
+
+def test_tables_are_keyed_by_what_the_trials_said():
+    """Of a person or of a person's session: so that they merge with tables of fits and the data."""
+    keyed = [
+        (("participant",), (11, 12), ["participant"]),
+        (("participant", "visit"), ((11, 1), (12, 2)), ["participant", "visit"]),
+    ]
+    for by, subjects, names in keyed:
+        found = Comparison(
+            models=("a", "b"), subjects=subjects, evidence=np.eye(2), criterion="lme", by=by
+        )
+        assert list(found.table.index.names) == names
+        assert found.table.reset_index()["participant"].tolist() == [11, 12]

@@ -21,6 +21,7 @@ from pynodes.fit import (
     Beta,
     Comparison,
     Gamma,
+    GroupComparison,
     GroupFit,
     Identifiability,
     LeaveOneOut,
@@ -189,6 +190,12 @@ def results_of_every_sort():
         Comparison(**comparison, criterion="lme"),
         PredictiveComparison(**comparison, criterion="loo", parts={"a": left_out, "b": left_out}),
         dataclasses.replace(families, families=families),
+        GroupComparison(
+            groups={"patients": families, "2": families},
+            together=families,
+            log_evidence_apart=-3.5,
+            log_evidence_together=-4.0,
+        ),
         left_out,
     ]
     return {type(thing).__name__ + " 2" * (thing is every[5]): thing for thing in every}
@@ -197,7 +204,8 @@ def results_of_every_sort():
 SORTS = (
     *("Trials", "Agent", "MapFit", "GroupFit", "Samples", "Samples 2", "Simulation", "Predictive"),
     *("PriorCheck", "ParameterRecovery", "ModelRecovery", "DesignAnalysis", "ParameterAverage"),
-    *("Identifiability", "Comparison", "PredictiveComparison", "RandomEffects", "LeaveOneOut"),
+    *("Identifiability", "Comparison", "PredictiveComparison", "RandomEffects", "GroupComparison"),
+    "LeaveOneOut",
 )
 """What they are called here."""
 

@@ -57,6 +57,34 @@ def test_the_tree_has_the_groups_and_dimensions_that_are_promised():
     )
 
 
+def test_arviz_leaves_trials_out_of_several_streams_as_we_do():
+    """Its loo takes the one variable of log_likelihood: choices and times together, which add up."""
+    random = np.random.default_rng(5)
+    trials = Trials(
+        {"u": random.random(30) < 0.7, "y": random.random(30) < 0.6, "t": random.normal(size=30)},
+        inputs="u",
+        actions={"choice": "y", "time": "t"},
+    )
+    response = {
+        "choice": pn.responses.UnitSquareSigmoid(),
+        "time": pn.responses.GaussianResponse(belief="u.predicted_mean"),
+    }
+    free = {
+        "choice.inverse_temperature": pn.LogNormal(0, 0.3),
+        "time.variance": pn.LogNormal(0, 0.3),
+    }
+    agent = pn.Agent(pn.Graph().add(u=pn.RescorlaWagner()), response, free=free)
+    samples = gaussian_draws(agent, trials)
+    tree = samples.tree
+
+    apart = tree["log_likelihood_by_stream"]
+    np.testing.assert_allclose(
+        tree["log_likelihood"]["all streams"], apart["y"] + apart["t"], rtol=1e-9
+    )
+    found = arviz_stats.loo(tree)
+    assert float(found.elpd) == pytest.approx(samples.loo().elpd, abs=0.01)
+
+
 def test_the_tree_says_what_was_fitted_with_what():
     said = samples_of_study().tree.attrs
 

@@ -106,7 +106,10 @@ def read_input(
 def read_known_input(
     model: Model, trials: Trials, name: str, column: str, rows: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """A series that must be known in every trial that counts; some known value elsewhere."""
+    """A series that must be known in every trial that counts; some known value elsewhere.
+
+    What matters only where its node is observed counts there alone.
+    """
     labels = model.network.labels
     owner = name.partition(".")[0]
     node = labels.graph.nodes[owner]

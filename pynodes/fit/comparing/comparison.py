@@ -1,4 +1,4 @@
-"""compare: the evidence of several agents for every subject, side by side, and how frequent each is."""
+"""compare: the evidence of several agents for every subject, side by side."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError, listed
-from pynodes._inference.random_effects import Families, RandomEffects, infer_frequencies
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
+from pynodes.fit.data.trials import Trials
 from pynodes.fit.mode.map_fit import MapFit
 from pynodes.fit.sampling.leave_one_out import LeaveOneOut, standard_error_of_sum
 from pynodes.fit.sampling.samples import Samples
@@ -41,15 +41,15 @@ class AbstractComparison(abc.ABC):
     criterion
         What it is: ``"lme"``, minus half of ``"aic"`` or ``"bic"``, or of ``"loo"`` the expected log
         predictive density.
-    key
-        What the trials call a subject.
+    by
+        The columns whose values name subjects, as ``by=`` of the trials said.
     """
 
     models: tuple[str, ...]
     subjects: tuple[Any, ...]
     evidence: np.ndarray
     criterion: str
-    key: str = dataclasses.field(default="subject", kw_only=True)
+    by: tuple[str, ...] = dataclasses.field(default=("subject",), kw_only=True)
 
     @property
     @abc.abstractmethod
@@ -58,7 +58,7 @@ class AbstractComparison(abc.ABC):
 
     @property
     def table(self) -> pandas.DataFrame:
-        """A row per subject, a column per model.
+        """A row per subject, a column per model; the index has the names that ``by=`` of the trials gave.
 
         Raises
         ------
@@ -66,7 +66,10 @@ class AbstractComparison(abc.ABC):
             pandas is not installed.
         """
         pd = extra("pandas")
-        index = pd.Index(self.subjects, tupleize_cols=False, name=self.key)
+        if len(self.by) > 1:
+            index = pd.MultiIndex.from_tuples(self.subjects, names=self.by)
+        else:
+            index = pd.Index(self.subjects, tupleize_cols=False, name=next(iter(self.by)))
         return pd.DataFrame(self.evidence, columns=list(self.models), index=index)
 
     @property
@@ -100,8 +103,9 @@ class Comparison(AbstractComparison):
 
     Attributes
     ----------
-    models, subjects, evidence, criterion
-        As of every comparison: names, log evidence of shape (subjects, models), and which criterion it is.
+    models, subjects, evidence, criterion, by
+        As of every comparison: names, log evidence of shape (subjects, models), which criterion it is, and
+        what names subjects.
     """
 
     @property
@@ -249,7 +253,7 @@ def compare_predictions(
         evidence=np.stack(columns, axis=1),
         criterion="loo",
         parts=parts,
-        key=key_of_subjects(fits[name].trials, subjects),
+        by=key_names(fits[name].trials),
     )
 
 
@@ -269,14 +273,13 @@ def compare_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
         subjects=first.subjects,
         evidence=np.stack(columns, axis=1).astype(float),
         criterion=by,
-        key=key_of_subjects(first.trials, first.subjects),
+        by=key_names(first.trials),
     )
 
 
-def key_of_subjects(trials: Any, subjects: tuple[Any, ...]) -> str:
-    """The column that names subjects, where one does."""
-    names = tuple(trials.roles.subject_keys)
-    return names[0] if len(names) == 1 and subjects == tuple(trials.subjects) else "subject"
+def key_names(trials: Trials) -> tuple[str, ...]:
+    """The columns that name subjects; ``"subject"`` where all is one series."""
+    return trials.roles.subject_keys or ("subject",)
 
 
 def have_same_data(one: Any, other: Any) -> bool:
@@ -292,85 +295,3 @@ def scored_columns(fit: Any) -> dict[str, np.ndarray]:
     trials = fit.trials
     named = trials.roles.inputs if fit.agent.response is None else trials.roles.actions
     return {name: trials.numbers(name) for names in named.values() for name in names}
-
-
-@boundary
-def random_effects_bms(
-    comparison: AbstractComparison | Any,
-    *,
-    families: Families | None = None,
-    prior_counts: float | Mapping[str, float] | None = None,
-) -> RandomEffects:
-    """Compare models of a group in which the right model may differ between subjects.
-
-    Bayesian model selection with random effects.
-
-    Parameters
-    ----------
-    comparison
-        Log evidence by subject and model: a comparison, or a table of evidence from elsewhere, a frame of
-        pandas with a row per subject and a column per model.
-    families
-        Names of the models of every family; every model belongs to one. The result's ``.families`` then
-        says of families what the rest says of models.
-    prior_counts
-        Dirichlet counts before the data: one for every model, or by model. By default they sum to one, the
-        same for every family and within it for every model, as in the VBA toolbox; SPM has 1 per model.
-
-    Raises
-    ------
-    DataError
-        Evidence that is not finite, families that do not divide the models, counts that are not positive.
-
-    Source: Stephan et al. (2009), doi 10.1016/j.neuroimage.2009.03.025; families Penny et al. (2010), doi
-    10.1371/journal.pcbi.1000709; omnibus risk and protected exceedance Rigoux et al. (2014), doi
-    10.1016/j.neuroimage.2013.08.065. Exceedance is integrated, not sampled (docs/theory/evidence.md).
-    """
-    comparison = as_comparison(comparison)
-    evidence, models = comparison.evidence, comparison.models
-    wrong = ~np.isfinite(evidence)
-    if wrong.any():
-        subject, model = (int(index) for index in np.argwhere(wrong)[0])
-        raise DataError(
-            f"The evidence of {models[model]!r} for subject {comparison.subjects[subject]!r} is "
-            f"{evidence[subject, model]:g}: its fit failed, and nothing can be said of its group. See "
-            ".problems() of the fit."
-        )
-    return infer_frequencies(evidence, models, families, prior_counts)
-
-
-def as_comparison(given: Any) -> AbstractComparison:
-    """A comparison, or a table of evidence as one.
-
-    Raises
-    ------
-    DataError
-        Something else, or a table that does not hold numbers for two models at least.
-    """
-    if isinstance(given, AbstractComparison):
-        return given
-    if not (hasattr(given, "columns") and hasattr(given, "index") and hasattr(given, "to_numpy")):
-        raise DataError(
-            "Give a comparison, as compare() makes it, or a table of log evidence as a frame of pandas with "
-            f"a row per subject and a column per model, not a {type(given).__name__}."
-        )
-    models = tuple(map(str, given.columns))
-    try:
-        evidence = given.to_numpy(dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            "The table of evidence holds something else than numbers. Make the subjects its index, as in "
-            "table.set_index('subject')."
-        ) from error
-    if len(models) < 2 or len(set(models)) < len(models) or not len(evidence):
-        raise DataError(
-            f"The table of evidence has the columns {listed(models)} and {len(evidence)} rows. Give a column "
-            "per model, two at least, and a row per subject."
-        )
-    return Comparison(
-        models=models,
-        subjects=tuple(given.index),
-        evidence=evidence,
-        criterion="lme",
-        key=str(given.index.name or "subject"),
-    )

@@ -15,6 +15,7 @@ from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.predictive import Predictive
 from pynodes.fit.agent.simulation import Simulation
 from pynodes.fit.comparing.comparison import AbstractComparison, Comparison, PredictiveComparison
+from pynodes.fit.comparing.random_effects import GroupComparison
 from pynodes.fit.data.roles import Roles
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group import formula_columns as columns
@@ -55,7 +56,7 @@ RECORDS: tuple[type, ...] = (
         ModelRecovery,
     ),
     *(DesignAnalysis, ParameterAverage, Identifiability, Comparison, PredictiveComparison),
-    *(RandomEffects, LeaveOneOut),
+    *(RandomEffects, GroupComparison, LeaveOneOut),
 )
 """What is kept field by field."""
 

@@ -23,8 +23,9 @@ from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.agent.arrays import covariates_of, to_arrays
+from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.model import Model, Values
+from pynodes.fit.agent.several import select_covariates
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.mode.map_fit import MapFit
@@ -110,12 +111,10 @@ def fit_map(
     if isinstance(agent, Mapping):
         check_trials(trials)
         fits: dict[str, MapFit] = {}
+        own = select_covariates(agent, trials)
         with Progress(len(agent), "agents", progress) as bar:
             for name, one in agent.items():
-                own = (
-                    trials.for_covariates(covariates_of(one)) if isinstance(one, Agent) else trials
-                )
-                fits[name] = fit_map(one, own, starts=starts, refine=refine, seed=seed)
+                fits[name] = fit_map(one, own[name], starts=starts, refine=refine, seed=seed)
                 bar.advance()
         return fits
     if not isinstance(agent, Agent):

@@ -21,6 +21,7 @@ from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import design_arrays
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Values
+from pynodes.fit.agent.several import select_covariates
 from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_actions
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
@@ -303,8 +304,9 @@ def model_recovery(
     for agent in agents.values():
         check_responds(agent)
     check_same_streams(agents)
+    own = select_covariates(agents, design)
     known = {
-        name: repeat_subjects(design_arrays(agent.model, design), n)
+        name: repeat_subjects(design_arrays(agent.model, own[name]), n)
         for name, agent in agents.items()
     }
 
