@@ -84,6 +84,7 @@ EXPANSIONS: dict[str, pn.AbstractExpansion] = {
     "standard": pn.Standard(),
     "enhanced": pn.Enhanced(),
     "unbounded": pn.Unbounded(),
+    "structured": pn.Structured(),
     "(quadrature)": Quadrature(),
 }
 
@@ -175,6 +176,7 @@ LOOKS = {
     "standard": ("s", "#D55E00"),
     "enhanced": ("^", "#009E73"),
     "unbounded": ("o", "#0072B2"),
+    "structured": ("P", "#CC79A7"),
     "(quadrature)": ("x", "#222222"),
 }
 """Marker and colour of every expansion; of a model without volatility parents they are one."""
@@ -231,8 +233,8 @@ def unsurprised() -> list[str]:
             point=zero,
             squared_move=jnp.asarray(carried + expected),
             variance=jnp.asarray(carried + expected),
-            growth=jnp.asarray(expected),
-            carried=jnp.asarray(carried),
+            added_variance=jnp.asarray(expected),
+            carried_variance=jnp.asarray(carried),
             log_growth=jnp.log(growth),
         )
         beliefs = [rule.volatile(zero, one, None, message) for rule in EXPANSIONS.values()]
@@ -247,11 +249,13 @@ def comparisons(
     """Of one model: every expansion, marginalised and not, then the reference against itself."""
     reference = settled(referred(hierarchy, options))
     alone = len(hierarchy.tonic_volatility) == 1
-    for name, expansion in {"any": pn.Unbounded()}.items() if alone else EXPANSIONS.items():
-        for marginalise in (True,) if alone else (True, False):
+    alike = {"any": pn.Unbounded(), "structured": pn.Structured()}
+    for name, expansion in (alike if alone else EXPANSIONS).items():
+        either = alone or name == "structured"
+        for marginalise in (True,) if either else (True, False):
             network = network_of(hierarchy, expansion, marginalise)
             beliefs = believed(network, reference)
-            marginalised = "either" if alone else "yes" if marginalise else "no"
+            marginalised = "either" if either else "yes" if marginalise else "no"
             yield name, marginalised, compared(beliefs, reference)
     kept = len(reference.states)
     again = Beliefs(

@@ -27,6 +27,7 @@ from pynodes._core.modules import choice as choice
 from pynodes._core.modules import index as index
 from pynodes._core.modules import parameter as parameter
 from pynodes._core.scheme import AbstractScheme as AbstractScheme
+from pynodes._core.structured import Structured as Structured
 from pynodes._engine.closed_form import ClosedForm as ClosedForm
 from pynodes._equations.couplings import coupling_term as coupling_term
 from pynodes._equations.graph import Equations as Equations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ from pynodes._compiler.program import (
 from pynodes._compiler.turns import order_turns
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
+from pynodes._core.structured import Structured
+from pynodes._errors import GraphError
 from pynodes._graph.checks import check_can_be_filtered, check_not_empty
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
@@ -71,6 +73,7 @@ def compile_program(
         name: with_settings(node, settings).bind(graph.inlets_fed(name))
         for name, node in graph.nodes.items()
     }
+    structured = find_structured(settings, nodes, default)
     apart = settings.evidence == "in_turn"
     members = form_groups(graph, nodes, levels_of(graph), apart=apart)
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
@@ -92,6 +95,8 @@ def compile_program(
         outgoing_bundles(g, sizes, edges_at, shapes, stacks) if stacks[g][0].learns else []
         for g, edges_at in by_end(edges, sizes, "parent")
     ]
+    if structured is not None:
+        down = [mark_conditional(bundles, couplings, stacks) for bundles in down]
     groups = tuple(
         Group(size=size, level=m.level, down=tuple(b for b, _ in d), up=tuple(b for b, _ in u))
         for m, size, d, u in zip(members, sizes, down, up, strict=True)
@@ -104,6 +109,7 @@ def compile_program(
     program = Program(
         schedule=Schedule(groups=groups, stacks=tuple(shapes), turns=turns),
         scheme=settings.scheme,
+        structured=structured,
         nodes=tuple(stack_modules(stack, places(len(stack), 1)) for stack in stacks),
         couplings=tuple(couplings),
         down=tuple(tuple(wiring for _, wiring in bundles) for bundles in down),
@@ -121,6 +127,7 @@ def compile_program(
         },
         settings=settings,
         stacks=tuple(shapes),
+        conditionals=tuple(group.conditional_shapes for group in groups),
     )
     return program, labels
 
@@ -176,6 +183,57 @@ def incoming_bundles(
     return bundles
 
 
+def mark_conditional(
+    bundles: list[tuple[Bundle, Wiring]],
+    couplings: Sequence[Module],
+    stacks: Sequence[Sequence[AbstractNode]],
+) -> list[tuple[Bundle, Wiring]]:
+    """The bundles of a group, with those of volatility parents that learn marked."""
+
+    def is_conditional(bundle: Bundle) -> bool:
+        coupling = couplings[bundle.couplings.sources[0]]
+        learns = any(stacks[end][0].learns for end in bundle.ends.sources)
+        return isinstance(coupling, AbstractVolatilityCoupling) and learns
+
+    return [
+        (dataclasses.replace(bundle, conditional=is_conditional(bundle)), wiring)
+        for bundle, wiring in bundles
+    ]
+
+
+def find_structured(
+    settings: Settings, nodes: Mapping[str, AbstractNode], default: AbstractScheme
+) -> Structured | None:
+    """The Structured expansion of a graph, or None.
+
+    Raises
+    ------
+    GraphError
+        Some of its nodes have another expansion than the graph, and one of the two is Structured; or
+        beliefs are not found in closed form.
+    """
+    whole = settings.expansion
+    if isinstance(whole, Structured) and settings.scheme != default:
+        raise GraphError(
+            f"Structured is a way to hear children in closed form, and the scheme {settings.scheme!r} finds "
+            "beliefs otherwise. Give another expansion, such as 'enhanced', or no scheme."
+        )
+    if isinstance(whole, Structured) and settings.evidence == "in_turn":
+        raise GraphError(
+            "Under Structured the evidence of a step is that of all its inputs together, so "
+            "evidence='in_turn' has nothing to add. Leave it out, or give another expansion."
+        )
+    for name, node in nodes.items():
+        own = getattr(node, "expansion", whole)
+        if own != whole and (isinstance(own, Structured) or isinstance(whole, Structured)):
+            raise GraphError(
+                f"{name!r} has the expansion {own!r} in a graph whose expansion is {whole!r}. Structured "
+                "keeps what nodes share between them, so it is a choice of whole graphs: give it, or another "
+                "one, to the graph or to compile(), and none to the node."
+            )
+    return whole if isinstance(whole, Structured) else None
+
+
 def outgoing_bundles(
     group: int,
     sizes: Sequence[int],
@@ -186,7 +244,11 @@ def outgoing_bundles(
     """The bundles from a group's children, apart by coupling and by kind of child."""
 
     def kind(edge: Edge) -> Hashable:
-        return static_signature(edge.coupling), static_signature(stacks[edge.child[0]][0])
+        child = stacks[edge.child[0]][0]
+        own = getattr(child, "expansion", None)
+        # What is below a child differs from group to group, and so does what it makes of a Gaussian.
+        apart = edge.child[0] if isinstance(own, Structured) else None
+        return static_signature(edge.coupling), static_signature(child), apart
 
     bundles = []
     for parts in partition(rows, kind):

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from pynodes._core.modules import parameters_in
+from pynodes._core.structured import begin
 from pynodes._errors import ParameterError, UnknownNodeError, nearest
 from pynodes._graph.edges import name_edges
 from pynodes._graph.graph import Graph
@@ -69,6 +70,8 @@ class Labels:
         The settings under which the graph was compiled.
     stacks
         Shapes of the stacked couplings.
+    conditionals
+        For every group, the shapes of what its beliefs keep beside their moments; None without any.
     """
 
     graph: Graph
@@ -78,6 +81,7 @@ class Labels:
     wires: dict[tuple[str, str, str], Wire]
     settings: Settings
     stacks: tuple[tuple[int, ...], ...]
+    conditionals: tuple[Any, ...]
 
     def __eq__(self, other: object) -> bool:
         """All else follows from the graph and the settings."""
@@ -143,8 +147,11 @@ class Labels:
     @cached_property
     def ranks(self) -> tuple[Any, ...]:
         """For every group, how many dimensions each part of one node's remembered belief has."""
-        nodes = [self.graph.nodes[names[0]] for names in self.groups]
-        return tuple(dimensions(node) if node.has_memory else None for node in nodes)
+        groups = zip(self.groups, self.conditionals, strict=True)
+        nodes = [(self.graph.nodes[names[0]], shapes) for names, shapes in groups]
+        return tuple(
+            dimensions(node, shapes) if node.has_memory else None for node, shapes in nodes
+        )
 
     def address(self, name: object) -> Address:
         """Where a parameter lives.
@@ -161,7 +168,7 @@ class Labels:
         return self.parameters[name]
 
 
-def dimensions(node: AbstractNode) -> Any:
+def dimensions(node: AbstractNode, conditionals: Any) -> Any:
     """How many dimensions each part of a node's remembered belief has."""
-    shapes = jax.eval_shape(lambda: node.init().carry())
+    shapes = jax.eval_shape(lambda: begin(node.init(), conditionals).carry())
     return jax.tree.map(lambda shape: len(shape.shape), shapes)

@@ -49,6 +49,8 @@ class Bundle:
         Whether it carries volatility messages, rather than value evidence.
     repredicts
         Groups that hear their value parents again before this bundle is heard.
+    conditional
+        Whether the group's belief is kept conditional on the parents in it.
     """
 
     ends: Selection
@@ -56,6 +58,7 @@ class Bundle:
     fan: int
     volatile: bool = False
     repredicts: tuple[int, ...] = ()
+    conditional: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +79,18 @@ class Group:
     level: int
     down: tuple[Bundle, ...]
     up: tuple[Bundle, ...]
+
+    @property
+    def conditional_shapes(self) -> tuple[tuple[int, ...] | None, ...] | None:
+        """Places per node of every bundle of parents on which its belief is conditional; None for the others.
+
+        None for groups without any.
+        """
+        if not any(bundle.conditional for bundle in self.down):
+            return None
+        shapes = [(bundle.fan,) if bundle.fan > 1 else () for bundle in self.down]
+        marked = zip(self.down, shapes, strict=True)
+        return tuple(shape if bundle.conditional else None for bundle, shape in marked)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,6 +244,8 @@ class Program(Module):
         What is done in which order.
     scheme
         How beliefs are found between the sweeps.
+    structured
+        The Structured expansion, if it is the graph's; None under the others.
     nodes
         For every group, its nodes as one stacked node.
     couplings
@@ -241,6 +258,7 @@ class Program(Module):
 
     schedule: Schedule = choice()
     scheme: Any = choice()
+    structured: Any = choice()
     nodes: tuple[Any, ...]
     couplings: tuple[Any, ...]
     down: tuple[tuple[Wiring, ...], ...]

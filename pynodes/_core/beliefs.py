@@ -112,6 +112,11 @@ class Gaussian(AbstractBelief):
         its value parents have been heard again (:meth:`with_origin`).
     evident
         Which elements of an array learned something, where only some did; None elsewhere.
+    logit
+        Of a node that is one of several outcomes: the Gaussian over its logits that it was predicted
+        from, where that was averaged over.
+    structured
+        What the Structured expansion knows besides; None under the others.
     averaged
         Whether the prediction averages over the parents' uncertainty or takes them at their means.
     """
@@ -126,6 +131,8 @@ class Gaussian(AbstractBelief):
     origin_mean: Array | None = None
     origin_variance: Array | None = None
     evident: Array | None = None
+    logit: Any = None
+    structured: Any = None
     averaged: bool = choice(True)
 
     @classmethod
@@ -205,7 +212,8 @@ class Gaussian(AbstractBelief):
 
     def carry(self) -> Gaussian:
         """What the next step starts from."""
-        return Gaussian(mean=self.mean, variance=self.variance)
+        kept = None if self.structured is None else self.structured.carry()
+        return Gaussian(mean=self.mean, variance=self.variance, structured=kept)
 
     def parent_view(self) -> Gaussian:
         """What its children's couplings may see of it."""

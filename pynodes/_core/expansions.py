@@ -33,11 +33,16 @@ class ChildEvidence(Module):
     support
         Log densities of what the children did, had the node been at each value of its support; None
         for nodes that are not confined to a few values.
+    tilt, nodes
+        Under Structured: what the value children make of the prediction, and the prediction looked at
+        from the volatility children's side; None elsewhere, or where there are no such children.
     """
 
     value: Evidence | None = None
     volatility: VolatilityMessage | None = None
     support: Any = None
+    tilt: Any = None
+    nodes: Any = None
 
 
 def sum_messages(terms: Array, x: Array) -> Array:
@@ -201,16 +206,3 @@ class Unbounded(AbstractExpansion):
         )
         spring = (second - first) * (second + first - 2 * prior_mean)
         return jax.nn.sigmoid(difference - 0.5 * precision * spring)
-
-
-EXPANSIONS: dict[str, AbstractExpansion] = {
-    "standard": Standard(),
-    "enhanced": Enhanced(),
-    "unbounded": Unbounded(),
-}
-"""The expansions by the names that settings and files use."""
-
-DEFAULT_EXPANSION = "enhanced"
-"""The expansion of graphs that name none. Of these three it is the nearest to the exact posterior on
-moderate data; Standard fails, and Unbounded leans upward and loses a binary state within some thousand
-trials (docs/theory/calibration.md)."""

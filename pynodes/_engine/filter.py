@@ -18,11 +18,17 @@ from pynodes._engine import sweeps
 from pynodes._engine.edges import Beliefs, apply_to_group
 from pynodes._engine.feed import Feed, Gates, Seen
 from pynodes._engine.loop import Emit, Guard, Now, Ran, Sum, scan, select
+from pynodes._engine.structured import joint_gain
 from pynodes._engine.sweeps import State, Step
 from pynodes._typing import Array
 
 Records = dict[int, dict[str, Array]]
 """Reported fields by group: time first, then the nodes of a group that has several."""
+
+
+JOINT = -1
+"""Beside the surprises of groups: what is added to their sum under Structured, where the surprise of a step
+is that of all inputs together."""
 
 
 class Run(Module):
@@ -187,11 +193,12 @@ def sum_surprise(
     """
 
     def measure(now: Now, found: Step, guard: Guard) -> Array:
-        parts = surprises(now.program, found.beliefs, found.seen).values()
+        parts = surprises(now.program, found.beliefs, found.seen)
         if each == "input":
-            measured = jnp.concatenate([jnp.atleast_1d(part) for part in parts])
+            own = [part for group, part in parts.items() if group != JOINT]
+            measured = jnp.concatenate([jnp.atleast_1d(part) for part in own])
         else:
-            measured = sum((jnp.sum(part) for part in parts), start=jnp.zeros(()))
+            measured = sum((jnp.sum(part) for part in parts.values()), start=jnp.zeros(()))
         return measured if guard.frozen is None else jnp.where(guard.frozen, 0.0, measured)
 
     begin = sweeps.start(program) if state is None else state
@@ -216,6 +223,8 @@ def surprises(program: Program, beliefs: Mapping[int, Any], seen: Seen) -> dict[
             surprise = jnp.where(alongside(observed, surprise), surprise, 0.0)
         elements = tuple(range(len(places(program.schedule.groups[index].size, 1)), surprise.ndim))
         found[index] = jnp.sum(surprise, elements) if elements else surprise
+    if program.structured is not None:
+        found[JOINT] = -joint_gain(program, beliefs)
     return found
 
 

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from pynodes._compiler.program import Program, places
 from pynodes._core.modules import Module
+from pynodes._engine import conditionals, structured
 from pynodes._engine.edges import (
     Beliefs,
     Evident,
@@ -111,7 +112,10 @@ def start(program: Program) -> State:
 def initial(program: Program, index: int) -> Any:
     """The initial beliefs of a group."""
     node = program.nodes[index]
-    return apply_to_group(program, index, type(node).init)(node)
+    begun = apply_to_group(program, index, type(node).init)(node)
+    if not node.has_memory:
+        return begun
+    return conditionals.begin_group(program, index, begun)
 
 
 def carry(program: Program, beliefs: Mapping[int, Any]) -> State:
@@ -133,6 +137,8 @@ def predict(program: Program, state: State, dt: Scalar, view: View | None = None
         before = state[index] if node.has_memory else initial(program, index)
         inlet = sum_inlets(program, index, beliefs, dt)
         belief = apply_to_group(program, index, type(node).predict)(node, before, inlet, dt)
+        if program.structured is not None and view is None:
+            belief = conditionals.look_down(program, index, before, belief, beliefs, inlet, dt)
         beliefs[index] = belief if view is None else view(index, belief)
     return beliefs
 
@@ -174,13 +180,19 @@ def update(
     for index in program.schedule.upward:
         node, prediction = program.nodes[index], beliefs[index]
         known = prediction if prior is None else prior[index]
-        beliefs |= repredict_children(program, index, beliefs, dt)
-        evidence, heard = hear_children(program, index, beliefs | {index: known}, informed, dt)
+        found: Any = None
+        if structured.applies(program, index):
+            evidence, heard, found = structured.hear(program, index, beliefs, informed, dt)
+        else:
+            beliefs |= repredict_children(program, index, beliefs, dt)
+            evidence, heard = hear_children(program, index, beliefs | {index: known}, informed, dt)
         heard = combine_and(heard, gates.get(index, True))
         belief = known
         if heard is not False:
             learned = apply_to_group(program, index, type(node).update)(node, known, evidence)
             belief = learned if heard is True else learned.where(heard)
+        if found is not None:
+            belief = structured.settle(belief, found, evidence.nodes, heard)
         if evident is not None:
             heard = combine_or(heard, evident.get(index, False))
         if index in seen:
@@ -188,8 +200,12 @@ def update(
             observe = apply_to_group(program, index, type(node).observe)
             belief = observe(node, belief, value, observed)
             heard = combine_or(heard, observed)
+            if program.structured is not None:
+                belief = structured.witness(program, index, belief)
         if jnp.ndim(heard) > len(places(program.schedule.groups[index].size, 1)):
             belief = dataclasses.replace(belief, evident=heard)
         beliefs[index] = belief if prior is None else prediction.with_posterior(belief)
         informed[index] = heard
+    if program.structured is not None:
+        beliefs = structured.look_back(program, beliefs, informed, gates)
     return beliefs, informed

@@ -21,6 +21,7 @@ from pynodes._core.modules import (
     plain,
 )
 from pynodes._core.scheme import AbstractScheme
+from pynodes._core.structured import Structured
 from pynodes._errors import FormatError, format_value
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import INITIAL, Kinds, Library, check_keys, take_object, take_text
@@ -59,7 +60,7 @@ def to_dict(graph: Graph) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "settings": {
-            "expansion": expansion_name(settings.expansion),
+            "expansion": write_choice(settings.expansion),
             "marginalise": settings.marginalise,
             "probability_clip": settings.probability_clip,
             **({} if settings.scheme is None else {"scheme": write_choice(settings.scheme)}),
@@ -140,6 +141,8 @@ def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
 
 def write_choice(value: Any) -> Any:
     """A choice as plain values: an expansion by name, other objects by name and their own."""
+    if isinstance(value, Structured) and value != Structured():
+        return {"name": "structured", **dataclasses.asdict(value)}
     if isinstance(value, AbstractExpansion):
         return expansion_name(value)
     if isinstance(value, AbstractFamily | AbstractScheme | AbstractInitialiser):

@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Never
 
 from pynodes._boundary import boundary
-from pynodes._core.expansions import DEFAULT_EXPANSION, AbstractExpansion
+from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import same_module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._graph import edits
 from pynodes._graph.checks import check_node_exists, list_names
-from pynodes._graph.settings import Settings
+from pynodes._graph.settings import DEFAULT_EXPANSION, Settings
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
 

@@ -12,7 +12,7 @@ import numpy as np
 import pynodes.couplings
 import pynodes.families
 import pynodes.nodes
-from pynodes._core.expansions import EXPANSIONS, AbstractExpansion
+from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import (
     Undrawn,
     choices_of,
@@ -23,8 +23,9 @@ from pynodes._core.modules import (
     traced,
 )
 from pynodes._core.scheme import AbstractScheme
+from pynodes._core.structured import Structured
 from pynodes._errors import FormatError, ParameterError, format_value, nearest
-from pynodes._graph.settings import Settings
+from pynodes._graph.settings import EXPANSIONS, Settings
 from pynodes.couplings import FUNCTIONS, AbstractCoupling, Compose
 from pynodes.couplings.initial import AbstractInitialiser
 from pynodes.families import AbstractFamily
@@ -129,6 +130,9 @@ class Library:
                 return tuple(value)
             check_plain_choice(name, value, owner)
             return value
+        if isinstance(value, Mapping) and value.get("name") == "structured":
+            check_keys(value, ("name", "nodes"), owner)
+            return Structured(**{key: one for key, one in value.items() if key != "name"})
         if not isinstance(value, str) or value not in self.expansions:
             raise FormatError(
                 f"No expansion is named {format_value(value)}. {nearest(value, self.expansions)}"

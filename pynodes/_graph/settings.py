@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 
-from pynodes._core.expansions import DEFAULT_EXPANSION, EXPANSIONS, AbstractExpansion
+from pynodes._core.expansions import AbstractExpansion, Enhanced, Standard, Unbounded
 from pynodes._core.scheme import AbstractScheme
+from pynodes._core.structured import Structured
 from pynodes._errors import GraphError, nearest
+
+EXPANSIONS: dict[str, AbstractExpansion] = {
+    "standard": Standard(),
+    "enhanced": Enhanced(),
+    "unbounded": Unbounded(),
+    "structured": Structured(),
+}
+"""The expansions by the names that settings and files use."""
+
+DEFAULT_EXPANSION = "enhanced"
+"""The expansion of graphs that name none. Of the first three it is the nearest to the exact posterior on
+moderate data; Standard fails, and Unbounded leans upward and loses a binary state within some thousand
+trials (docs/theory/calibration.md)."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import parameters_of
 from pynodes._engine import sweeps
 from pynodes._engine.closed_form import ClosedForm
+from pynodes._engine.filter import JOINT
 from pynodes._errors import FormatError, format_value, listed
 from pynodes._graph.document import read_document, to_dict
 from pynodes._graph.graph import Graph
@@ -215,7 +216,7 @@ def read_beliefs(said: Any, file: FileReader) -> Trajectories:
         labels=labels,
         kept=kept,
         records={group: records.get(group, {}) for group, _ in kept},
-        surprises=drop_fields(read_groups(said["surprises"], every, steps, file)),
+        surprises=drop_fields(read_groups(said["surprises"], every | {JOINT: 1}, steps, file)),
         values=drop_fields(read_groups(said["values"], every, steps, file)),
         observed=drop_fields(read_groups(said["observed"], every, steps, file)),
         final=make_state(program, labels, said["final"], file),

@@ -67,7 +67,7 @@ class Trajectories(KeptByName):
     records
         Reported fields of the nodes that were kept, by group.
     surprises
-        Surprise of the inputs, by group.
+        Surprise of the inputs, by group; under Structured also, by -1, what all together add to it.
     values, observed
         What the inputs were given, by group, and which of it was observed.
     interval, frozen
@@ -127,7 +127,7 @@ class Trajectories(KeptByName):
         predictive density (docs/theory/surprise.md).
         """
         parts = [
-            part if len(self.labels.groups[group]) == 1 else part.sum(axis=-1)
+            part if group < 0 or len(self.labels.groups[group]) == 1 else part.sum(axis=-1)
             for group, part in self.surprises.items()
         ]
         if parts:

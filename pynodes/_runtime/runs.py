@@ -231,6 +231,7 @@ def to_trajectories(
         observed={
             group: series.observed.get(group, xp.ones(np.shape(surprise), bool))
             for group, surprise in run.surprise.items()
+            if group in series.values
         },
         final=State(labels=labels, groups=run.final),
         found=status,

@@ -22,6 +22,7 @@ from pynodes._compiler.program import Program
 from pynodes._core.arithmetic import reciprocal
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.modules import Module
+from pynodes._core.structured import Structured
 from pynodes._engine import sweeps
 from pynodes._engine.edges import Beliefs, Evident, apply_to_group, combine_or, sum_inlets
 from pynodes._engine.feed import Feed
@@ -250,6 +251,11 @@ def check_smoothable(labels: Labels) -> None:
     SmoothingError
         Names them and their kind.
     """
+    if isinstance(labels.settings.expansion, Structured):
+        raise SmoothingError(
+            "A network under Structured cannot be smoothed yet: smoothing takes beliefs for independent that "
+            "Structured keeps conditional on one another. Compile it with expansion='enhanced' to smooth it."
+        )
     for names in labels.groups:
         node = labels.graph.nodes[names[0]]
         if not node.has_memory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._core.modules import Module
+from pynodes._core.tilts import Tilt, tilt_by_evidence
 from pynodes._typing import Array, Scalar
 
 if TYPE_CHECKING:
@@ -88,6 +90,25 @@ class AbstractCoupling(Module, abc.ABC):
         at = parent.predicted_mean
         return Evidence(gradient=slope(at), curvature=-bend(at))
 
+    def tilt(
+        self, mean: Array, variance: Array, parent: Gaussian, child: Gaussian, dt: Scalar
+    ) -> Tilt:
+        """What the child makes of a parent that might be predicted as N(mean, variance).
+
+        The log evidence is relative to that at the parent's own prediction. Unless a coupling says
+        otherwise, the child is a Gaussian factor, known by its evidence: exact where the log density is
+        quadratic. Heard by the Structured expansion.
+        """
+        evidence, point = self.evidence(parent, child, dt), parent.predicted_mean
+        here = tilt_by_evidence(evidence, point, point, parent.predicted_variance)
+        there = tilt_by_evidence(evidence, point, mean, variance)
+        return dataclasses.replace(there, log_evidence=there.log_evidence - here.log_evidence)
+
+    def can_tilt(self, child: Gaussian) -> bool:
+        """Whether what the child saw allows for a tilt of the coupling's own."""
+        del child
+        return True
+
 
 class AbstractVolatilityCoupling(AbstractCoupling):
     """A parent that moves the log of a part of its child's variance.
@@ -106,6 +127,17 @@ class AbstractVolatilityCoupling(AbstractCoupling):
     @abc.abstractmethod
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
         """What the child's move says about the parent."""
+
+    def elasticity(self, parent: Gaussian) -> Array:
+        """By how much the log of the child's variance that it moves changes, per unit of the parent.
+
+        Of the Structured expansion, which takes it for the same wherever the parent may be.
+        """
+
+        def log_variance(x: Array) -> Array:
+            return jnp.sum(self.predict(Gaussian.certain(x), jnp.ones(()))[self.inlet])
+
+        return jax.grad(log_variance)(parent.predicted_mean)
 
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         return self.message(parent, child).log_density(x)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import abc
 
+import jax.numpy as jnp
+
 from pynodes._core.arithmetic import shifted
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.logistic import LogitBelief, tilt_by_outcome
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import parameter
+from pynodes._core.tilts import Tilt
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._nonlinear import AbstractNonlinear
 
@@ -28,6 +32,34 @@ class AbstractLogit(AbstractNonlinear):
     def contribution(self, parent: Gaussian) -> Array:
         """What the parent adds to the logit."""
         return self.strength * self.line(parent).value
+
+    @abc.abstractmethod
+    def logit_of(self, child: Gaussian) -> LogitBelief:
+        """The logit of that outcome, as the child was predicted from it."""
+
+    def can_tilt(self, child: Gaussian) -> bool:
+        return child.logit is not None
+
+    def tilt(
+        self, mean: Array, variance: Array, parent: Gaussian, child: Gaussian, dt: Scalar
+    ) -> Tilt:
+        if not self.can_tilt(child):
+            return super().tilt(mean, variance, parent, child, dt)
+        value, _, _ = self.outcome_of(child)
+        logit, gain = self.logit_of(child), self.strength * self.line(parent).slope
+        others = logit.variance - gain**2 * parent.predicted_variance
+        tilt = tilt_by_outcome(
+            value,
+            logit.mean + gain * (mean - parent.predicted_mean),
+            gain**2 * variance + jnp.where(others > 0, others, 0.0),
+            logit.probability(),
+            logit.floor,
+        )
+        return Tilt(
+            log_evidence=tilt.log_evidence,
+            gradient=gain * tilt.gradient,
+            curvature=gain**2 * tilt.curvature,
+        )
 
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         value, probability, _ = self.outcome_of(child)

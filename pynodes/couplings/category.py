@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import jax
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.logistic import LogitBelief
 from pynodes._core.modules import choice, index
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
@@ -64,13 +66,19 @@ class Category(AbstractLogit):
         logit = self.contribution(parent)
         return {self.inlet: jnp.where(self.here(), logit, 0.0)}
 
+    def logit_of(self, child: Gaussian) -> LogitBelief:
+        return jax.tree.map(self.own, child.logit)
+
     def outcome_of(self, child: Gaussian) -> tuple[Array, Array, Array]:
-        here = self.here()
+        return (
+            self.own(child.mean),
+            self.own(child.predicted_mean),
+            self.own(child.predicted_variance),
+        )
 
-        def own(values: Array) -> Array:
-            return jnp.sum(jnp.where(here, values, 0.0))
-
-        return own(child.mean), own(child.predicted_mean), own(child.predicted_variance)
+    def own(self, values: Array) -> Array:
+        """Of a number per outcome, that of the one that is meant."""
+        return jnp.sum(jnp.where(self.here(), values, 0.0))
 
     def here(self) -> Array:
         """Which of the child's outcomes is meant."""

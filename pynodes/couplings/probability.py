@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.logistic import LogitBelief
 from pynodes._typing import Array, Scalar
 from pynodes.couplings._logit import AbstractLogit
 
@@ -37,6 +38,9 @@ class Probability(AbstractLogit):
 
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         return {"logit": self.contribution(parent)}
+
+    def logit_of(self, child: Gaussian) -> LogitBelief:
+        return child.logit
 
     def outcome_of(self, child: Gaussian) -> tuple[Array, Array, Array]:
         return child.mean, child.predicted_mean, child.predicted_variance

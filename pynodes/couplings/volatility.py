@@ -27,6 +27,9 @@ class AbstractLogVariance(AbstractVolatilityCoupling):
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
         return child.volatility_message(jnp.asarray(self.strength), parent.predicted_mean)
 
+    def elasticity(self, parent: Gaussian) -> Array:
+        return jnp.asarray(self.strength)
+
 
 class Volatility(AbstractLogVariance):
     """Volatility coupling into a state: adds ``strength parent`` to its log volatility.

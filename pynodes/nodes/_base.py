@@ -127,6 +127,15 @@ class AbstractNode(Module, abc.ABC):
     def predict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
         """The belief about this step, from the previous belief and what the parents predict."""
 
+    def average(self, belief: Any, inlet: Inlets, variance: Inlets) -> Any:
+        """The prediction averaged over what the parents may be, from the variance that they give each inlet.
+
+        Asked for by the Structured expansion, of kinds whose :meth:`predict` takes the parents at their
+        means; by default nothing is averaged.
+        """
+        del inlet, variance
+        return belief
+
     def update(self, belief: Any, evidence: ChildEvidence) -> Any:
         """The belief once the children have been heard."""
         del evidence
@@ -155,6 +164,15 @@ class AbstractNode(Module, abc.ABC):
         raise PynodesError(
             f"{type(self).__name__} cannot be smoothed: it defines no memory_gain(dt)."
         )
+
+    def kept_share(self, dt: Scalar) -> tuple[Scalar, Scalar]:
+        """How much of its value, and of its variance, a step keeps.
+
+        Of nodes with volatility parents or children. Asked for by the Structured expansion; from
+        :meth:`memory_gain` unless a kind says so itself.
+        """
+        gain, surplus = self.memory_gain(dt)
+        return gain, jnp.asarray(gain) ** 2 + surplus
 
     def surprise(self, belief: Any) -> Array:
         """Minus the log predictive density of the value that was observed, in nats."""

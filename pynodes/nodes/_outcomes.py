@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import numbers
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import categorical_probabilities
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.logistic import LogitBelief
 from pynodes._core.modules import choice
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
@@ -45,11 +48,54 @@ class AbstractCategorical(AbstractNode):
         probability = categorical_probabilities(logits, clip, normalised=self.normalised)
         return belief.predicted(probability, variance=probability * (1 - probability))
 
+    def average(self, belief: Gaussian, inlet: Inlets, variance: Inlets) -> Gaussian:
+        logits = jnp.zeros(self.outcomes) + inlet["logits"]
+        spread = jnp.zeros(self.outcomes) + variance["logits"]
+        if self.normalised:
+            logits = logits - log_sum_of_others(logits)
+        floor = jnp.full_like(logits, self.probability_clip)
+        logit = LogitBelief(mean=logits, variance=spread, floor=floor)
+        probability = logit.probability()
+        if self.normalised:
+            probability = probability / jnp.sum(probability)
+        return expect(belief, probability, logit)
+
     def indicators(self, code: Array, like: Array) -> Array:
         """1 for the outcome of a code, 0 for the others, as the type of an array; NaN for no code."""
         known = jnp.isfinite(code)
         happened = jnp.arange(self.outcomes) == jnp.asarray(jnp.where(known, code, 0), int)
         return jnp.where(known, happened.astype(like.dtype), jnp.nan)
+
+
+def log_sum_of_others(logits: Array) -> Array:
+    """For each of some logits, the log of the summed exponentials of all others."""
+    others = jnp.where(jnp.eye(logits.shape[-1], dtype=bool), -jnp.inf, logits[None, :])
+    return jax.nn.logsumexp(others, axis=-1)
+
+
+def averaged_outcome(belief: Any, inlet: Inlets, variance: Inlets, clip: float) -> Any:
+    """The prediction of a node that is 0 or 1, averaged over what its logit may be."""
+    shape = jnp.shape(belief.predicted_mean)
+    logit = LogitBelief(
+        mean=jnp.broadcast_to(inlet["logit"], shape),
+        variance=jnp.broadcast_to(variance["logit"], shape),
+        floor=jnp.full_like(belief.predicted_mean, clip),
+    )
+    return expect(belief, logit.probability(), logit)
+
+
+def expect(belief: Any, probability: Array, logit: LogitBelief) -> Any:
+    """A prediction of outcomes with these probabilities, from these logits."""
+    spread = probability * (1 - probability)
+    return dataclasses.replace(
+        belief,
+        mean=probability,
+        variance=spread,
+        predicted_mean=probability,
+        predicted_variance=spread,
+        conditional_variance=spread,
+        logit=logit,
+    )
 
 
 def check_outcomes(node: Any) -> None:

@@ -130,6 +130,12 @@ class AbstractWalk(AbstractNode):
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         return self.walk().predict(belief, inlet, dt)
 
+    def kept_share(self, dt: Scalar) -> tuple[Scalar, Scalar]:
+        if self.memory == "discrete":
+            return self.autoconnection, 1.0
+        kept = jnp.exp(jnp.log(self.autoconnection) * dt)
+        return kept, kept**2
+
     def update(self, belief: Gaussian, evidence: ChildEvidence) -> Gaussian:
         return belief.updated(*self.expansion(belief, evidence))
 

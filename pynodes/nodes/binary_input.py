@@ -14,6 +14,7 @@ from pynodes._core.beliefs import Gaussian, broadcast
 from pynodes._core.modules import choice
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
+from pynodes.nodes._outcomes import averaged_outcome
 
 
 class BinaryInput(AbstractNode):
@@ -51,6 +52,9 @@ class BinaryInput(AbstractNode):
         logit = broadcast(inlet["logit"], self.shape)
         probability = clipped_sigmoid(logit, self.probability_clip)
         return belief.predicted(probability, variance=probability * (1 - probability))
+
+    def average(self, belief: Gaussian, inlet: Inlets, variance: Inlets) -> Gaussian:
+        return averaged_outcome(belief, inlet, variance, self.probability_clip)
 
     def surprise(self, belief: Gaussian) -> Array:
         probability = belief.predicted_mean

@@ -12,6 +12,7 @@ from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import choice
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
+from pynodes.nodes._outcomes import averaged_outcome
 
 
 class BinaryState(AbstractNode):
@@ -42,6 +43,9 @@ class BinaryState(AbstractNode):
     def predict(self, belief: Gaussian, inlet: Inlets, dt: Scalar) -> Gaussian:
         probability = self.clipped(inlet["logit"])
         return belief.predicted(probability, variance=probability * (1 - probability))
+
+    def average(self, belief: Gaussian, inlet: Inlets, variance: Inlets) -> Gaussian:
+        return averaged_outcome(belief, inlet, variance, self.probability_clip)
 
     def update(self, belief: Gaussian, evidence: ChildEvidence) -> Gaussian:
         prior = jax.scipy.special.logit(belief.predicted_mean)

@@ -15,6 +15,7 @@ from pynodes._core.beliefs import PREDICTED, Gaussian
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
+from pynodes.nodes._outcomes import averaged_outcome
 
 
 class Percept(Gaussian):
@@ -76,6 +77,10 @@ class NoisyBinaryInput(AbstractNode):
             conditional_variance=spread,
             reading=self.expected_reading(probability),
         )
+
+    def average(self, belief: Percept, inlet: Inlets, variance: Inlets) -> Percept:
+        found = averaged_outcome(belief, inlet, variance, self.probability_clip)
+        return dataclasses.replace(found, reading=self.expected_reading(found.predicted_mean))
 
     def expected_reading(self, probability: Array) -> Array:
         """Mean of a reading, from the probability of 1."""

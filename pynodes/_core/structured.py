@@ -1,0 +1,364 @@
+"""Structured: a child's belief depends on its volatility parent's, and that dependence is remembered.
+
+Beside mean and variance, the child on a volatility edge keeps its conditional Gaussian given the parent:
+how its mean leans on the parent, how its variance does, and what that variance is. Derived in
+docs/theory/structured.md; the sweeps are in ``_engine/structured.py``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pynodes._core.arithmetic import CEILING, bounded, log, reciprocal
+from pynodes._core.beliefs import Gaussian
+from pynodes._core.expansions import (
+    AbstractExpansion,
+    ChildEvidence,
+    beside_messages,
+    sum_messages,
+)
+from pynodes._core.messages import VolatilityMessage
+from pynodes._core.modules import Module
+from pynodes._typing import Array, Scalar
+
+NODES = (3, 5, 7)
+"""Numbers of nodes that may be asked for."""
+
+REACH = 2.5
+"""The nodes' standard deviation is at most this over the mean strength of the edges below: beyond it one unit
+of the rule is a factor of exp(2.5) in a variance, and what lies further out is left as it was."""
+
+SOFT = 1e-6
+"""Share of the nodes' variance that is added to the variance over them when a slope is divided by it: once
+all weight is on one node there is no slope to be seen."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Structured(AbstractExpansion):
+    """Volatility evidence averaged over nodes of the parent, the child's belief kept conditional on it.
+
+    A choice of whole graphs. Nearly exact on trees of volatility; on one continuous state it is the Kalman
+    filter. The surprise of a step is that of all inputs together.
+
+    Parameters
+    ----------
+    nodes
+        Of the rule of Gauss and Hermite by which a parent is averaged over: 3, 5 or 7. Five for three
+        states above one another, or for many children of one parent.
+
+    Raises
+    ------
+    GraphError
+        Another number of nodes.
+
+    Source: derived in docs/theory/structured.md, which names what it builds on: assumed-density filtering
+    (Minka 2001), projected on a tree (Minka and Qi 2003).
+    """
+
+    nodes: int = 3
+
+    def __post_init__(self) -> None:
+        from pynodes._errors import GraphError
+
+        if isinstance(self.nodes, bool) or self.nodes not in NODES:
+            raise GraphError(f"Structured: nodes must be 3, 5 or 7, not {self.nodes!r}.")
+
+    def rule(self) -> list[tuple[float, float]]:
+        """Nodes of the standard normal distribution, and their weights."""
+        points, weights = np.polynomial.hermite_e.hermegauss(self.nodes)
+        weights = weights / np.sum(weights)
+        return [(float(x), float(w)) for x, w in zip(points, weights, strict=True)]
+
+    def __call__(self, belief: Gaussian, evidence: ChildEvidence) -> tuple[Array, Array]:
+        if evidence.nodes is not None:
+            return evidence.nodes.mean, evidence.nodes.variance
+        if evidence.tilt is not None:
+            return evidence.tilt.moments(belief.predicted_mean, belief.predicted_variance)
+        return super().__call__(belief, evidence)
+
+    def volatile(
+        self, point: Array, variance: Array, pull: Array | None, message: VolatilityMessage
+    ) -> tuple[Array, Array]:
+        """The message integrated, for kinds that hear one without a conditional."""
+        centre = point if pull is None else point + variance * pull
+        window = reach_of(variance, jnp.mean(jnp.abs(message.strength)))
+
+        def log_evidence(offset: Array) -> Array:
+            x = beside_messages(centre + offset, message)
+            return sum_messages(message.log_density(x), centre)
+
+        nodes = weigh(self.rule(), centre, variance, window, log_evidence)
+        return nodes.mean, nodes.variance
+
+
+class Conditional(Module):
+    """A child's belief given its volatility parent: a Gaussian whose moments depend on where the parent is.
+
+    With the parent at a distance d above its mean, the child's mean is ``slope d`` above its own, and its
+    variance is ``variance exp(steepness d)``.
+
+    Attributes
+    ----------
+    slope, steepness
+        Of the mean, and of the log of the variance, in the parent.
+    variance
+        With the parent at its mean.
+    """
+
+    slope: Array
+    steepness: Array
+    variance: Array
+
+    @classmethod
+    def start(cls, variance: Array) -> Conditional:
+        """The belief of a child that does not depend on its parent."""
+        still = jnp.zeros_like(variance)
+        return cls(slope=still, steepness=still, variance=variance)
+
+
+class Neighbourhood(Module):
+    """Where a volatility parent may be in this step, and what that says of where it was.
+
+    Attributes
+    ----------
+    strength
+        Mean strength of the edges below, which bounds how far the nodes are apart.
+    kept
+        Regression of the previous value on the present one.
+    blurred
+        What is left of the previous variance once the present value is known.
+    """
+
+    strength: Array
+    kept: Array
+    blurred: Array
+
+    @classmethod
+    def of(cls, before: Array, predicted: Array, gain: Scalar, strength: Array) -> Neighbourhood:
+        """From the variances before and after a step that kept ``gain`` of the value."""
+        kept = gain * before * reciprocal(jnp.maximum(predicted, before))
+        blurred = jnp.maximum(before * (1 - gain * kept), 0.0)
+        return cls(strength=strength, kept=kept, blurred=blurred)
+
+
+class ConditionalPrediction(Module):
+    """What a child is predicted to be, with its volatility parent a distance d above its prediction.
+
+    Its mean is ``mean + slope d``. Its variance is what it carried over, which depends on the parent as the
+    last step left it; what grew, which depends on the parent now; and the rest, which does not.
+
+    Attributes
+    ----------
+    mean, slope
+        Of the child.
+    carried, steepness
+        Variance carried over with the parent at its prediction, and the slope of its log.
+    log_growth, strength
+        Log of the growth with the parent at its prediction, and its slope.
+    rest
+        Variance from elsewhere: value parents, and where the parent had been.
+    """
+
+    mean: Array
+    slope: Array
+    carried: Array
+    steepness: Array
+    log_growth: Array
+    strength: Array
+    rest: Array
+
+    def at(self, offset: Array) -> tuple[Array, Array]:
+        """Mean and variance of the child with the parent this far above its prediction."""
+        lean = self.steepness * offset
+        carried = self.carried * jnp.exp(jnp.where(lean < CEILING, lean, CEILING))
+        return self.mean + self.slope * offset, carried + self.growth(offset) + self.rest
+
+    def growth(self, offset: Array) -> Array:
+        """The growth of the variance with the parent this far above its prediction."""
+        return jnp.exp(bounded(self.log_growth + self.strength * offset))
+
+
+class Nodes(Module):
+    """Where a volatility parent was looked at, and how probable what happened was there.
+
+    Attributes
+    ----------
+    offsets
+        Places of the nodes above the parent's prediction.
+    weights
+        Posterior weights.
+    centre, mean, variance
+        Mean of the parent before its volatility children were heard; its posterior moments.
+    spread
+        Variance of the nodes under their prior weights.
+    log_evidence
+        Log of the weighted sum of what the children's evidence was at the nodes.
+    """
+
+    offsets: tuple[Array, ...]
+    weights: tuple[Array, ...]
+    centre: Array
+    mean: Array
+    variance: Array
+    spread: Array
+    log_evidence: Array
+
+
+class Structure(Module):
+    """What a belief knows under Structured, beside its moments.
+
+    Attributes
+    ----------
+    conditionals
+        The belief given the parents, for every bundle of them; None for those that are no volatility parents.
+    predictions
+        The same of the prediction.
+    neighbourhood, nodes
+        Of a node with volatility children: where it may be, and where it was looked at.
+    below
+        What has a ``tilt(mean, variance)``: all that was observed below the node.
+    gain
+        What hearing its children together adds to their log evidence apart.
+    """
+
+    conditionals: tuple[Conditional | None, ...] | None = None
+    predictions: tuple[ConditionalPrediction | None, ...] | None = None
+    neighbourhood: Neighbourhood | None = None
+    nodes: Nodes | None = None
+    below: Any = None
+    gain: Array | None = None
+
+    def carry(self) -> Structure | None:
+        """What the next step starts from."""
+        return None if self.conditionals is None else Structure(conditionals=self.conditionals)
+
+
+def begin(belief: Any, shapes: Sequence[tuple[int, ...] | None] | None) -> Any:
+    """An initial belief that depends on no parent yet, with room for what it will keep of each."""
+    if shapes is None:
+        return belief
+    variance = jnp.asarray(belief.variance)
+    kept = tuple(
+        None
+        if shape is None
+        else Conditional.start(jnp.broadcast_to(variance, (*shape, *jnp.shape(variance))))
+        for shape in shapes
+    )
+    return dataclasses.replace(belief, structured=Structure(conditionals=kept))
+
+
+def reach_of(variance: Array, strength: Array) -> Array:
+    """Variance of the nodes of a parent, given the mean strength of its edges."""
+    squared = strength * strength
+    wide = squared * variance > REACH**2
+    return jnp.where(wide, REACH**2 * reciprocal(jnp.where(wide, squared, 1.0)), variance)
+
+
+def weigh(
+    rule: Sequence[tuple[float, float]],
+    centre: Array,
+    variance: Array,
+    spread: Array,
+    log_evidence: Any,
+    shift: Array | float = 0.0,
+) -> Nodes:
+    """Look at a parent's nodes about a centre, and weigh them by what its children say there.
+
+    Parameters
+    ----------
+    rule
+        Standard nodes and weights.
+    centre, variance
+        The parent's belief before.
+    spread
+        Variance of the nodes.
+    log_evidence
+        What the children say of a place so far above ``centre - shift``; None if they say nothing.
+    shift
+        How far the centre is above the prediction.
+    """
+    scale = jnp.sqrt(spread)
+    steps = [scale * point for point, _ in rule]
+    offsets = [step + shift for step in steps]
+    weights: list[Any] = [jnp.asarray(weight) + jnp.zeros_like(scale) for _, weight in rule]
+    total = jnp.zeros_like(scale)
+    if log_evidence is not None:
+        heard = [log_evidence(offset) for offset in offsets]
+        top = heard[0]
+        for one in heard[1:]:
+            top = jnp.maximum(top, one)
+        top = jax.lax.stop_gradient(top)
+        weights = [weight * jnp.exp(one - top) for weight, one in zip(weights, heard, strict=True)]
+        norm = sum(weights[1:], start=weights[0])
+        total = top + log(norm)
+        weights = [weight * reciprocal(norm) for weight in weights]
+    moved = average(weights, steps)
+    around = average(weights, [(step - moved) ** 2 for step in steps])
+    return Nodes(
+        offsets=tuple(offsets),
+        weights=tuple(weights),
+        centre=centre,
+        mean=centre + moved,
+        variance=around + (variance - spread),
+        spread=spread,
+        log_evidence=total,
+    )
+
+
+def average(weights: Sequence[Array], values: Sequence[Array]) -> Array:
+    """A weighted sum over nodes."""
+    terms = [weight * value for weight, value in zip(weights, values, strict=True)]
+    return sum(terms[1:], start=terms[0])
+
+
+def condition(
+    nodes: Nodes,
+    means: Sequence[Array],
+    variances: Sequence[Array],
+    strength: Array,
+    predicted_mean: Array,
+    parent_mean: Array,
+    parent_variance: Array,
+) -> tuple[Conditional, Array, Array]:
+    """A child's conditional belief, and its moments, from what it is at every node of its parent.
+
+    Parameters
+    ----------
+    nodes
+        Of the parent, with their posterior weights.
+    means, variances
+        The child's posterior at every node.
+    strength
+        Of the edge: no log variance leans more on the parent than growth does.
+    predicted_mean
+        The parent's, from which the offsets of the nodes are taken.
+    parent_mean, parent_variance
+        The parent's belief after the step.
+    """
+    weights, offsets = nodes.weights, nodes.offsets
+    middle = average(weights, offsets)
+    around = [offset - middle for offset in offsets]
+    variance = average(weights, [one * one for one in around]) + SOFT * nodes.spread
+    share = reciprocal(jnp.where(variance > 0, variance, 1.0))
+    mean = average(weights, means)
+    slope = share * average(weights, [a * m for a, m in zip(around, means, strict=True)])
+    left = average(
+        weights,
+        [v + (m - mean - slope * a) ** 2 for a, m, v in zip(around, means, variances, strict=True)],
+    )
+    lean = share * average(weights, [a * log(v) for a, v in zip(around, variances, strict=True)])
+    limit = jnp.abs(strength)
+    steepness = jnp.clip(lean, -limit, limit)
+    ahead = average(weights, [jnp.exp(steepness * a) for a in around])
+    moved = parent_mean - (predicted_mean + middle)
+    return (
+        Conditional(slope=slope, steepness=steepness, variance=left * reciprocal(ahead)),
+        mean + slope * moved,
+        left + slope**2 * parent_variance,
+    )

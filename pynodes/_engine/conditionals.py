@@ -1,0 +1,327 @@
+"""Conditional predictions: what a node is predicted to be for every place of its volatility parents.
+
+The downward half of the structured expansion (``structured.py``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._compiler.program import Bundle, Program, Wiring, places, switches_of
+from pynodes._core.beliefs import Gaussian, alongside
+from pynodes._core.structured import (
+    ConditionalPrediction,
+    Neighbourhood,
+    Structure,
+    average,
+    begin,
+    reach_of,
+    weigh,
+)
+from pynodes._engine.edges import (
+    Beliefs,
+    apply_to_group,
+    contributions,
+    lay_beside,
+)
+from pynodes._typing import Array, Scalar
+from pynodes.nodes import AbstractNode
+
+REST = 6.25
+"""At most this much variance of log growth is averaged over for a child's other volatility parents."""
+
+
+def begin_group(program: Program, index: int, belief: Any) -> Any:
+    """The initial beliefs of a group, with room for what they will keep of their volatility parents."""
+    shapes = program.schedule.groups[index].conditional_shapes
+    return apply_to_group(program, index, lambda one: begin(one, shapes))(belief)
+
+
+def look_down(
+    program: Program,
+    index: int,
+    before: Any,
+    belief: Any,
+    beliefs: Mapping[int, Any],
+    inlet: Mapping[str, Any],
+    dt: Scalar,
+) -> Any:
+    """A group's prediction, with what it is for every place of its parents, and where it may itself be."""
+    node, group = program.nodes[index], program.schedule.groups[index]
+    belief = average_outcomes(program, index, belief, beliefs, inlet, dt)
+    if group.conditional_shapes is not None:
+        belief = predict_conditionals(program, index, before, belief, beliefs, inlet, dt)
+    volatile = [number for number, bundle in enumerate(group.up) if bundle.volatile]
+    if volatile and isinstance(belief, Gaussian):
+        strength = mean_strength(program, index, volatile, belief)
+        gain = node_gain(program, index, node, dt)[0]
+        around = Neighbourhood.of(before.variance, belief.predicted_variance, gain, strength)
+        spread = reach_of(belief.predicted_variance, strength)
+        nodes = weigh(
+            program.structured.rule(), belief.mean, belief.predicted_variance, spread, None
+        )
+        belief = know(belief, neighbourhood=around, nodes=nodes)
+    return belief
+
+
+def know(belief: Any, **facts: Any) -> Any:
+    """A belief that knows something more."""
+    old = Structure() if belief.structured is None else belief.structured
+    return dataclasses.replace(belief, structured=dataclasses.replace(old, **facts))
+
+
+def node_gain(program: Program, index: int, node: Any, dt: Scalar) -> tuple[Any, Any]:
+    """Of a group: how much of its value, and of its variance, a step keeps."""
+    if not node.has_memory:
+        return 0.0, 0.0
+    return apply_to_group(program, index, type(node).kept_share)(node, dt)
+
+
+def average_outcomes(
+    program: Program,
+    index: int,
+    belief: Any,
+    beliefs: Mapping[int, Any],
+    inlet: Mapping[str, Any],
+    dt: Scalar,
+) -> Any:
+    """The prediction of nodes that are one of several outcomes, averaged over what their parents may be."""
+    node, group = program.nodes[index], program.schedule.groups[index]
+    if type(node).average is AbstractNode.average:
+        return belief
+    variance: dict[str, Any] = dict.fromkeys(inlet, 0.0)
+    for number, bundle in enumerate(group.down):
+        if any(program.nodes[end].support is not None for end in bundle.ends.sources):
+            continue
+        above, below = (
+            contributions(program, index, number, moved_parents(bundle, beliefs, sign), dt)
+            for sign in (1.0, -1.0)
+        )
+        last = len(places(group.size, bundle.fan)) - 1
+        for name in above:
+            half = (0.5 * (above[name] - below[name])) ** 2
+            variance[name] = variance[name] + (jnp.sum(half, last) if bundle.fan > 1 else half)
+    return apply_to_group(program, index, type(node).average)(node, belief, dict(inlet), variance)
+
+
+def moved_parents(bundle: Bundle, beliefs: Mapping[int, Any], sign: float) -> Beliefs:
+    """The parents in a bundle, known to be a standard deviation off their predictions."""
+    return {
+        end: Gaussian.certain(
+            beliefs[end].predicted_mean + sign * root(beliefs[end].predicted_variance)
+        )
+        for end in bundle.ends.sources
+    }
+
+
+def root(variance: Array) -> Array:
+    """A square root whose derivative is zero, not infinite, at zero."""
+    positive = variance > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1.0)), 0.0)
+
+
+def mean_strength(program: Program, index: int, volatile: list[int], parent: Any) -> Array:
+    """Mean strength of the volatility edges below a group's nodes."""
+    group = program.schedule.groups[index]
+    total: Any = 0.0
+    count: Any = 0.0
+    for number in volatile:
+        bundle, wiring = group.up[number], program.up[index][number]
+        shape = places(group.size, bundle.fan)
+        coupling = lay_couplings(program, bundle, wiring, shape)
+        rule = over_edges(lambda edge, node: abs_strength(edge, node), group.size, bundle.fan)
+        strength = rule(coupling, parent.parent_view())
+        on = wiring.present if wiring.switches is None else wiring.switches
+        last = len(shape) - 1
+        there = (
+            jnp.ones_like(strength)
+            if on is None
+            else jnp.where(alongside(on, strength), jnp.ones_like(strength), 0.0)
+        )
+        strength = strength * there
+        if bundle.fan > 1:
+            strength, there = jnp.sum(strength, last), jnp.sum(there, last)
+        total, count = total + strength, count + there
+    return total / jnp.maximum(count, 1.0)
+
+
+def abs_strength(coupling: Any, parent: Any) -> Array:
+    """How much a coupling moves a log variance, per unit of the parent."""
+    return jnp.abs(jnp.asarray(coupling.elasticity(parent)))
+
+
+def lay_couplings(program: Program, bundle: Bundle, wiring: Wiring, shape: tuple[int, ...]) -> Any:
+    """The couplings of a bundle towards children, beside its edges."""
+    stacks = bundle.couplings.sources
+    return lay_beside(
+        [program.couplings[stack] for stack in stacks],
+        [program.schedule.stacks[stack] for stack in stacks],
+        bundle.couplings,
+        wiring.couplings,
+        shape,
+    )
+
+
+def over_edges(rule: Callable[..., Any], size: int, fan: int) -> Callable[..., Any]:
+    """A rule of what lies beside an edge and what lies beside its node, applied to all edges of a bundle."""
+
+    def axis(leaf: Any) -> int | None:
+        return 0 if jnp.ndim(leaf) else None
+
+    if fan > 1:
+        rule = jax.vmap(rule, in_axes=(0, None))
+    if size == 1:
+        return rule
+    inner = rule
+    return lambda edge, node: jax.vmap(
+        inner, in_axes=(jax.tree.map(axis, edge), jax.tree.map(axis, node)), axis_size=size
+    )(edge, node)
+
+
+def gather_parents(
+    program: Program,
+    index: int,
+    number: int,
+    view: Callable[[Any], Any],
+    beliefs: Mapping[int, Any],
+) -> Any:
+    """What is to be seen of the parents in one bundle of a group, beside its edges."""
+    group, wiring = program.schedule.groups[index], program.down[index][number]
+    bundle = group.down[number]
+    return lay_beside(
+        [view(beliefs[end]) for end in bundle.ends.sources],
+        [places(program.schedule.groups[end].size, 1) for end in bundle.ends.sources],
+        bundle.ends,
+        wiring.ends,
+        places(group.size, bundle.fan),
+    )
+
+
+def predict_conditionals(
+    program: Program,
+    index: int,
+    before: Any,
+    belief: Gaussian,
+    beliefs: Mapping[int, Any],
+    inlet: Mapping[str, Any],
+    dt: Scalar,
+) -> Gaussian:
+    """The prediction of a group as a function of where its volatility parents are, and averaged over them."""
+    group, node = program.schedule.groups[index], program.nodes[index]
+    shapes = group.conditional_shapes or ()
+    alone = sum(shape is not None for shape in shapes) == 1
+    gain, share = node_gain(program, index, node, dt)
+    found: list[ConditionalPrediction | None] = []
+    variances: list[tuple[Array, Array, Any, int]] = []
+    rule = program.structured.rule()
+    for number, bundle in enumerate(group.down):
+        if not bundle.conditional:
+            found.append(None)
+            continue
+        parents = gather_parents(program, index, number, neighbourhood_view, beliefs)
+        conditional = None if before.structured is None else before.structured.conditionals[number]
+        on = switches_of(program, program.down[index][number])
+        present = program.down[index][number].present if on is None else on
+        coupling = program.couplings[bundle.couplings.sources[0]]
+        others = None if alone and bundle.fan == 1 else inlet[f"{type(coupling).inlet}_variance"]
+        predict = over_edges(predict_edge, group.size, bundle.fan)
+        edge = (on, present, coupling, parents, conditional)
+        prediction, variance, grown = predict(edge, (belief, gain, share, others, rule_of(rule)))
+        found.append(prediction)
+        variances.append((variance, grown, present, bundle.fan))
+    variance = over_slots(group.size, variances, 0, belief.predicted_variance)
+    grown = over_slots(group.size, variances, 1, belief.variance_parts.added_variance)
+    parts = belief.variance_parts
+    wider = variance - belief.predicted_variance
+    return dataclasses.replace(
+        know(belief, predictions=tuple(found)),
+        variance=variance,
+        predicted_variance=variance,
+        conditional_variance=belief.conditional_variance + wider,
+        variance_parts=dataclasses.replace(
+            parts, variance=parts.variance + wider, added_variance=grown
+        ),
+    )
+
+
+def rule_of(rule: list[tuple[float, float]]) -> tuple[Any, ...]:
+    """Nodes and weights as static numbers that pass through ``vmap``."""
+    return tuple(rule)
+
+
+def over_slots(size: int, found: list[Any], which: int, otherwise: Array) -> Array:
+    """The mean over a child's volatility parents of what each alone says; something else without any."""
+    if len(found) == 1 and found[0][3] == 1 and found[0][2] is None:
+        return found[0][which]
+    total: Any = 0.0
+    count: Any = 0.0
+    for one in found:
+        value, present, fan = one[which], one[2], one[3]
+        there = (
+            jnp.ones_like(value)
+            if present is None
+            else jnp.where(alongside(present, value), jnp.ones_like(value), 0.0)
+        )
+        last = len(places(size, fan)) - 1
+        value = jnp.where(there > 0, value, 0.0)
+        if fan > 1:
+            value, there = jnp.sum(value, last), jnp.sum(there, last)
+        total, count = total + value, count + there
+    return jnp.where(count > 0, total / jnp.maximum(count, 1.0), otherwise)
+
+
+def neighbourhood_view(belief: Any) -> tuple[Gaussian, Neighbourhood]:
+    """What a child must know of a volatility parent; of one that learns nothing, that it is where it is."""
+    around = None if belief.structured is None else belief.structured.neighbourhood
+    if around is None:
+        still = jnp.zeros_like(belief.predicted_mean)
+        around = Neighbourhood(strength=still, kept=still, blurred=still)
+    return belief.parent_view(), around
+
+
+def predict_edge(edge: Any, node: Any) -> tuple[ConditionalPrediction, Array, Array]:
+    """One child on one volatility edge: its conditional prediction, and variance and growth averaged."""
+    on, present, coupling, (parent, around), conditional = edge
+    belief, gain, share, others, rule = node
+    parts = belief.variance_parts
+    strength = jnp.asarray(coupling.elasticity(parent))
+    log_growth = parts.log_growth
+    if others is not None:
+        own = strength**2 * parent.predicted_variance
+        log_growth = log_growth + 0.5 * jnp.clip(others - own, 0.0, REST)
+    rest = belief.predicted_variance - belief.conditional_variance
+    if conditional is None:
+        still = jnp.zeros_like(strength)
+        slope, steepness, carried = still, still, parts.carried_variance
+    else:
+        leaning = conditional.steepness**2 * around.blurred
+        carried = share * conditional.variance * jnp.exp(jnp.minimum(0.5 * leaning, 1.0))
+        slope = gain * conditional.slope * around.kept
+        steepness = conditional.steepness * around.kept
+        rest = rest + share * conditional.slope**2 * around.blurred
+    there = on if on is not None else present
+    if there is not None:
+        strength, slope, steepness = (
+            jnp.where(there, value, 0.0) for value in (strength, slope, steepness)
+        )
+    shape = jnp.shape(belief.predicted_mean)
+    prediction = ConditionalPrediction(
+        mean=belief.predicted_mean,
+        slope=jnp.broadcast_to(slope, shape),
+        carried=jnp.broadcast_to(carried, shape),
+        steepness=jnp.broadcast_to(steepness, shape),
+        log_growth=jnp.broadcast_to(log_growth, shape),
+        strength=jnp.broadcast_to(strength, shape),
+        rest=jnp.broadcast_to(rest, shape),
+    )
+    scale = jnp.sqrt(reach_of(parent.predicted_variance, around.strength))
+    steps = [scale * point for point, _ in rule]
+    weights = [weight for _, weight in rule]
+    variance = average(weights, [prediction.at(step)[1] for step in steps])
+    variance = variance + prediction.slope**2 * parent.predicted_variance
+    return prediction, variance, average(weights, [prediction.growth(step) for step in steps])

@@ -1,0 +1,362 @@
+"""The structured expansion in the sweeps: what is predicted, heard and remembered along volatility edges.
+
+Downward, a child is predicted as a function of where its volatility parent is (``conditionals.py``). Upward,
+the parent is looked at from a few nodes: at each, its children say how probable what they saw was. Downward
+once more, every child is averaged over its parent's nodes, and what it is at each of them is kept as its
+conditional belief.
+Derived in docs/theory/structured.md; what is computed for one edge is in ``_core/structured.py``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pynodes._compiler.program import Bundle, Program, Wiring, places, switches_of
+from pynodes._core.beliefs import Gaussian, alongside
+from pynodes._core.expansions import ChildEvidence
+from pynodes._core.messages import Evidence
+from pynodes._core.structured import (
+    Conditional,
+    ConditionalPrediction,
+    Nodes,
+    condition,
+    reach_of,
+    weigh,
+)
+from pynodes._core.tilts import (
+    Site,
+    Tilt,
+    silence,
+    tilt_by_evidence,
+    tilt_by_value,
+)
+from pynodes._engine.children import Seen, Term, ValueChildren
+from pynodes._engine.conditionals import gather_parents, know, over_edges
+from pynodes._engine.edges import (
+    Beliefs,
+    ChildMessages,
+    Evident,
+    active_edges,
+    apply_to_group,
+    combine_and,
+    combine_or,
+    lay_beside,
+    mute_if_off,
+)
+from pynodes._engine.feed import Gates
+from pynodes._typing import Array, Scalar
+from pynodes.couplings import AbstractCoupling
+
+
+def applies(program: Program, index: int) -> bool:
+    """Whether a group hears its children by the structured expansion."""
+    return program.structured is not None and hasattr(program.nodes[index], "expansion")
+
+
+def hear(
+    program: Program,
+    index: int,
+    beliefs: Mapping[int, Any],
+    informed: Evident,
+    dt: Scalar,
+) -> tuple[ChildEvidence, Any, Any]:
+    """Evidence that a group has from its children, which of its nodes have any, and what is below them."""
+    group = program.schedule.groups[index]
+    belief = beliefs[index]
+    values: list[Evidence] = []
+    terms: list[Term] = []
+    apart: list[Array] = []
+    volatile: list[tuple[ChildMessages, Any]] = []
+    count = 0
+    any_active: Any = False
+    for bundle, wiring in zip(group.up, program.up[index], strict=True):
+        flags = active_edges(program, index, bundle, wiring, informed)
+        if flags is False:
+            continue
+        children = ChildMessages(program, index, bundle, wiring, beliefs, flags)
+        any_active = combine_or(any_active, children.any_active())
+        if bundle.volatile:
+            volatile.append((children, lay_predictions(program, index, bundle, wiring, beliefs)))
+            continue
+        count += bundle.fan
+        if has_own_tilt(children.coupling, children.children):
+            terms.append(make_term(children, belief, dt))
+            continue
+        sent = children.edge_evidence(dt)
+        values.append(jax.tree.map(children.sum_edges, sent))
+        apart.append(evidence_apart(children, sent, belief))
+    below = gather_below(program, index, belief, values, terms)
+    gain = jnp.zeros_like(belief.predicted_mean)
+    tilt: Tilt | None = None
+    mean, variance = belief.predicted_mean, belief.predicted_variance
+    if below is not None:
+        tilt = tilt_of(program, index, below, mean, variance)
+        if count > 1:
+            alone = apply_to_group(program, index, log_evidence_apart)(below, mean, variance)
+            gain = below.base - sum(apart, start=alone)
+        mean, variance = tilt.moments(mean, variance)
+    nodes = None
+    if volatile:
+        nodes = look(program, belief, volatile, mean, variance)
+        gain = gain + nodes.log_evidence
+    return ChildEvidence(tilt=tilt, nodes=nodes), any_active, (below, gain)
+
+
+def has_own_tilt(coupling: Any, child: Any) -> bool:
+    """Whether a coupling says itself what a child makes of a Gaussian, and the child lets it."""
+    return type(coupling).tilt is not AbstractCoupling.tilt and coupling.can_tilt(child)
+
+
+def make_term(children: ChildMessages, belief: Any, dt: Scalar) -> Term:
+    """Value children that are no Gaussian factors."""
+    shape = jnp.shape(belief.predicted_mean)[: children.nodes]
+    return Term(
+        switches=children.switches,
+        active=None if children.active is True else children.active,
+        coupling=children.coupling,
+        parent=belief.parent_view(),
+        child=children.children,
+        dt=jnp.broadcast_to(jnp.asarray(dt, float), shape),
+        fan=children.fan,
+    )
+
+
+def evidence_apart(children: ChildMessages, sent: Evidence, belief: Any) -> Array:
+    """Log evidence of every child by itself, summed over a bundle."""
+    mean, variance = belief.predicted_mean, belief.predicted_variance
+    if children.fan > 1:
+        mean, variance = (jnp.expand_dims(one, children.nodes) for one in (mean, variance))
+    return children.sum_edges(tilt_by_evidence(sent, mean, mean, variance).log_evidence)
+
+
+def log_evidence_apart(below: ValueChildren, mean: Array, variance: Array) -> Array:
+    """The same of the children that are no Gaussian factors."""
+    total = jnp.zeros_like(mean)
+    for term in below.terms:
+        found = term.tilts(mean, variance).log_evidence
+        total = total + jnp.sum(found, tuple(range(jnp.ndim(found) - jnp.ndim(mean))))
+    return total
+
+
+def gather_below(
+    program: Program, index: int, belief: Any, values: list[Evidence], terms: list[Term]
+) -> ValueChildren | None:
+    """A group's value children as one."""
+    if not values and not terms:
+        return None
+    point, variance = belief.predicted_mean, belief.predicted_variance
+    value = jax.tree.map(lambda *parts: sum(parts[1:], start=parts[0]), *values) if values else None
+    below = ValueChildren(point=point, value=value, terms=tuple(terms), base=jnp.zeros_like(point))
+    return dataclasses.replace(
+        below, base=tilt_of(program, index, below, point, variance).log_evidence
+    )
+
+
+def tilt_of(program: Program, index: int, below: Any, mean: Array, variance: Array) -> Tilt:
+    """What is below the nodes of a group makes of a Gaussian for each."""
+    return apply_to_group(program, index, lambda b, m, v: b.tilt(m, v))(below, mean, variance)
+
+
+def lay_predictions(
+    program: Program, index: int, bundle: Bundle, wiring: Wiring, beliefs: Mapping[int, Any]
+) -> ConditionalPrediction:
+    """The conditional predictions of the children in a bundle, beside its edges."""
+    groups, stacks = program.schedule.groups, program.schedule.stacks
+    (child,) = bundle.ends.sources
+    at = {down.couplings.sources[0]: number for number, down in enumerate(groups[child].down)}
+    sources = bundle.couplings.sources
+    return lay_beside(
+        [beliefs[child].structured.predictions[at[stack]] for stack in sources],
+        [stacks[stack] for stack in sources],
+        bundle.couplings,
+        wiring.couplings,
+        places(groups[index].size, bundle.fan),
+    )
+
+
+def look(
+    program: Program,
+    belief: Gaussian,
+    volatile: list[tuple[ChildMessages, Any]],
+    mean: Array,
+    variance: Array,
+) -> Nodes:
+    """Look at a group's nodes where they may be, and weigh what their volatility children say there."""
+
+    def log_evidence(offset: Array) -> Array:
+        parts = [hear_at(children, predictions, offset) for children, predictions in volatile]
+        return sum(parts[1:], start=parts[0])
+
+    spread = reach_of(variance, belief.structured.neighbourhood.strength)
+    shift = mean - belief.predicted_mean
+    return weigh(program.structured.rule(), mean, variance, spread, log_evidence, shift)
+
+
+def hear_at(children: ChildMessages, predictions: ConditionalPrediction, offset: Array) -> Array:
+    """Log evidence of the children in one bundle, with their parents so far above their predictions."""
+
+    def one(edge: Any, offset: Array) -> Array:
+        on, active, prediction, below = edge
+
+        def send(prediction: ConditionalPrediction, below: Any, offset: Array) -> Array:
+            return below.tilt(*prediction.at(offset)).log_evidence
+
+        found = mute_if_off(send)(on, prediction, below, offset)
+        if active is not None:
+            found = jnp.where(alongside(active, found), found, 0.0)
+        extra = tuple(range(jnp.ndim(offset), jnp.ndim(found)))
+        return jnp.sum(found, extra) if extra else found
+
+    active = None if children.flags is True else children.flags
+    edge = (children.switches, active, predictions, children.children.structured.below)
+    found = over_edges(one, children.size, children.fan)(edge, offset)
+    return children.sum_edges(found)
+
+
+def settle(belief: Any, found: tuple[Any, Array], nodes: Nodes | None, heard: Any) -> Any:
+    """A group's posterior, with what its parents may ask of it."""
+    below, gain = found
+    if nodes is not None:
+        below = Site.between(
+            belief.predicted_mean, belief.predicted_variance, nodes.mean, nodes.variance
+        )
+    if heard is not True:
+        gain = jnp.where(alongside(heard, gain), gain, 0.0)
+    facts = {"below": below, "gain": gain}
+    return know(belief, **(facts if nodes is None else facts | {"nodes": nodes}))
+
+
+def witness(program: Program, index: int, belief: Any) -> Any:
+    """A group that was observed, with what its volatility parents may ask of it."""
+    if program.schedule.groups[index].conditional_shapes is None:
+        return belief
+    tilt = tilt_by_value(belief.mean, belief.predicted_mean, belief.predicted_variance)
+    return know(belief, below=Seen(value=belief.mean, base=tilt.log_evidence))
+
+
+def look_back(
+    program: Program, beliefs: Mapping[int, Any], informed: Evident, gates: Gates
+) -> Beliefs:
+    """Downward once more: every child averaged over its volatility parents, and conditional on each."""
+    beliefs = dict(beliefs)
+    for index in program.schedule.downward:
+        group, node = program.schedule.groups[index], program.nodes[index]
+        if group.conditional_shapes is not None and node.has_memory:
+            beliefs[index] = remember(program, index, beliefs, informed, gates)
+    return beliefs
+
+
+def remember(
+    program: Program, index: int, beliefs: Mapping[int, Any], informed: Evident, gates: Gates
+) -> Any:
+    """A group's belief, conditional on each of its volatility parents and averaged over all."""
+    group, belief = program.schedule.groups[index], beliefs[index]
+    below, predictions = belief.structured.below, belief.structured.predictions
+    heard = informed[index]
+    moved, kept = heard, list[Any]()
+    mean, variance = belief.mean, belief.variance
+    slots = sum(bundle.fan for bundle in group.down if bundle.conditional)
+    for number, bundle in enumerate(group.down):
+        if not bundle.conditional:
+            kept.append(None)
+            continue
+        wiring = program.down[index][number]
+        parents = gather_parents(program, index, number, posterior_view, beliefs)
+        active = active_parents(program, index, number, informed)
+        on = switches_of(program, wiring)
+        present = wiring.present if on is None else on
+        rule = over_edges(remember_edge, group.size, bundle.fan)
+        edge = (parents, predictions[number])
+        conditional, means, variances = rule(edge, (None if heard is False else below, heard))
+        kept.append(conditional)
+        if slots == 1:
+            mean, variance = means, variances
+            if present is not None:
+                mean = jnp.where(alongside(present, mean), mean, belief.mean)
+                variance = jnp.where(alongside(present, variance), variance, belief.variance)
+        else:
+            found = (means, variances, present)
+            mean, variance = add_slots(group.size, bundle.fan, belief, (mean, variance), found)
+        moved = combine_or(moved, active)
+    moved = combine_and(moved, gates.get(index, True))
+    if moved is not True:
+        where = alongside(moved, mean) if moved is not False else False
+        mean = jnp.where(where, mean, belief.mean)
+        variance = jnp.where(where, variance, belief.variance)
+    return dataclasses.replace(know(belief, conditionals=tuple(kept)), mean=mean, variance=variance)
+
+
+def add_slots(
+    size: int, fan: int, belief: Any, moments: tuple[Array, Array], found: tuple[Array, Array, Any]
+) -> tuple[Array, Array]:
+    """Moments moved by what a bundle of volatility parents makes of them, each for itself."""
+    means, variances, present = found
+    last = len(places(size, fan)) - 1
+    own, wide = belief.mean, belief.variance
+    if fan > 1:
+        own, wide = jnp.expand_dims(own, last), jnp.expand_dims(wide, last)
+    step, ratio = means - own, jnp.log(variances / wide)
+    if present is not None:
+        step = jnp.where(alongside(present, step), step, 0.0)
+        ratio = jnp.where(alongside(present, ratio), ratio, 0.0)
+    if fan > 1:
+        step, ratio = jnp.sum(step, last), jnp.sum(ratio, last)
+    return moments[0] + step, moments[1] * jnp.exp(ratio)
+
+
+def posterior_view(belief: Any) -> tuple[Array, Array, Array, Nodes | None]:
+    """What a child must know of a volatility parent after the step."""
+    nodes = None if belief.structured is None else belief.structured.nodes
+    return belief.predicted_mean, belief.mean, belief.variance, nodes
+
+
+def active_parents(program: Program, index: int, number: int, informed: Evident) -> Any:
+    """Whether any parent in a bundle learned something."""
+    bundle = program.schedule.groups[index].down[number]
+    flags = [informed.get(end, False) for end in bundle.ends.sources]
+    if all(flag is False for flag in flags):
+        return False
+    if all(flag is True for flag in flags):
+        return True
+    size = program.schedule.groups[index].size
+    shapes = [places(program.schedule.groups[end].size, 1) for end in bundle.ends.sources]
+    laid = lay_beside(
+        [jnp.broadcast_to(flag, shape) for flag, shape in zip(flags, shapes, strict=True)],
+        shapes,
+        bundle.ends,
+        program.down[index][number].ends,
+        places(size, bundle.fan),
+    )
+    return jnp.any(laid, axis=-1) if bundle.fan > 1 else laid
+
+
+def remember_edge(edge: Any, node: Any) -> tuple[Conditional, Array, Array]:
+    """One child on one volatility edge: its conditional belief, and its moments averaged over the parent."""
+    (predicted_mean, parent_mean, parent_variance, nodes), prediction = edge
+    below, heard = node
+    means, variances = [], []
+    for offset in nodes.offsets:
+        mean, variance = prediction.at(offset)
+        if below is not None:
+            tilt = silence(True if heard is True else heard, below.tilt(mean, variance))
+            mean, variance = tilt.moments(mean, variance)
+        means.append(mean)
+        variances.append(variance)
+    return condition(
+        nodes, means, variances, prediction.strength, predicted_mean, parent_mean, parent_variance
+    )
+
+
+def joint_gain(program: Program, beliefs: Mapping[int, Any]) -> Array:
+    """Log evidence of all inputs of a step together, less that of each by itself."""
+    total = jnp.zeros(())
+    for belief in beliefs.values():
+        facts = getattr(belief, "structured", None)
+        if facts is not None and facts.gain is not None:
+            total = total + jnp.sum(facts.gain)
+    return total

@@ -1,0 +1,297 @@
+"""The structured expansion: beside exact posteriors, and the laws that it keeps."""
+
+import dataclasses
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+import pynodes as pn
+from pynodes._core.logistic import WEIGHTS, average, tilt_by_outcome
+from pynodes._core.tilts import Site
+from tests.laws import cases
+from tests.oracles.grid_filter import Axis, bernoulli, grid_filter
+from tests.oracles.kalman import kalman_filter
+from tests.oracles.particle_filter import Hierarchy, simulate
+from tests.test_calibration import network_of
+
+STEPS = 100
+CHAINS = {
+    "binary": Hierarchy((-3.0, -4.0), (0.0, 0.0), (1.0, 4.0)),
+    "continuous": Hierarchy((-3.0, -4.0), (0.0, 0.0), (1.0, 4.0), input_precision=5.0),
+}
+RICH = cases.rich_graph("structured")
+
+
+@cache
+def rich():
+    """A network with every coupling, shared and several parents."""
+    return RICH.compile()
+
+
+def exact_beliefs(hierarchy, observations):
+    """By numerical integration on a grid of both states."""
+    lower, upper = (
+        Axis(
+            np.linspace(-reach, reach, count),
+            hierarchy.tonic_volatility[level],
+            hierarchy.initial_mean[level],
+            hierarchy.initial_precision[level],
+        )
+        for level, (reach, count) in enumerate([(9.0, 361), (5.0, 51)])
+    )
+    precision = hierarchy.input_precision
+
+    def density(u, values):
+        return norm.pdf(u, values, precision**-0.5)
+
+    return grid_filter(observations, bernoulli if precision is None else density, lower, upper)
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_beliefs_of_a_chain_are_nearly_the_exact_ones(chain):
+    """Within 0.15 deviations and 0.002 nats per step; the enhanced expansion is several times as far off."""
+    hierarchy, gaps, nats, others = CHAINS[chain], [], [], []
+    names = ("x2", "x3") if chain == "binary" else ("x1", "x2")
+    network, enhanced = (
+        network_of(hierarchy, expansion=expansion) for expansion in ("structured", "enhanced")
+    )
+    for seed in range(3):
+        _, observations = simulate(hierarchy, STEPS, seed)
+        exact = exact_beliefs(hierarchy, observations)
+        beliefs, other = (one.filter({"u": observations}) for one in (network, enhanced))
+        deviation = np.sqrt(exact.variance)
+        for found, into in ((beliefs, gaps), (other, others)):
+            means = np.stack([found[name].mean for name in names], -1)
+            into.append((means - exact.mean) / deviation)
+        nats.append(np.mean(-beliefs.surprise - exact.log_evidence))
+
+    error, enhanced_error = (np.sqrt(np.mean(np.square(g), axis=(0, 1))) for g in (gaps, others))
+    assert (error < 0.15).all()
+    assert (enhanced_error > 3 * error).all()
+    assert abs(np.mean(nats)) < 0.002
+
+
+def test_one_continuous_state_is_the_kalman_filter():
+    network = pn.models.continuous_hgf(1, tonic_volatility=-2.0, input_precision=4.0)
+    u = np.random.default_rng(0).normal(size=50).cumsum()
+    u[[10, 11, 30]] = np.nan
+
+    beliefs = network.compile(expansion="structured").filter({"u": u})
+
+    exact = kalman_filter(1.0, np.exp(-2.0), 1.0, 0.25, 0.0, 1.0, u)
+    np.testing.assert_allclose(beliefs["x1"].mean, exact.mean[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(1 / beliefs["x1"].precision, exact.covariance[:, 0, 0], rtol=1e-12)
+
+
+def test_the_first_step_of_a_tree_is_its_exact_posterior():
+    """Two children of one parent, by seven nodes: moments and joint evidence to quadrature error."""
+    graph = pn.Graph(expansion=pn.Structured(nodes=7))
+    for name in "ab":
+        graph = graph.add(
+            **{f"u{name}": pn.ContinuousInput(precision=5.0)},
+            **{f"x{name}": pn.ContinuousState(tonic_volatility=-1.0)},
+        ).couple(f"x{name}", f"u{name}")
+    graph = graph.add(v=pn.ContinuousState(tonic_volatility=-2.0, initial_precision=4.0))
+    graph = graph.couple("v", ["xa", "xb"], pn.Volatility(strength=0.8))
+    seen = {"ua": 1.5, "ub": -0.4}
+
+    beliefs = graph.compile().filter({name: [value] for name, value in seen.items()})
+
+    v = np.linspace(-6, 6, 4001)
+    prior = norm.pdf(v, 0, np.sqrt(0.25 + np.exp(-2.0)))
+    noise = 1 + np.exp(-1.0 + 0.8 * v) + 0.2
+    joint = prior * np.prod([norm.pdf(u, 0, np.sqrt(noise)) for u in seen.values()], axis=0)
+    evidence = np.trapezoid(joint, v)
+    weights = joint / joint.sum()
+    mean = weights @ v
+    lower = weights @ (1.5 * (1 - 0.2 / noise))
+    np.testing.assert_allclose(beliefs.surprise[0], -np.log(evidence), rtol=1e-4)
+    np.testing.assert_allclose(beliefs["v"].mean[0], mean, rtol=1e-3)
+    np.testing.assert_allclose(1 / beliefs["v"].precision[0], weights @ (v - mean) ** 2, rtol=1e-3)
+    np.testing.assert_allclose(beliefs["xa"].mean[0], lower, rtol=1e-3)
+
+
+def test_the_order_of_definition_is_irrelevant():
+    rng = np.random.default_rng(3)
+    names = [str(name) for name in rng.permutation(list(RICH.nodes))]
+    edges = [RICH.edges[i] for i in rng.permutation(len(RICH.edges))]
+    shuffled = pn.Graph(expansion="structured").extend({n: RICH.nodes[n] for n in names}, edges)
+    series, dt = cases.series_for(RICH), cases.times_for()
+
+    one, other = (network.filter(series, dt=dt) for network in (rich(), shuffled.compile()))
+
+    for name in one:
+        np.testing.assert_allclose(one[name].mean, other[name].mean, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-10)
+
+
+def test_two_chunks_are_one_run_and_frozen_steps_are_none():
+    """What is kept beside means and variances travels in the state."""
+    series, dt = cases.series_for(RICH), cases.times_for()
+    frozen = np.zeros(40, bool)
+    frozen[7:20] = True
+
+    halted = rich().filter(series, dt=dt, frozen=frozen)
+    first = rich().filter({name: v[:7] for name, v in series.items()}, dt=dt[:7])
+    second = rich().filter(
+        {name: v[20:] for name, v in series.items()}, dt=dt[20:], start=first.final
+    )
+
+    for name in halted:
+        np.testing.assert_allclose(halted[name].mean[20:], second[name].mean, rtol=1e-12)
+    np.testing.assert_allclose(halted.surprise[20:], second.surprise, rtol=1e-12)
+
+
+def test_gaps_and_closed_gates_leave_predictions():
+    series, dt = cases.series_for(RICH), cases.times_for()
+    gaps = np.zeros(40, bool)
+    gaps[[0, 1, 10, *range(20, 33)]] = True
+    gappy = {name: np.where(gaps, np.nan, values) for name, values in series.items()}
+    closed = {"x1": np.zeros(40, bool), "shared": np.zeros(40, bool)}
+
+    unseen = rich().filter(gappy, dt=dt)
+    gated = rich().filter(series, dt=dt, gate=closed)
+
+    for name in unseen:
+        node = unseen[name]
+        np.testing.assert_array_equal(node.mean[gaps], node.predicted_mean[gaps])
+    np.testing.assert_array_equal(unseen.surprise[gaps], 0.0)
+    for name in closed:
+        np.testing.assert_array_equal(gated[name].mean, gated[name].predicted_mean)
+
+
+def test_a_silent_edge_leaves_the_child_alone_and_its_gradient_is_finite():
+    u = np.random.default_rng(1).normal(size=30).cumsum()
+    graph = pn.models.continuous_hgf(2, tonic_volatility=-2.0, volatility_strength=0.0)
+    network = graph.compile(expansion="structured")
+    alone = pn.models.continuous_hgf(1, tonic_volatility=-2.0).compile(expansion="structured")
+
+    one, other = network.filter({"u": u}), alone.filter({"u": u})
+    slope = jax.grad(
+        lambda strength: network.replace({"x2->x1.strength": strength}).surprise({"u": u})
+    )(0.0)
+
+    np.testing.assert_allclose(one["x1"].mean, other["x1"].mean, rtol=1e-12)
+    np.testing.assert_allclose(one["x2"].mean, one["x2"].predicted_mean, atol=1e-12)
+    assert np.isfinite(slope)
+
+
+def test_an_array_is_as_many_states():
+    """Under one volatility parent; the surprise is the joint one of both."""
+    state = pn.ContinuousState(tonic_volatility=-3.0)
+    noisy = pn.ContinuousInput(precision=5.0)
+    several = pn.Graph(expansion="structured").add(v=state)
+    whole = several.add(
+        u=dataclasses.replace(noisy, shape=3), x=dataclasses.replace(state, shape=3)
+    )
+    whole = whole.couple("x", "u").couple("v", "x", "volatility")
+    for i in range(3):
+        several = several.add(**{f"u{i}": noisy, f"x{i}": state}).couple(f"x{i}", f"u{i}")
+        several = several.couple("v", f"x{i}", "volatility")
+    y = np.random.default_rng(0).normal(size=(20, 3))
+
+    one = whole.compile().filter({"u": y})
+    other = several.compile().filter({f"u{i}": y[:, i] for i in range(3)})
+
+    np.testing.assert_allclose(one["v"].mean, other["v"].mean, rtol=1e-12)
+    np.testing.assert_allclose(one["x"].mean[:, 1], other["x1"].mean, rtol=1e-12)
+    np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-12)
+
+
+def test_a_fair_coin_does_not_run_away():
+    u = (np.random.default_rng(0).random(10_000) < 0.5).astype(float)
+
+    beliefs = pn.models.binary_hgf().compile(expansion="structured").filter({"u": u})
+
+    assert np.mean(beliefs.surprise) < 0.70
+    assert np.max(np.abs(beliefs["x2"].mean)) < 5
+
+
+def test_gradients_are_finite_and_equal_central_differences():
+    """In 200 wide draws of all parameters of three levels."""
+    rng = np.random.default_rng(0)
+    network = pn.models.binary_hgf().compile(expansion="structured")
+    names = [
+        "x2.tonic_volatility",
+        "x3.tonic_volatility",
+        "x3->x2.strength",
+        "x3.initial_precision",
+    ]
+    u = (rng.random(60) < np.where(np.arange(60) // 20 == 1, 0.9, 0.2)).astype(float)
+    draws = [rng.normal(-3, 4, (200, 2)), rng.normal(1, 1, 200), np.exp(rng.uniform(-4, 4, 200))]
+
+    def surprise(values):
+        return network.replace(dict(zip(names, values, strict=True))).surprise({"u": u})
+
+    look = jax.jit(jax.vmap(jax.value_and_grad(surprise)))
+    at = np.column_stack(draws)
+    value, slope = look(at)
+    step = np.array([1e-5, 0, 0, 0])
+    ahead, behind = look(at + step)[0], look(at - step)[0]
+
+    assert np.isfinite(value).all()
+    assert np.isfinite(slope).all()
+    gap = np.abs(slope[:, 0] - (ahead - behind) / 2e-5) / (1 + np.abs(slope[:, 0]))
+    assert np.median(gap) < 1e-7
+    assert np.mean(gap > 1e-3) < 0.02
+
+
+def test_an_outcome_tilts_by_the_derivatives_of_its_evidence():
+    """The mixture is near the logistic function, and its tilt is its own derivatives."""
+    x = np.linspace(-30, 30, 2001)
+    assert np.max(np.abs(average(jnp.asarray(x), jnp.zeros(2001)) - 1 / (1 + np.exp(-x)))) < 0.004
+    assert sum(WEIGHTS) == pytest.approx(1)
+
+    def tilt(logit, outcome=1.0):
+        return tilt_by_outcome(jnp.asarray(outcome), logit, 0.8, jnp.asarray(0.6), 1e-12)
+
+    for outcome in (1.0, 0.0, 0.7):
+        for logit in (-2.0, 0.3, 1.7):
+            found = tilt(logit, outcome)
+            first = jax.grad(lambda y, outcome=outcome: tilt(y, outcome).log_evidence)
+            np.testing.assert_allclose(found.gradient, first(logit), rtol=1e-8)
+            np.testing.assert_allclose(found.curvature, -jax.grad(first)(logit), rtol=1e-8)
+
+
+@pytest.mark.parametrize("after", [(0.7, 0.4), (3.0, 2.5)])
+def test_a_site_takes_its_gaussian_to_the_posterior_that_made_it(after):
+    """Whether the belief became narrower or wider; and for any other Gaussian it stays a belief."""
+    before = 0.2, 1.3
+    site = Site.between(*(jnp.asarray(x) for x in (*before, *after)))
+
+    np.testing.assert_allclose(site.tilt(*before).moments(*before), after, rtol=1e-12)
+    for variance in (1e-3, 0.5, 30.0, 1e4):
+        mean, left = site.tilt(0.5, variance).moments(0.5, variance)
+        assert left > 0
+        assert np.isfinite(mean)
+
+
+def test_it_is_a_choice_of_whole_graphs_in_closed_form():
+    mixed = pn.Graph(expansion="structured").add(x=pn.ContinuousState(expansion="enhanced"))
+    for graph in (mixed, pn.Graph().add(x=pn.ContinuousState(expansion="structured"))):
+        with pytest.raises(pn.GraphError, match=r"choice of whole graphs"):
+            graph.compile()
+    with pytest.raises(pn.GraphError, match=r"3, 5 or 7"):
+        pn.Structured(nodes=4)
+    with pytest.raises(pn.SmoothingError, match=r"cannot be smoothed yet"):
+        pn.models.continuous_hgf(2).compile(expansion="structured").smooth({"u": [0.1, 0.2]})
+
+
+def test_documents_and_files_keep_it(tmp_path):
+    graph = pn.models.continuous_hgf(2, expansion=pn.Structured(nodes=5))
+    network = graph.compile()
+    beliefs = network.filter({"u": [0.3, 1.0, -0.4]})
+    pn.save(tmp_path / "run.pynodes", beliefs)
+    again = pn.load(tmp_path / "run.pynodes")
+
+    assert pn.Graph.from_json(graph.to_json()) == graph
+    assert '"structured"' in pn.models.continuous_hgf(2, expansion="structured").to_json()
+    np.testing.assert_array_equal(again.surprise, beliefs.surprise)
+    later = network.filter({"u": [0.5]}, start=again.final)
+    np.testing.assert_array_equal(
+        later["x1"].mean, network.filter({"u": [0.5]}, start=beliefs.final)["x1"].mean
+    )
