@@ -21,6 +21,8 @@ CODES = RNG.integers(0, 7, size=(3, 5)).astype(float)
 CASES = {
     "dense": (pn.Dense(function="tanh"), (4,), (3,)),
     "dense with a mask": (pn.Dense(mask=np.eye(3, 4), bias=False, scale=0.3), (4,), (3,)),
+    "dense of a whole array": (pn.Dense(function="tanh"), (2, 3), (4,)),
+    "dense at every place": (pn.Dense(function="tanh", scale=0.4), (5, 3), (5, 4)),
     "convolution": (pn.Convolution(function="tanh", scale=0.5), IMAGE, SMALL),
     "strided groups": (pn.Convolution(kernel=(2, 3), stride=2, groups=2), IMAGE, HALF),
     "of a signal": (pn.Convolution(kernel=4, padding="valid", bias=False), (2, 9), (3, 6)),

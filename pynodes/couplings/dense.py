@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import dataclasses
+import math
+from typing import Any, ClassVar, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,9 @@ from pynodes.couplings._array import AbstractArrayCoupling, given_or_drawn
 class Dense(AbstractArrayCoupling):
     """A matrix of weights from one vector to another: adds ``scale (weights f(parent) + bias)``.
 
+    A parent with several axes is taken as one vector of all its elements. Where the child has several
+    axes too, both agree but for the last, and every place has the same weights.
+
     Parameters
     ----------
     weights
@@ -30,6 +35,8 @@ class Dense(AbstractArrayCoupling):
         all.
     function
         Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
+    placed
+        Whether every place of arrays has the same weights; it follows from the ends.
     initial, learned, name, inlet, curvature
         As for every array coupling: how weights begin and whether they are learned; a name of its own; what
         it feeds at the child, by default its mean or its logits; and whether its evidence knows how f bends.
@@ -48,6 +55,7 @@ class Dense(AbstractArrayCoupling):
     scale: Scalar = parameter(1.0, symbol="a")
     mask: Any = parameter(None, symbol="M", rank=2, bounds=(0.0, 1.0))
     function: Function = choice(identity)
+    placed: bool = choice(False)
 
     constant: ClassVar = ("mask",)
 
@@ -57,17 +65,24 @@ class Dense(AbstractArrayCoupling):
         object.__setattr__(self, "bias", given_or_drawn(self.bias))
 
     def contribution(self, x: Array) -> Array:
-        total = self.masked_weights() @ self.function(x)
+        total = self.multiply(self.masked_weights(), self.function(x))
+        if self.bias is not None and self.placed:
+            return self.scale * (total + jnp.reshape(self.bias, (1,) * (x.ndim - 1) + (-1,)))
         return self.scale * (total if self.bias is None else total + jnp.asarray(self.bias))
 
     def spread(self, x: Array, variance: Array) -> Array:
-        return self.scale**2 * (
-            self.masked_weights() ** 2 @ (slope(self.function, x) ** 2 * variance)
-        )
+        through = slope(self.function, x) ** 2 * variance
+        return self.scale**2 * self.multiply(self.masked_weights() ** 2, through)
 
     def bend(self, x: Array, force: Array) -> Array:
         second = slope(lambda y: slope(self.function, y), x)
-        return second * (self.masked_weights().T @ (self.scale * force))
+        weights = self.scale * self.masked_weights()
+        back = force @ weights if self.placed else (weights.T @ force).reshape(x.shape)
+        return second * back
+
+    def multiply(self, weights: Array, x: Array) -> Array:
+        """Weights times a vector; times the whole array, or what lies at each of its places."""
+        return x @ weights.T if self.placed else weights @ x.reshape(-1)
 
     def masked_weights(self) -> Array:
         """The weights of the edges that there are."""
@@ -75,14 +90,17 @@ class Dense(AbstractArrayCoupling):
         return weights if self.mask is None else weights * jnp.asarray(self.mask, weights.dtype)
 
     def shapes(self, parent: tuple[int, ...], child: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        if len(parent) != 1 or len(child) != 1:
+        if not parent or not child or (len(child) > 1 and child[:-1] != parent[:-1]):
             raise CouplingError(
-                f"Dense joins two vectors, not arrays of shape {parent} and {child}. Give both nodes a "
-                "shape of one number, as in shape=(64,)."
+                f"Dense joins two vectors, an array to a vector, or arrays that agree but for their last "
+                f"axis, not arrays of shape {parent} and {child}. Give both nodes a shape, as in shape=(64,)."
             )
-        shape = (*child, *parent)
+        shape = (child[-1], parent[-1] if len(child) > 1 else math.prod(parent))
         if self.mask is not None and np.shape(self.mask) != shape:
             raise CouplingError(
                 f"Dense: mask must have shape {shape}, child first, not {np.shape(self.mask)}."
             )
-        return {"weights": shape} | ({} if self.bias is None else {"bias": child})
+        return {"weights": shape} | ({} if self.bias is None else {"bias": child[-1:]})
+
+    def fit(self, parent: tuple[int, ...], child: tuple[int, ...]) -> Self:
+        return dataclasses.replace(super().fit(parent, child), placed=len(child) > 1)

@@ -8,6 +8,7 @@ from pynodes.couplings.initial import He as He
 from pynodes.couplings.initial import LeCun as LeCun
 from pynodes.couplings.initial import Orthogonal as Orthogonal
 from pynodes.couplings.initial import RandomNormal as RandomNormal
+from pynodes.deep import models as models
 from pynodes.deep.callbacks import Callback as Callback
 from pynodes.deep.callbacks import Event as Event
 from pynodes.deep.callbacks import Log as Log
@@ -20,6 +21,7 @@ from pynodes.deep.errors import GaussNewton as GaussNewton
 from pynodes.deep.fixed_prediction import Backpropagation as Backpropagation
 from pynodes.deep.fixed_prediction import FixedPrediction as FixedPrediction
 from pynodes.deep.flow import Flow as Flow
+from pynodes.deep.from_equinox import from_equinox as from_equinox
 from pynodes.deep.history import History as History
 from pynodes.deep.incremental import Incremental as Incremental
 from pynodes.deep.inspection import energies as energies
