@@ -47,6 +47,8 @@ class Training:
         Whether samples that do not fill a batch are left out.
     weights_per_batch
         Steps of the weights at the values that were found for a batch.
+    precisions
+        ``"fixed"``, or ``"learned"``: those of layers with parents learn with the weights, by their logs.
     weigh
         Whether one sweep in closed form weighs the errors that weights learn from by their precisions.
     record
@@ -75,6 +77,7 @@ class Training:
     shuffle: bool = True
     drop_last: bool = False
     weights_per_batch: int = 1
+    precisions: str = "fixed"
     weigh: bool = True
     record: str = "batches"
     validate_with: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
@@ -107,6 +110,10 @@ class Training:
         if self.record not in RECORDS:
             raise ParameterError(
                 f"Training: record must be one of {', '.join(RECORDS)}, not {self.record!r}."
+            )
+        if self.precisions not in ("fixed", "learned"):
+            raise ParameterError(
+                f"Training: precisions must be 'fixed' or 'learned', not {self.precisions!r}."
             )
         if isinstance(self.rate, bool) or not 0 < self.rate < float("inf"):
             raise ParameterError(f"Training: rate must be a positive number, not {self.rate!r}.")

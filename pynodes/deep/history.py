@@ -12,6 +12,7 @@ from pynodes._errors import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +89,12 @@ class History:
         columns: dict[str, Any] = dict(self.per_epoch)
         columns |= {f"energy.{name}": energy for name, energy in self.by_layer.items()}
         return pandas.DataFrame(columns).rename_axis("epoch")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the energy of every node over epochs, each above its lowest."""
+        from pynodes.plotting.deep import plot_energies
+
+        return plot_energies(self, ax=ax)
 
     def __repr__(self) -> str:
         last = {name: values[-1] for name, values in self.per_epoch.items() if len(values)}

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from pynodes._core.arithmetic import bounded
 from pynodes._errors import InputError
 from pynodes._runtime.network import Network
 from pynodes._typing import Array, Scalar
@@ -32,7 +33,7 @@ from pynodes.deep.problem import Found, Problem, Record, sample_means
 from pynodes.deep.reading import Data, make_problem
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settled import lay_out_for, read_record
-from pynodes.nodes import CategoricalLayer
+from pynodes.nodes import CategoricalLayer, Layer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,8 @@ class PointLearning:
         self.numbers = as_floats(read_numbers(network, self.layout))
         self.weights = jax.tree.map(jnp.copy, select_weights(self.numbers))
         check_weights(self.layout, self.weights)
-        self.state = learner.init(self.weights)
+        logs = read_logs(self.layout, self.numbers) if training.precisions == "learned" else {}
+        self.state = learner.init(self.weights), logs, learner.init(logs) if logs else None
         self.plan = Plan(
             learner=learner,
             weights_per_batch=training.weights_per_batch,
@@ -87,7 +89,8 @@ class PointLearning:
         """A record in the form of those that :meth:`learn` returns."""
         names = [n for n, (i, _) in self.layout.places.items() if i in self.layout.terms]
         by_layer = dict.fromkeys(names, 0.0)
-        record = {"energy": 0.0, "energy_after": 0.0, "by_layer": by_layer, "status": 0.0}
+        record: dict[str, Any] = {"energy": 0.0, "energy_after": 0.0, "by_layer": by_layer}
+        record["status"] = 0.0
         record["trace"] = None if self.plan.record is None else by_layer
         return record if self.plan.outcome is None else {**record, "accuracy": 0.0}
 
@@ -96,8 +99,15 @@ class PointLearning:
         self.weights, self.state = jax.tree.map(jnp.asarray, tree)
 
     def current(self) -> Network:
-        """The network with its weights as they are now."""
-        return write_weights(self.network, self.layout, jax.device_get(self.weights))
+        """The network with its weights, and precisions that learn, as they are now."""
+        network = write_weights(self.network, self.layout, jax.device_get(self.weights))
+        logs = jax.device_get(self.state[1])
+        names = {
+            f"{name}.precision": np.exp(np.ravel(log)[position])
+            for index, log in logs.items()
+            for position, name in enumerate(self.layout.blocks[index].names)
+        }
+        return network.replace(names) if names else network
 
 
 @partial(jax.jit, static_argnames=("layout", "plan"), donate_argnames=("weights", "state"))
@@ -117,11 +127,12 @@ def learn_batches(
     """Learn from batches, one after the other; what there is to say of each."""
 
     def learn(carry: tuple[Weights, Any], now: tuple[Array, Array]) -> tuple[Any, dict[str, Any]]:
-        weights, state = carry
+        weights, (state, logs, state_of_logs) = carry
         own, key = now
+        known = insert_logs(numbers, logs)
         problem = make_problem(
             layout,
-            insert_weights(numbers, weights),
+            insert_weights(known, weights),
             {name: array[own] for name, array in arrays.items()},
             {name: mask[own] for name, mask in masks.items()},
             own.shape[0],
@@ -133,11 +144,38 @@ def learn_batches(
         found, weights, state = scheme.learn(
             problem, key, plan.record, update, weights, state, plan.weights_per_batch
         )
-        after = dataclasses.replace(problem, numbers=insert_weights(numbers, weights))
-        return (weights, state), describe_batch(problem, after, found, plan)
+        after = dataclasses.replace(problem, numbers=insert_weights(known, weights))
+        record = describe_batch(problem, after, found, plan)
+        if logs:
+            slopes = jax.grad(partial(energy_of_logs, problem, found))(logs)
+            logs, state_of_logs = plan.learner.update(slopes, state_of_logs, logs, rate)
+        return (weights, (state, logs, state_of_logs)), record
 
     (weights, state), record = lax.scan(learn, (weights, state), (rows, keys))
     return weights, state, record
+
+
+def read_logs(layout: Layout, numbers: Numbers) -> dict[int, Array]:
+    """Logs of the precisions of layers with parents, by block."""
+    return {
+        index: jnp.log(jnp.asarray(numbers.nodes[index].precision))
+        for index, block in enumerate(layout.blocks)
+        if block.slots and isinstance(numbers.nodes[index], Layer)
+    }
+
+
+def insert_logs(numbers: Numbers, logs: Mapping[int, Array]) -> Numbers:
+    """The same numbers with other precisions; their logs are bounded as those of variances are."""
+    nodes = list(numbers.nodes)
+    for index, log in logs.items():
+        nodes[index] = dataclasses.replace(nodes[index], precision=jnp.exp(bounded(log)))
+    return dataclasses.replace(numbers, nodes=tuple(nodes))
+
+
+def energy_of_logs(problem: Problem, found: Found, logs: Mapping[int, Array]) -> Array:
+    """Mean energy at what was found, by the logs of precisions."""
+    moved = dataclasses.replace(problem, numbers=insert_logs(problem.numbers, logs))
+    return total_energy(moved.energies(found.variables)) / problem.count
 
 
 def describe_batch(problem: Problem, after: Problem, found: Found, plan: Plan) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,9 @@ from pynodes.deep.problem import Found, Record, measure_status
 from pynodes.deep.reading import Data, as_values, make_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 UNSETTLED = 0.1
 """Share of the largest slope at the start above which a node has not settled."""
@@ -95,6 +98,12 @@ class Settled(Mapping[str, SettledNode]):
     def settled(self) -> bool:
         """Whether no node is still moving by much."""
         return all(np.all(share <= UNSETTLED) for share in self.status.values())
+
+    def plot(self, node: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw energies over steps, or the values of a node's units, as far as they were recorded."""
+        from pynodes.plotting.deep import plot_settling
+
+        return plot_settling(self, node, ax=ax)
 
     def __repr__(self) -> str:
         return f"Settled({len(self.nodes)} nodes, energy {float(np.mean(self.energy)):.4g})"

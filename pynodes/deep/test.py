@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -30,6 +30,9 @@ from pynodes.deep.settled import (
     warn_of,
 )
 from pynodes.nodes import BinaryLayer, CategoricalLayer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,12 @@ class TestReport:
     def confusion(self) -> np.ndarray:
         """The confusion matrix of the only categorical target."""
         return only(self.confusions, "confusion matrix")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the confusion matrix of the only categorical target, in shares of the true outcome."""
+        from pynodes.plotting.deep import plot_outcomes
+
+        return plot_outcomes(self, ax=ax)
 
     def __repr__(self) -> str:
         said = [f"energy={self.energy:.4g}"]

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,9 @@ from pynodes.deep.reading import Data
 from pynodes.deep.settled import check_network
 from pynodes.deep.test import test_with
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 class TrainingError(PynodesError, ArithmeticError):
     """Training that could not go on: values or weights are no longer numbers, or a callback failed.
@@ -62,7 +65,7 @@ class TrainingRun:
     Attributes
     ----------
     network
-        The network with its weights as they are now.
+        The network with its weights as they are now; of a run that diverged, as they last were numbers.
     history
         What happened.
     training
@@ -75,6 +78,12 @@ class TrainingRun:
     history: History
     training: Training
     ended: str = "finished"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the energy of every node over epochs, each above its lowest."""
+        from pynodes.plotting.deep import plot_energies
+
+        return plot_energies(self, ax=ax)
 
     def __repr__(self) -> str:
         return f"TrainingRun({self.ended}, {self.history!r})"
@@ -140,6 +149,7 @@ class Trainer:
         self.parts: list[dict[str, Any]] = []
         self.learning: Any = None
         self.restore: Callable[[], None] | None = None
+        self.sound: Any = None
         if self.table:
             table = read_table(network.labels, data, training.batch)
             self.count = table.count
@@ -153,6 +163,7 @@ class Trainer:
         self.learning = kind(self.network, first, self.training, self.learner, steps)
         if self.restore is not None:
             self.restore()
+        self.sound = jax.tree.map(jnp.copy, self.learning.tree)
 
     def run(self) -> TrainingRun:
         """All epochs that are left."""
@@ -276,8 +287,11 @@ class Trainer:
         """Energies are numbers still."""
         wrong = ~np.isfinite(whole["energy"])
         if not wrong.any():
+            self.sound = jax.tree.map(jnp.copy, self.learning.tree)
             return
         self.ended = "diverged"
+        if self.sound is not None:  # what is returned are the last weights that were numbers
+            self.learning.put_back(self.sound)
         if self.training.throw:
             first, scheme = int(np.argmax(wrong)), self.training.scheme
             grew = not np.isfinite(whole["status"][first]) or whole["status"][first] > 1

@@ -4,6 +4,7 @@ import warnings
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 import pynodes as pn
@@ -200,3 +201,23 @@ def test_a_half_is_filled_in_by_its_conditional_mean():
     covariance = weights @ weights.T + np.eye(5)
     gain = covariance[3:, :3] @ np.linalg.inv(covariance[:3, :3])
     np.testing.assert_allclose(found["x"].value[:, 3:], x[:, :3] @ gain.T, rtol=1e-10)
+
+
+# Learned precisions, many devices
+
+
+def test_a_learned_precision_is_one_over_the_mean_square_error():
+    """Of a leaf whose parent is given, however it began."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    y = x @ np.array([[1.0, 0.5]]).T + 0.3 * rng.normal(size=(200, 1))
+    graph = pn.Graph().add(x=pn.Layer(shape=2), y=pn.Layer(shape=1, precision=1.0))
+    network = graph.couple("x", "y", pn.Dense(weights=np.array([[1.0, 0.5]]), bias=None)).compile()
+    training = pn.deep.Training(
+        epochs=300, batch=200, optimiser=optax.adam(0.03), precisions="learned", record="epochs"
+    )
+
+    after = pn.deep.train(network, {"x": x, "y": y}, training).network.parameters()
+
+    errors = y - x @ np.asarray(after["x->y.weights"]).T
+    np.testing.assert_allclose(after["y.precision"], 1 / np.mean(errors**2), rtol=1e-3)

@@ -1,5 +1,9 @@
 """Training: what is learned, and what is kept of it."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import optax
 import pytest
@@ -220,3 +224,22 @@ def test_other_rates_and_weights_compile_nothing():
         run = pn.deep.train(other, data, training)
     assert count.programs == 0
     assert run.history.epochs == 4
+
+
+@pytest.mark.slow
+def test_several_devices_train_to_the_same_weights():
+    """A batch shared out over four, beside one; in processes of their own, since devices are forced."""
+
+    def weights(devices):
+        flag = f"--xla_force_host_platform_device_count={devices}"
+        found = subprocess.run(
+            [sys.executable, "-m", "tests.deep.devices", str(devices)],
+            env=os.environ | {"XLA_FLAGS": flag},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=300,
+        )
+        return np.array(found.stdout.split(), float)
+
+    np.testing.assert_allclose(weights(4), weights(1), rtol=1e-12, atol=1e-14)

@@ -1,0 +1,141 @@
+"""Wrong use: every mistake gets a sentence that names the node, the shapes and what to do."""
+
+import numpy as np
+import optax
+import pytest
+
+import pynodes as pn
+from tests.deep.small import chain
+
+deep = pn.deep
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(8, 3)), RNG.integers(0, 3, 8)
+NETWORK = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
+BINARY = chain([3], pn.BinaryLayer(shape=2)).compile()
+
+
+def train(network=NETWORK, x=X, y=Y, **options):
+    return deep.train(
+        network, {"x": x, "y": y}, deep.Training(**{"epochs": 1, "batch": 4, **options})
+    )
+
+
+def spoiled(field, value):
+    numbers = np.array(NETWORK.parameters()[field])
+    numbers.flat[0] = value
+    network = pn.Network(labels=NETWORK.labels, program=NETWORK.program)
+    place = network.labels.address(field)
+    couplings = list(network.program.couplings)
+    import dataclasses
+
+    couplings[place.stack] = dataclasses.replace(couplings[place.stack], **{place.field: numbers})
+    program = dataclasses.replace(network.program, couplings=tuple(couplings))
+    return pn.Network(labels=network.labels, program=program)
+
+
+WITH_NAN = X.copy()
+WITH_NAN[0, 0] = np.inf
+
+MISTAKES = {
+    "labels as floats": (lambda: train(y=Y.astype(float)), r"'y' .*codes.*float64.*astype\(int\)"),
+    "one class too many": (lambda: train(y=Y + 1), r"'y' has 3 outcomes.*0 to 2.*the code 3"),
+    "a negative class": (lambda: train(y=Y - 1), r"'y' has 3 outcomes.*the code -1"),
+    "rows that are no shares": (lambda: train(y=np.ones((8, 3))), r"Rows of 'y' must be shares"),
+    "rows of another length": (
+        lambda: train(y=np.ones((8, 4)) / 4),
+        r"'y' .*rows of shape \(samples, 3\), not \(8, 4\)",
+    ),
+    "x and y swapped": (lambda: train(x=Y, y=X), r"'x' is a Layer of shape \(3,\).*not \(8,\)"),
+    "images that are not flat": (
+        lambda: deep.settle(chain([6], pn.Layer(shape=2)).compile(), {"x": np.ones((4, 2, 3))}),
+        r"'x'.*\(samples, 6\), samples first, not \(4, 2, 3\).*reshape\(len\(values\), 6\)",
+    ),
+    "fewer samples of one": (lambda: train(y=Y[:5]), "same number of samples, not 'x' 8, 'y' 5"),
+    "an unknown node": (lambda: deep.train(NETWORK, {"q": X}), "no node 'q'"),
+    "no mapping": (lambda: deep.settle(NETWORK, X), "Give values by node name"),
+    "texts": (lambda: deep.settle(NETWORK, {"x": np.array([["a", "b", "c"]])}), "real numbers"),
+    "ragged rows": (lambda: deep.settle(NETWORK, {"x": [[1.0], [1.0, 2.0]]}), "different lengths"),
+    "infinite data": (lambda: deep.settle(NETWORK, {"x": WITH_NAN}), "'x' holds infinite values"),
+    "no probabilities": (
+        lambda: deep.settle(BINARY, {"y": np.full((2, 2), 1.5)}),
+        r"'y', a BinaryLayer, takes numbers from 0 to 1; element \[0, 0\] is 1.5",
+    ),
+    "a batch larger than the data": (lambda: train(batch=9), "batch of 9 is larger than the data"),
+    "no data": (lambda: deep.train(NETWORK, {}), "There are no data"),
+    "one sample": (lambda: train(x=X[0], y=Y[0]), "samples along the first axis"),
+    "an empty iterable": (lambda: deep.train(NETWORK, []), "the iterable of data is empty"),
+    "a batch that is an array": (lambda: deep.train(NETWORK, [X]), "(?s)Batch 0 is .*node name, or a pair"),
+    "no iterable": (lambda: deep.train(NETWORK, 3), "arrays by node name"),
+    "targets among the values": (
+        lambda: deep.test(NETWORK, {"x": X, "y": Y}, {"y": Y}),
+        "'y' cannot be given and predicted at once",
+    ),
+    "no targets": (lambda: deep.test(NETWORK, {"x": X}, {}), "There are no targets"),
+    "targets of other samples": (
+        lambda: deep.test(NETWORK, {"x": X}, {"y": Y[:3]}), "8 samples of the values and 3 of the"
+    ),
+    "weights that are NaN": (
+        lambda: train(spoiled("x->h1.weights", np.nan)), "weights of x->h1 hold NaN"
+    ),
+    "an optimiser for states as that for weights": (
+        lambda: deep.Training(optimiser=deep.Settle()), "optimiser moves weights.*optax.adam"
+    ),
+    "an optimiser for weights as the scheme": (
+        lambda: deep.Training(scheme=optax.adam(1e-3)), "must be a scheme.*optimiser="
+    ),
+    "an optimiser that was not called": (
+        lambda: deep.Training(optimiser=optax.adam), r"Call it: optax.adam\(1e-3\)"
+    ),
+    "a rule that is none": (lambda: deep.Settle(rule=0.1), "rule moves states"),
+    "an unknown option": (lambda: deep.Training(epoch=3), "no option 'epoch'.*'epochs'"),
+    "no epochs": (lambda: deep.Training(epochs=0), "epochs must be a whole number of at least 1"),
+    "an unknown order": (lambda: deep.Settle(order="red"), "simultaneous, colours, upward"),
+    "steps that are no number": (lambda: deep.Settle(steps=1.5), "steps must be a whole number"),
+    "a negative step": (lambda: deep.Settle(step=-0.1), "step must be a positive number"),
+    "a step in words": (lambda: deep.Errors(step="small"), "'auto' or a number"),
+    "an unknown side": (lambda: deep.Nudged(side="left"), "positive, negative, centred"),
+    "a callback that was not made": (
+        lambda: deep.train(NETWORK, {"x": X, "y": Y}, callbacks=[deep.Display]), r"Make one: write \(\)"
+    ),
+    "a measure that is none": (
+        lambda: deep.train(
+            NETWORK, {"x": X, "y": Y}, deep.Training(epochs=2, batch=4),
+            callbacks=deep.StopEarly("loss"),
+        ),
+        "watches 'loss', which is not among",
+    ),
+    "a graph": (lambda: deep.settle(NETWORK.labels.graph, {"x": X}), r"graph.compile\(key=0\)"),
+    "an outcome that is to be found": (
+        lambda: deep.settle(
+            pn.Graph().add(y=pn.CategoricalLayer(outcomes=3), x=pn.Layer(shape=3))
+            .couple("y", "x", pn.Dense(weights=np.eye(3))).compile(), {"x": X},
+        ),
+        "'y' is a CategoricalLayer that is not given.*make it a Layer",
+    ),
+    "not all values": (lambda: deep.energy(NETWORK, {"x": X, "y": Y}), "no value of 'h1'"),
+    "steps of one sweep": (
+        lambda: train(scheme=pn.ClosedForm(), record="steps"), "has no steps to record"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_a_sentence(mistake):
+    call, words = MISTAKES[mistake]
+    with pytest.raises(pn.PynodesError, match=words):
+        call()
+
+
+def test_a_diverging_step_and_diverging_weights_are_told_apart():
+    wide = chain([3, 30, 30], pn.Layer(shape=3), function="identity").compile()
+    far = {"x": X, "y": 10 * RNG.normal(size=(8, 3))}
+    states = deep.Training(epochs=3, batch=4, scheme=deep.Settle(steps=400, step=1.0))
+    with pytest.raises(deep.TrainingError, match=r"States grew.*smaller step"):
+        deep.train(wide, far, states)
+    weights = deep.Training(
+        epochs=60, batch=4, scheme=deep.Backpropagation(), optimiser=optax.sgd(5.0)
+    )
+    with pytest.raises(deep.TrainingError, match=r"Weights grew.*smaller rate"):
+        deep.train(wide, far, weights)
+    kept = deep.train(wide, far, deep.Training(**{**vars(weights), "throw": False}))
+    assert kept.ended == "diverged"
