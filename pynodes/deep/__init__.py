@@ -38,6 +38,8 @@ from pynodes.deep.settle import Settle as Settle
 from pynodes.deep.settled import Settled as Settled
 from pynodes.deep.settled import UnsettledWarning as UnsettledWarning
 from pynodes.deep.settled import settle as settle
+from pynodes.deep.spectrum import Spectrum as Spectrum
+from pynodes.deep.spectrum import spectrum as spectrum
 from pynodes.deep.test import TestReport as TestReport
 from pynodes.deep.test import test as test
 from pynodes.deep.train import TrainingError as TrainingError

@@ -177,3 +177,18 @@ def test_programs_do_not_grow_with_depth():
         pn.deep.Nudged(),
     ):
         assert size(8, scheme) == size(32, scheme), scheme
+
+
+def test_the_spectrum_is_that_of_the_curvature():
+    """Of a linear chain x -> h -> y: the largest eigenvalues of 1 + W'W, along states and along errors."""
+    weights = np.array([[1.0, 2.0], [0.5, -1.0], [0.0, 1.5]])
+    graph = pn.Graph().add(x=pn.Layer(shape=1), h=pn.Layer(shape=2), y=pn.Layer(shape=3))
+    graph = graph.couple("x", "h", pn.Dense(weights=np.ones((2, 1)), bias=None))
+    network = graph.couple("h", "y", pn.Dense(weights=weights, bias=None)).compile()
+    found = pn.deep.spectrum(network, {"x": np.ones((2, 1)), "y": np.ones((2, 3))})
+    expected = 1 + np.linalg.eigvalsh(weights.T @ weights).max()
+    np.testing.assert_allclose(found.states, expected, rtol=1e-9)
+    np.testing.assert_allclose(found.errors, expected, rtol=1e-9)
+    np.testing.assert_allclose(found.safe_step, 2 / expected, rtol=1e-9)
+    with pytest.raises(pn.InputError, match="the forward pass is the answer"):
+        pn.deep.spectrum(network, {"x": np.ones((2, 1))})
