@@ -2,9 +2,7 @@
 
     python tests/benchmarks/deep.py speed
     python tests/benchmarks/deep.py digits [seeds]
-    python tests/benchmarks/deep.py generative [seeds]
-    python tests/benchmarks/deep.py depth
-    python tests/benchmarks/deep.py equilibrium
+    python tests/benchmarks/deep.py depth [layers]
 
 Every table compares what was measured in one run; times are medians.
 """
@@ -168,7 +166,7 @@ def accuracies(seeds=3, epochs=20):
         "Backpropagation": (deep.Backpropagation(), optax.adam(1e-3)),
         "FixedPrediction": (deep.FixedPrediction(), optax.adam(1e-3)),
         "Settle 20": (deep.Settle(steps=20, step=0.1), optax.adam(1e-3)),
-        "Settle colours 8, 0.3": (deep.Settle(steps=8, step=0.3, order="colours"), optax.adam(1e-3)),
+        "Settle colours 4, 0.2": (deep.Settle(steps=4, step=0.2, order="colours"), optax.adam(1e-3)),
         "Errors 20": (deep.Errors(steps=20, step=0.1), optax.adam(1e-3)),
         "Errors 5 auto": (deep.Errors(steps=5), optax.adam(1e-3)),
         "GaussNewton 3 x 3": (deep.GaussNewton(), optax.adam(1e-3)),
@@ -201,6 +199,51 @@ def accuracies(seeds=3, epochs=20):
         print(f"{name:26s} {np.mean(found):7.2%}   ({each})   still steep {status:.2g}", flush=True)
 
 
+# Depth
+
+
+def residual_chain(depth, width=64, seed=0):
+    """X -> h1 -> ... -> y with an identity beside every inner edge, contributions scaled by depth."""
+    initial = pn.couplings.DepthScaled()
+    nodes = {f"h{i}": pn.Layer(shape=width) for i in range(1, depth + 1)}
+    graph = pn.Graph().add(nodes, x=pn.Layer(shape=64), y=pn.CategoricalLayer(outcomes=10))
+    graph = graph.couple("x", "h1", pn.Dense(initial=initial))
+    for i in range(1, depth):
+        graph = graph.couple(f"h{i}", f"h{i + 1}", pn.Dense(function="tanh", initial=initial))
+        graph = graph.couple(f"h{i}", f"h{i + 1}", pn.Residual())
+    return graph.couple(f"h{depth}", "y", pn.Dense(function="tanh", initial=initial)).compile(
+        key=seed
+    )
+
+
+def depths(depth=32, epochs=10):
+    """Residual chains with depth scaling on digits, and what compiling costs at two depths."""
+    (x, y), (new_x, new_y) = digits()
+    schemes = {
+        "Backpropagation": pn.deep.Backpropagation(),
+        "GaussNewton 3 x 3": pn.deep.GaussNewton(),
+        "Errors 20 auto": pn.deep.Errors(steps=20),
+        "Settle 20": pn.deep.Settle(steps=20, step=0.1),
+    }
+    for name, scheme in schemes.items():
+        spent = {}
+        for layers in (8, depth):
+            training = pn.deep.Training(
+                epochs=1 if layers == 8 else epochs, batch=64, scheme=scheme, drop_last=True,
+                optimiser=optax.adam(1e-2),
+            )  # fmt: skip
+            begin = time.perf_counter()
+            run = pn.deep.train(residual_chain(layers), {"x": x, "y": y}, training)
+            spent[layers] = time.perf_counter() - begin - run.history.per_epoch["seconds"][1:].sum()
+        accuracy = pn.deep.test(run.network, {"x": new_x}, {"y": new_y}).accuracy
+        print(
+            f"{name:20s} {depth} layers: {accuracy:7.2%}   first epoch with compiling, s: "
+            f"8 layers {spent[8]:.1f}, {depth} layers {spent[depth]:.1f}",
+            flush=True,
+        )
+
+
 if __name__ == "__main__":
     what, *rest = sys.argv[1:] or ["speed"]
-    {"speed": speed, "digits": accuracies}[what](*map(int, rest))
+    tables = {"speed": speed, "digits": accuracies, "depth": depths}
+    tables[what](*map(int, rest))
