@@ -28,12 +28,12 @@ def plot_energies(history: History | TrainingRun, ax: Axes | None = None) -> Axe
     ax
         Where to draw; a new figure by default.
     """
-    history = getattr(history, "history", history)
+    kept: Any = getattr(history, "history", history)
     ax = start_axes(ax)
-    epochs = np.arange(1, history.epochs + 1)
-    curves = {n: e for n, e in history.by_layer.items() if np.ptp(e) > 0}
-    for name, energy in {**curves, "total": history.per_epoch["energy"]}.items():
-        style = {"color": "black", "linewidth": 2} if name == "total" else {}
+    epochs = np.arange(1, kept.epochs + 1)
+    curves = {n: e for n, e in kept.by_layer.items() if np.ptp(e) > 0}
+    for name, energy in {**curves, "total": kept.per_epoch["energy"]}.items():
+        style: dict[str, Any] = {"color": "black", "linewidth": 2} if name == "total" else {}
         ax.plot(epochs, energy - np.min(energy), label=name, **style)
     ax.set(xlabel="epoch", ylabel="energy above its lowest, nats")
     ax.legend(frameon=False)
