@@ -209,7 +209,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "plot_correlation": lambda: drawn().plot_correlation(),
     "plot_influence": lambda: drawn().loo().plot(),
     "plot_residuals": lambda: fitted().plot_residuals(),
-    "plot_predicted": predicted,
+    "plot_predictions": predicted,
     "plot_check": lambda: fitted().predict(draws=50).plot("subject"),
     "plot_population": lambda: grouped().plot(),
     "plot_shrinkage": lambda: grouped().plot_shrinkage(fitted()),

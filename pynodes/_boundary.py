@@ -33,7 +33,7 @@ def boundary(function: Callable[P, R]) -> Callable[P, R]:
         except PynodesError as error:
             if os.environ.get("PYNODES_TRACEBACK") == "full":
                 raise
-            raise shortened(error) from error.__cause__
+            raise shorten_traceback(error) from error.__cause__
 
     return as_if(entered, function)
 
@@ -48,7 +48,7 @@ def as_if(entered: Callable[P, R], function: Callable[P, R]) -> Callable[P, R]:
     return entered
 
 
-def shortened(error: PynodesError) -> PynodesError:
+def shorten_traceback(error: PynodesError) -> PynodesError:
     """An error without frames, and without those of what it was raised from."""
     cause: BaseException | None = error
     while cause is not None:

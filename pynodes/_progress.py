@@ -123,7 +123,7 @@ class Cell:
         """Show a line in the place of the one before."""
         if not text.strip():
             return
-        line = Line(text.strip())
+        line = NotebookLine(text.strip())
         if self.handle is None:
             self.handle = import_module("IPython.display").display(line, display_id=True)
         else:
@@ -148,7 +148,7 @@ def in_notebook() -> bool:
     return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
 
 
-class Line:
+class NotebookLine:
     """A line of text that a notebook shows as it is."""
 
     def __init__(self, text: str) -> None:

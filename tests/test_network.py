@@ -24,7 +24,7 @@ SERIES = {"u": VALUES, "v": VALUES[::-1]}
 @contextmanager
 def nothing_compiled() -> Iterator[None]:
     """Fail if any of the compiled calls is compiled once more inside."""
-    known = [calls.filter_fast, calls.filter_guarded, calls.surprise_traced]
+    known = [calls.filter_fast, calls.filter_with_guard, calls.differentiable_surprise]
     before = [call._cache_size() for call in known]
     yield
     assert [call._cache_size() for call in known] == before

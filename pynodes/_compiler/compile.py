@@ -34,7 +34,7 @@ from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._core.structured import Structured
 from pynodes._errors import GraphError
-from pynodes._graph.checks import check_can_be_filtered, check_not_empty
+from pynodes._graph.checks import check_not_empty, check_ready_to_filter
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
@@ -68,7 +68,7 @@ def compile_program(
     check_not_empty(graph.nodes)
     settings = settings.revise(scheme=settings.scheme or default)
     for name, node in graph.nodes.items():
-        check_can_be_filtered(name, node, graph.inlets_fed(name))
+        check_ready_to_filter(name, node, graph.inlets_fed(name))
     nodes = {
         name: with_settings(node, settings).bind(graph.inlets_fed(name))
         for name, node in graph.nodes.items()

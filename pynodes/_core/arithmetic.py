@@ -66,7 +66,7 @@ CEILING = LIMIT + REACH
 """No log growth exceeds this."""
 
 
-def bounded(log_growth: Array) -> Array:
+def bound_log_growth(log_growth: Array) -> Array:
     """Log growth, bent smoothly above :data:`LIMIT` so that it never exceeds ``LIMIT + REACH``.
 
     The identity below the limit; above it a parabola of slope one that levels off, so that value
@@ -97,12 +97,12 @@ def clipped_softmax(logits: Array, clip: float) -> Array:
     return jax.nn.softmax(jnp.where(below > floor, below, floor))
 
 
-def log_odds(probability: Array) -> Array:
+def to_logit(probability: Array) -> Array:
     """The logit of a probability that is neither 0 nor 1."""
     return log(probability) - log(1 - probability)
 
 
-def shifted(value: Array, probability: Array, shift: Scalar) -> Array:
+def log_probability_of_shift(value: Array, probability: Array, shift: Scalar) -> Array:
     """Log probability of a value, had its logit been higher by a shift, up to a constant.
 
     ``value`` is what happened, or its expectation. ``log(1 - p + p exp(shift))`` is the change of the

@@ -104,7 +104,7 @@ JAX_FUNCTIONS: list[tuple[Any, str]] = [
 """Functions of JAX that are the same as one with a name."""
 
 
-def resolved(function: Function | str) -> Function:
+def find_function(function: Function | str) -> Function:
     """The function behind a name; a function stands for itself.
 
     Raises
@@ -134,17 +134,17 @@ def resolved(function: Function | str) -> Function:
         result = jax.eval_shape(lambda x: function(x), number)
     except Exception as error:
         raise CouplingError(
-            f"{name_of(function)} cannot be traced by JAX ({str(error).splitlines()[0]}). Write the "
+            f"{name_function(function)} cannot be traced by JAX ({str(error).splitlines()[0]}). Write the "
             "coupling function with jax.numpy, of one argument: jnp.tanh, for example, instead of np.tanh."
         ) from error
     if getattr(result, "shape", None) != ():
         raise CouplingError(
-            f"The coupling function {name_of(function)} must turn one number into one number."
+            f"The coupling function {name_function(function)} must turn one number into one number."
         )
     return function
 
 
-def name_of(function: Function) -> str:
+def name_function(function: Function) -> str:
     """The name under which a function is written down."""
     for name, known in FUNCTIONS.items():
         if function is known:

@@ -74,12 +74,12 @@ SIMPLE = (bool, int, float, str, np.ndarray, np.generic, type(None))
 def module_to_html(module: Module) -> str:
     """A row for each parameter, index and choice."""
     kind = type(module)
-    rows = [row for field in dataclasses.fields(module) if (row := told(module, field))]
+    rows = [row for field in dataclasses.fields(module) if (row := describe_field(module, field))]
     title = f"{kind.__name__}: {first_sentence(kind)}"
     return table(title, ("field", "symbol", "value"), rows)
 
 
-def told(module: Module, field: dataclasses.Field[Any]) -> tuple[str, str, str] | None:
+def describe_field(module: Module, field: dataclasses.Field[Any]) -> tuple[str, str, str] | None:
     """Name, symbol and value of a field; None of one that is no concern of a reader."""
     value = getattr(module, field.name)
     declared = any(word in field.metadata for word in ("parameter", "index", "static"))

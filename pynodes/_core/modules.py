@@ -182,13 +182,13 @@ def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]
         try:
             init(self, *args, **values)
         except TypeError:
-            check_names(cls, args, values)
+            check_arguments(cls, args, values)
             raise
 
     return named
 
 
-def check_names(cls: type[Module], args: tuple[Any, ...], values: Mapping[str, Any]) -> None:
+def check_arguments(cls: type[Module], args: tuple[Any, ...], values: Mapping[str, Any]) -> None:
     """Refuse what a constructor cannot take.
 
     Raises
@@ -296,7 +296,7 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
         array = np.asarray(to_float(what, value) if isinstance(value, int) else value)
         wrong = array[~in_range(array, spec)]
         if wrong.size:
-            check_number(what, float(wrong.flat[0]), spec)
+            check_in_range(what, float(wrong.flat[0]), spec)
 
 
 def to_float(what: str, number: Any) -> float:
@@ -324,7 +324,7 @@ def in_range(values: Any, spec: dict[str, Any]) -> Any:
     return fine & (values == values.round()) if spec["whole"] else fine
 
 
-def blank_refused(values: Any, spec: dict[str, Any]) -> Any:
+def blank_invalid(values: Any, spec: dict[str, Any]) -> Any:
     """Traced numbers with NaN for those that would be refused if they were known.
 
     A filter that meets a NaN stops there, with an infinite surprise of gradient zero.
@@ -333,7 +333,7 @@ def blank_refused(values: Any, spec: dict[str, Any]) -> Any:
     return jnp.where(in_range(values, spec), values, jnp.nan) if narrow else values
 
 
-def check_number(what: str, number: float, spec: dict[str, Any]) -> None:
+def check_in_range(what: str, number: float, spec: dict[str, Any]) -> None:
     """Refuse a number outside the range of its parameter."""
     low, high = spec["bounds"]
     if math.isnan(number) or (math.isinf(number) and not spec["infinite"]):

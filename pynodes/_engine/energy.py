@@ -84,7 +84,7 @@ def group_values(labels: Labels, values: Mapping[str, Any]) -> dict[int, AnyArra
     for group, names in enumerate(labels.groups):
         if not has_energy(labels.graph.nodes[names[0]]):
             continue
-        parts = [read_value(labels, name, values) for name in names]
+        parts = [read_node_value(labels, name, values) for name in names]
         xp: Any = jnp if traced(parts) else np
         grouped[group] = parts[0] if len(parts) == 1 else xp.stack(parts)
     return grouped
@@ -95,7 +95,7 @@ def has_energy(node: AbstractNode) -> bool:
     return type(node).surprise is not AbstractNode.surprise
 
 
-def read_value(labels: Labels, name: str, values: Mapping[str, Any]) -> AnyArray:
+def read_node_value(labels: Labels, name: str, values: Mapping[str, Any]) -> AnyArray:
     """The value of one node."""
     node = labels.graph.nodes[name]
     if name not in values:

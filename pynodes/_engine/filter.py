@@ -73,11 +73,11 @@ def filter_step(feed: Feed, now: Now, before: State) -> tuple[State, Array, Step
     return sweeps.carry(now.program, found.beliefs), all_valid(found.beliefs), found
 
 
-def run_unguarded(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
+def run_without_guard(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
     """Filter a series in which no step is frozen; nothing is held after a failure."""
 
     def emit(now: Now, found: Step, guard: Guard) -> Any:
-        records = report_kept(now.program, found.beliefs, kept)
+        records = report_groups(now.program, found.beliefs, kept)
         surprise = surprises(now.program, found.beliefs, found.seen)
         return records, surprise, guard.alive, any_at_limit(found.beliefs)
 
@@ -96,18 +96,18 @@ def run_unguarded(program: Program, feed: Feed, state: State | None, kept: Kept)
     )
 
 
-def run_guarded(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
+def run_with_guard(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
     """Filter a series; what follows a failure repeats the last step before it, frozen steps rest."""
 
     def keep(now: Now, found: Step, guard: Guard) -> Records:
-        records = report_kept(found.program, found.beliefs, kept)
+        records = report_groups(found.program, found.beliefs, kept)
         if guard.frozen is None:
             return records
-        still = report_kept(now.program, rest(now.program, found.before), kept)
+        still = report_groups(now.program, rest(now.program, found.before), kept)
         return select(guard.frozen, still, records)
 
     begin = sweeps.start(program) if state is None else state
-    first = report_kept(program, rest(program, begin), kept)
+    first = report_groups(program, rest(program, begin), kept)
     run, ran = run_and_keep(program, feed, begin, partial(filter_step, feed), keep, first)
     return dataclasses.replace(run, records=ran.kept)
 
@@ -228,12 +228,12 @@ def surprises(program: Program, beliefs: Mapping[int, Any], seen: Seen) -> dict[
     return found
 
 
-def report_kept(program: Program, beliefs: Mapping[int, Any], kept: Kept) -> Records:
+def report_groups(program: Program, beliefs: Mapping[int, Any], kept: Kept) -> Records:
     """The fields that the groups that are kept report."""
-    return {index: report(program, index, beliefs, positions) for index, positions in kept}
+    return {index: report_fields(program, index, beliefs, positions) for index, positions in kept}
 
 
-def report(
+def report_fields(
     program: Program, index: int, beliefs: Mapping[int, Any], positions: tuple[int, ...] | None
 ) -> dict[str, Array]:
     """The fields that a group's nodes report: of all of them, or of those at some positions."""

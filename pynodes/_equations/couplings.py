@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from pynodes import couplings
-from pynodes._core.functions import Function, name_of
+from pynodes._core.functions import Function, name_function
 from pynodes._core.modules import parameters_of
 from pynodes._equations.notation import (
     Notation,
@@ -131,7 +131,7 @@ FORMULAE = {
 
 def write_function(function: Function, notation: Notation, inside: str | None = None) -> str:
     """A function of the parent's value, or of what else is inside, in LaTeX."""
-    name, inside = name_of(function), notation.now if inside is None else inside
+    name, inside = name_function(function), notation.now if inside is None else inside
     if name in FORMULAE:
         return FORMULAE[name].format(inside)
     sign = name_to_latex(name) if name.isidentifier() else "f"

@@ -252,7 +252,7 @@ def write_equations(structure: Graph, style: Style, settings: Any) -> Equations:
     ]
     words += [NORMAL] if any(r"\mathcal{N}" in line for line in lines) else []
     words += said
-    words += ["Left out, for they change nothing: " + join_words(left) + "."] if left else []
+    words += ["Left out, for they change nothing: " + list_in_prose(left) + "."] if left else []
     words += describe_inference(structure, settings)
     values = {symbol: write_value(found) for part in parts for symbol, found in part.values.items()}
     return Equations(tuple(lines), values, tuple(words))
@@ -299,6 +299,6 @@ def list_choices(structure: Graph, field: str, told: Any) -> str:
     return f" ({', '.join(rf'${name_to_latex(name)}$: {value}' for name, value in own.items())})"
 
 
-def join_words(items: Sequence[str]) -> str:
+def list_in_prose(items: Sequence[str]) -> str:
     """Items as prose."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]

@@ -127,7 +127,7 @@ def check_not_empty(nodes: Mapping[str, AbstractNode]) -> None:
         raise GraphError("The graph has no nodes. Add some with graph.add(name=kind(...)).")
 
 
-def check_can_be_filtered(name: str, node: AbstractNode, fed: Collection[str]) -> None:
+def check_ready_to_filter(name: str, node: AbstractNode, fed: Collection[str]) -> None:
     """A node can be filtered with its parameters and what its parents feed."""
     if any(traced(getattr(node, field)) for field in parameters_of(node)):
         return

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynodes._core.expansions import AbstractExpansion
-from pynodes._core.functions import name_of as function_name
+from pynodes._core.functions import name_function as function_name
 from pynodes._core.modules import (
     Module,
     Undrawn,

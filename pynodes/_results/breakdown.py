@@ -21,7 +21,7 @@ MANY_PARENTS = 3
 """Value parents of one child, each of which takes its whole error, so that more of them overshoot."""
 
 
-def explain_breakdown(
+def explain_failure(
     labels: Labels, names: list[str], step: int, beliefs: Trajectories | None
 ) -> str:
     """What happened to the nodes that broke down at a step, in words, with a remedy that fits them."""
@@ -29,7 +29,7 @@ def explain_breakdown(
         return f"A belief broke down at step {step}."
     name = names[0]
     node: Any = labels.graph.nodes[name]
-    if node.observable and refused(beliefs, name, step):
+    if node.observable and is_outside_domain(beliefs, name, step):
         return (
             f"{name!r} was given a value at step {step} that a {type(node).__name__} does not take: it takes "
             f"{node.expects}. The value was not known when the call was traced by JAX. Correct the series; "
@@ -47,7 +47,7 @@ def explain_breakdown(
     )
 
 
-def refused(beliefs: Trajectories | None, name: str, step: int) -> bool:
+def is_outside_domain(beliefs: Trajectories | None, name: str, step: int) -> bool:
     """Whether a node was given a value that it does not take; unknown without the run's series."""
     if beliefs is None or labels_group(beliefs, name) not in beliefs.values:
         return False

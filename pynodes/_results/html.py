@@ -95,7 +95,7 @@ def network_to_html(network: Network) -> str:
     for name in labels.parameters:
         owner, _, field = name.rpartition(".")
         if owner in own:
-            own[owner].append(f"{field} {shown(network, name, alike)}")
+            own[owner].append(f"{field} {show_parameter(network, name, alike)}")
     rows = [
         (
             name,
@@ -114,7 +114,7 @@ def place_of(network: Network, name: str) -> tuple[str, int, str]:
     return where.section, where.stack, where.field
 
 
-def shown(network: Network, name: str, alike: Counter[tuple[str, int, str]]) -> str:
+def show_parameter(network: Network, name: str, alike: Counter[tuple[str, int, str]]) -> str:
     """A parameter in a few digits; of an array, or of a batch of networks, its shape."""
     section, stack, field = place = place_of(network, name)
     values = getattr(getattr(network.program, section)[stack], field)

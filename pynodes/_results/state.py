@@ -97,7 +97,7 @@ class State(Module):
         UnknownNodeError
             A name that its network does not have.
         """
-        return transferred(self, network, names, restart)
+        return transfer_state(self, network, names, restart)
 
     def _alike(self, labels: Labels) -> bool:
         """Whether another network remembers the same of the same nodes in the same places."""
@@ -126,7 +126,7 @@ def check_state(state: object) -> None:
         )
 
 
-def transferred(
+def transfer_state(
     state: State, network: Any, renamed: Mapping[str, str] | None, restart: str | Iterable[str]
 ) -> State:
     """A state of a network in which nodes that stayed keep what they believed; see :meth:`State.transfer`."""
@@ -138,7 +138,7 @@ def transferred(
     begin: State = network.start()
     came = origins(state.labels, begin.labels, {} if renamed is None else renamed, restart)
     groups = tuple(
-        refilled(state, names, belief, came)
+        fill_belief(state, names, belief, came)
         for names, belief in zip(begin.labels.groups, begin.groups, strict=True)
     )
     return State(labels=begin.labels, groups=groups)
@@ -196,7 +196,7 @@ def check_same_kind(name: str, old: AbstractNode, new: AbstractNode) -> None:
         )
 
 
-def refilled(state: State, names: tuple[str, ...], belief: Any, came: Mapping[str, str]) -> Any:
+def fill_belief(state: State, names: tuple[str, ...], belief: Any, came: Mapping[str, str]) -> Any:
     """The first belief of a group of nodes, those that carry theirs over with what they believed."""
     places = {name: state.labels.nodes[came[name]] for name in names if name in came}
     sources = list(dict.fromkeys(group for group, _ in places.values()))
@@ -213,10 +213,10 @@ def refilled(state: State, names: tuple[str, ...], belief: Any, came: Mapping[st
             index[number] = offsets[group] + position
 
     others = [state.groups[group] for group in sources]
-    return jax.tree.map(lambda *leaves: picked(leaves, sizes, index), belief, *others)
+    return jax.tree.map(lambda *leaves: pick_values(leaves, sizes, index), belief, *others)
 
 
-def picked(leaves: Sequence[Any], sizes: Sequence[int], index: np.ndarray) -> Any:
+def pick_values(leaves: Sequence[Any], sizes: Sequence[int], index: np.ndarray) -> Any:
     """Values of nodes from stacks of several sizes, in the shape and type of the first."""
     shape = np.shape(leaves[0])
     own = shape[1:] if sizes[0] > 1 else shape
@@ -231,8 +231,8 @@ def check_memory(
     state: State, group: int, names: tuple[str, ...], belief: Any, came: Mapping[str, str]
 ) -> None:
     """Nodes remember what they take over from a group in the same form."""
-    form = described(belief, stacked=len(names) > 1)
-    there = described(state.groups[group], stacked=len(state.labels.groups[group]) > 1)
+    form = describe_belief(belief, stacked=len(names) > 1)
+    there = describe_belief(state.groups[group], stacked=len(state.labels.groups[group]) > 1)
     if form != there:
         name = next(n for n in names if n in came and state.labels.nodes[came[n]][0] == group)
         raise StateError(
@@ -241,7 +241,7 @@ def check_memory(
         )
 
 
-def described(belief: Any, *, stacked: bool) -> str:
+def describe_belief(belief: Any, *, stacked: bool) -> str:
     """What one node remembers, in words: kind of belief, and its parts with their shapes."""
     if belief is None:
         return "nothing"

@@ -10,7 +10,7 @@ import numpy as np
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import Module, aside, choice, namespace_of, traced
 from pynodes._errors import FilterError
-from pynodes._results.breakdown import explain_breakdown, explain_growth
+from pynodes._results.breakdown import explain_failure, explain_growth
 from pynodes._results.plausibility import Doubt, find_doubts
 from pynodes._typing import Array
 
@@ -96,7 +96,7 @@ class Status(Module):
         if step is None:
             return "Every step went well."
         if not np.all(self.alive):
-            return explain_breakdown(self.labels, self.nodes, step, self.beliefs)
+            return explain_failure(self.labels, self.nodes, step, self.beliefs)
         if np.any(self.bounded):
             return explain_growth(self.labels, self.nodes, step)
         return self.doubts[0].message

@@ -289,9 +289,9 @@ class Trajectories(KeptByName):
         OSError
             The file cannot be written.
         """
-        from pynodes.explorer import explored
+        from pynodes.explorer import make_explorer
 
-        return explored(self, path, nodes, title)
+        return make_explorer(self, path, nodes, title)
 
     def __repr__(self) -> str:
         shape = jnp.shape(self.found.alive)

@@ -23,7 +23,7 @@ from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice, evaluate_now, traced
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed
-from pynodes._engine.filter import Run, run_guarded, run_unguarded
+from pynodes._engine.filter import Run, run_with_guard, run_without_guard
 from pynodes._engine.sweeps import State
 from pynodes._runtime.derivatives import Each, total_surprise
 from pynodes._typing import AnyArray, Array
@@ -36,19 +36,19 @@ def filter_fast(program: PackedTree, feed: Feed, state: State | None, kept: Kept
     """A run as it comes, packed."""
 
     def run(program: PackedTree, feed: Feed, state: State | None) -> PackedTree:
-        return PackedTree.of(run_unguarded(program.unpack(), feed, state, kept), 1, jnp.stack)
+        return PackedTree.of(run_without_guard(program.unpack(), feed, state, kept), 1, jnp.stack)
 
     return as_single_kernel(run, program, feed, state)
 
 
 @partial(jax.jit, static_argnames="kept")
-def filter_guarded(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
+def filter_with_guard(program: Program, feed: Feed, state: State | None, kept: Kept) -> Run:
     """A run that holds what it believed before a failure."""
-    return run_guarded(program, feed, state, kept)
+    return run_with_guard(program, feed, state, kept)
 
 
 @partial(jax.jit, static_argnames="each")
-def surprise_traced(program: Program, feed: Feed, state: State | None, each: Each) -> Array:
+def differentiable_surprise(program: Program, feed: Feed, state: State | None, each: Each) -> Array:
     """The total surprise, to be differentiated."""
     return total_surprise(program, feed, state, each)
 
@@ -100,13 +100,13 @@ class Calls:
             run = filter_fast(self.packed, feed, state, kept).to_host()
             if run.alive[-1] and not run.bounded.any():
                 return run
-        run = filter_guarded(self.program, feed, state, kept)
+        run = filter_with_guard(self.program, feed, state, kept)
         return run if traced(run) else jax.tree.map(np.asarray, run)
 
     def surprise(self, feed: Feed, state: State | None, each: Each = None) -> Array:
         """The total surprise."""
         if self.packed is None or traced((feed, state)):
-            return surprise_traced(self.program, feed, state, each)
+            return differentiable_surprise(self.program, feed, state, each)
         return surprise_fast(self.packed, feed, state, each)
 
 
@@ -115,7 +115,7 @@ SMALL = 65_536
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Layout:
+class Packing:
     """How a tree is packed: one object for all that are packed alike, so that comparing costs nothing.
 
     Attributes
@@ -135,7 +135,7 @@ class Layout:
         return jax.tree.unflatten(self.tree, leaves)
 
 
-shared_layout = functools.cache(Layout)
+shared_layout = functools.cache(Packing)
 
 
 class PackedTree(Module):
@@ -150,7 +150,7 @@ class PackedTree(Module):
     """
 
     stacks: tuple[AnyArray, ...]
-    layout: Layout = choice()
+    layout: Packing = choice()
 
     @classmethod
     def of(cls, tree: Any, rank: int, stack: Callable[..., Any]) -> PackedTree:

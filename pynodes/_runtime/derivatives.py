@@ -60,7 +60,7 @@ def surprise_of(each: Each) -> Callable[[Program, Feed, State | None], Array]:
         def outcome(at: list[Array], fixed: list[Array]) -> tuple[Array, Array]:
             return sum_surprise(*jax.tree.unflatten(tree, fixed), each=each)
 
-        return guard_total(*value_of(outcome)([], leaves))
+        return guard_total(*compute_outcome(outcome)([], leaves))
 
     surprise.defjvp(partial(differentiate, each), symbolic_zeros=True)
     return surprise
@@ -115,7 +115,7 @@ def backward(
     return guard_total(total, alive), jnp.where(alive, slope, 0.0)
 
 
-def value_of(outcome: Outcome) -> Callable[[list[Array], list[Array]], tuple[Array, Array]]:
+def compute_outcome(outcome: Outcome) -> Callable[[list[Array], list[Array]], tuple[Array, Array]]:
     """An outcome, of which a large batch is computed in parts."""
     value = custom_vmap(outcome)
 

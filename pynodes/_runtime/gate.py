@@ -54,7 +54,7 @@ class GateOfFeed(Module):
                 f"The gate must return truth values by node name, as in {{'x': True}}, not {found!r}."
             )
         for name, flag in found.items():
-            check_gated(self.labels, name)
+            check_gate(self.labels, name)
             if jnp.shape(flag) != ():
                 raise InputError(
                     f"The gate of {name!r} must be one truth value, not of shape {jnp.shape(flag)}."
@@ -76,7 +76,7 @@ def read_gate(
         return None, {}
     if isinstance(gate, Mapping):
         for name in gate:
-            check_gated(labels, name)
+            check_gate(labels, name)
         series = {name: to_flags(f"gate[{name!r}]", values, steps) for name, values in gate.items()}
         return GateOfFeed(labels=labels, rule=None), series
     if not callable(gate):
@@ -87,7 +87,7 @@ def read_gate(
     return GateOfFeed(labels=labels, rule=carry_function(gate)), {}
 
 
-def check_gated(labels: Labels, name: object) -> None:
+def check_gate(labels: Labels, name: object) -> None:
     """A gate is a node's, and the node learns."""
     if name not in labels.nodes:
         raise InputError(f"gate names {name!r}, which is no node. {nearest(name, labels.nodes)}")

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import blank_refused, parameters_of, traced
+from pynodes._core.modules import blank_invalid, parameters_of, traced
 from pynodes._engine.feed import Feed, Given, Moment
 from pynodes._errors import InputError, listed, nearest
 from pynodes._graph.library import INITIAL
 from pynodes._runtime.gate import Gate, read_gate
-from pynodes._runtime.parameters import check_revised
+from pynodes._runtime.parameters import check_new_value
 from pynodes._runtime.series import (
     Series,
     count_steps,
@@ -51,7 +51,7 @@ def read_inputs(
     """
     series = {
         name: to_numbers(name, inputs[name], shape_of(labels, name))
-        for name in check_names(labels, inputs)
+        for name in check_input_names(labels, inputs)
     }
     steps = count_steps(series, dt)
     times, interval = read_times(dt, steps)
@@ -88,7 +88,7 @@ def read_simulation(
                 f"{name!r} is simulated; give series of regressors and parameters only."
             )
         check_name(labels, name)
-    check_required(labels, inputs)
+    check_nothing_missing(labels, inputs)
     series = {name: to_numbers(name, inputs[name], shape_of(labels, name)) for name in inputs}
     if steps is None:
         steps = count_steps(series, dt)
@@ -106,7 +106,7 @@ def read_simulation(
     return Feed(steps=steps, series=moment, interval=interval)
 
 
-def check_names(labels: Labels, inputs: Any) -> list[str]:
+def check_input_names(labels: Labels, inputs: Any) -> list[str]:
     """The names in some inputs, once none is absent or unknown."""
     check_mapping(labels, inputs)
     found = dict.fromkeys(inputs.keys())
@@ -123,11 +123,11 @@ def check_names(labels: Labels, inputs: Any) -> list[str]:
             f"No series was given for {listed(absent)}. Give one each; an input that was never observed "
             "gets a series of NaN, a regressor a value at every step."
         )
-    check_required(labels, found)
+    check_nothing_missing(labels, found)
     return list(found)
 
 
-def check_required(labels: Labels, found: Mapping[str, Any]) -> None:
+def check_nothing_missing(labels: Labels, found: Mapping[str, Any]) -> None:
     """Parameters that mean nothing by themselves are given."""
     absent = [name for name in labels.required if name not in found]
     if absent:
@@ -249,9 +249,9 @@ def read_given_parameters(labels: Labels, series: Mapping[str, Any]) -> tuple[Gi
         spec = parameters_of(node)[address.field]
         if isinstance(array, np.ndarray):
             check_given(name, array, spec)
-            check_revised(labels.graph, name.partition(".")[0], address.field, array.min())
+            check_new_value(labels.graph, name.partition(".")[0], address.field, array.min())
         elif traced(array):
-            array = blank_refused(array, spec | {"infinite": False})
+            array = blank_invalid(array, spec | {"infinite": False})
         parts = found.setdefault((address.stack, address.field), {})
         if address.position in parts:
             raise InputError(

@@ -16,11 +16,11 @@ from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, carry_function, unwrap_function
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed, Moment, Seen
-from pynodes._engine.filter import Records, Run, all_valid, report_kept, rest, run_and_keep
+from pynodes._engine.filter import Records, Run, all_valid, report_groups, rest, run_and_keep
 from pynodes._engine.loop import Guard, Now
 from pynodes._engine.sweeps import State
 from pynodes._errors import InputError
-from pynodes._runtime.inputs import check_names, read_given_parameters, shape_of
+from pynodes._runtime.inputs import check_input_names, read_given_parameters, shape_of
 from pynodes._runtime.prospect import PredictedBeliefs, look_ahead
 from pynodes._runtime.series import group_observations
 from pynodes._typing import AnyArray, Array
@@ -45,7 +45,7 @@ class Parties(Module):
     covariates: dict[str, AnyArray]
 
 
-class Rule(Module):
+class ResponseRule(Module):
     """A response that is a function of a key and the predictions of a step.
 
     What an environment shows reaches it if it has an argument ``covariates``.
@@ -104,12 +104,12 @@ def interact_series(
         return (after, world), all_valid(acted.beliefs), acted
 
     def keep(now: Now, acted: Acted, guard: Guard) -> Records:
-        return report_kept(acted.program, acted.beliefs, kept)
+        return report_groups(acted.program, acted.beliefs, kept)
 
     def emit(acted: Acted) -> Any:
         return acted.action, acted.answer, acted.shown, acted.seen
 
-    first = report_kept(program, rest(program, state), kept)
+    first = report_groups(program, rest(program, state), kept)
     beside = (jax.random.split(key, feed.steps), parties.covariates)
     run, ran = run_and_keep(
         program, feed, (state, world), step, keep, first, emit=emit, beside=beside
@@ -135,9 +135,9 @@ def act(labels: Labels, parties: Parties, now: Now, before: State, world: Any) -
     program, extra = equip(labels, now.program, shown)
     predicted = sweeps.predict(program, before, now.dt)
     sight = look_ahead(labels, program, predicted, before)
-    known = covariates | select_known(parties.response, extra)
+    known = covariates | select_covariates(parties.response, extra)
     options = {"covariates": known} if known else {}
-    seeing = sight if isinstance(parties.response, Rule) else PredictedBeliefs(sight)
+    seeing = sight if isinstance(parties.response, ResponseRule) else PredictedBeliefs(sight)
     action = parties.response.sample(acting, seeing, **options)
     world, answer = parties.environment.answer(answering, world, action)
     seen = observe_answer(labels, dict(answer), shown)
@@ -154,13 +154,13 @@ def act(labels: Labels, parties: Parties, now: Now, before: State, world: Any) -
     return world, acted
 
 
-def select_known(response: Any, shown: Mapping[str, Array]) -> dict[str, Array]:
+def select_covariates(response: Any, shown: Mapping[str, Array]) -> dict[str, Array]:
     """What a response takes of what it is shown."""
     wanted = getattr(response, "covariates", Everything())
     return {name: value for name, value in shown.items() if name in wanted}
 
 
-def select_own(labels: Labels, shown: Mapping[str, Array]) -> dict[str, Array]:
+def select_network_inputs(labels: Labels, shown: Mapping[str, Array]) -> dict[str, Array]:
     """What of things shown is the network's: regressors, and parameters that are known per step."""
     return {
         name: value
@@ -174,7 +174,8 @@ def equip(
 ) -> tuple[Program, dict[str, Array]]:
     """The program with what was shown in place, and what was shown to the response only."""
     own = {
-        name: jnp.asarray(value, float)[None] for name, value in select_own(labels, shown).items()
+        name: jnp.asarray(value, float)[None]
+        for name, value in select_network_inputs(labels, shown).items()
     }
     rest = {name: jnp.asarray(value) for name, value in shown.items() if name not in own}
     moment = Moment(values={}, observed={}, given=read_given_parameters(labels, own))
@@ -190,7 +191,7 @@ def observe_answer(labels: Labels, answer: Mapping[str, Array], shown: Mapping[s
         An answer for no input, none for some input, or one of another shape.
     """
     series: dict[str, Any] = {}
-    check_names(
+    check_input_names(
         labels, {name: 0.0 for name in (*answer, *shown) if name in answer or name in labels.nodes}
     )
     for name in answer:
@@ -226,7 +227,7 @@ def as_response(response: Any) -> Any:
             "response must be a response, such as pynodes.responses.Softmax(...), or a function of a key and "
             f"the step's predictions that returns an action, not {response!r}."
         )
-    return Rule(function=carry_function(response))
+    return ResponseRule(function=carry_function(response))
 
 
 def check_environment(environment: Any) -> None:

@@ -57,14 +57,17 @@ def exchange(
     """What went down and up every bundle, time first; NaN at steps that did not count."""
 
     def emit(now: Now, found: Step, guard: Guard) -> Any:
-        messages = send_down(now.program, found, now.dt), send_up(now.program, found, now.dt)
+        messages = (
+            send_to_children(now.program, found, now.dt),
+            send_to_parents(now.program, found, now.dt),
+        )
         return jax.tree.map(partial(guard.where_counted, otherwise=jnp.nan), messages)
 
     begin = sweeps.start(program) if state is None else state
     return scan(program, feed, begin, partial(filter_step, feed), emit).emitted
 
 
-def send_down(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str, Array]]:
+def send_to_children(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str, Array]]:
     """What every parent contributes, by bundle and inlet."""
     return {
         (index, number): contributions(program, index, number, found.predicted, dt)
@@ -73,7 +76,7 @@ def send_down(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str,
     }
 
 
-def send_up(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str, Array]]:
+def send_to_parents(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str, Array]]:
     """What every child says to a parent, by bundle; the parent stands where it was predicted."""
     sent: dict[Spot, dict[str, Array]] = {}
     for index, group in enumerate(program.schedule.groups):

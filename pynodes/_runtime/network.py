@@ -459,7 +459,7 @@ class Network(Module):
         (['u', 'x2'], (100,), (100,))
         """
         feed = read_simulation(self.labels, inputs, dt, steps)
-        return runs.sample_named(self.labels, self._single, feed, start, key)
+        return runs.sample_by_name(self.labels, self._single, feed, start, key)
 
     @boundary
     def forecast(

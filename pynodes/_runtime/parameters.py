@@ -12,9 +12,9 @@ import numpy as np
 
 from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program, places
-from pynodes._core.modules import as_array, blank_refused, checked_value, parameters_of, traced
+from pynodes._core.modules import as_array, blank_invalid, checked_value, parameters_of, traced
 from pynodes._errors import ParameterError
-from pynodes._graph.checks import check_can_be_filtered
+from pynodes._graph.checks import check_ready_to_filter
 from pynodes._graph.graph import Graph
 from pynodes._typing import Array, Scalar
 
@@ -68,7 +68,7 @@ def replace_parameters(program: Program, labels: Labels, values: Values) -> Prog
         if isinstance(key, tuple):
             found = read_vector(program, labels, key, given)
         else:
-            found = read_value(program, labels, key, given)
+            found = read_change(program, labels, key, given)
         for change in found:
             where = change.where
             changes.setdefault((where.section, where.stack, where.field), []).append(change)
@@ -90,7 +90,7 @@ def check_once(names: Iterable[str]) -> None:
         found.add(name)
 
 
-def read_value(program: Program, labels: Labels, name: str, value: Any) -> list[Change]:
+def read_change(program: Program, labels: Labels, name: str, value: Any) -> list[Change]:
     """The change that one new value makes, once it is known to be one of its parameter's."""
     where = labels.address(name)
     module = getattr(program, where.section)[where.stack]
@@ -100,9 +100,9 @@ def read_value(program: Program, labels: Labels, name: str, value: Any) -> list[
         now = np.shape(get_parameter(program, where))
         check_shape(name, np.shape(value), now[len(now) - where.rank :])
     if traced(value):
-        value = blank_refused(jnp.asarray(value), parameters_of(module)[where.field])
+        value = blank_invalid(jnp.asarray(value), parameters_of(module)[where.field])
     elif where.section == "nodes":
-        check_revised(labels.graph, name.removesuffix(f".{where.field}"), where.field, value)
+        check_new_value(labels.graph, name.removesuffix(f".{where.field}"), where.field, value)
     return [Change(where, [where.position], [value])]
 
 
@@ -121,7 +121,7 @@ def read_vector(
         return [
             change
             for name, value in zip(names, plain, strict=True)
-            for change in read_value(program, labels, name, value)
+            for change in read_change(program, labels, name, value)
         ]
     values = jnp.asarray(given)
     return [
@@ -129,7 +129,7 @@ def read_vector(
             where=found[0][1],
             positions=[where.position for _, where in found],
             values=[
-                blank_refused(
+                blank_invalid(
                     values[np.array([number for number, _ in found])],
                     specification(program, found[0][1]),
                 )
@@ -260,10 +260,10 @@ def check_shape(name: str, shape: tuple[int, ...], now: tuple[int, ...]) -> None
         )
 
 
-def check_revised(graph: Graph, name: str, field: str, value: Scalar) -> None:
+def check_new_value(graph: Graph, name: str, field: str, value: Scalar) -> None:
     """A node can still be filtered with its new value."""
     node = dataclasses.replace(graph.nodes[name], **{field: value})
-    check_can_be_filtered(name, node, graph.inlets_fed(name))
+    check_ready_to_filter(name, node, graph.inlets_fed(name))
 
 
 def sample_parameters(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._engine import sweeps
-from pynodes._engine.filter import report_kept
+from pynodes._engine.filter import report_groups
 from pynodes._errors import FieldError
 from pynodes._results.node_beliefs import NodeBeliefs
 from pynodes._results.state import State
@@ -34,7 +34,7 @@ def look_ahead(
     return Trajectories(
         labels=labels,
         kept=kept,
-        records=report_kept(program, predicted, kept),
+        records=report_groups(program, predicted, kept),
         surprises={},
         values={},
         observed={},

@@ -29,7 +29,7 @@ from pynodes._runtime.interact import (
     as_response,
     check_environment,
     interact_series,
-    select_own,
+    select_network_inputs,
 )
 from pynodes._runtime.messages import collect_messages
 from pynodes._runtime.parameters import Prior, replace_parameters, sample_parameters
@@ -69,7 +69,7 @@ def filter_inputs(
     labels: Labels, calls: Calls, feed: Feed, start: State | None, record: Any, throw: bool
 ) -> Trajectories:
     """The beliefs of a run."""
-    state, kept = states_of(labels, start), select_kept(labels, record)
+    state, kept = states_of(labels, start), select_recorded_nodes(labels, record)
     run = calls.filter(feed, state, kept)
     origin = None if traced(run) else Origin(labels, calls.program, feed, state)
     beliefs = to_trajectories(labels, calls.program, run, feed, kept, origin)
@@ -100,13 +100,13 @@ def smooth_inputs(
 ) -> Trajectories:
     """The beliefs of a run, given the whole series."""
     check_smoothable(labels)
-    state, kept = states_of(labels, start), select_kept(labels, record)
+    state, kept = states_of(labels, start), select_recorded_nodes(labels, record)
     run = smooth_series(program, feed, state, kept)
     beliefs = to_trajectories(labels, program, run, feed, kept, None)
     return check_status(dataclasses.replace(beliefs, couplings=None), throw)
 
 
-def sample_named(
+def sample_by_name(
     labels: Labels, program: Program, feed: Feed, start: State | None, key: Array
 ) -> dict[str, Array]:
     """A draw of every node, by name."""
@@ -129,7 +129,7 @@ def forecast(
 ) -> Forecast:
     """Many draws of the future."""
     check_key(key)
-    kept, state = select_kept(labels, record), states_of(labels, start)
+    kept, state = select_recorded_nodes(labels, record), states_of(labels, start)
     drawn = sample_futures(program, feed, state, key, kept=kept, draws=positive("draws", draws))
     return Forecast(labels=labels, kept=kept, records=drawn)
 
@@ -145,7 +145,7 @@ def forecast_from_priors(
 ) -> Forecast:
     """Many draws of a series, each with parameters drawn from their priors."""
     check_key(key)
-    draws, kept = positive("draws", draws), select_kept(labels, record)
+    draws, kept = positive("draws", draws), select_recorded_nodes(labels, record)
     mine, theirs = jax.random.split(key)
     drawn = sample_parameters(labels, program, priors, theirs, draws)
 
@@ -175,7 +175,7 @@ def interact(
     """An agent's run in its environment."""
     check_key(key)
     check_environment(environment)
-    steps, kept = positive("steps", steps), select_kept(labels, record)
+    steps, kept = positive("steps", steps), select_recorded_nodes(labels, record)
     known = read_covariates(covariates or {}, steps)
     parties = Parties(response=as_response(response), environment=environment, covariates=known)
     times, interval = read_times(dt, steps)
@@ -188,7 +188,7 @@ def interact(
 
     origin = None
     if not traced(run):
-        lived = read_inputs(labels, life.inputs | select_own(labels, life.shown), dt)
+        lived = read_inputs(labels, life.inputs | select_network_inputs(labels, life.shown), dt)
         origin = Origin(labels, program, lived, state)
     lived = dataclasses.replace(
         feed, series=dataclasses.replace(blank, values=life.values, observed=life.observed)
@@ -261,7 +261,7 @@ def states_of(labels: Labels, start: State | None) -> tuple[Any, ...] | None:
     return start.groups
 
 
-def select_kept(labels: Labels, record: Iterable[str] | None) -> Kept:
+def select_recorded_nodes(labels: Labels, record: Iterable[str] | None) -> Kept:
     """The groups, and the positions in each, of the nodes named; None stands for everything.
 
     Raises

@@ -177,7 +177,7 @@ def group_observations(
         pair = (
             (array, mask)
             if traced(array) or traced(mask)
-            else check_values(name, node, array, mask)
+            else check_observations(name, node, array, mask)
         )
         columns.setdefault(group, {})[position] = pair
     values: dict[int, Any] = {}
@@ -188,14 +188,16 @@ def group_observations(
             node = labels.graph.nodes[labels.groups[group][0]]
             event = 0 if node.elementwise else len(node.event_shape)
             array, mask = split_missing(array, mask, event)
-            array = mark_refused(node, array, mask)
+            array = mark_invalid(node, array, mask)
         values[group] = array
         if mask is not None:
             seen[group] = mask
     return values, seen
 
 
-def check_values(name: str, node: AbstractNode, array: np.ndarray, mask: Any) -> tuple[Any, Any]:
+def check_observations(
+    name: str, node: AbstractNode, array: np.ndarray, mask: Any
+) -> tuple[Any, Any]:
     """A series that the node can take, and a mask of what was observed; None if everything was."""
     fit = np.isfinite(array) & node.accepts(array)
     if fit.all():
@@ -247,7 +249,7 @@ def split_missing(array: Any, mask: Any, event: int) -> tuple[Any, Any]:
     return jnp.where(alongside(present, array), array, jnp.zeros((), array.dtype)), present
 
 
-def mark_refused(node: AbstractNode, array: Any, present: Any) -> Any:
+def mark_invalid(node: AbstractNode, array: Any, present: Any) -> Any:
     """Traced observations with infinity for those that the node would refuse if they were known.
 
     No belief holds an infinite value, so that the filter stops there, with an infinite surprise.

@@ -32,7 +32,7 @@ from pynodes._engine.filter import (
     filter_step,
     flag_nodes,
     is_invalid,
-    report_kept,
+    report_groups,
     rest,
     run_and_keep,
 )
@@ -92,13 +92,13 @@ def smooth_series(program: Program, feed: Feed, state: State | None, kept: Kept)
         feed,
         no_future(begin),
         retake_step,
-        lambda now, found, _: report_known(now, found, kept),
+        lambda now, found, _: report_smoothing(now, found, kept),
         beside=(*forward.emitted, counts),
         hold=False,
         reverse=True,
     )
     records, still, invalid = backward.emitted
-    first = report_kept(program, rest_given_future(program, begin, backward.final), kept)
+    first = report_groups(program, rest_given_future(program, begin, backward.final), kept)
     records = repeat_last(counts, records, still, first)
     alive = run.alive & ~jnp.any(invalid, axis=-1)
     where = jnp.argmin(alive)
@@ -113,18 +113,18 @@ def retake_step(now: Now, futures: Futures) -> tuple[Futures, bool, Any]:
     invalid = counts & flag_nodes(now.program, known, is_invalid)
     known = select(jnp.any(invalid), filtered, known)
     earlier = send_back(now, before, known, evident, inlets)
-    shown = show_known(now, filtered, known)
+    shown = merge_smoothing(now, filtered, known)
     return select(counts, earlier, futures), True, (shown, invalid)
 
 
-def report_known(
+def report_smoothing(
     now: Now, found: tuple[Beliefs, Array], kept: Kept
 ) -> tuple[Records, Records, Array]:
     """Records of a step that was taken again, and of one that would follow it in no time."""
     beliefs, invalid = found
     still = rest(now.program, sweeps.carry(now.program, beliefs))
-    records = report_kept(now.program, beliefs, kept)
-    return records, report_kept(now.program, still, kept), invalid
+    records = report_groups(now.program, beliefs, kept)
+    return records, report_groups(now.program, still, kept), invalid
 
 
 def repeat_last(counts: Array, records: Records, still: Records, first: Records) -> Records:
@@ -210,7 +210,7 @@ def no_future(state: State) -> Futures:
     return tuple(None if belief is None else nothing(belief) for belief in state)
 
 
-def show_known(now: Now, filtered: Beliefs, known: Beliefs) -> Beliefs:
+def merge_smoothing(now: Now, filtered: Beliefs, known: Beliefs) -> Beliefs:
     """Beliefs given the whole series, beside the predictions that the filter made."""
     priors = {number: belief.as_prior() for number, belief in known.items()}
 

@@ -14,7 +14,7 @@ from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program, Wiring, places
 from pynodes._core.modules import parameters_of, traced
 from pynodes._errors import ParameterError
-from pynodes._graph.checks import check_can_be_filtered
+from pynodes._graph.checks import check_ready_to_filter
 from pynodes._graph.edges import Key, find_edge, name_edges
 from pynodes._runtime.parameters import get_parameter
 
@@ -74,7 +74,7 @@ def switch_edges(program: Program, labels: Labels, on: Mapping[str, Any]) -> Pro
     if changes:
         revised = revise_switches(program.edges_on, changes)
         program = dataclasses.replace(program, edges_on=revised)
-    check_inlets_fed(program, labels, off)
+    check_remaining_parents(program, labels, off)
     return program
 
 
@@ -115,7 +115,7 @@ def is_on(program: Program, number: int) -> Any:
     return found if traced(found) or np.shape(found) else bool(found)
 
 
-def check_inlets_fed(program: Program, labels: Labels, keys: Iterable[Key]) -> None:
+def check_remaining_parents(program: Program, labels: Labels, keys: Iterable[Key]) -> None:
     """The children of edges that were turned off can be filtered without them."""
     for name in dict.fromkeys(child for _, child, _ in keys):
         node = labels.graph.nodes[name]
@@ -124,7 +124,7 @@ def check_inlets_fed(program: Program, labels: Labels, keys: Iterable[Key]) -> N
             field: get_parameter(program, Address("nodes", group, field, position, spec["rank"]))
             for field, spec in parameters_of(node).items()
         }
-        check_can_be_filtered(
+        check_ready_to_filter(
             name, dataclasses.replace(node, **now), inlets_on(program, labels, name)
         )
 

@@ -46,7 +46,7 @@ def categorical_hgf(
     """
     tied = {LOGITS: [f"x2_{code}.tonic_volatility" for code in range(outcomes)]}
     graph = categories(outcomes, levels, **settings)
-    return usual_agent(graph, response, shared(-5.0, levels), free, tied)
+    return usual_agent(graph, response, make_volatility_priors(-5.0, levels), free, tied)
 
 
 def transition_hgf(
@@ -76,10 +76,10 @@ def transition_hgf(
     pairs = [(one, other) for one in range(states) for other in range(states)]
     tied = {LOGITS: [f"x2_{one}_{other}.tonic_volatility" for one, other in pairs]}
     graph = transitions(states, levels, **settings)
-    return usual_agent(graph, None, shared(-6.0, levels), free, tied)
+    return usual_agent(graph, None, make_volatility_priors(-6.0, levels), free, tied)
 
 
-def shared(mean: float, levels: int) -> dict[str, Normal]:
+def make_volatility_priors(mean: float, levels: int) -> dict[str, Normal]:
     """Priors of the tonic volatility of all logits, and of those of the states above."""
     above = {
         f"x{level}.tonic_volatility": Normal(mean - 3.0 * (level - 2), 1.5)

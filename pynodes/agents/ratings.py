@@ -69,7 +69,9 @@ def continuous_hgf(
     return usual_agent(
         continuous(**placed | settings),
         response,
-        usual | {"u.precision": LogNormal(-log_variance(series), 1.0)} | said(series, response),
+        usual
+        | {"u.precision": LogNormal(-log_variance(series), 1.0)}
+        | make_variance_prior(series, response),
         free,
     )
 
@@ -100,7 +102,9 @@ def kalman_filter(
         "u.tonic_volatility": Normal(log_variance(series) - 3.0, 1.5),
         "u.precision": LogNormal(-log_variance(series), 1.0),
     }
-    return usual_agent(Graph().add(u=learner), response, usual | said(series, response), free)
+    return usual_agent(
+        Graph().add(u=learner), response, usual | make_variance_prior(series, response), free
+    )
 
 
 def delta_rule(
@@ -185,10 +189,10 @@ def jget(
         "expansion": WITHOUT_FAILURES,
     }
     graph = jumping(levels, **placed | settings)
-    return usual_agent(graph, response, usual | said(series, response), free)
+    return usual_agent(graph, response, usual | make_variance_prior(series, response), free)
 
 
-def said(series: Any, response: Response) -> dict[str, LogNormal]:
+def make_variance_prior(series: Any, response: Response) -> dict[str, LogNormal]:
     """The prior of the variance of what a number that is said has, if one number is said."""
     if not isinstance(response, GaussianResponse):
         return {}

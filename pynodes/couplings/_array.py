@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.arithmetic import shifted
+from pynodes._core.arithmetic import log_probability_of_shift
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Undrawn, choice, parameters_in
@@ -237,7 +237,7 @@ class AbstractArrayCoupling(AbstractCoupling):
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         moved = self.contribution(x) - self.contribution(parent.predicted_mean)
         if self.inlet == "logit":
-            observed = shifted(child.mean, child.predicted_mean, moved)
+            observed = log_probability_of_shift(child.mean, child.predicted_mean, moved)
             return jnp.sum(observed if child.evident is None else observed * child.evident)
         heard = evidence_at_inlet(child, self.inlet, dt)
         return jnp.sum(heard.gradient * moved - 0.5 * heard.curvature * moved**2)

@@ -6,7 +6,7 @@ import abc
 
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import shifted
+from pynodes._core.arithmetic import log_probability_of_shift
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.logistic import LogitBelief, tilt_by_outcome
 from pynodes._core.messages import Evidence
@@ -64,7 +64,7 @@ class AbstractLogit(AbstractNonlinear):
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         value, probability, _ = self.outcome_of(child)
         step = self.function(x) - self.function(parent.predicted_mean)
-        return shifted(value, probability, self.strength * step)
+        return log_probability_of_shift(value, probability, self.strength * step)
 
     def evidence(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
         value, probability, variance = self.outcome_of(child)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.functions import Function, bend, identity, resolved, slope
+from pynodes._core.functions import Function, bend, find_function, identity, slope
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Module, choice, parameter
 from pynodes._errors import CouplingError
@@ -22,7 +22,7 @@ REACH, MIDDLE, SIDE = math.sqrt(3.0), 2 / 3, 1 / 6
 """The three-point rule of Gauss and Hermite: nodes at 0 and ± this many deviations, and their weights."""
 
 
-class Line(Module):
+class Linearisation(Module):
     """A function of the parent as a straight line about its belief.
 
     Attributes
@@ -69,7 +69,7 @@ class AbstractNonlinear(AbstractCoupling):
     meaning_unnamed: ClassVar[dict[str, Any]] = {"curvature": "exact"}
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "function", resolved(self.function))
+        object.__setattr__(self, "function", find_function(self.function))
         if self.curvature not in CURVATURES:
             raise CouplingError(
                 f"{type(self).__name__}: curvature must be 'gauss_newton', 'regression' or 'exact', not "
@@ -78,21 +78,21 @@ class AbstractNonlinear(AbstractCoupling):
         if self.function is identity:
             object.__setattr__(self, "curvature", "exact")
 
-    def line(self, parent: Gaussian) -> Line:
+    def line(self, parent: Gaussian) -> Linearisation:
         """The function as a straight line about the parent's prediction."""
         mean = parent.predicted_mean
         if self.function is identity:
-            return Line(value=mean, slope=jnp.ones_like(mean))
+            return Linearisation(value=mean, slope=jnp.ones_like(mean))
         if self.curvature == "regression":
             return regress(self.function, mean, parent.predicted_variance)
-        return Line(
+        return Linearisation(
             value=self.function(mean),
             slope=slope(self.function, mean),
             bend=bend(self.function, mean) if self.curvature == "exact" else None,
         )
 
 
-def regress(function: Function, mean: Array, variance: Array) -> Line:
+def regress(function: Function, mean: Array, variance: Array) -> Linearisation:
     """The line that fits a function best under N(mean, variance), at three nodes.
 
     Source: Lefebvre, Bruyninckx and De Schutter (2002), doi 10.1109/TAC.2002.800742; the nodes of Ito and
@@ -104,7 +104,7 @@ def regress(function: Function, mean: Array, variance: Array) -> Line:
     average = MIDDLE * centre + SIDE * (low + high)
     # With three nodes all that a line misses is the second difference.
     missed = centre - 0.5 * (low + high)
-    return Line(
+    return Linearisation(
         value=jnp.where(uncertain, average, centre),
         slope=jnp.where(uncertain, 0.5 * (high - low) / step, slope(function, mean)),
         residual=jnp.where(uncertain, MIDDLE * (1 - MIDDLE) * missed**2, 0.0),

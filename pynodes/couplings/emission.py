@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log_odds, shifted
+from pynodes._core.arithmetic import log_probability_of_shift, to_logit
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
@@ -57,7 +57,7 @@ class Emission(AbstractCoupling):
         return None
 
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
-        return {"logit": log_odds(self.expected(parent))}
+        return {"logit": to_logit(self.expected(parent))}
 
     def expected(self, parent: Gaussian) -> Array:
         """The child's probability, averaged over the alternatives in proportion to their weights."""
@@ -71,5 +71,7 @@ class Emission(AbstractCoupling):
         here = jnp.arange(len(self.probabilities)) == jnp.asarray(x, int)
         probability = jnp.sum(jnp.where(here, self.probabilities, 0.0))
         tiny = jnp.finfo(child.mean.dtype).eps
-        odds = log_odds(jnp.clip(probability, tiny, 1 - tiny))
-        return shifted(child.mean, child.predicted_mean, odds - log_odds(self.expected(parent)))
+        odds = to_logit(jnp.clip(probability, tiny, 1 - tiny))
+        return log_probability_of_shift(
+            child.mean, child.predicted_mean, odds - to_logit(self.expected(parent))
+        )

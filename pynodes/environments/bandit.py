@@ -53,7 +53,7 @@ class Bandit(AbstractEnvironment):
         self, key: Array, state: dict[str, Array], action: Array
     ) -> tuple[dict[str, Array], Mapping[str, Array]]:
         del state
-        return paid(key, self.arms, jnp.asarray(self.probabilities), action)
+        return pay_out(key, self.arms, jnp.asarray(self.probabilities), action)
 
 
 def no_past() -> dict[str, Array]:
@@ -62,7 +62,7 @@ def no_past() -> dict[str, Array]:
     return {"previous_choice": missing, "previous_reward": missing}
 
 
-def paid(
+def pay_out(
     key: Array, arms: tuple[str, ...], probabilities: Array, action: Array
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """What is shown after one arm was chosen, and what every arm's input observes."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.environments._base import AbstractEnvironment
-from pynodes.environments.bandit import check_arms, no_past, paid
+from pynodes.environments.bandit import check_arms, no_past, pay_out
 
 
 class RestlessBandit(AbstractEnvironment):
@@ -59,5 +59,5 @@ class RestlessBandit(AbstractEnvironment):
         before = state["logits"]
         step = jnp.exp(0.5 * jnp.asarray(self.tonic_volatility, before.dtype))
         moved = before + step * jax.random.normal(walk, before.shape, before.dtype)
-        past, seen = paid(pay, self.arms, jax.nn.sigmoid(moved), action)
+        past, seen = pay_out(pay, self.arms, jax.nn.sigmoid(moved), action)
         return {"logits": moved, **past}, seen

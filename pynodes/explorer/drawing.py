@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._core.functions import identity, name_of
+from pynodes._core.functions import identity, name_function
 from pynodes._core.modules import is_default
 from pynodes._geometry import Route, curve, lay_out_levels, route_edges
 from pynodes._graph.graph import Graph
@@ -37,7 +37,7 @@ NUMBERS = (36, 84)
 """Pixels to the side and down from a node's middle that a name and numbers below it take."""
 
 
-def placed(graph: Graph) -> tuple[dict[str, tuple[float, float]], bool]:
+def place_nodes(graph: Graph) -> tuple[dict[str, tuple[float, float]], bool]:
     """Where every node is, in inches, the highest level on top; and whether some level is crowded."""
     places = lay_out_levels(graph)
     crowded = max(Counter(level for _, level in places.values()).values()) > CROWD
@@ -45,9 +45,9 @@ def placed(graph: Graph) -> tuple[dict[str, tuple[float, float]], bool]:
     return {name: (across * x, upward * level) for name, (x, level) in places.items()}, crowded
 
 
-def drawn(graph: Graph) -> dict[str, Any]:
+def draw_paths(graph: Graph) -> dict[str, Any]:
     """Size of the drawing, places of nodes and paths of edges, in pixels, downwards."""
-    places, crowded = placed(graph)
+    places, crowded = place_nodes(graph)
     inches = np.array(list(places.values()))
     left, top = inches[:, 0].min(), inches[:, 1].max()
 
@@ -132,5 +132,5 @@ def remark(coupling: AbstractCoupling) -> str:
         "" if is_default(strength, 1.0) else f"{strength:.3g}" if np.ndim(strength) == 0 else "…"
     )
     return " ".join(
-        part for part in (shown, "" if function is identity else name_of(function)) if part
+        part for part in (shown, "" if function is identity else name_function(function)) if part
     )

@@ -12,8 +12,8 @@ import numpy as np
 from pynodes._errors import FieldError, InputError
 from pynodes._keeping.container import replace_file
 from pynodes._progress import Progress
-from pynodes.explorer.page import Numbers, page
-from pynodes.explorer.run import described
+from pynodes.explorer.page import SeriesText, page
+from pynodes.explorer.run import describe_run
 
 if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
@@ -62,7 +62,7 @@ class Explorer:
         return f"Explorer({self.title!r}, {len(self.html) / 1e6:.2g} MB)"
 
 
-def explored(
+def make_explorer(
     beliefs: Trajectories,
     path: str | os.PathLike[str] | None,
     nodes: Iterable[str] | None,
@@ -81,8 +81,8 @@ def explored(
     check_size(beliefs, names, shape[0])
     said = title or f"{len(names)} node{'s'[: len(names) > 1]} over {shape[0]:,} steps"
     with Progress(None, "making the explorer's page"):
-        numbers = Numbers(shape[0])
-        run = described(beliefs, names, numbers) | {"title": said}
+        numbers = SeriesText(shape[0])
+        run = describe_run(beliefs, names, numbers) | {"title": said}
         run |= {"count": len(numbers), "number": numbers.kind}
         found = Explorer(said, page(run, numbers.packed()))
     if path is not None:

@@ -93,7 +93,7 @@ def charts() -> tuple[str, str, str]:
     return version("bokeh"), licence, base64.b64encode(packed).decode("ascii")
 
 
-class Numbers:
+class SeriesText:
     """Series of one length, collected for a page.
 
     Parameters

@@ -10,8 +10,8 @@ import numpy as np
 from pynodes._core.modules import parameters_of, plain
 from pynodes._errors import FieldError, PynodesError
 from pynodes._graph.edges import name_edges
-from pynodes.explorer.drawing import drawn
-from pynodes.explorer.page import Numbers
+from pynodes.explorer.drawing import draw_paths
+from pynodes.explorer.page import SeriesText
 from pynodes.nodes import AbstractLearner, AbstractNode
 
 if TYPE_CHECKING:
@@ -39,18 +39,20 @@ ORDER = (
 """Fields that come first, in this order."""
 
 
-def described(beliefs: Trajectories, names: Sequence[str], numbers: Numbers) -> dict[str, Any]:
+def describe_run(
+    beliefs: Trajectories, names: Sequence[str], numbers: SeriesText
+) -> dict[str, Any]:
     """Everything about a run but its title; the series go to ``numbers``."""
     graph = beliefs.labels.graph
     shown = graph.subgraph(names)
-    drawing = drawn(shown)
+    drawing = draw_paths(shown)
     messages, untold = messages_of(beliefs)
-    edges = edges_told(beliefs, set(names), messages, numbers)
+    edges = describe_edges(beliefs, set(names), messages, numbers)
     for edge, way in zip([e for e in edges if e["inside"]], drawing["paths"], strict=True):
         edge |= way
     nodes = [
-        node_told(name, graph.nodes[name], beliefs[name], numbers)
-        | {"place": drawing["places"][name], "outcome": outcome_told(beliefs, name, numbers)}
+        describe_node(name, graph.nodes[name], beliefs[name], numbers)
+        | {"place": drawing["places"][name], "outcome": describe_outcome(beliefs, name, numbers)}
         for name in sorted(names, key=lambda name: drawing["places"][name][::-1])
     ]
     return {
@@ -60,14 +62,14 @@ def described(beliefs: Trajectories, names: Sequence[str], numbers: Numbers) -> 
         "nodes": nodes,
         "edges": edges,
         "surprise": numbers.add(beliefs.surprise),
-        "time": numbers.add(times) if (times := elapsed(beliefs)) is not None else None,
-        "status": status_told(beliefs),
+        "time": numbers.add(times) if (times := elapsed_time(beliefs)) is not None else None,
+        "status": describe_status(beliefs),
         "others": len(graph) - len(names),
         "untold": untold,
     }
 
 
-def status_told(beliefs: Trajectories) -> dict[str, Any]:
+def describe_status(beliefs: Trajectories) -> dict[str, Any]:
     """Whether every step went well, and if not from which step on, in words."""
     alive = np.asarray(beliefs.status.alive)
     return {
@@ -77,14 +79,16 @@ def status_told(beliefs: Trajectories) -> dict[str, Any]:
     }
 
 
-def elapsed(beliefs: Trajectories) -> np.ndarray | None:
+def elapsed_time(beliefs: Trajectories) -> np.ndarray | None:
     """The time of every step since the beginning, unless it is just their number."""
     if beliefs.interval is None or np.all(np.asarray(beliefs.interval) == 1):
         return None
     return np.asarray(beliefs.time, dtype=float)
 
 
-def node_told(name: str, kind: AbstractNode, node: NodeBeliefs, numbers: Numbers) -> dict[str, Any]:
+def describe_node(
+    name: str, kind: AbstractNode, node: NodeBeliefs, numbers: SeriesText
+) -> dict[str, Any]:
     """One node: what it is, and its fields."""
     fields: dict[str, Any] = {}
     left_out: list[str] = []
@@ -103,11 +107,13 @@ def node_told(name: str, kind: AbstractNode, node: NodeBeliefs, numbers: Numbers
         "main": main_field(fields),
         "fields": fields,
         "left_out": left_out,
-        "parameters": {field: shown(getattr(kind, field)) for field in parameters_of(kind)},
+        "parameters": {field: show_value(getattr(kind, field)) for field in parameters_of(kind)},
     }
 
 
-def outcome_told(beliefs: Trajectories, name: str, numbers: Numbers) -> dict[str, Any] | None:
+def describe_outcome(
+    beliefs: Trajectories, name: str, numbers: SeriesText
+) -> dict[str, Any] | None:
     """What a learner observed, which its beliefs do not say; None of others, and where it is not known."""
     if not isinstance(beliefs.labels.graph.nodes[name], AbstractLearner):
         return None
@@ -142,16 +148,16 @@ def form_of(kind: AbstractNode, fields: dict[str, Any]) -> str:
     return "band" if kind.learns else "number"
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """A parameter, in few words."""
     return f"{plain(value):.6g}" if np.ndim(value) == 0 else f"array of shape {np.shape(value)}"
 
 
-def edges_told(
+def describe_edges(
     beliefs: Trajectories,
     names: set[str],
     messages: Mapping[str, EdgeMessages],
-    numbers: Numbers,
+    numbers: SeriesText,
 ) -> list[dict[str, Any]]:
     """Every edge of the nodes that are shown, with what went along it."""
     graph = beliefs.labels.graph
@@ -185,7 +191,7 @@ def messages_of(beliefs: Trajectories) -> tuple[dict[str, EdgeMessages], str]:
 
 
 def edge_series(
-    beliefs: Trajectories, name: str, messages: EdgeMessages | None, numbers: Numbers
+    beliefs: Trajectories, name: str, messages: EdgeMessages | None, numbers: SeriesText
 ) -> dict[str, Any]:
     """What went along one edge, and how fast it made its parent learn where that is defined."""
     found: dict[str, Any] = {}

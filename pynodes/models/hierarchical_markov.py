@@ -83,7 +83,7 @@ def hierarchical_markov(root: Region) -> Graph:
         raise GraphError(
             "The whole hierarchy can be left. Let every row of the root's transition sum to one."
         )
-    flat = flattened(root)
+    flat = flatten_part(root)
     if len({len(row) for row in flat.emission}) > 1:
         raise GraphError(
             f"The states have {sorted({len(row) for row in flat.emission})} outcomes. Give each as many."
@@ -116,11 +116,11 @@ class Flat:
     emission: list[Sequence[float]]
 
 
-def flattened(part: Region | Sequence[float]) -> Flat:
+def flatten_part(part: Region | Sequence[float]) -> Flat:
     """A part as its states alone; a state is left as soon as it has emitted."""
     if not isinstance(part, Region):
         return Flat(np.ones(1), np.zeros((1, 1)), np.ones(1), [part])
-    flats = [flattened(inner) for inner in part.parts]
+    flats = [flatten_part(inner) for inner in part.parts]
     owner = np.repeat(np.arange(len(flats)), [len(flat.entry) for flat in flats])
     within = np.zeros((len(owner), len(owner)))
     for number, flat in enumerate(flats):

@@ -122,9 +122,9 @@ class Partitions:
         """Every hypothesis as it is, or with two components merged where there is no room."""
 
         def joined(statistics: Array, counts: Array) -> tuple[Array, Array]:
-            both = jax.vmap(lambda s, c: merged(self.family, s, c, self.base, self.pseudo_count))(
-                statistics, counts
-            )
+            both = jax.vmap(
+                lambda s, c: merge_components(self.family, s, c, self.base, self.pseudo_count)
+            )(statistics, counts)
             return (
                 jnp.where(overflows[:, None, None], both[0], statistics),
                 jnp.where(overflows[:, None], both[1], counts),
@@ -188,7 +188,7 @@ def lowest(kind: Any) -> Array:
     return jnp.asarray(jnp.finfo(kind).min / 8, kind)
 
 
-def merged(
+def merge_components(
     family: AbstractFamily, statistics: Array, counts: Array, base: Array, pseudo_count: Scalar
 ) -> tuple[Array, Array]:
     """Statistics and counts of open components, two of which were joined in the place of the first.
@@ -209,7 +209,7 @@ def merged(
     )
     best = jnp.argmax(gains)
     one, other = jnp.asarray(first)[best], jnp.asarray(second)[best]
-    joint = together(
+    joint = pool_statistics(
         statistics[one], statistics[other], counts[one], counts[other], base, pseudo_count
     )
     return (
@@ -218,7 +218,7 @@ def merged(
     )
 
 
-def together(
+def pool_statistics(
     one: Array, other: Array, count: Array, other_count: Array, base: Array, pseudo_count: Scalar
 ) -> Array:
     """Expected statistics of two components as one, what both knew beforehand counted once."""
@@ -237,7 +237,7 @@ def gain_of(
     pseudo_count: Scalar,
 ) -> Array:
     """Log marginal probability of two components' observations as one, less that as two; up to a constant."""
-    joint = together(one, other, count, other_count, base, pseudo_count)
+    joint = pool_statistics(one, other, count, other_count, base, pseudo_count)
     gammaln = jax.scipy.special.gammaln
     partition = gammaln(count + other_count) - gammaln(count) - gammaln(other_count)
     return (

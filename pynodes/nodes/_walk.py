@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import LIMIT, bounded
+from pynodes._core.arithmetic import LIMIT, bound_log_growth
 from pynodes._core.beliefs import Gaussian, VarianceParts
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import Module, choice, parameter
@@ -44,7 +44,7 @@ class Walk(Module):
         log_growth = self.tonic_volatility + inlet["log_volatility"] + jnp.log(exposure)
         averaged = self.averaged
         expected = log_growth + 0.5 * inlet["log_volatility_variance"] if averaged else log_growth
-        growth = jnp.exp(bounded(expected))
+        growth = jnp.exp(bound_log_growth(expected))
         conditional = carried + growth
         variance = conditional + interval**2 * inlet["drift_variance"] if averaged else conditional
         return belief.predicted(
@@ -68,10 +68,15 @@ class Walk(Module):
             return self.autoconnection * belief.mean, belief.variance, dt, dt
         decay = -jnp.log(self.autoconnection)
         kept = jnp.exp(-decay * dt)
-        return kept * belief.mean, kept**2 * belief.variance, faded(decay, dt), faded(2 * decay, dt)
+        return (
+            kept * belief.mean,
+            kept**2 * belief.variance,
+            integrate_decay(decay, dt),
+            integrate_decay(2 * decay, dt),
+        )
 
 
-def faded(decay: Array, dt: Scalar) -> Array:
+def integrate_decay(decay: Array, dt: Scalar) -> Array:
     """The integral of exp(-decay t) from 0 to dt: dt itself where nothing decays."""
     still = jnp.abs(decay * dt) < 1e-5
     safe = jnp.where(still, 1.0, decay)

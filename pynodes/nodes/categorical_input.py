@@ -9,7 +9,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log, log_odds
+from pynodes._core.arithmetic import log, to_logit
 from pynodes._core.beliefs import Gaussian
 from pynodes._typing import AnyArray, Array
 from pynodes.nodes._outcomes import AbstractCategorical
@@ -71,7 +71,7 @@ class CategoricalInput(AbstractCategorical):
     def sample(self, key: Array, belief: Gaussian) -> Array:
         tiny = jnp.finfo(belief.predicted_mean.dtype).eps
         probability = jnp.clip(belief.predicted_mean, tiny, 1 - tiny)
-        odds = log(probability) if self.normalised else log_odds(probability)
+        odds = log(probability) if self.normalised else to_logit(probability)
         return jax.random.categorical(key, odds).astype(float)
 
     def accepts(self, values: AnyArray) -> AnyArray:

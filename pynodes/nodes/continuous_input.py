@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import LIMIT, bounded, log, reciprocal
+from pynodes._core.arithmetic import LIMIT, bound_log_growth, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.modules import choice, parameter, traced
 from pynodes._typing import Array, Scalar
@@ -75,7 +75,7 @@ class ContinuousInput(AbstractNode):
         log_noise = inlet["log_noise"]
         averaged = self.marginalise is not False
         expected = log_noise + 0.5 * inlet["log_noise_variance"] if averaged else log_noise
-        driven = jnp.exp(bounded(expected))
+        driven = jnp.exp(bound_log_growth(expected))
         growth = jnp.where(inlet["noise_parents"] > 0, driven, 0.0)
         noise = fixed + growth
         # An infinite precision must not leave a variance of exactly zero beside a vanishing growth.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.arithmetic import bounded
+from pynodes._core.arithmetic import bound_log_growth
 from pynodes._core.modules import choice, parameter, traced
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
@@ -122,7 +122,9 @@ class ExponentialFamilyState(AbstractFamilyLearner):
         del dt
         if jnp.ndim(inlet["statistics"]):
             return memory | self.followed(memory["statistics"], inlet)
-        count = self.pseudo_count * jnp.exp(-bounded(-bounded(inlet["log_pseudo_count"])))
+        count = self.pseudo_count * jnp.exp(
+            -bound_log_growth(-bound_log_growth(inlet["log_pseudo_count"]))
+        )
         return memory | {"pseudo_count": count + memory["observations"] if self.growing else count}
 
     def followed(self, own: Array, inlet: Inlets) -> dict[str, Array]:

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Self
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import LIMIT, bounded, log, reciprocal
+from pynodes._core.arithmetic import LIMIT, bound_log_growth, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.expansions import ChildEvidence
-from pynodes._core.functions import Function, identity, resolved, slope
+from pynodes._core.functions import Function, find_function, identity, slope
 from pynodes._core.linked import Linked
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
@@ -71,7 +71,7 @@ class Layer(AbstractNode):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", read_shape(self, self.shape))
-        object.__setattr__(self, "link", resolved(self.link))
+        object.__setattr__(self, "link", find_function(self.link))
 
     def bind(self, fed: Collection[str]) -> Self:
         return dataclasses.replace(self, root="location" not in fed)
@@ -105,7 +105,7 @@ class Layer(AbstractNode):
         """Variance of its own and from parents, the log of the latter, and that log as expected."""
         log_noise = jnp.asarray(inlet["log_noise"])
         expected = log_noise + 0.5 * inlet["log_noise_variance"] if averaged else log_noise
-        growth = jnp.where(inlet["noise_parents"] > 0, jnp.exp(bounded(expected)), 0.0)
+        growth = jnp.where(inlet["noise_parents"] > 0, jnp.exp(bound_log_growth(expected)), 0.0)
         precision = self.precision
         if self.root:
             precision = 0.0 if self.prior_precision is None else self.prior_precision

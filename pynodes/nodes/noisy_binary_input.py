@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import clipped_sigmoid, log, log_odds, reciprocal
+from pynodes._core.arithmetic import clipped_sigmoid, log, reciprocal, to_logit
 from pynodes._core.beliefs import PREDICTED, Gaussian
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
@@ -87,7 +87,7 @@ class NoisyBinaryInput(AbstractNode):
         return self.low + probability * (self.high - self.low)
 
     def observe(self, belief: Percept, value: Array, observed: Array | bool) -> Percept:
-        probability = jax.nn.sigmoid(log_odds(belief.predicted_mean) + self.log_ratio(value))
+        probability = jax.nn.sigmoid(to_logit(belief.predicted_mean) + self.log_ratio(value))
         spread = probability * (1 - probability)
         after = dataclasses.replace(belief, mean=probability, variance=spread, reading=value)
         if observed is True:

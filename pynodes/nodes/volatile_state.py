@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import bounded
+from pynodes._core.arithmetic import bound_log_growth
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.modules import parameter
@@ -99,7 +99,7 @@ class VolatileState(AbstractWalk):
     def sample_hidden(self, key: Array, belief: Any) -> Volatile:
         known = super().sample(key, belief.inner)
         log_growth = belief.variance_parts.log_growth + known - belief.inner.predicted_mean
-        variance = belief.variance_parts.carried_variance + jnp.exp(bounded(log_growth))
+        variance = belief.variance_parts.carried_variance + jnp.exp(bound_log_growth(log_growth))
         predicted = belief.predicted(belief.predicted_mean, variance=variance)
         return Volatile.around(predicted, Gaussian.certain(known))
 

@@ -8,7 +8,7 @@ if _TYPE_CHECKING:
     from pynodes.plotting.animation import animate_beliefs as animate_beliefs
     from pynodes.plotting.beliefs import plot_beliefs as plot_beliefs
     from pynodes.plotting.checks import plot_check as plot_check
-    from pynodes.plotting.checks import plot_predicted as plot_predicted
+    from pynodes.plotting.checks import plot_predictions as plot_predictions
     from pynodes.plotting.checks import plot_subject as plot_subject
     from pynodes.plotting.clusters import plot_clusters as plot_clusters
     from pynodes.plotting.comparisons import plot_comparison as plot_comparison
@@ -58,7 +58,7 @@ _MODULES = {
     "plot_node": "node_detail",
     "plot_population": "population",
     "plot_posteriors": "posteriors",
-    "plot_predicted": "checks",
+    "plot_predictions": "checks",
     "plot_recovery": "recovery",
     "plot_residuals": "residuals",
     "plot_runs": "runs",

@@ -27,7 +27,7 @@ WRITERS = {".gif": "pillow", ".mp4": "ffmpeg"}
 """Which of matplotlib's writers makes which file."""
 
 
-class Moment(NamedTuple):
+class Picture(NamedTuple):
     """One picture: the step, what happens, and to which level."""
 
     step: int
@@ -123,18 +123,18 @@ def writer_for(path: Path, seconds: float) -> animation.AbstractMovieWriter:
     return animation.writers[name](fps=1 / seconds)  # type: ignore[arg-type]
 
 
-def moments(rows: Sequence[int], top: int) -> Iterator[Moment]:
+def moments(rows: Sequence[int], top: int) -> Iterator[Picture]:
     """The pictures of a film, in order."""
     for step in rows:
         for level in range(top, -1, -1):
-            yield Moment(step, "predict", level)
-        yield Moment(step, "observe", 0)
+            yield Picture(step, "predict", level)
+        yield Picture(step, "observe", 0)
         for level in range(1, top + 1):
-            yield Moment(step, "update", level)
+            yield Picture(step, "update", level)
 
 
 def show(
-    ax: Axes, drawing: Drawing, beliefs: Trajectories, levels: dict[str, int], moment: Moment
+    ax: Axes, drawing: Drawing, beliefs: Trajectories, levels: dict[str, int], moment: Picture
 ) -> None:
     """Make the drawing into one picture."""
     graph = beliefs.labels.graph
@@ -157,7 +157,7 @@ def show(
     ax.set_title(f"step {moment.step}: {SAID[moment.phase]}", loc="left")
 
 
-def in_turn(graph: Graph, name: str, level: int, moment: Moment) -> bool:
+def in_turn(graph: Graph, name: str, level: int, moment: Picture) -> bool:
     """Whether a picture is about a node."""
     node = graph.nodes[name]
     if moment.phase == "observe":
@@ -166,7 +166,7 @@ def in_turn(graph: Graph, name: str, level: int, moment: Moment) -> bool:
     return level == moment.level and learning
 
 
-def is_after_update(graph: Graph, name: str, level: int, moment: Moment) -> bool:
+def is_after_update(graph: Graph, name: str, level: int, moment: Picture) -> bool:
     """Whether a node has taken in what there is to take in at this step."""
     if moment.phase == "predict":
         return False

@@ -13,7 +13,7 @@ from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes._geometry import thin
 from pynodes.plotting import style
-from pynodes.plotting.node_panel import alone, draw_node, draw_surprise
+from pynodes.plotting.node_panel import draw_node, draw_surprise, marker_of_line
 from pynodes.plotting.panels import Given, Panels, arrange_panels
 from pynodes.plotting.selection import anything_seen, check_mass, one_run, select_nodes, times
 
@@ -155,5 +155,5 @@ def draw_responses(ax: Axes, time: np.ndarray, values: np.ndarray) -> None:
 def draw_rate(ax: Axes, time: np.ndarray, rate: np.ndarray) -> None:
     """How much a parent moved per unit of its child's error."""
     at = thin(rate)
-    ax.plot(time[at], rate[at], color=style.ORANGE, lw=1.0, marker=alone(time))
+    ax.plot(time[at], rate[at], color=style.ORANGE, lw=1.0, marker=marker_of_line(time))
     ax.set_title("effective learning rate", loc="right", color=style.GREY, pad=2)

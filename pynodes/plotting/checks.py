@@ -81,7 +81,7 @@ def plot_check(
 
 
 @boundary
-def plot_predicted(
+def plot_predictions(
     predicted: Predictive,
     subject: Any = None,
     *,

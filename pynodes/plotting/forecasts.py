@@ -13,7 +13,7 @@ from pynodes._errors import FieldError, InputError
 from pynodes._geometry import thin
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish_figure
-from pynodes.plotting.node_panel import alone
+from pynodes.plotting.node_panel import marker_of_line
 from pynodes.plotting.panels import Given, Panels, arrange_panels
 from pynodes.plotting.selection import MOST, check_mass, observed_values, one_run
 
@@ -116,7 +116,7 @@ def draw_fan(
 ) -> None:
     """Median and bands of draws over time; the share of ones, of what is 0 or 1."""
     if np.isin(values, (0, 1)).all():
-        ax.plot(time, values.mean(axis=0), color=style.BLUE, lw=1.4, marker=alone(time))
+        ax.plot(time, values.mean(axis=0), color=style.BLUE, lw=1.4, marker=marker_of_line(time))
         ax.set_ylim(-0.05, 1.05)
         return
     for mass in sorted(masses, reverse=True):
@@ -128,7 +128,7 @@ def draw_fan(
         ax.plot(time[at], row[at], color=style.GREY, lw=0.5, alpha=0.7)
     middle = np.median(values, axis=0)
     at = thin(middle)
-    ax.plot(time[at], middle[at], color=style.BLUE, lw=1.4, marker=alone(time))
+    ax.plot(time[at], middle[at], color=style.BLUE, lw=1.4, marker=marker_of_line(time))
 
 
 def draw_history(ax: Axes, history: Trajectories, name: str) -> None:
@@ -143,4 +143,4 @@ def draw_history(ax: Axes, history: Trajectories, name: str) -> None:
         return
     mean = np.asarray(node.mean)
     at = thin(mean)
-    ax.plot(time[at], mean[at], color=style.INK, lw=1.0, marker=alone(time))
+    ax.plot(time[at], mean[at], color=style.INK, lw=1.0, marker=marker_of_line(time))

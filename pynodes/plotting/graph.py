@@ -30,7 +30,7 @@ from pynodes.plotting.marks import (
     overlay_beliefs,
     page_for,
     wrap_name,
-    write_beside,
+    write_beside_node,
     write_inside,
 )
 from pynodes.plotting.panels import one_panel
@@ -153,7 +153,7 @@ def draw_graph(
                 write_inside(ax, within, place, page)
             if beyond or name in shown:
                 away = 23.0 if copies.get(name, 1) > 1 else 15.0
-                beside[name] = write_beside(ax, beyond, place, page, away=away)
+                beside[name] = write_beside_node(ax, beyond, place, page, away=away)
         marks = [*legend(graph), *(key() if shown else [])]
         ax.legend(handles=marks, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         ax.set(xlim=page.across, ylim=page.upward)

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Annotation
 from matplotlib.transforms import ScaledTranslation
 
-from pynodes._core.functions import identity, name_of
+from pynodes._core.functions import identity, name_function
 from pynodes._core.modules import is_default
 from pynodes._geometry import Route
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
@@ -166,7 +166,7 @@ def write_inside(ax: Axes, name: str, place: tuple[float, float], page: Page) ->
     )
 
 
-def write_beside(
+def write_beside_node(
     ax: Axes, text: str, place: tuple[float, float], page: Page, *, away: float = 15.0
 ) -> Annotation:
     """A long name, or what is said of a node, to its right, or above it where nodes are too small."""
@@ -248,7 +248,7 @@ def describe_edge(coupling: AbstractCoupling) -> str:
     parts = (
         [] if is_default(strength, 1.0) else [f"{strength:.3g}" if np.ndim(strength) == 0 else "…"]
     )
-    return " ".join([*parts, *([] if function is identity else [name_of(function)])])
+    return " ".join([*parts, *([] if function is identity else [name_function(function)])])
 
 
 WIDE = 2.5
@@ -278,17 +278,17 @@ def overlay_beliefs(
     value = np.asarray(getattr(node, field))[step]
     if value.ndim or not {"mean", "precision", "predicted_precision"} <= set(node.fields):
         flat = value.ravel()
-        words = " ".join(format_value(part) for part in flat[:3]) + (" …" if flat.size > 3 else "")
+        words = " ".join(format_digits(part) for part in flat[:3]) + (" …" if flat.size > 3 else "")
         return Shown(words, style.PALE)
     observable = beliefs.labels.graph.nodes[name].observable
     if observable and not predicted:
         seen = bool(np.asarray(node.observed)[step])
-        words = format_value(value) if seen else "missing"
+        words = format_digits(value) if seen else "missing"
     else:
         precision = node.predicted_precision if predicted or observable else node.precision
         variance = 1 / float(np.asarray(precision)[step])
         known = not np.isfinite(variance) or variance <= 0
-        words = format_value(value) + ("" if known else f" ± {format_value(np.sqrt(variance))}")
+        words = format_digits(value) + ("" if known else f" ± {format_digits(np.sqrt(variance))}")
     if predicted:
         return Shown(words, "white")
     return Shown(words, colour_of(move(beliefs, name, step)))
@@ -302,7 +302,7 @@ def move(beliefs: Trajectories, name: str, step: int) -> float:
     return found if np.isfinite(found) else 0.0
 
 
-def format_value(value: float) -> str:
+def format_digits(value: float) -> str:
     """Three digits, and no minus zero."""
     return f"{float(f'{float(value):.3g}') + 0.0:.3g}"
 

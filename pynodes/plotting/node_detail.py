@@ -15,7 +15,7 @@ from pynodes._geometry import thin
 from pynodes._graph.edges import name_edges
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish_figure, warn_below
-from pynodes.plotting.node_panel import NAMED, alone, draw_node
+from pynodes.plotting.node_panel import NAMED, draw_node, marker_of_line
 from pynodes.plotting.panels import Given, Panels, arrange_panels
 from pynodes.plotting.selection import anything_seen, check_mass, one_run, shade, times
 
@@ -190,7 +190,7 @@ def draw_lines(ax: Axes, time: np.ndarray, lines: Lines) -> None:
             color=style.MANY[number % len(style.MANY)],
             lw=1.0,
             ls="-" if number < len(style.MANY) else "--",
-            marker=alone(time),
+            marker=marker_of_line(time),
             label=label or None,
         )
     if any(label for label, _ in columns) and len(columns) <= NAMED:

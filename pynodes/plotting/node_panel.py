@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from pynodes._geometry import thin
 from pynodes.nodes import AbstractLearner
 from pynodes.plotting import style
-from pynodes.plotting.selection import find_isolated, observed_values, shade
+from pynodes.plotting.selection import find_lone_points, observed_values, shade
 
 if TYPE_CHECKING:
     from pynodes._results.node_beliefs import NodeBeliefs
@@ -84,7 +84,7 @@ def draw_node(ax: Axes, beliefs: Trajectories, name: str, time: np.ndarray, cred
         half = NormalDist().inv_cdf(0.5 + credible / 2) / np.sqrt(np.asarray(node.precision))
         draw_band(ax, time, mean, half)
     at = thin(mean, half)
-    ax.plot(time[at], mean[at], color=style.BLUE, lw=1.2, marker=alone(time))
+    ax.plot(time[at], mean[at], color=style.BLUE, lw=1.2, marker=marker_of_line(time))
     if kind.support is not None:
         return "posterior probability"
     return f"posterior mean, {100 * credible:.4g}% band" if kind.learns else "known value"
@@ -108,7 +108,9 @@ def draw_band(ax: Axes, time: np.ndarray, mean: np.ndarray, half: np.ndarray) ->
 def draw_input(ax: Axes, time: np.ndarray, prediction: np.ndarray, observed: np.ndarray) -> None:
     """An input's panel: prediction as a line, observations as points, longer gaps shaded."""
     at = thin(prediction)
-    ax.plot(time[at], prediction[at], color=style.GREEN, lw=1.2, zorder=3, marker=alone(time))
+    ax.plot(
+        time[at], prediction[at], color=style.GREEN, lw=1.2, zorder=3, marker=marker_of_line(time)
+    )
     few = len(time) <= 1000
     ax.plot(
         time,
@@ -123,7 +125,7 @@ def draw_input(ax: Axes, time: np.ndarray, prediction: np.ndarray, observed: np.
     shade(ax, time, np.isnan(observed))
 
 
-def alone(time: np.ndarray) -> str:
+def marker_of_line(time: np.ndarray) -> str:
     """The marker of a line: none, unless there is one point only, which no line would show."""
     return "o" if len(time) == 1 else ""
 
@@ -133,7 +135,7 @@ def draw_surprise(ax: Axes, time: np.ndarray, surprise: np.ndarray, observed: np
     shown = np.where(np.isfinite(surprise) & observed, surprise, np.nan)
     at = thin(shown)
     ax.plot(time[at], shown[at], color=style.PURPLE, lw=0.9)
-    single = at[find_isolated(shown[at])]
+    single = at[find_lone_points(shown[at])]
     ax.plot(time[single], shown[single], ".", color=style.PURPLE, ms=3)
     ax.set_ylabel("surprise")
     ax.set_title(f"total {np.sum(surprise):.4g} nats", loc="right", color=style.GREY, pad=2)

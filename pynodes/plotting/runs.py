@@ -13,7 +13,7 @@ from pynodes._errors import FieldError, InputError, listed
 from pynodes._geometry import thin
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish_figure
-from pynodes.plotting.node_panel import alone
+from pynodes.plotting.node_panel import marker_of_line
 from pynodes.plotting.panels import Given, Panels, arrange_panels
 from pynodes.plotting.selection import (
     anything_seen,
@@ -156,7 +156,7 @@ def draw_many(
     for row in rows if 1 < len(rows) <= FEW else []:
         own = thin(row)
         ax.plot(time[own], row[own], color=colour, lw=0.5, alpha=0.45)
-    ax.plot(time[at], middle[at], color=colour, lw=1.4, marker=alone(time), label=label)
+    ax.plot(time[at], middle[at], color=colour, lw=1.4, marker=marker_of_line(time), label=label)
 
 
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
@@ -257,6 +257,6 @@ def draw_run(ax: Axes, time: np.ndarray, values: np.ndarray, place: int, label: 
         color=style.MANY[place % len(style.MANY)],
         ls=DASHES[place % len(DASHES)],
         lw=1.2,
-        marker=alone(time),
+        marker=marker_of_line(time),
         label=label,
     )

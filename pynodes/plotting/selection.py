@@ -105,7 +105,7 @@ def shade(ax: Axes, time: np.ndarray, missing: np.ndarray) -> None:
         ax.axvspan(time[start], time[stop], color=style.PALE, alpha=0.5, lw=0, zorder=0)
 
 
-def find_isolated(series: np.ndarray) -> np.ndarray:
+def find_lone_points(series: np.ndarray) -> np.ndarray:
     """Which values have no neighbour that a line could lead to."""
     there = np.concatenate([[False], np.isfinite(series), [False]])
     return there[1:-1] & ~there[:-2] & ~there[2:]

@@ -9,7 +9,7 @@ from pynodes.responses._fields import field as field
 from pynodes.responses._fields import node as node
 from pynodes.responses._series import Covariate as Covariate
 from pynodes.responses.beta import BetaResponse as BetaResponse
-from pynodes.responses.beta import squeezed as squeezed
+from pynodes.responses.beta import squeeze as squeeze
 from pynodes.responses.binary_softmax import BinarySoftmax as BinarySoftmax
 from pynodes.responses.conditioned_hallucination import (
     ConditionedHallucination as ConditionedHallucination,
@@ -30,7 +30,7 @@ from pynodes.responses.own import OwnResponse as OwnResponse
 from pynodes.responses.response_speed import ResponseSpeed as ResponseSpeed
 from pynodes.responses.response_speed import TransitionResponseSpeed as TransitionResponseSpeed
 from pynodes.responses.selection import previous as previous
-from pynodes.responses.selection import selected as selected
+from pynodes.responses.selection import select as select
 from pynodes.responses.softmax import Softmax as Softmax
 from pynodes.responses.softmax import StayShiftSoftmax as StayShiftSoftmax
 from pynodes.responses.softmax import TwoTemperatureSoftmax as TwoTemperatureSoftmax

@@ -21,7 +21,7 @@ from pynodes.responses._fields import Beliefs, Reader
 from pynodes.responses._series import (
     Covariate,
     Covariates,
-    aligned,
+    align_to_trials,
     covariates_read,
     numbers,
     refuse,
@@ -54,7 +54,7 @@ class AbstractResponse(Module, abc.ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.__init__ = checked(cls.__init__)
+        cls.__init__ = check_on_construction(cls.__init__)
 
     @abc.abstractmethod
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
@@ -110,7 +110,7 @@ class AbstractResponse(Module, abc.ABC):
                 raise ParameterError(
                     f"{type(self).__name__} has no parameter {name!r}. {nearest(name, self.parameters())}"
                 )
-            check_number(type(self).__name__, name, value, known.get(name))
+            check_parameter(type(self).__name__, name, value, known.get(name))
             if name in known:
                 fields[name] = value
         for field, table in tables(self).items():
@@ -161,12 +161,12 @@ class AbstractResponse(Module, abc.ABC):
                 f"'responses' is one number, but the beliefs cover trials of shape {shape}."
             )
         reader = Reader(beliefs, shape)
-        whole = aligned("responses", values, shape)
-        possible = aligned("responses", self._possible(values, reader), shape)
+        whole = align_to_trials("responses", values, shape)
+        possible = align_to_trials("responses", self._possible(values, reader), shape)
         given, used = covariates_read(self.covariates, covariates, shape)
         used = used & ~jnp.isnan(whole)
         if frozen is not None:
-            used = used & ~ignored(frozen, shape)
+            used = used & ~frozen_trials(frozen, shape)
         safe = jnp.where(used & possible, whole, self.harmless)
         found = jnp.broadcast_to(self.log_density(reader, safe, given), shape)
         found = jnp.where(possible if alive is None else possible & alive, found, -jnp.inf)
@@ -197,7 +197,7 @@ class AbstractResponse(Module, abc.ABC):
         where a covariate is missing.
         """
         reader, given, known = self._situation(beliefs, covariates)
-        return missing_where_unknown(self.prediction(reader, given), known)
+        return blank_where_missing(self.prediction(reader, given), known)
 
     def sample(
         self, key: Array, beliefs: Beliefs, *, covariates: Covariates | None = None
@@ -218,7 +218,7 @@ class AbstractResponse(Module, abc.ABC):
         """
         check_key(key)
         reader, given, known = self._situation(beliefs, covariates)
-        return missing_where_unknown(self.draw(key, reader, given), known)
+        return blank_where_missing(self.draw(key, reader, given), known)
 
     def _situation(
         self, beliefs: Beliefs, covariates: Covariates | None
@@ -237,7 +237,7 @@ class AbstractResponse(Module, abc.ABC):
         return fine
 
 
-def checked(init: Callable[..., None]) -> Callable[..., None]:
+def check_on_construction(init: Callable[..., None]) -> Callable[..., None]:
     """A constructor that looks at what a user gives it; JAX, which rebuilds values, passes unseen."""
 
     @boundary
@@ -263,13 +263,13 @@ def check_response(response: AbstractResponse) -> None:
     owner = type(response).__name__
     specs = parameters_of(response)
     for name, value in response.parameters().items():
-        check_number(owner, name, value, specs.get(name))
+        check_parameter(owner, name, value, specs.get(name))
     flaw = _fields.check(response) or response.check()
     if flaw:
         raise ParameterError(f"{owner}: {flaw}")
 
 
-def check_number(owner: str, name: str, value: Any, spec: dict[str, Any] | None) -> None:
+def check_parameter(owner: str, name: str, value: Any, spec: dict[str, Any] | None) -> None:
     """A parameter's value is a number within its range; those of a table may be any."""
     checked_value(
         owner, name, value, parameter(0.0).metadata["parameter"] if spec is None else spec
@@ -288,15 +288,15 @@ def alive_of(beliefs: Beliefs) -> Any:
     return getattr(getattr(beliefs, "status", None), "alive", None)
 
 
-def ignored(frozen: Any, shape: tuple[int, ...]) -> Array:
+def frozen_trials(frozen: Any, shape: tuple[int, ...]) -> Array:
     """The trials to be ignored, as truth values."""
     array = numbers("frozen", frozen)
     if not traced(array):
         refuse("frozen", array, (array == 0) | (array == 1), "truth values")
-    return aligned("frozen", array, shape) != 0
+    return align_to_trials("frozen", array, shape) != 0
 
 
-def missing_where_unknown(found: Array, known: Any) -> Array:
+def blank_where_missing(found: Array, known: Any) -> Array:
     """What was found, and NaN in trials of which not all was known."""
     if known is True:
         return found

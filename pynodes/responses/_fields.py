@@ -60,7 +60,7 @@ def check(response: Module) -> str | None:
         if kind is None or (getattr(response, declared.name) is None and declared.default is None):
             continue
         for address in given(response, declared.name) or (getattr(response, declared.name),):
-            if not well_formed(kind, address):
+            if not is_address(kind, address):
                 wanted = (
                     "'node.field', as in 'u.predicted_mean'" if kind == "field" else "a node's name"
                 )
@@ -68,7 +68,7 @@ def check(response: Module) -> str | None:
     return None
 
 
-def well_formed(kind: str, address: Any) -> bool:
+def is_address(kind: str, address: Any) -> bool:
     """Whether an address names a node, or a node and a field."""
     if not isinstance(address, str):
         return False
@@ -112,7 +112,7 @@ class Reader:
         InputError
             The field covers other trials than the responses.
         """
-        values = jnp.asarray(value_of(node_of(self._beliefs, name), name, of_it), float)
+        values = jnp.asarray(read_field(read_node(self._beliefs, name), name, of_it), float)
         shape = self._shape
         if shape is not None and values.shape[: len(shape)] != shape:
             raise InputError(
@@ -162,7 +162,7 @@ class NodeReader:
         return self._reader.read(self._name, of_it)
 
 
-def node_of(beliefs: Beliefs, name: str) -> Any:
+def read_node(beliefs: Beliefs, name: str) -> Any:
     """The beliefs of one node; a mapping's own complaint is put into words."""
     try:
         return beliefs[name]
@@ -175,7 +175,7 @@ def node_of(beliefs: Beliefs, name: str) -> Any:
         ) from error
 
 
-def value_of(found: Any, name: str, of_it: str) -> Any:
+def read_field(found: Any, name: str, of_it: str) -> Any:
     """One field of what a node believes."""
     try:
         value = getattr(found, of_it)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import bounded
+from pynodes._core.arithmetic import bound_log_growth
 from pynodes._typing import Array, Scalar
 from pynodes.responses._fields import Reader
 
@@ -26,7 +26,7 @@ def inside(probability: Array) -> Array:
     return jnp.where(above >= high, high, above)
 
 
-def log_odds(probability: Array) -> Array:
+def clipped_logit(probability: Array) -> Array:
     """The logit of a probability; finite, with finite derivatives, at 0 and 1 too."""
     return _logit(inside(probability))
 
@@ -60,7 +60,7 @@ def exponential(x: Array) -> Array:
 
     So that in float32 too it may be divided by the smallest probability of :func:`inside`.
     """
-    return jnp.exp(bounded(2 * x) / 2)
+    return jnp.exp(bound_log_growth(2 * x) / 2)
 
 
 def sharpness(beliefs: Reader, inverse_temperature: Scalar, log_temperature: str | None) -> Any:

@@ -54,7 +54,7 @@ def numbers(name: str, values: Any) -> AnyArray:
     return array.astype(jnp.result_type(float))
 
 
-def aligned(name: str, array: AnyArray, shape: tuple[int, ...] | None) -> Array:
+def align_to_trials(name: str, array: AnyArray, shape: tuple[int, ...] | None) -> Array:
     """A series over trials of a shape; one over time serves every run of a batch.
 
     Raises
@@ -87,13 +87,13 @@ def covariates_read(
     found, known = {}, True
     for name, covariate in declared.items():
         if name not in values:
-            found[name] = aligned(name, np.asarray(covariate.default, float), shape)
+            found[name] = align_to_trials(name, np.asarray(covariate.default, float), shape)
             continue
         array = numbers(name, values[name])
         fine = covariate.accepts(array)
         if not traced(array):
             refuse(name, array, fine, f"values from {covariate.bounds[0]} to {covariate.bounds[1]}")
-        whole, fine = aligned(name, array, shape), aligned(name, fine, shape)
+        whole, fine = align_to_trials(name, array, shape), align_to_trials(name, fine, shape)
         if covariate.optional:
             found[name] = whole
             continue

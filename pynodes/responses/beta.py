@@ -27,7 +27,7 @@ class BetaResponse(AbstractResponse):
 
     With mean m and precision ν its parameters are m ν and (1 - m) ν, so that the variance is
     m (1 - m) / (ν + 1). A response of exactly 0 or 1 has no finite density:
-    :func:`squeezed` draws a scale in first.
+    :func:`squeeze` draws a scale in first.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class BetaResponse(AbstractResponse):
     """
 
     harmless: ClassVar = 0.5
-    expects: ClassVar = "numbers between 0 and 1, both excluded (see pynodes.responses.squeezed)"
+    expects: ClassVar = "numbers between 0 and 1, both excluded (see pynodes.responses.squeeze)"
 
     belief: str = field("u.predicted_mean")
     link: str = choice("identity")
@@ -77,7 +77,7 @@ class BetaResponse(AbstractResponse):
         )
 
 
-def squeezed(responses: Array, share: float = 0.95) -> Array:
+def squeeze(responses: Array, share: float = 0.95) -> Array:
     """Responses on a scale from 0 to 1, drawn in towards its middle: 0.5 + share (y - 0.5).
 
     Parameters

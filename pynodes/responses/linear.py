@@ -10,7 +10,7 @@ from pynodes._errors import listed
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
 from pynodes.responses._distributions import AbstractNormalResponse
-from pynodes.responses._fields import Reader, well_formed
+from pynodes.responses._fields import Reader, is_address
 
 Term = str | Callable[[Reader], Array]
 """A belief such as ``"x2.precision"``, or a function of all beliefs of a trial."""
@@ -39,7 +39,7 @@ class LinearResponse(AbstractNormalResponse):
         total: Any = self.intercept
         for term in self.terms:
             value = beliefs(term) if isinstance(term, str) else term(beliefs)
-            total = total + self.weights[name_of(term)] * value
+            total = total + self.weights[name_term(term)] * value
         return total
 
     @property
@@ -53,9 +53,9 @@ class LinearResponse(AbstractNormalResponse):
         if not isinstance(self.terms, tuple) or not isinstance(self.weights, dict):
             return "terms are a tuple and weights a mapping from their names to numbers."
         for term in self.terms:
-            if not callable(term) and not well_formed("field", term):
+            if not callable(term) and not is_address("field", term):
                 return f"a term must be 'node.field' or a function, not {term!r}."
-        names = [name_of(term) for term in self.terms]
+        names = [name_term(term) for term in self.terms]
         if not names:
             return "there must be one term at least."
         if sorted(names) != sorted(self.weights) or {"intercept", "variance"} & set(names):
@@ -66,6 +66,6 @@ class LinearResponse(AbstractNormalResponse):
         return None
 
 
-def name_of(term: Term) -> str:
+def name_term(term: Term) -> str:
     """The name under which a term has its weight."""
     return term if isinstance(term, str) else getattr(term, "__name__", "")

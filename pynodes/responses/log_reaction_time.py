@@ -89,7 +89,7 @@ class TransitionLogReactionTime(AbstractNormalResponse):
     """Log reaction time to one of many transitions, linear in surprise and two uncertainties.
 
     The beliefs are those about the transition that happened, as
-    :func:`~pynodes.responses.selected` picks them trial by trial.
+    :func:`~pynodes.responses.select` picks them trial by trial.
 
     Parameters
     ----------

@@ -31,14 +31,14 @@ def outcome_uncertainty(outcome: Any) -> Array:
 
 def informational_uncertainty(state: Any) -> Array:
     """Posterior variance of a logit, as a variance of its outcome: what further trials remove."""
-    return slope(state.mean) / state.precision
+    return logistic_slope(state.mean) / state.precision
 
 
 def environmental_uncertainty(state: Any, volatility: Any) -> Array:
     """How fast a logit is believed to change, as a variance of its outcome per trial."""
-    return slope(state.mean) * exponential(volatility.mean)
+    return logistic_slope(state.mean) * exponential(volatility.mean)
 
 
-def slope(logit: Array) -> Array:
+def logistic_slope(logit: Array) -> Array:
     """Derivative of the logistic function."""
     return jax.nn.sigmoid(logit) * jax.nn.sigmoid(-logit)

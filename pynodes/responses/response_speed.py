@@ -29,7 +29,7 @@ def precision(probability: Array) -> Array:
     return jax.nn.sigmoid(jnp.where(inner > 0.5, excess, -excess))
 
 
-def surprise(probability: Array) -> Array:
+def speed_of_surprise(probability: Array) -> Array:
     """Attention falls with the surprise, in bits, that the outcome 1 would be."""
     return 1 / (1 - jnp.log(inside(probability)) / math.log(2))
 
@@ -37,12 +37,12 @@ def surprise(probability: Array) -> Array:
 ATTENTION: dict[str, Callable[[Array], Array]] = {
     "belief": belief,
     "precision": precision,
-    "surprise": surprise,
+    "surprise": speed_of_surprise,
 }
 """What attention to the outcome 1 follows, by name: from 0 to 1."""
 
 
-def unknown(attention: str) -> str | None:
+def check_attention(attention: str) -> str | None:
     """What is wrong with the name of a kind of attention; None if nothing is."""
     if attention in ATTENTION:
         return None
@@ -88,14 +88,14 @@ class ResponseSpeed(AbstractNormalResponse):
 
     def check(self) -> str | None:
         """The kind of attention is known."""
-        return unknown(self.attention)
+        return check_attention(self.attention)
 
 
 class TransitionResponseSpeed(AbstractNormalResponse):
     """Speed of the response to one of many transitions: an intercept, and a gain where attention was.
 
     The beliefs are those about the transition that happened, as
-    :func:`~pynodes.responses.selected` picks them trial by trial.
+    :func:`~pynodes.responses.select` picks them trial by trial.
 
     Parameters
     ----------
@@ -125,4 +125,4 @@ class TransitionResponseSpeed(AbstractNormalResponse):
 
     def check(self) -> str | None:
         """The kind of attention is known."""
-        return unknown(self.attention)
+        return check_attention(self.attention)

@@ -13,12 +13,12 @@ from pynodes._core.modules import traced
 from pynodes._errors import InputError
 from pynodes._runtime.series import flag_beginnings
 from pynodes._typing import Array
-from pynodes.responses._fields import Beliefs, node_of, value_of
+from pynodes.responses._fields import Beliefs, read_field, read_node
 from pynodes.responses._series import numbers
 
 
-class Selection:
-    """Beliefs in which some names stand for another node in every trial. :func:`selected` makes one."""
+class SelectedNodes:
+    """Beliefs in which some names stand for another node in every trial. :func:`select` makes one."""
 
     def __init__(self, beliefs: Beliefs, names: dict[str, Any], index: Any) -> None:
         self._beliefs, self._names, self._index = beliefs, names, index
@@ -48,18 +48,20 @@ class SelectedBeliefs:
         if of_it.startswith("__"):
             raise AttributeError(of_it)
         if isinstance(self._names, str):
-            options = jnp.asarray(value_of(self._beliefs[self._names], self._names, of_it))
+            options = jnp.asarray(read_field(self._beliefs[self._names], self._names, of_it))
         else:
-            each = [value_of(node_of(self._beliefs, n), n, of_it) for n in self._names]
+            each = [read_field(read_node(self._beliefs, n), n, of_it) for n in self._names]
             options = jnp.stack([jnp.asarray(values) for values in each], axis=-1)
         index = jnp.broadcast_to(self._index, options.shape[:-1])
         return jnp.take_along_axis(options, index[..., None], axis=-1)[..., 0]
 
 
-def selected(beliefs: Beliefs, index: Any, **names: str | list[str] | tuple[str, ...]) -> Selection:
+def select(
+    beliefs: Beliefs, index: Any, **names: str | list[str] | tuple[str, ...]
+) -> SelectedNodes:
     """Beliefs with further names, each for one of several nodes in every trial.
 
-    ``selected(beliefs, arm, chosen=["left", "right"])["chosen"].predicted_mean`` is what was predicted of
+    ``select(beliefs, arm, chosen=["left", "right"])["chosen"].predicted_mean`` is what was predicted of
     the arm that was chosen.
 
     Parameters
@@ -87,7 +89,7 @@ def selected(beliefs: Beliefs, index: Any, **names: str | list[str] | tuple[str,
                 f"nodes from 0 to {min([*counts, np.inf]) - 1}. Where nothing was selected give any, and no "
                 "response."
             )
-    return Selection(beliefs, dict(names), jnp.asarray(numbered).astype(int))
+    return SelectedNodes(beliefs, dict(names), jnp.asarray(numbered).astype(int))
 
 
 def previous(series: Any, *, by: Any = None) -> Array:

@@ -7,7 +7,7 @@ from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
 from pynodes.responses._distributions import AbstractBinaryResponse
 from pynodes.responses._fields import Reader, field
-from pynodes.responses._probability import log_odds, sharpness
+from pynodes.responses._probability import clipped_logit, sharpness
 
 
 class UnitSquareSigmoid(AbstractBinaryResponse):
@@ -35,4 +35,4 @@ class UnitSquareSigmoid(AbstractBinaryResponse):
 
     def logit(self, beliefs: Reader, given: Given) -> Array:
         sharp = sharpness(beliefs, self.inverse_temperature, self.log_temperature)
-        return sharp * log_odds(beliefs.probability(self.probability))
+        return sharp * clipped_logit(beliefs.probability(self.probability))

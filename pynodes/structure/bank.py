@@ -18,7 +18,7 @@ from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed
-from pynodes._engine.filter import filter_step, report, surprises
+from pynodes._engine.filter import filter_step, report_fields, surprises
 from pynodes._engine.loop import Guard, Now, scan
 from pynodes._errors import InputError, ParameterError
 from pynodes._inference.priors import AbstractPrior
@@ -257,7 +257,7 @@ def trace_values(
     def emit(now: Now, found: Any, guard: Guard) -> Any:
         parts = surprises(now.program, found.beliefs, found.seen).values()
         total = sum((jnp.sum(part) for part in parts), start=jnp.zeros(()))
-        fields = {g: report(now.program, g, found.beliefs, None) for g in found.beliefs}
+        fields = {g: report_fields(now.program, g, found.beliefs, None) for g in found.beliefs}
         return guard.mask_surprise(total), fields
 
     def one(value: Array, state: Any) -> Any:

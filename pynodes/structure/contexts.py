@@ -27,7 +27,7 @@ from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed
-from pynodes._engine.filter import all_valid, report, surprises
+from pynodes._engine.filter import all_valid, report_fields, surprises
 from pynodes._engine.loop import Guard, Now, Ran, scan
 from pynodes._errors import InputError, ParameterError
 from pynodes._runtime.inputs import read_inputs, single_step
@@ -306,7 +306,9 @@ def step_all(now: Now, before: Hypotheses, fresh: Any, rule: Rule) -> tuple[Hypo
         found = sweeps.step(now.program, state, now.moment.seen, now.dt)
         parts = surprises(now.program, found.beliefs, found.seen).values()
         total = sum((jnp.sum(part) for part in parts), start=jnp.zeros(()))
-        fields = {group: report(now.program, group, found.beliefs, None) for group in found.beliefs}
+        fields = {
+            group: report_fields(now.program, group, found.beliefs, None) for group in found.beliefs
+        }
         learned = sweeps.carry(now.program, found.beliefs)
         drifted = sweeps.carry(now.program, found.predicted)
         return learned, drifted, total, all_valid(found.beliefs), fields

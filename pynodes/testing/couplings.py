@@ -24,7 +24,7 @@ from pynodes.couplings import (
 )
 from pynodes.nodes import AbstractNode, ContinuousState
 from pynodes.testing.array_couplings import check_array_coupling
-from pynodes.testing.nodes import observations, watched
+from pynodes.testing.nodes import add_input, observations
 from pynodes.testing.shapes import check_instance, feeds_one, finite, same, same_beliefs, says_one
 
 DRAWS = 8
@@ -102,7 +102,7 @@ def check_coupling(
             return
         upper: Any = with_settings(above, Settings())
         lower: Any = with_settings(child, Settings())
-        network = joined(coupling, upper, lower).compile()
+        network = make_pair(coupling, upper, lower).compile()
         coupling = coupling.bind(upper, lower, 0)
         feeds_one(coupling, upper, lower)
         values = np.asarray(observations(network, seed) if series is None else series, float)
@@ -115,12 +115,12 @@ def check_coupling(
             gradient_is_slope(network, values)
 
 
-def joined(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> Graph:
+def make_pair(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> Graph:
     """Parent over child, and an input ``u`` under the child unless it is one."""
     if child.observable:
         return Graph().add(parent=parent, u=child).couple("parent", "u", coupling)
     graph = Graph().add(parent=parent, child=child)
-    return watched(graph, "child").couple("parent", "child", coupling)
+    return add_input(graph, "child").couple("parent", "child", coupling)
 
 
 def draw_moments(
@@ -232,7 +232,7 @@ def compare_derivatives(
     exact: Any = coupling
     if "curvature" in choices_of(coupling):
         exact = dataclasses.replace(coupling, curvature="exact")  # type: ignore[call-arg]
-    pairs = compare(exact.evidence(above, below, DT), density, point, 0)
+    pairs = compare_evidence(exact.evidence(above, below, DT), density, point, 0)
     if child.observable:
         slopes = jax.grad(density)(point), -jax.grad(surprise)(point)
         pairs[
@@ -240,15 +240,17 @@ def compare_derivatives(
         ] = slopes
     if isinstance(coupling, AbstractVolatilityCoupling):
         message = coupling.message(above, below)
-        pairs |= compare(message.predicted(), message.predicted_log_density, point, 1)
+        pairs |= compare_evidence(message.predicted(), message.predicted_log_density, point, 1)
         for number, x in enumerate((point - 1.1, point, point + 0.7), start=2):
-            pairs |= compare(message.known(x), message.log_density, x, number)
+            pairs |= compare_evidence(message.known(x), message.log_density, x, number)
             growth = message.growth_at(x), predict_if_known(x).variance_parts.added_variance
             pairs["the message's growth is the child's, were the parent known", number] = growth
     return pairs
 
 
-def compare(evidence: Evidence, log_density: Callable[[Any], Any], x: Any, number: int) -> Pairs:
+def compare_evidence(
+    evidence: Evidence, log_density: Callable[[Any], Any], x: Any, number: int
+) -> Pairs:
     """Evidence beside the derivatives of a density at a point."""
     gradient, step = jax.grad(log_density), 1e-5
     difference = (log_density(x + step) - log_density(x - step)) / (2 * step)
@@ -268,7 +270,7 @@ def zero_is_silent(
     """A parent attached with strength zero changes nothing."""
     silent = dataclasses.replace(coupling, strength=0.0)
     target = "u" if child.observable else "child"
-    graph = joined(coupling, parent, child)
+    graph = make_pair(coupling, parent, child)
     attached = graph.add(silent=parent).couple("silent", target, silent)
     one = graph.compile().filter({"u": values})
     other = attached.compile().filter({"u": values})

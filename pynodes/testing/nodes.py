@@ -23,10 +23,10 @@ from pynodes.nodes import AbstractNode, BinaryInput, ContinuousInput
 from pynodes.testing.shapes import (
     check_instance,
     finite,
+    numerical_slope,
     observes_one,
     predicts_for_one,
     same,
-    slope,
 )
 
 STEPS, FEWEST = 24, 8
@@ -76,36 +76,36 @@ def check_node(
         with jax.enable_x64(bits == 64):
             predicts_for_one(one)
     with jax.enable_x64(True):
-        network = alone(node)
+        network = make_network(node)
         event = node.event_shape if node.observable else ()
-        values = checked(observations(network, seed) if series is None else series, event)
+        values = check_series(observations(network, seed) if series is None else series, event)
     for bits in (32, 64):
         with jax.enable_x64(bits == 64):
             if node.observable:
                 observes_one(one, values[0])
     with jax.enable_x64(True):
-        run(network, values, "beliefs are finite")
+        filter_series(network, values, "beliefs are finite")
     for bits, rtol in ((32, 1e-4), (64, 1e-9)):
         with jax.enable_x64(bits == 64):
-            gaps_leave_predictions(alone(node), values, rtol, f"float{bits}")
+            gaps_leave_predictions(make_network(node), values, rtol, f"float{bits}")
     with jax.enable_x64(True):
         gradients_survive_gaps(network, values)
         if node.observable:
             infinity_is_no_belief(network, values)
-        chunks_make_one_run(network, values)
+        check_chunks(network, values)
         gradients_are_slopes(network, values)
         if outcomes is not None:
             probabilities_sum_to_one(network, values, outcomes)
 
 
-def alone(node: AbstractNode) -> Network:
+def make_network(node: AbstractNode) -> Network:
     """The smallest network with this node and an input ``u``."""
     if node.observable:
         return Graph().add(u=node).compile()
-    return watched(Graph().add(node=node), "node").compile()
+    return add_input(Graph().add(node=node), "node").compile()
 
 
-def watched(graph: Graph, name: str) -> Graph:
+def add_input(graph: Graph, name: str) -> Graph:
     """A graph in which a hidden node has an input ``u`` below it that suits its value."""
     support = graph.nodes[name].support
     if graph.nodes[name].value_shape and support:
@@ -114,7 +114,7 @@ def watched(graph: Graph, name: str) -> Graph:
     return graph.add(u=ContinuousInput()).couple(name, "u")
 
 
-def known(network: Network, steps: int) -> dict[str, np.ndarray]:
+def constant_series(network: Network, steps: int) -> dict[str, np.ndarray]:
     """Series of what must be known at every step, constant at what it is."""
     node = network.graph.nodes.get("u")
     told = () if node is None else node.required
@@ -123,19 +123,19 @@ def known(network: Network, steps: int) -> dict[str, np.ndarray]:
 
 def inputs(network: Network, values: Any) -> dict[str, Any]:
     """A series of the input, with what must be known beside it."""
-    return {"u": values} | known(network, len(values))
+    return {"u": values} | constant_series(network, len(values))
 
 
 def observations(network: Network, seed: int) -> np.ndarray:
     """A series that the network's input can take."""
     try:
-        told = known(network, STEPS)
+        told = constant_series(network, STEPS)
         return np.asarray(network.sample(jax.random.key(seed), STEPS, inputs=told)["u"])
     except PynodesError:
         return np.random.default_rng(seed).integers(0, 2, STEPS).astype(float)
 
 
-def checked(series: Any, event: tuple[int, ...] = ()) -> np.ndarray:
+def check_series(series: Any, event: tuple[int, ...] = ()) -> np.ndarray:
     """A series long enough to have gaps and chunks."""
     values = np.asarray(series, float)
     if values.shape != (len(values), *event) or len(values) < FEWEST:
@@ -146,7 +146,7 @@ def checked(series: Any, event: tuple[int, ...] = ()) -> np.ndarray:
     return values
 
 
-def run(network: Network, values: np.ndarray, what: str, **options: Any) -> Trajectories:
+def filter_series(network: Network, values: np.ndarray, what: str, **options: Any) -> Trajectories:
     """Beliefs about a series, all of them finite."""
     beliefs = network.filter(inputs(network, values), throw=False, **options)
     if not beliefs.status.ok:
@@ -170,10 +170,13 @@ def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float, ki
     gappy, seen = with_gaps(values)
     what = "a missing observation leaves the prediction"
     through = f"{kind}: beliefs are finite through gaps"
-    for beliefs in (run(network, gappy, through), run(network, values, through, observed=seen)):
+    for beliefs in (
+        filter_series(network, gappy, through),
+        filter_series(network, values, through, observed=seen),
+    ):
         for name in beliefs:
             node = beliefs[name]
-            for field in foretold(node):
+            for field in list_predicted_fields(node):
                 expected = getattr(node, f"predicted_{field}")[~seen]
                 same(f"{what}: {name}.{field}", getattr(node, field)[~seen], expected, rtol)
         silence = np.zeros(np.sum(~seen))
@@ -187,7 +190,7 @@ def gradients_survive_gaps(network: Network, values: np.ndarray) -> None:
         finite("the gradient through gaps", gradient.parameters())
 
 
-def foretold(node: NodeBeliefs) -> list[str]:
+def list_predicted_fields(node: NodeBeliefs) -> list[str]:
     """The fields that a node both predicts and then knows; an input's precision is that of its noise."""
     fields = [field for field in node.fields if f"predicted_{field}" in node.fields]
     return [field for field in fields if field != "precision" or "surprise" not in node.fields]
@@ -210,7 +213,7 @@ def infinity_is_no_belief(network: Network, values: np.ndarray) -> None:
 
     @jax.jit
     def follow(values: Any) -> Any:
-        return network.filter({"u": values} | known(network, len(last)), throw=False)
+        return network.filter({"u": values} | constant_series(network, len(last)), throw=False)
 
     beliefs = follow(last)
     if np.any(beliefs.status.ok) or np.isfinite(beliefs.surprise[-1]):
@@ -220,14 +223,14 @@ def infinity_is_no_belief(network: Network, values: np.ndarray) -> None:
         )
 
 
-def chunks_make_one_run(network: Network, values: np.ndarray) -> None:
+def check_chunks(network: Network, values: np.ndarray) -> None:
     """Two chunks with the state carried over are one run."""
     half = len(values) // 2
     whole = network.filter(inputs(network, values))
     first = network.filter(inputs(network, values[:half]), start=network.start())
     second = network.filter(inputs(network, values[half:]), start=first.final)
     for name in whole:
-        for field in foretold(whole[name]):
+        for field in list_predicted_fields(whole[name]):
             parts = [getattr(part[name], field) for part in (first, second)]
             what = f"two chunks are one run: {name}.{field}"
             same(what, np.concatenate(parts), getattr(whole[name], field), rtol=1e-9)
@@ -248,7 +251,9 @@ def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
         gradient = np.asarray(gradients[address])
         for place in np.ndindex(inside.shape):
             where = f"{address}{list(place) if place else ''}"
-            expected = slope(partial(moved, surprise, at, address, place), float(inside[place]))
+            expected = numerical_slope(
+                partial(move_parameter, surprise, at, address, place), float(inside[place])
+            )
             same(f"gradient of {where}", gradient[place], expected, rtol=1e-4, atol=1e-6)
 
 
@@ -264,7 +269,7 @@ def movable(network: Network) -> dict[str, np.ndarray]:
     return found
 
 
-def moved(
+def move_parameter(
     function: Callable[..., Any],
     at: dict[str, np.ndarray],
     address: str,

@@ -71,14 +71,14 @@ def make_graph(*, backward: bool = False) -> Graph:
     return Graph().extend(nodes, edges)
 
 
-def run(scheme: AbstractScheme, graph: Graph, series: Any, **options: Any) -> Trajectories:
+def run_scheme(scheme: AbstractScheme, graph: Graph, series: Any, **options: Any) -> Trajectories:
     """Beliefs about a series."""
     return graph.compile(scheme=scheme).filter(series, **options)
 
 
 def observations_are_taken(scheme: AbstractScheme, series: Any, tolerance: float) -> None:
     """Law: beliefs are finite, and an observed node is where it was seen."""
-    beliefs = run(scheme, make_graph(), series)
+    beliefs = run_scheme(scheme, make_graph(), series)
     finite("beliefs", beliefs.records)
     for name, values in series.items():
         same(
@@ -91,10 +91,10 @@ def gaps_and_gates_leave_predictions(scheme: AbstractScheme, series: Any, tolera
     unseen = dict.fromkeys(series, np.full(STEPS, np.nan))
     closed = {"x": np.zeros(STEPS, bool), "y": np.zeros(STEPS, bool), "v": np.zeros(STEPS, bool)}
     for what, beliefs in (
-        ("what was not observed stays at its prediction", run(scheme, make_graph(), unseen)),
+        ("what was not observed stays at its prediction", run_scheme(scheme, make_graph(), unseen)),
         (
             "a closed gate leaves a node at its prediction",
-            run(scheme, make_graph(), series, gate=closed),
+            run_scheme(scheme, make_graph(), series, gate=closed),
         ),
     ):
         for name in ("x", "y", "v"):
@@ -107,18 +107,20 @@ def gaps_and_gates_leave_predictions(scheme: AbstractScheme, series: Any, tolera
 
 def order_is_irrelevant(scheme: AbstractScheme, series: Any, tolerance: float) -> None:
     """Law: the order of definition changes nothing."""
-    one = run(scheme, make_graph(), series)
-    other = run(scheme, make_graph(backward=True), series)
+    one = run_scheme(scheme, make_graph(), series)
+    other = run_scheme(scheme, make_graph(backward=True), series)
     same_beliefs("the order of definition changes nothing", one, other, tolerance)
 
 
 def chunks_make_one_run(scheme: AbstractScheme, series: Any, tolerance: float) -> None:
     """Law: to stop and go on changes nothing."""
     half = STEPS // 2
-    whole = run(scheme, make_graph(), series)
-    first = run(scheme, make_graph(), {name: values[:half] for name, values in series.items()})
+    whole = run_scheme(scheme, make_graph(), series)
+    first = run_scheme(
+        scheme, make_graph(), {name: values[:half] for name, values in series.items()}
+    )
     rest = {name: values[half:] for name, values in series.items()}
-    second = run(scheme, make_graph(), rest, start=first.final)
+    second = run_scheme(scheme, make_graph(), rest, start=first.final)
     for name in whole:
         for field in whole[name].fields:
             joined = np.concatenate([getattr(first[name], field), getattr(second[name], field)])
@@ -135,7 +137,7 @@ def conjugate_means_are_found(scheme: AbstractScheme, values: np.ndarray, tolera
     graph = Graph().add(
         u=ContinuousInput(precision=PRECISION), x=ContinuousState(tonic_volatility=GROWTH)
     )
-    beliefs = run(scheme, graph.couple("x", "u"), {"u": values})["x"]
+    beliefs = run_scheme(scheme, graph.couple("x", "u"), {"u": values})["x"]
     gain = PRECISION / (PRECISION + beliefs.predicted_precision)
     expected = beliefs.predicted_mean + gain * (values - beliefs.predicted_mean)
     same("one Gaussian state moves to its posterior mean", beliefs.mean, expected, tolerance)

@@ -53,7 +53,7 @@ def tree_same(what: str, one: Any, other: Any, rtol: float) -> None:
         same(what, actual, expected, rtol)
 
 
-def slope(function: Callable[[float], Any], at: float, step: float = 1e-5) -> float:
+def numerical_slope(function: Callable[[float], Any], at: float, step: float = 1e-5) -> float:
     """A derivative by central differences."""
     return float((function(at + step) - function(at - step)) / (2 * step))
 

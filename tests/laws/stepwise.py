@@ -22,7 +22,7 @@ def walk(network: pn.Network, series: Mapping[str, np.ndarray], dt: np.ndarray) 
     walked = []
     for beliefs, surprises in take_steps(network, series, dt):
         reports = {
-            index: loops.report(network.program, index, beliefs, None)
+            index: loops.report_fields(network.program, index, beliefs, None)
             | ({"surprise": surprises[index]} if index in surprises else {})
             for index in beliefs
         }

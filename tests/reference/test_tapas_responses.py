@@ -68,7 +68,7 @@ def transitions(record: ResponseRecord) -> dict:
         ),
         "x3": SimpleNamespace(mean=values["volatility"]),
     }
-    return pr.selected(beliefs, now * 4 + before, transition="all", state="logits")
+    return pr.select(beliefs, now * 4 + before, transition="all", state="logits")
 
 
 def past(record: ResponseRecord) -> dict:
@@ -153,7 +153,7 @@ def responses_of(name: str, record: ResponseRecord) -> np.ndarray:
     if model == "squared_pe":
         return record.outcomes
     if model == "beta_obs":
-        return pr.squeezed(record.responses)
+        return pr.squeeze(record.responses)
     return (
         record.responses - 1
         if model.startswith("softmax") and "binary" not in model

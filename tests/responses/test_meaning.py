@@ -124,12 +124,12 @@ def test_previous_skips_what_is_missing():
 def test_a_selection_reads_another_node_in_every_trial():
     arms = ["left", "middle", "right"]
     index = np.arange(TRIALS) % 3
-    found = pr.selected(beliefs(), index, chosen=arms)
+    found = pr.select(beliefs(), index, chosen=arms)
 
     expected = [beliefs()[arms[i]].predicted_mean[t] for t, i in enumerate(index)]
     np.testing.assert_array_equal(found["chosen"].predicted_mean, expected)
     np.testing.assert_array_equal(found["u"].mean, beliefs()["u"].mean)
-    vector = pr.selected(beliefs(), index, chosen="v")["chosen"].predicted_mean
+    vector = pr.select(beliefs(), index, chosen="v")["chosen"].predicted_mean
     np.testing.assert_array_equal(vector, beliefs()["v"].predicted_mean[np.arange(TRIALS), index])
 
 
@@ -195,5 +195,5 @@ def test_a_linear_response_is_any_reaction_time():
 
 
 def test_squeezing_draws_a_scale_in():
-    np.testing.assert_allclose(pr.squeezed([0.0, 0.5, 1.0, np.nan]), [0.025, 0.5, 0.975, np.nan])
-    np.testing.assert_allclose(pr.squeezed([0.0, 1.0], share=0.5), [0.25, 0.75])
+    np.testing.assert_allclose(pr.squeeze([0.0, 0.5, 1.0, np.nan]), [0.025, 0.5, 0.975, np.nan])
+    np.testing.assert_allclose(pr.squeeze([0.0, 1.0], share=0.5), [0.25, 0.75])

@@ -167,7 +167,7 @@ WRONG = {
     "a rating at the end of its scale": (
         lambda: scored(pr.BetaResponse()),
         pn.InputError,
-        ["1.0", "trial 0", "squeezed"],
+        ["1.0", "trial 0", "squeeze"],
     ),
     "an infinite reaction time": (
         lambda: scored(pr.LogReactionTime(), ONES * np.inf),
@@ -270,7 +270,7 @@ WRONG = {
         ["key"],
     ),
     "a selection beyond the last": (
-        lambda: pr.selected(beliefs(), ONES * 2, chosen=["left", "right"]),
+        lambda: pr.select(beliefs(), ONES * 2, chosen=["left", "right"]),
         pn.InputError,
         ["2.0", "trial 0", "0 to 1"],
     ),

@@ -148,9 +148,9 @@ DOCUMENTS = [
     ),
     Wrong(
         "an unknown function in a document",
-        lambda: read_entry("edges", function="gelu"),
+        lambda: read_entry("edges", function="mish"),
         pn.FormatError,
-        ("x->u", "'gelu'", "functions={"),
+        ("x->u", "'mish'", "functions={"),
     ),
     Wrong(
         "a node for a kind of one's own",

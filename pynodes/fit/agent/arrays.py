@@ -11,8 +11,8 @@ import numpy as np
 
 from pynodes._core.modules import parameters_of
 from pynodes._errors import DataError, InputError, listed, nearest
-from pynodes._runtime.inputs import check_given, check_names, shape_of
-from pynodes._runtime.parameters import check_revised
+from pynodes._runtime.inputs import check_given, check_input_names, shape_of
+from pynodes._runtime.parameters import check_new_value
 from pynodes._typing import AnyArray
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Model
@@ -72,7 +72,7 @@ def input_rows(model: Model, trials: Trials) -> list[tuple[str, np.ndarray, floa
             )
         given = {wanted[0]: given[ONLY]}
     try:
-        check_names(labels, given)
+        check_input_names(labels, given)
     except InputError as error:
         raise DataError(f"The inputs do not fit the agent: {error}") from error
     return [read_input(model, trials, name, columns) for name, columns in given.items()]
@@ -127,7 +127,7 @@ def read_known_input(
     rows = np.where(counts, rows, first)
     try:
         check_given(name, rows, parameters_of(node)[str(field)])
-        check_revised(labels.graph, owner, str(field), rows.min())
+        check_new_value(labels.graph, owner, str(field), rows.min())
     except InputError as error:
         raise DataError(f"Column {column!r} (steps are rows): {error}") from error
     return rows, first

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._engine import sweeps
-from pynodes._engine.filter import filter_step, report_kept, surprises
+from pynodes._engine.filter import filter_step, report_groups, surprises
 from pynodes._engine.loop import Guard, Now, Sum, scan
 from pynodes._engine.sweeps import Step
 from pynodes._results.state import State
@@ -21,7 +21,7 @@ from pynodes._results.status import Status
 from pynodes._results.trajectories import Trajectories
 from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.network import Network
-from pynodes._runtime.runs import select_kept
+from pynodes._runtime.runs import select_recorded_nodes
 from pynodes._typing import Array
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
@@ -35,7 +35,7 @@ def sum_log_likelihood(network: Network, response: Any, block: Sequences) -> Arr
     """
     labels, program = network.labels, network.program
     feed = read_inputs(labels, block.inputs, interval_of(block), frozen=block.frozen)
-    kept = select_kept(labels, list_read_nodes(response))
+    kept = select_recorded_nodes(labels, list_read_nodes(response))
     actions = block.actions if isinstance(block.actions, dict) else {ONLY: block.actions}
 
     def add(now: Now, found: Step, guard: Guard) -> Array:
@@ -93,7 +93,7 @@ def read_step(labels: Labels, kept: Kept, now: Now, found: Step, guard: Guard) -
     return Trajectories(
         labels=labels,
         kept=kept,
-        records=report_kept(found.program, found.beliefs, kept),
+        records=report_groups(found.program, found.beliefs, kept),
         surprises=surprises(found.program, found.beliefs, found.seen),
         values=now.moment.values,
         observed={group: jnp.asarray(now.moment.observed.get(group, True)) for group in found.seen},

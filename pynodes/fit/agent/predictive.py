@@ -183,10 +183,10 @@ class Predictive:
         return plot_check(self, by, own, axes=axes)
 
     def plot_trials(self, subject: Any = None, **options: Any) -> Panels:
-        """Draw expected responses trial by trial; see :func:`pynodes.plotting.plot_predicted`."""
-        from pynodes.plotting import plot_predicted
+        """Draw expected responses trial by trial; see :func:`pynodes.plotting.plot_predictions`."""
+        from pynodes.plotting import plot_predictions
 
-        return plot_predicted(self, subject, **options)
+        return plot_predictions(self, subject, **options)
 
     def problems(self) -> list[str]:
         """What may mislead, a sentence each; empty if nothing was found."""
