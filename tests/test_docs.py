@@ -1,5 +1,6 @@
 """The documentation hangs together: links lead somewhere, and equations survive Markdown."""
 
+import ast
 import re
 import runpy
 import sys
@@ -107,6 +108,23 @@ def test_indexes_list_every_page():
     for index in ("docs/README.md", "docs/theory/README.md", "docs/notebooks/README.md"):
         beside = {page.name for page in (ROOT / index).parent.glob("*.md")}
         assert beside - {"README.md", "index.md"} <= set(targets(index)), index
+
+
+def test_the_readers_route_names_what_is_there():
+    """Every file of the route exists, and defines what is to be read in it."""
+    route = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+    route = route.split("## A reader's route")[1].split("\n## ")[0]
+    steps = re.findall(r"^\|[^|]*\| `([\w/]+\.py)` \| (.+) \|$", route, flags=re.MULTILINE)
+    assert len(steps) == len(re.findall(r"^\| .*`.*\|$", route, flags=re.MULTILINE))
+    missing = []
+    for file, names in steps:
+        path = ROOT / "pynodes" / file
+        tree = ast.parse(path.read_text(encoding="utf-8")) if path.exists() else ast.parse("")
+        there = {getattr(node, "name", None) for node in tree.body}
+        missing += [(file, name) for name in re.findall(r"`(\w+)`", names) if name not in there]
+
+    assert len(steps) > 40
+    assert not missing
 
 
 def test_equations_survive_markdown():

@@ -140,7 +140,7 @@ def delta_rule(
         precision=math.exp(-log_variance(series)),
         negative_learning_rate=0.1 if separate_rates else None,
     )
-    usual: Priors = learning_rates(separate_rates) | said(series, response)
+    usual: Priors = learning_rates(separate_rates) | make_variance_prior(series, response)
     if response is None:
         usual |= {"u.precision": LogNormal(-log_variance(series), 1.0)}
     return usual_agent(Graph().add(u=learner), response, usual, free)
