@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.arithmetic import CEILING, bounded, log, reciprocal
+from pynodes._core.arithmetic import CEILING, bound_log_growth, log, reciprocal
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import (
     AbstractExpansion,
@@ -181,7 +181,7 @@ class ConditionalPrediction(Module):
 
     def growth(self, offset: Array) -> Array:
         """The growth of the variance with the parent this far above its prediction."""
-        return jnp.exp(bounded(self.log_growth + self.strength * offset))
+        return jnp.exp(bound_log_growth(self.log_growth + self.strength * offset))
 
 
 class Nodes(Module):
