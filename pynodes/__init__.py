@@ -47,6 +47,7 @@ from pynodes._errors import GraphError as GraphError
 from pynodes._errors import InputError as InputError
 from pynodes._errors import MissingExtraError as MissingExtraError
 from pynodes._errors import ParameterError as ParameterError
+from pynodes._errors import PrecisionWarning as PrecisionWarning
 from pynodes._errors import PynodesError as PynodesError
 from pynodes._errors import SamplingError as SamplingError
 from pynodes._errors import SamplingWarning as SamplingWarning

@@ -88,6 +88,10 @@ class SamplingError(PynodesError, RuntimeError):
     """A sampler that got nowhere: a chain that is stuck."""
 
 
+class PrecisionWarning(UserWarning):
+    """Numbers whose differences single precision does not hold."""
+
+
 class SamplingWarning(UserWarning):
     """Draws that are not yet, or may never be, from the posterior that was asked for."""
 

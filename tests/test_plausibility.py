@@ -197,3 +197,15 @@ def test_figures_write_what_the_status_says_below_the_panels():
         assert "initial_mean" in panels.axes[-1].get_xlabel().replace("\n", " ")
     assert fine.plot().axes[-1].get_xlabel() == "step"
     plt.close("all")
+
+
+def test_steps_that_single_precision_rounds_away_are_warned_of():
+    """At 1e7 neighbouring numbers are one apart; at 1e3, or where the data step by thousands, all is well."""
+    walk = np.cumsum(np.resize([1.0, -0.5, 0.7], 6))
+    with jax.enable_x64(False):
+        net = tracked().compile()
+        with pytest.warns(pn.PrecisionWarning, match="'u'.*double precision"):
+            net.surprise({"u": 1e7 + walk})
+        net.surprise({"u": 1e3 + walk})
+        net.surprise({"u": np.where(np.arange(6) == 2, np.nan, 1e7 * walk)})
+    network(tracked()).surprise({"u": 1e7 + walk})

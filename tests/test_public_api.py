@@ -71,6 +71,7 @@ NAMES = [
         "UnknownNodeError",
         "UnknownPanelError",
     ),
+    "PrecisionWarning",
     *("SamplingError", "SamplingWarning", "SmoothingError", "Volatility", "VolatilityMessage"),
     *("DualRescorlaWagner", "EdgeBeliefs", "HiddenMarkov", "KalmanFilter", "NoisyBinaryInput"),
     *("RegressionInput", "Term"),

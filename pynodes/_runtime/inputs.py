@@ -23,6 +23,7 @@ from pynodes._runtime.series import (
     stack_series,
     to_flags,
     to_numbers,
+    warn_of_rounding,
 )
 from pynodes._runtime.times import read_times
 from pynodes._typing import AnyArray
@@ -53,6 +54,8 @@ def read_inputs(
         name: to_numbers(name, inputs[name], shape_of(labels, name))
         for name in check_input_names(labels, inputs)
     }
+    for name, values in series.items():
+        warn_of_rounding(name, values)
     steps = count_steps(series, dt)
     times, interval = read_times(dt, steps)
     masks = read_masks(labels, series, observed, steps)

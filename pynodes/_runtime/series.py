@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from jax.errors import TracerArrayConversionError, TracerBoolConversionError
 from pynodes._compiler.labels import Labels
 from pynodes._core.beliefs import alongside
 from pynodes._core.modules import traced
-from pynodes._errors import InputError, PynodesError, format_value
+from pynodes._errors import InputError, PrecisionWarning, PynodesError, format_value
 from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
 
@@ -63,6 +64,32 @@ def to_plain_numbers(name: str, values: Any) -> np.ndarray:
             f"{name!r} is not a series of numbers: {error}. Give real numbers, and NaN where there is none."
         ) from error
     return array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
+
+
+ROUNDING = 0.05
+"""A step of a series that rounding may change by such a share is not what was given any more."""
+
+
+def warn_of_rounding(name: str, values: AnyArray) -> None:
+    """Say where a series lies so far from zero that single precision rounds its steps away."""
+    if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 1:
+        return
+    low, high = float(values.min()), float(values.max())  # NaN if there is one
+    far = max(abs(low), abs(high)) * float(np.finfo(np.float32).eps)
+    if far < ROUNDING * 0.01 * (high - low):
+        return
+    seen = values[np.isfinite(values)]
+    far = float(np.max(np.abs(seen), initial=0.0)) * float(np.finfo(np.float32).eps)
+    steps = np.abs(np.diff(seen))
+    moving = steps[steps > 0]
+    if moving.size and far > ROUNDING * float(np.median(moving)):
+        warnings.warn(
+            f"{name!r} lies so far from zero, at about {np.median(seen):.3g}, that single precision rounds "
+            f"its steps, of about {np.median(moving):.2g}, by {far:.2g}. Subtract its first value, here and "
+            "from initial_mean, or compute in double precision: jax.config.update('jax_enable_x64', True).",
+            PrecisionWarning,
+            stacklevel=4,
+        )
 
 
 def count_steps(series: Mapping[str, AnyArray], dt: Any) -> int:

@@ -90,7 +90,7 @@ class Softmax(AbstractSoftmax):
     def check(self) -> str | None:
         count = len(self.options) if isinstance(self.options, tuple) else self.offered
         whole = isinstance(self.offered, int) and not isinstance(self.offered, bool)
-        if self.offered is not None and not (whole and self.offered == count and count > 1):
+        if self.offered is not None and not (whole and self.offered == count and self.offered > 1):
             return f"offered must be the number of options, {count}, or None, not {self.offered!r}."
         return super().check()
 
