@@ -66,7 +66,7 @@ class Settled(Mapping[str, SettledNode]):
     energy
         Energy, summed over nodes, sample by sample.
     energies
-        By node, as a mean over samples.
+        By node, as a mean over samples; zero where nothing depends on a node.
     status
         By node that was free: how steep the energy still was, relative to the steepest node at the start.
         0 is settled, 1 has not begun.
@@ -284,17 +284,15 @@ def collect(layout: Layout, parts: Any, found: Found, data: Data) -> Settled:
 
     nodes, means = {}, {}
     for name, (index, position) in layout.places.items():
-        own = of(terms[index], index, position) if index in terms else None
         value = of(values[index], index, position)
-        energy = jnp.zeros(data.count) if own is None else own
+        energy = of(terms[index], index, position) if index in terms else jnp.zeros(data.count)
         nodes[name] = SettledNode(
             value=sample(value),
             error=sample(of(errors[index], index, position)),
             force=sample(of(forces[index], index, position)),
             energy=sample(energy),
         )
-        if own is not None:
-            means[name] = jnp.mean(own)
+        means[name] = jnp.mean(energy)
     status = name_status(layout, steepness)
     by_name = None if found.trace is None else split(layout, found.trace, 1)
     path = None if found.path is None else split(layout, found.path, 1)
