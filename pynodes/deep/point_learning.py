@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pynodes._core.arithmetic import bounded
+from pynodes._core.arithmetic import bound_log_growth
 from pynodes._errors import InputError
 from pynodes._runtime.network import Network
 from pynodes._typing import Array, Scalar
@@ -168,7 +168,7 @@ def insert_logs(numbers: Numbers, logs: Mapping[int, Array]) -> Numbers:
     """The same numbers with other precisions; their logs are bounded as those of variances are."""
     nodes = list(numbers.nodes)
     for index, log in logs.items():
-        nodes[index] = dataclasses.replace(nodes[index], precision=jnp.exp(bounded(log)))
+        nodes[index] = dataclasses.replace(nodes[index], precision=jnp.exp(bound_log_growth(log)))
     return dataclasses.replace(numbers, nodes=tuple(nodes))
 
 
