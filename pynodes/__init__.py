@@ -67,6 +67,7 @@ from pynodes._results.state import State as State
 from pynodes._results.status import Status as Status
 from pynodes._results.trajectories import Trajectories as Trajectories
 from pynodes._runtime.network import Network as Network
+from pynodes._runtime.programs import cache_programs as cache_programs
 from pynodes._typing import Array as Array
 from pynodes._typing import Scalar as Scalar
 from pynodes.couplings import AbstractArrayCoupling as AbstractArrayCoupling

@@ -40,7 +40,7 @@ CONTRACT = {
 """Names that other tools rely on."""
 
 NAMES = [
-    *("Citation", "Equations", "cite"),
+    *("Citation", "Equations", "cache_programs", "cite"),
     *("coupling_term", "family_equation", "node_equations"),
     *("AbstractArrayCoupling", "AbstractScheme", "ClosedForm", "Dense", "VarianceParts"),
     *("Attention", "Compose", "Convolution", "Embedding", "Normalisation", "Pooling", "Residual"),
