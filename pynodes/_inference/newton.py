@@ -260,13 +260,15 @@ def differentiate_twice(objective: Objective, places: Array) -> tuple[Array, Arr
 
     Since lanes do not depend on one another, all of them are pushed along the same unit at once, and the
     loops inside run over lanes, where a computer is fast, and not over the few units. Where there is no
-    value, derivatives are zero.
+    value, derivatives are zero; where derivatives overflow, there is no value either.
     """
     once = lane_value_and_grad(objective, places)
     (value, gradient), (_, hessian) = lane_value_and_grad(once, places)(places)
     gradient = jnp.moveaxis(gradient, 0, -1)
     hessian = jnp.moveaxis(hessian, (0, 1), (-2, -1))
-    known = jnp.isfinite(value)
+    known = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient), axis=-1)
+    known &= jnp.all(jnp.isfinite(hessian), axis=(-2, -1))
+    value = jnp.where(known, value, jnp.inf)
     gradient = jnp.where(known[..., None], gradient, 0.0)
     hessian = jnp.where(known[..., None, None], hessian, 0.0)
     return value, gradient, 0.5 * (hessian + jnp.swapaxes(hessian, -1, -2))

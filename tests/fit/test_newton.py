@@ -46,3 +46,17 @@ def test_a_search_that_is_given_up_leaves_its_place_to_the_next():
 
     assert found.converged.tolist() == [False, True, True, True]
     assert found.steps.tolist() == [5, 2, 2, 2]
+
+
+def test_a_search_keeps_out_of_where_derivatives_overflow():
+    """Its first step leads to a lower place beyond two, where there are values but no derivatives."""
+
+    def cut(at, lane):
+        x = at[..., 0]
+        return jnp.sqrt(1 + (x - 1.9) ** 2) + 0.0 * jnp.sqrt(jnp.maximum(2.0 - x, 0.0))
+
+    found = minimise_in_turn(cut, jnp.array([[-1.0], [3.0]]), 50, workers=2)
+
+    assert found.converged.tolist() == [True, False]
+    assert found.place[0, 0] == pytest.approx(1.9, abs=1e-7)
+    assert found.value[1] == jnp.inf
