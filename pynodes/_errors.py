@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class PynodesError(Exception):
@@ -71,7 +72,15 @@ class FieldError(PynodesError, AttributeError):
 
 
 class FilterError(PynodesError, ArithmeticError):
-    """A belief broke down while filtering: a precision fell to zero or below."""
+    """A belief broke down while filtering: a precision fell to zero or below.
+
+    Attributes
+    ----------
+    beliefs
+        What was believed up to there, as with ``throw=False``: Trajectories; None where nothing was kept.
+    """
+
+    beliefs: Any = None
 
 
 class UnknownPanelError(PynodesError, KeyError):

@@ -209,3 +209,17 @@ def test_steps_that_single_precision_rounds_away_are_warned_of():
         net.surprise({"u": 1e3 + walk})
         net.surprise({"u": np.where(np.arange(6) == 2, np.nan, 1e7 * walk)})
     network(tracked()).surprise({"u": 1e7 + walk})
+
+
+def test_what_was_believed_up_to_a_failure_is_kept_by_its_error():
+    """As with throw=False, so that a user sees what led there without another run."""
+    net = network(pn.models.binary_hgf(expansion="standard", tonic_volatility=(2.0, 2.0)))
+    outcomes = pn.data.association().outcomes
+
+    with pytest.raises(pn.FilterError) as caught:
+        net.filter({"u": outcomes})
+
+    kept, expected = caught.value.beliefs, net.filter({"u": outcomes}, throw=False)
+    assert kept.status.step == expected.status.step > 0
+    np.testing.assert_array_equal(kept["x2"].mean, expected["x2"].mean)
+    assert pn.FilterError("said by hand").beliefs is None

@@ -15,7 +15,7 @@ from pynodes._compiler.program import Program
 from pynodes._core.modules import traced
 from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import Run
-from pynodes._errors import InputError
+from pynodes._errors import FilterError, InputError
 from pynodes._results.edge_beliefs import EdgeMessages
 from pynodes._results.simulations import Forecast, Interaction
 from pynodes._results.state import State, check_state
@@ -248,7 +248,11 @@ def to_trajectories(
 def check_status(beliefs: Trajectories, throw: bool) -> Trajectories:
     """The beliefs, unless a failure is to be raised and there is one."""
     if throw and not traced(beliefs.found.alive):
-        beliefs.status.check()
+        try:
+            beliefs.status.check()
+        except FilterError as error:
+            error.beliefs = beliefs
+            raise
     return beliefs
 
 
