@@ -67,12 +67,7 @@ def compile_program(
     """
     check_not_empty(graph.nodes)
     settings = settings.revise(scheme=settings.scheme or default)
-    for name, node in graph.nodes.items():
-        check_ready_to_filter(name, node, graph.inlets_fed(name))
-    nodes = {
-        name: with_settings(node, settings).bind(graph.inlets_fed(name))
-        for name, node in graph.nodes.items()
-    }
+    nodes = bind_nodes(graph, settings)
     structured = find_structured(settings, nodes, default)
     apart = settings.evidence == "in_turn"
     members = form_groups(graph, nodes, levels_of(graph), apart=apart)
@@ -130,6 +125,16 @@ def compile_program(
         conditionals=tuple(group.conditional_shapes for group in groups),
     )
     return program, labels
+
+
+def bind_nodes(graph: Graph, settings: Settings) -> dict[str, AbstractNode]:
+    """The nodes of a graph under its settings, once they know what their parents feed."""
+    bound: dict[str, AbstractNode] = {}
+    for name, node in graph.nodes.items():
+        fed = graph.inlets_fed(name)
+        check_ready_to_filter(name, node, fed)
+        bound[name] = with_settings(node, settings).bind(fed)
+    return bound
 
 
 def by_end(

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Collection, Hashable, Mapping
 from typing import TypeAlias
 
-from pynodes._compiler.groups import static_signature, with_settings
+from pynodes._compiler.groups import static_signature, strip_names, with_settings
 from pynodes._compiler.labels import Labels
 from pynodes._graph.edges import Key, name_edges
 from pynodes.couplings import AbstractCoupling
@@ -144,7 +144,7 @@ def lay_out(
     graph, keys = labels.graph, list(labels.edges)
     names = dict(zip(keys, name_edges(graph.edges), strict=True))
     couplings = {
-        key: with_settings(coupling, labels.settings)
+        key: strip_names(with_settings(coupling, labels.settings))
         for key, (_, _, coupling) in zip(keys, graph.edges, strict=True)
     }
     order, roles = sort_nodes(labels), find_roles(labels, given, partly, draws)
