@@ -10,6 +10,7 @@ Derived in docs/theory/structured.md; what is computed for one edge is in ``_cor
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,12 +22,14 @@ from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.messages import Evidence
 from pynodes._core.structured import (
+    MANY,
     Conditional,
     ConditionalPrediction,
     Nodes,
     condition,
     reach_of,
     weigh,
+    weigh_about,
 )
 from pynodes._core.tilts import (
     Site,
@@ -192,9 +195,20 @@ def look(
         parts = [hear_at(children, predictions, offset) for children, predictions in volatile]
         return sum(parts[1:], start=parts[0])
 
-    spread = reach_of(variance, belief.structured.neighbourhood.strength)
+    strength = belief.structured.neighbourhood.strength
     shift = mean - belief.predicted_mean
+    if sum(count_messages(children) for children, _ in volatile) >= MANY:
+        rule = program.structured.rule()
+        return weigh_about(rule, mean, variance, strength, log_evidence, shift)
+    spread = reach_of(variance, strength)
     return weigh(program.structured.rule(), mean, variance, spread, log_evidence, shift)
+
+
+def count_messages(children: ChildMessages) -> int:
+    """How many children a parent has in a bundle, the elements of an array apart."""
+    own = jnp.ndim(children.parent.mean) - children.nodes
+    shape = jnp.shape(children.children.mean)[children.nodes + (children.fan > 1) :]
+    return children.fan * math.prod(shape[: len(shape) - own])
 
 
 def hear_at(children: ChildMessages, predictions: ConditionalPrediction, offset: Array) -> Array:
