@@ -104,7 +104,7 @@ JAX_FUNCTIONS: list[tuple[Any, str]] = [
 """Functions of JAX that are the same as one with a name."""
 
 
-def find_function(function: Function | str) -> Function:
+def look_up_function(function: Function | str) -> Function:
     """The function behind a name; a function stands for itself.
 
     Raises

@@ -135,7 +135,7 @@ def act(labels: Labels, parties: Parties, now: Now, before: State, world: Any) -
     program, extra = equip(labels, now.program, shown)
     predicted = sweeps.predict(program, before, now.dt)
     sight = look_ahead(labels, program, predicted, before)
-    known = covariates | select_covariates(parties.response, extra)
+    known = covariates | select_shown_covariates(parties.response, extra)
     options = {"covariates": known} if known else {}
     seeing = sight if isinstance(parties.response, ResponseRule) else PredictedBeliefs(sight)
     action = parties.response.sample(acting, seeing, **options)
@@ -154,7 +154,7 @@ def act(labels: Labels, parties: Parties, now: Now, before: State, world: Any) -
     return world, acted
 
 
-def select_covariates(response: Any, shown: Mapping[str, Array]) -> dict[str, Array]:
+def select_shown_covariates(response: Any, shown: Mapping[str, Array]) -> dict[str, Array]:
     """What a response takes of what it is shown."""
     wanted = getattr(response, "covariates", Everything())
     return {name: value for name, value in shown.items() if name in wanted}

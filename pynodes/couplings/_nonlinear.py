@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.functions import Function, bend, find_function, identity, slope
+from pynodes._core.functions import Function, bend, identity, look_up_function, slope
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Module, choice, parameter
 from pynodes._errors import CouplingError
@@ -69,7 +69,7 @@ class AbstractNonlinear(AbstractCoupling):
     meaning_unnamed: ClassVar[dict[str, Any]] = {"curvature": "exact"}
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "function", find_function(self.function))
+        object.__setattr__(self, "function", look_up_function(self.function))
         if self.curvature not in CURVATURES:
             raise CouplingError(
                 f"{type(self).__name__}: curvature must be 'gauss_newton', 'regression' or 'exact', not "

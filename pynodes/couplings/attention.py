@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.functions import Function, find_function, identity
+from pynodes._core.functions import Function, identity, look_up_function
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
@@ -61,7 +61,7 @@ class Attention(AbstractArrayCoupling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "function", find_function(self.function))
+        object.__setattr__(self, "function", look_up_function(self.function))
         object.__setattr__(self, "bias", given_or_drawn(self.bias))
         check_sizes("Attention", "heads", self.heads)
         if self.width is not None:

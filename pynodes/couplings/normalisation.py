@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pynodes._core.functions import Function, find_function, identity
+from pynodes._core.functions import Function, identity, look_up_function
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError
 from pynodes._typing import AnyArray, Array
@@ -51,7 +51,7 @@ class Normalisation(AbstractArrayCoupling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "function", find_function(self.function))
+        object.__setattr__(self, "function", look_up_function(self.function))
         object.__setattr__(self, "gain", given_or_drawn(self.gain))
         object.__setattr__(self, "bias", given_or_drawn(self.bias))
         if self.groups is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import lax
 
-from pynodes._core.functions import Function, find_function, identity, slope
+from pynodes._core.functions import Function, identity, look_up_function, slope
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError, PynodesError
 from pynodes._typing import Array, Scalar
@@ -50,7 +50,7 @@ class Pooling(AbstractArrayCoupling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "function", find_function(self.function))
+        object.__setattr__(self, "function", look_up_function(self.function))
         check_sizes("Pooling", "window", self.window)
         if self.stride is not None:
             check_sizes("Pooling", "stride", self.stride)

@@ -13,7 +13,7 @@ from pynodes._errors import FieldError, InputError
 from pynodes._keeping.container import replace_file
 from pynodes._progress import Progress
 from pynodes.explorer.page import SeriesText, page
-from pynodes.explorer.run import describe_run
+from pynodes.explorer.run import describe_trajectories
 
 if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
@@ -82,7 +82,7 @@ def make_explorer(
     said = title or f"{len(names)} node{'s'[: len(names) > 1]} over {shape[0]:,} steps"
     with Progress(None, "making the explorer's page"):
         numbers = SeriesText(shape[0])
-        run = describe_run(beliefs, names, numbers) | {"title": said}
+        run = describe_trajectories(beliefs, names, numbers) | {"title": said}
         run |= {"count": len(numbers), "number": numbers.kind}
         found = Explorer(said, page(run, numbers.packed()))
     if path is not None:

@@ -39,7 +39,7 @@ ORDER = (
 """Fields that come first, in this order."""
 
 
-def describe_run(
+def describe_trajectories(
     beliefs: Trajectories, names: Sequence[str], numbers: SeriesText
 ) -> dict[str, Any]:
     """Everything about a run but its title; the series go to ``numbers``."""
@@ -47,7 +47,7 @@ def describe_run(
     shown = graph.subgraph(names)
     drawing = draw_paths(shown)
     messages, untold = messages_of(beliefs)
-    edges = describe_edges(beliefs, set(names), messages, numbers)
+    edges = describe_drawn_edges(beliefs, set(names), messages, numbers)
     for edge, way in zip([e for e in edges if e["inside"]], drawing["paths"], strict=True):
         edge |= way
     nodes = [
@@ -153,7 +153,7 @@ def show_value(value: Any) -> str:
     return f"{plain(value):.6g}" if np.ndim(value) == 0 else f"array of shape {np.shape(value)}"
 
 
-def describe_edges(
+def describe_drawn_edges(
     beliefs: Trajectories,
     names: set[str],
     messages: Mapping[str, EdgeMessages],

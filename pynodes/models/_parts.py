@@ -37,7 +37,7 @@ def per_level(name: str, values: Any, count: int) -> list[Any]:
     return listed
 
 
-def repeat_last(values: Sequence[float], count: int) -> list[float]:
+def extend_defaults(values: Sequence[float], count: int) -> list[float]:
     """Default values for so many levels: the last one again for those above."""
     return [*values, *[values[-1]] * count][:count]
 

@@ -20,7 +20,7 @@ from pynodes.models._parts import (
     checked_codes,
     checked_count,
     checked_levels,
-    repeat_last,
+    extend_defaults,
     shared_ladder,
 )
 from pynodes.nodes import BinaryInput, ContinuousInput
@@ -104,11 +104,11 @@ def bandit_hgf(
         worth,
         [f"x{level}" for level in range(lowest + 1, levels + 1)],
         volatility_strength,
-        tonic_volatility=repeat_last(usual[0], count)
+        tonic_volatility=extend_defaults(usual[0], count)
         if tonic_volatility is None
         else tonic_volatility,
-        initial_mean=repeat_last([0.0, 1.0], count) if initial_mean is None else initial_mean,
-        initial_precision=repeat_last(usual[1], count)
+        initial_mean=extend_defaults([0.0, 1.0], count) if initial_mean is None else initial_mean,
+        initial_precision=extend_defaults(usual[1], count)
         if initial_precision is None
         else initial_precision,
         autoconnection=autoconnection,

@@ -8,7 +8,7 @@ from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Probability
-from pynodes.models._parts import PerLevel, chain, checked_levels, repeat_last
+from pynodes.models._parts import PerLevel, chain, checked_levels, extend_defaults
 from pynodes.nodes import BinaryInput
 
 
@@ -67,11 +67,11 @@ def binary_hgf(
     states, edges = chain(
         names,
         volatility_strength,
-        tonic_volatility=repeat_last([-3.0, -6.0], count)
+        tonic_volatility=extend_defaults([-3.0, -6.0], count)
         if tonic_volatility is None
         else tonic_volatility,
-        initial_mean=repeat_last([0.0, 1.0], count) if initial_mean is None else initial_mean,
-        initial_precision=repeat_last([10.0, 1.0], count)
+        initial_mean=extend_defaults([0.0, 1.0], count) if initial_mean is None else initial_mean,
+        initial_precision=extend_defaults([10.0, 1.0], count)
         if initial_precision is None
         else initial_precision,
         tonic_drift=tonic_drift,

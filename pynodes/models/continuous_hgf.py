@@ -11,7 +11,7 @@ from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Observation
-from pynodes.models._parts import PerLevel, chain, checked_levels, repeat_last
+from pynodes.models._parts import PerLevel, chain, checked_levels, extend_defaults
 from pynodes.nodes import ContinuousInput
 
 
@@ -64,7 +64,7 @@ def continuous_hgf(
         names,
         volatility_strength,
         tonic_volatility=-4.0 if tonic_volatility is None else tonic_volatility,
-        initial_mean=repeat_last([0.0, 1.0], levels) if initial_mean is None else initial_mean,
+        initial_mean=extend_defaults([0.0, 1.0], levels) if initial_mean is None else initial_mean,
         initial_precision=1.0 if initial_precision is None else initial_precision,
         tonic_drift=tonic_drift,
         autoconnection=autoconnection,
@@ -107,7 +107,7 @@ def scaled_to(series: Any, levels: int = 2) -> dict[str, Any]:
     return {
         "levels": levels,
         "input_precision": 1 / variance,
-        "tonic_volatility": repeat_last([float(np.log(variance)), -4.0], levels),
-        "initial_mean": repeat_last([float(early[0]), 1.0], levels),
-        "initial_precision": repeat_last([1 / variance, 10.0], levels),
+        "tonic_volatility": extend_defaults([float(np.log(variance)), -4.0], levels),
+        "initial_mean": extend_defaults([float(early[0]), 1.0], levels),
+        "initial_precision": extend_defaults([1 / variance, 10.0], levels),
     }

@@ -20,7 +20,7 @@ from pynodes.models._parts import (
     checked_codes,
     checked_count,
     checked_levels,
-    repeat_last,
+    extend_defaults,
     shared_ladder,
 )
 from pynodes.nodes import CategoricalInput
@@ -78,13 +78,13 @@ def transition_hgf(
         [f"x2_{begin}_{end}" for begin in codes for end in codes],
         [f"x{level}" for level in range(3, levels + 1)],
         volatility_strength,
-        tonic_volatility=repeat_last([-6.0, -8.0], count)
+        tonic_volatility=extend_defaults([-6.0, -8.0], count)
         if tonic_volatility is None
         else tonic_volatility,
-        initial_mean=repeat_last([-math.log(states - 1), 1.0], count)
+        initial_mean=extend_defaults([-math.log(states - 1), 1.0], count)
         if initial_mean is None
         else initial_mean,
-        initial_precision=repeat_last([1.0, 10.0], count)
+        initial_precision=extend_defaults([1.0, 10.0], count)
         if initial_precision is None
         else initial_precision,
     )

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import LIMIT, bound_log_growth, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.expansions import ChildEvidence
-from pynodes._core.functions import Function, find_function, identity, slope
+from pynodes._core.functions import Function, identity, look_up_function, slope
 from pynodes._core.linked import Linked
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
@@ -71,7 +71,7 @@ class Layer(AbstractNode):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", read_shape(self, self.shape))
-        object.__setattr__(self, "link", find_function(self.link))
+        object.__setattr__(self, "link", look_up_function(self.link))
 
     def bind(self, fed: Collection[str]) -> Self:
         return dataclasses.replace(self, root="location" not in fed)
