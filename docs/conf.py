@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "docstrings",
+    "mathematics",
     "references",
     "repository",
 ]
@@ -60,6 +61,7 @@ napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = f"pynodes {release}"
 
@@ -67,10 +69,14 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_show_sphinx = False
+html_sidebars = {"**": ["sections.html"]}
 html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 6,
+    # The four sections stand in the sidebar of every page; the head names none of their pages.
+    "navbar_center": [],
+    "show_nav_level": 1,
+    "collapse_navigation": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -164,3 +164,18 @@ def test_the_tables_can_be_made_again(name, size, monkeypatch, capsys, tmp_path)
         model, kind, *_ = (cell.strip() for cell in row.strip("|").split("|"))
         assert f"| {model} | {kind.split(',')[0]}" in page, row
     assert min(plt.imread(tmp_path / f"{name}.png").shape[:2]) > 500
+
+
+def test_every_equation_is_drawn_without_a_network(monkeypatch):
+    """The site has MathML: well-formed, without a command of LaTeX that was not understood."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs/extensions"))
+    to_mathml = __import__("mathematics").to_mathml
+
+    for page in PAGES:
+        for text in displayed(page):
+            assert to_mathml(text, display=True).startswith("<math")
+        for text in inline(page):
+            assert to_mathml(text, display=False).startswith("<math")
+    assert "<mo>&#x0223C;</mo>" in to_mathml(r"x \sim y", display=False)
+    with pytest.raises(ValueError, match="LaTeX is left"):
+        to_mathml(r"\nosuchcommand x", display=False)

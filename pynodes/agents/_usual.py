@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pynodes._errors import ParameterError, listed
 from pynodes._graph.graph import Graph
@@ -13,7 +15,9 @@ from pynodes.responses import (
     JointResponse,
     LogReactionTime,
     MinimalLogReactionTime,
+    Softmax,
     TransitionLogReactionTime,
+    UnitSquareSigmoid,
 )
 from pynodes.responses.log_reaction_time import USUAL_TIME
 
@@ -30,6 +34,8 @@ TEMPERATURES: dict[str, AbstractPrior] = {
     "inverse_temperature": TEMPERATURE,
     "inverse_temperature_zero": TEMPERATURE,
     "inverse_temperature_one": TEMPERATURE,
+    "lapse_rate": LogitNormal(-3.0, 1.0),
+    "perseveration": Normal(0.0, 1.0),
     "prior_weight": LogNormal(0.0, 1.0),
     "win_bias": Normal(0.0, 0.5),
     "loss_bias": Normal(0.0, 0.5),
@@ -48,7 +54,6 @@ LOG_TIMES: dict[str, AbstractPrior] = {
 
 TIMED = (LogReactionTime, MinimalLogReactionTime, TransitionLogReactionTime)
 
-
 RATE = LogitNormal(-1.0, 1.0)
 """Learning rates: nine tenths between 0.07 and 0.66."""
 
@@ -57,6 +62,40 @@ def learning_rates(separate: bool) -> dict[str, AbstractPrior]:
     """Priors of the learning rate of a learner ``u``, and of that for errors below zero if it is another."""
     names = ("learning_rate", "negative_learning_rate") if separate else ("learning_rate",)
     return {f"u.{name}": RATE for name in names}
+
+
+def add_habits(response: Response, lapse: bool, perseveration: bool) -> Response:
+    """A response, or all streams that are choices, with lapses and perseveration where they are asked for.
+
+    Raises
+    ------
+    ParameterError
+        No stream is a choice that has them.
+    """
+    wanted: dict[str, Any] = {"lapse_rate": 0.05} if lapse else {}
+    wanted |= {"perseveration": 0.0} if perseveration else {}
+    if not wanted:
+        return response
+    joint: Any = JointResponse.of(**response) if isinstance(response, Mapping) else response
+    if isinstance(joint, JointResponse):
+        kinds = {name: has_habits(part) for name, part in joint.streams.items()}
+        streams = {
+            name: dataclasses.replace(part, **wanted) if kinds[name] else part
+            for name, part in joint.streams.items()
+        }
+        if any(kinds.values()):
+            return JointResponse.of(**streams)
+    elif has_habits(joint):
+        return dataclasses.replace(joint, **wanted)
+    raise ParameterError(
+        f"{' and '.join(wanted)} belong to choices by a Softmax or a UnitSquareSigmoid, not to {response!r}. "
+        "Leave lapse= and perseveration= out, or write them into a response of your own."
+    )
+
+
+def has_habits(response: Any) -> bool:
+    """Whether a response can lapse and persevere."""
+    return isinstance(response, Softmax | UnitSquareSigmoid)
 
 
 def usual_agent(

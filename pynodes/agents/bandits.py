@@ -9,7 +9,7 @@ from typing import Any
 
 from pynodes._errors import ParameterError
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, learning_rates, usual_agent
+from pynodes.agents._usual import Priors, Response, add_habits, learning_rates, usual_agent
 from pynodes.agents.ratings import log_variance, seen
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal
 from pynodes.models import bandit_hgf as bandits
@@ -31,6 +31,8 @@ def bandit_hgf(
     rewards: str = "binary",
     series: Any = None,
     response: Response | EllipsisType = ...,
+    lapse: bool = False,
+    perseveration: bool = False,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
@@ -51,7 +53,7 @@ def bandit_hgf(
         square root of v. By default rewards are around 0 with variance 1.
     response
         What it does; ``...`` for a softmax of the predicted rewards, None for one that only watches.
-    free
+    lapse, perseveration, free
         As for :func:`binary_hgf`.
     settings
         Further arguments of :func:`pynodes.models.bandit_hgf`.
@@ -64,7 +66,7 @@ def bandit_hgf(
     first = 2 if rewards == "binary" else 1
     levels = first + 1 if levels is None else levels
     check_units(rewards, series)
-    placed = {} if series is None else in_units(series, levels)
+    placed = {"initial_precision": 1.0} if series is None else in_units(series, levels)
     graph = bandits(arms, levels, rewards=rewards, **placed | settings)
     worth = [name for name in graph.nodes if name == f"x{first}" or name.startswith(f"x{first}_")]
     usual: Priors = {ARMS: Normal(log_variance(series) - 5.0, 1.5)}
@@ -73,7 +75,7 @@ def bandit_hgf(
         for n in range(first + 1, levels + 1)
     }
     tied = {ARMS: [f"{name}.tonic_volatility" for name in worth]}
-    return choosing_agent(graph, arms, series, response, usual, free, tied)
+    return choosing_agent(graph, arms, series, response, (lapse, perseveration), usual, free, tied)
 
 
 def bandit_rescorla_wagner(
@@ -83,6 +85,8 @@ def bandit_rescorla_wagner(
     series: Any = None,
     separate_rates: bool = False,
     response: Response | EllipsisType = ...,
+    lapse: bool = False,
+    perseveration: bool = False,
     free: Priors | None = None,
 ) -> Agent:
     """An agent who learns what every arm pays at a fixed rate, and chooses by a softmax of that.
@@ -102,7 +106,7 @@ def bandit_rescorla_wagner(
         As for :func:`bandit_hgf`: arms begin at its first value.
     separate_rates
         Whether errors below zero have a learning rate of their own, ``"arms.negative_learning_rate"``.
-    response, free
+    response, lapse, perseveration, free
         As for :func:`bandit_hgf`.
 
     Raises
@@ -125,7 +129,7 @@ def bandit_rescorla_wagner(
         for name in rates
     }
     usual = {name.replace("u.", "arms."): prior for name, prior in rates.items()}
-    return choosing_agent(graph, arms, series, response, usual, free, tied)
+    return choosing_agent(graph, arms, series, response, (lapse, perseveration), usual, free, tied)
 
 
 def choosing_agent(
@@ -133,6 +137,7 @@ def choosing_agent(
     arms: int,
     series: Any,
     response: Response | EllipsisType,
+    habits: tuple[bool, bool],
     usual: Priors,
     free: Priors | None,
     tied: Mapping[str, Sequence[str]],
@@ -142,7 +147,7 @@ def choosing_agent(
         response = Softmax(options=tuple(f"u_{arm}.predicted_mean" for arm in range(arms)))
         temperature = LogNormal(1.0 - 0.5 * log_variance(series), 1.0)
         usual = {**usual, "inverse_temperature": temperature}
-    return usual_agent(graph, response, usual, free, tied)
+    return usual_agent(graph, add_habits(response, *habits), usual, free, tied)
 
 
 def check_units(rewards: str, series: Any) -> None:
@@ -172,7 +177,13 @@ def in_units(series: Any, levels: int) -> dict[str, Any]:
     }
 
 
-def dual_rescorla_wagner(*, response: Response = EITHER, free: Priors | None = None) -> Agent:
+def dual_rescorla_wagner(
+    *,
+    response: Response = EITHER,
+    lapse: bool = False,
+    perseveration: bool = False,
+    free: Priors | None = None,
+) -> Agent:
     """A learner of two options, of which the one that was not chosen is learned about too.
 
     Free are the learning rate, ``LogitNormal(-1, 1)``, the share of it for the other option, ``LogitNormal(0,
@@ -180,7 +191,7 @@ def dual_rescorla_wagner(*, response: Response = EITHER, free: Priors | None = N
 
     Parameters
     ----------
-    response, free
+    response, lapse, perseveration, free
         As for :func:`binary_hgf`.
 
     Raises
@@ -192,4 +203,5 @@ def dual_rescorla_wagner(*, response: Response = EITHER, free: Priors | None = N
         "u.learning_rate": LogitNormal(-1.0, 1.0),
         "u.counterfactual": LogitNormal(0.0, 1.0),
     }
+    response = add_habits(response, lapse, perseveration)
     return usual_agent(Graph().add(u=DualRescorlaWagner()), response, usual, free)

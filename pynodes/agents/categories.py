@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pynodes.agents._usual import Priors, Response, usual_agent
+from pynodes.agents._usual import Priors, Response, add_habits, usual_agent
 from pynodes.fit import Agent, Normal
 from pynodes.models import categorical_hgf as categories
 from pynodes.models import transition_hgf as transitions
@@ -22,6 +22,8 @@ def categorical_hgf(
     levels: int = 3,
     *,
     response: Response = BETTING,
+    lapse: bool = False,
+    perseveration: bool = False,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
@@ -34,7 +36,7 @@ def categorical_hgf(
     ----------
     outcomes, levels
         Numbers of outcomes and of levels.
-    response, free
+    response, lapse, perseveration, free
         As for :func:`binary_hgf`.
     settings
         Further arguments of :func:`pynodes.models.categorical_hgf`.
@@ -46,6 +48,7 @@ def categorical_hgf(
     """
     tied = {LOGITS: [f"x2_{code}.tonic_volatility" for code in range(outcomes)]}
     graph = categories(outcomes, levels, **settings)
+    response = add_habits(response, lapse, perseveration)
     return usual_agent(graph, response, make_volatility_priors(-5.0, levels), free, tied)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, learning_rates, usual_agent
+from pynodes.agents._usual import Priors, Response, add_habits, learning_rates, usual_agent
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal
 from pynodes.models import binary_hgf as graph_of
 from pynodes.nodes import PearceHall, RescorlaWagner, SuttonK1
@@ -16,12 +16,19 @@ USUAL = UnitSquareSigmoid()
 
 
 def binary_hgf(
-    levels: int = 3, *, response: Response = USUAL, free: Priors | None = None, **settings: Any
+    levels: int = 3,
+    *,
+    response: Response = USUAL,
+    lapse: bool = False,
+    perseveration: bool = False,
+    free: Priors | None = None,
+    **settings: Any,
 ) -> Agent:
     """A binary hierarchical Gaussian filter, which bets on the outcomes it predicts.
 
     Free are the tonic volatilities of all states, ``Normal(-4, 1.5)`` of ``x2``, ``Normal(-7, 1.5)`` of
-    ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``.
+    ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``. Beliefs begin with precision 1: an
+    ``x2`` of 10, as in TAPAS, would decide comparisons by how slowly the first trials are learned from.
 
     Parameters
     ----------
@@ -29,6 +36,10 @@ def binary_hgf(
         Number of levels, the input included.
     response
         What it does; None for one that only watches.
+    lapse, perseveration
+        Whether a share of choices is made blindly, ``lapse_rate`` with ``LogitNormal(-3, 1)``; and whether
+        what was chosen last is chosen more or less often, ``perseveration`` with ``Normal(0, 1)``, for which
+        ``Trials(covariates=)`` names the column of the previous choice, ``"previous_choice"``.
     free
         Priors before the usual ones, by name, or :class:`~pynodes.fit.Fixed` values.
     settings
@@ -47,11 +58,17 @@ def binary_hgf(
         f"x{level}.tonic_volatility": Normal(-4.0 - 3.0 * (level - 2), 1.5)
         for level in range(2, levels + 1)
     }
-    return usual_agent(graph_of(levels, **settings), response, usual, free)
+    graph = graph_of(levels, **{"initial_precision": 1.0} | settings)
+    return usual_agent(graph, add_habits(response, lapse, perseveration), usual, free)
 
 
 def rescorla_wagner(
-    *, separate_rates: bool = False, response: Response = USUAL, free: Priors | None = None
+    *,
+    separate_rates: bool = False,
+    response: Response = USUAL,
+    lapse: bool = False,
+    perseveration: bool = False,
+    free: Priors | None = None,
 ) -> Agent:
     """A Rescorla-Wagner learner that bets on outcomes.
 
@@ -63,7 +80,7 @@ def rescorla_wagner(
     separate_rates
         Whether errors below zero have a learning rate of their own, ``u.negative_learning_rate``, with the
         same prior.
-    response, free
+    response, lapse, perseveration, free
         As for :func:`binary_hgf`.
 
     Raises
@@ -74,10 +91,17 @@ def rescorla_wagner(
     learner = RescorlaWagner(
         initial_mean=0.5, negative_learning_rate=0.1 if separate_rates else None
     )
+    response = add_habits(response, lapse, perseveration)
     return usual_agent(Graph().add(u=learner), response, learning_rates(separate_rates), free)
 
 
-def pearce_hall(*, response: Response = USUAL, free: Priors | None = None) -> Agent:
+def pearce_hall(
+    *,
+    response: Response = USUAL,
+    lapse: bool = False,
+    perseveration: bool = False,
+    free: Priors | None = None,
+) -> Agent:
     """A Pearce-Hall learner that bets on outcomes.
 
     Free are the salience, ``LogitNormal(0, 1)``, the initial associability, ``LogitNormal(0, 1)`` as in
@@ -86,7 +110,7 @@ def pearce_hall(*, response: Response = USUAL, free: Priors | None = None) -> Ag
 
     Parameters
     ----------
-    response, free
+    response, lapse, perseveration, free
         As for :func:`binary_hgf`.
 
     Raises
@@ -98,10 +122,17 @@ def pearce_hall(*, response: Response = USUAL, free: Priors | None = None) -> Ag
         "u.salience": LogitNormal(0.0, 1.0),
         "u.initial_associability": LogitNormal(0.0, 1.0),
     }
+    response = add_habits(response, lapse, perseveration)
     return usual_agent(Graph().add(u=PearceHall()), response, usual, free)
 
 
-def sutton_k1(*, response: Response = USUAL, free: Priors | None = None) -> Agent:
+def sutton_k1(
+    *,
+    response: Response = USUAL,
+    lapse: bool = False,
+    perseveration: bool = False,
+    free: Priors | None = None,
+) -> Agent:
     """A learner that adapts its learning rate by Sutton's K1, and bets on outcomes.
 
     Free are the meta-rate, ``LogNormal(0, 1)`` (a standard deviation of 10 in TAPAS), the initial learning
@@ -109,7 +140,7 @@ def sutton_k1(*, response: Response = USUAL, free: Priors | None = None) -> Agen
 
     Parameters
     ----------
-    response, free
+    response, lapse, perseveration, free
         As for :func:`binary_hgf`.
 
     Raises
@@ -122,4 +153,4 @@ def sutton_k1(*, response: Response = USUAL, free: Priors | None = None) -> Agen
         "u.initial_learning_rate": LogitNormal(-1.0, 1.0),
     }
     graph = Graph().add(u=SuttonK1(initial_learning_rate=0.25))
-    return usual_agent(graph, response, usual, free)
+    return usual_agent(graph, add_habits(response, lapse, perseveration), usual, free)

@@ -12,7 +12,14 @@ import jax.numpy as jnp
 
 from pynodes._boundary import boundary
 from pynodes._core.beliefs import alongside
-from pynodes._core.modules import Module, checked_value, parameter, parameters_of, traced
+from pynodes._core.modules import (
+    Module,
+    checked_value,
+    parameter,
+    parameters_in,
+    parameters_of,
+    traced,
+)
 from pynodes._errors import InputError, ParameterError, PynodesError, nearest
 from pynodes._runtime.sample import check_key
 from pynodes._typing import AnyArray, Array, Scalar
@@ -90,8 +97,8 @@ class AbstractResponse(Module, abc.ABC):
         return None
 
     def parameters(self) -> dict[str, Any]:
-        """Every parameter by name."""
-        found = {name: getattr(self, name) for name in parameters_of(self)}
+        """Every parameter by name; of those that may be absent the ones that are there."""
+        found = {name: getattr(self, name) for name in parameters_in(self)}
         for table in tables(self).values():
             found |= table
         return found

@@ -29,16 +29,22 @@ class AbstractBinaryResponse(AbstractResponse):
     def option_count(self) -> int | None:
         return 2
 
+    @property
+    def lapses(self) -> Scalar | None:
+        """Share of choices that are made blindly, each option alike; None for none."""
+        return None
+
     @abc.abstractmethod
     def logit(self, beliefs: Reader, given: Given) -> Array:
-        """Log odds of choosing 1."""
+        """Log odds of choosing 1, but for lapses."""
 
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
         logit = self.logit(beliefs, given)
-        return log_sigmoid(jnp.where(response > 0.5, logit, -logit))
+        return add_lapses(log_sigmoid(jnp.where(response > 0.5, logit, -logit)), self.lapses, 2.0)
 
     def prediction(self, beliefs: Reader, given: Given) -> Array:
-        return jax.nn.sigmoid(self.logit(beliefs, given))
+        chance = jax.nn.sigmoid(self.logit(beliefs, given))
+        return chance if self.lapses is None else (1 - self.lapses) * chance + self.lapses / 2
 
     def draw(self, key: Array, beliefs: Reader, given: Given) -> Array:
         return jax.random.bernoulli(key, self.prediction(beliefs, given)).astype(float)
@@ -56,16 +62,32 @@ class AbstractChoiceResponse(AbstractResponse):
 
     expects: ClassVar = "the number of an option, counted from 0"
 
+    @property
+    def lapses(self) -> Scalar | None:
+        """Share of choices that are made blindly, each option that is there alike; None for none."""
+        return None
+
     @abc.abstractmethod
     def values(self, beliefs: Reader) -> Array:
         """What each option is worth, of shape (..., K)."""
 
     @abc.abstractmethod
     def scores(self, beliefs: Reader, given: Given) -> Array:
-        """Log probability of each option up to a constant, of shape (..., K)."""
+        """Log probability of each option up to a constant and but for lapses, of shape (..., K)."""
+
+    def log_chances(self, beliefs: Reader, given: Given) -> Array:
+        """Log probability of each option, of shape (..., K)."""
+        chances = jax.nn.log_softmax(self.scores(beliefs, given), axis=-1)
+        there = chances > -jnp.inf
+        count = jnp.sum(there, axis=-1, keepdims=True).astype(chances.dtype)
+        if self.lapses is None:
+            return chances
+        return jnp.where(
+            there, add_lapses(jnp.where(there, chances, 0.0), self.lapses, count), chances
+        )
 
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
-        chances = jax.nn.log_softmax(self.scores(beliefs, given), axis=-1)
+        chances = self.log_chances(beliefs, given)
         chosen = response.astype(int)[..., None]
         if chosen.ndim != chances.ndim:
             raise InputError(
@@ -75,13 +97,23 @@ class AbstractChoiceResponse(AbstractResponse):
         return jnp.take_along_axis(chances, chosen, axis=-1)[..., 0]
 
     def prediction(self, beliefs: Reader, given: Given) -> Array:
-        return jax.nn.softmax(self.scores(beliefs, given), axis=-1)
+        if self.lapses is None:
+            return jax.nn.softmax(self.scores(beliefs, given), axis=-1)
+        return jnp.exp(self.log_chances(beliefs, given))
 
     def draw(self, key: Array, beliefs: Reader, given: Given) -> Array:
-        return jax.random.categorical(key, self.scores(beliefs, given), axis=-1).astype(float)
+        return jax.random.categorical(key, self.log_chances(beliefs, given), axis=-1).astype(float)
 
     def accepts(self, values: Any, beliefs: Reader) -> Any:
         return (values >= 0) & (values < self.values(beliefs).shape[-1]) & (values % 1 == 0)
+
+
+def add_lapses(log_chance: Array, lapse_rate: Scalar | None, count: Array | float) -> Array:
+    """Log probability of an option once a share of choices is made blindly among so many options."""
+    if lapse_rate is None:
+        return log_chance
+    rate = jnp.asarray(lapse_rate)
+    return jnp.logaddexp(jnp.log1p(-rate) + log_chance, jnp.log(rate) - jnp.log(count))
 
 
 class AbstractNormalResponse(AbstractResponse):

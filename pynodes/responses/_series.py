@@ -40,6 +40,9 @@ class Covariate:
         return (values != values) | ((values >= low) & (values <= high) & (abs(values) < math.inf))
 
 
+LAST_CHOICE = Covariate(bounds=(0.0, math.inf), optional=True)
+"""What was chosen in the trial before; NaN where nothing was."""
+
 Covariates = Mapping[str, Any]
 """A number per trial, or one for all, by name."""
 

@@ -15,7 +15,7 @@ from pynodes.responses._base import Given
 from pynodes.responses._distributions import AbstractChoiceResponse
 from pynodes.responses._fields import Reader, field
 from pynodes.responses._probability import beside_options, sharpness
-from pynodes.responses._series import Covariate
+from pynodes.responses._series import LAST_CHOICE, Covariate
 
 
 class AbstractSoftmax(AbstractChoiceResponse):
@@ -62,13 +62,25 @@ class Softmax(AbstractSoftmax):
         How deterministic choices are (β).
     log_temperature
         A belief whose exponential divides the inverse temperature in every trial; by default none.
+    lapse_rate
+        Share of choices that are made blindly, each option alike (ε); by default there is none of it.
+    perseveration
+        What is added to the log odds of choosing again what was chosen last (κ), which is then the covariate
+        ``previous_choice``, made by :func:`~pynodes.responses.previous`; by default there is none of it.
 
-    Source: Daw et al. (2006), doi 10.1038/nature04766, methods.
+    Source: Daw et al. (2006), doi 10.1038/nature04766, methods; perseveration Lau and Glimcher (2005), doi
+    10.1901/jeab.2005.110-04.
     """
 
     inverse_temperature: Scalar = parameter(1.0, symbol="β", positive=True)
     log_temperature: str | None = field(None)
     offered: int | None = choice(None)
+    lapse_rate: Scalar | None = parameter(None, symbol="ε", bounds=(0.0, 1.0))
+    perseveration: Scalar | None = parameter(None, symbol="κ")
+
+    @property
+    def lapses(self) -> Scalar | None:
+        return self.lapse_rate
 
     @property
     def option_count(self) -> int | None:
@@ -76,15 +88,21 @@ class Softmax(AbstractSoftmax):
 
     @property
     def covariates(self) -> Mapping[str, Covariate]:  # type: ignore[override]
-        """Whether each option is offered, where that differs between trials."""
-        return {f"offered_{k}": Covariate(bounds=(0.0, 1.0)) for k in range(self.offered or 0)}
+        """Whether each option is offered, where that differs between trials; what was chosen last."""
+        found = {f"offered_{k}": Covariate(bounds=(0.0, 1.0)) for k in range(self.offered or 0)}
+        return found if self.perseveration is None else found | {"previous_choice": LAST_CHOICE}
 
     def scores(self, beliefs: Reader, given: Given) -> Array:
         sharp = sharpness(beliefs, self.inverse_temperature, self.log_temperature)
         scores = beside_options(sharp) * self.values(beliefs)
+        if self.perseveration is not None:
+            option = lax.broadcasted_iota(scores.dtype, scores.shape, scores.ndim - 1)
+            again = option == jnp.broadcast_to(given["previous_choice"][..., None], scores.shape)
+            scores = scores + jnp.where(again, jnp.asarray(self.perseveration, scores.dtype), 0.0)
         if self.offered is None:
             return scores
-        there = jnp.stack([given[name] > 0.5 for name in self.covariates], axis=-1)
+        offers = [given[f"offered_{k}"] > 0.5 for k in range(self.offered)]
+        there = jnp.stack(offers, axis=-1)
         return jnp.where(jnp.broadcast_to(there, scores.shape), scores, -jnp.inf)
 
     def check(self) -> str | None:

@@ -105,6 +105,30 @@ class Agent:
         """Prior of every free value, by name."""
         return dict(zip(self.names, self.model.priors, strict=True))
 
+    @property
+    def fixed(self) -> dict[str, float]:
+        """Every other number of network and response by name, and what it is fixed at.
+
+        What is fixed is supposed to be known, and decides comparisons as much as what is free. Free it by
+        name, or set it by :meth:`replace`.
+        """
+        taken = {target for _, targets in self.model.targets for target in targets}
+        labels = self.network.labels
+        known = {
+            ("network", name): self.network[name]
+            for name, place in labels.parameters.items()
+            if not place.rank and name not in labels.required and ("network", name) not in taken
+        }
+        if self.response is not None:
+            known |= {("response", name): v for name, v in self.response.parameters().items()}
+        return {
+            f"{part}:{name}" if ("network", name) in known and part == "response" else name: float(
+                value
+            )
+            for (part, name), value in known.items()
+            if (part, name) not in taken
+        }
+
     @boundary
     def instantiate(self, values: Mapping[str, Scalar]) -> tuple[Network, Any]:
         """Network and response with some values of the free parameters.
@@ -258,8 +282,9 @@ class Agent:
 
     def _repr_html_(self) -> str:
         rows = [(name, repr(prior)) for name, prior in self.priors.items()]
-        title = f"Agent: {self.network!r}, {self.response!r}, {len(rows)} free values"
-        return table(title, ("free value", "prior"), rows)
+        rows += [(name, f"fixed at {value:g}") for name, value in self.fixed.items()]
+        title = f"Agent: {self.network!r}, {self.response!r}, {len(self.names)} free values"
+        return table(title, ("value", "prior"), rows)
 
 
 def check_shapes(values: Mapping[str, Any], count: int) -> None:
