@@ -35,6 +35,7 @@ from pynodes._core.scheme import AbstractScheme
 from pynodes._core.structured import Structured
 from pynodes._errors import GraphError
 from pynodes._graph.checks import check_not_empty, check_ready_to_filter
+from pynodes._graph.edits import is_lagged
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
@@ -69,6 +70,12 @@ def compile_program(
     settings = settings.revise(scheme=settings.scheme or default)
     nodes = bind_nodes(graph, settings)
     structured = find_structured(settings, nodes, default)
+    lagged = next((f"{a}->{b}" for a, b, c in graph.edges if is_lagged(c)), None)
+    if structured is not None and lagged is not None:
+        raise GraphError(
+            f"{lagged!r} leads from a value of the step before, which Structured does not keep. Give another "
+            "expansion, such as 'enhanced'."
+        )
     apart = settings.evidence == "in_turn"
     members = form_groups(graph, nodes, levels_of(graph), apart=apart)
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
@@ -181,7 +188,12 @@ def incoming_bundles(
             if taken is None or taken.flat[position]:
                 edge.stack = (len(couplings), position)
                 edge.down = (group, len(bundles), position)
-        bundle = Bundle(ends=ends, couplings=Selection((len(couplings),)), fan=fan)
+        bundle = Bundle(
+            ends=ends,
+            couplings=Selection((len(couplings),)),
+            fan=fan,
+            lagged=is_lagged(some.coupling),
+        )
         bundles.append((bundle, Wiring(ends=index, present=reshape_mask(taken, shape))))
         couplings.append(stack_modules([edge.coupling for edge in flat], shape))
         shapes.append(shape)
@@ -256,6 +268,7 @@ def outgoing_bundles(
         return static_signature(edge.coupling), static_signature(child), apart
 
     bundles = []
+    rows = [[edge for edge in row if getattr(edge.coupling, "upward", True)] for row in rows]
     for parts in partition(rows, kind):
         fan, some = max(map(len, parts)), next(row[0] for row in parts if row)
         shape = places(sizes[group], fan)
@@ -269,7 +282,12 @@ def outgoing_bundles(
         volatile = isinstance(some.coupling, AbstractVolatilityCoupling)
         repredicts = ends.sources if waits_for_value_parents(some.coupling) else ()
         bundle = Bundle(
-            ends=ends, couplings=which, fan=fan, volatile=volatile, repredicts=repredicts
+            ends=ends,
+            couplings=which,
+            fan=fan,
+            volatile=volatile,
+            repredicts=repredicts,
+            lagged=is_lagged(some.coupling),
         )
         taken = present(parts, fan)
         for position, edge in enumerate(flat):

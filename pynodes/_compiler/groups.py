@@ -13,6 +13,7 @@ import numpy as np
 
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, parameters_of
+from pynodes._graph.edits import WithinStep, is_lagged
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings, find_expansion
 from pynodes.couplings import (
@@ -33,7 +34,8 @@ def levels_of(graph: Graph) -> dict[str, int]:
     value parents (a ``Noise`` parent wants the posterior of its input's mean), the value parents of
     that child get a lower level too; if a graph makes that impossible, such a parent hears their predictions.
     """
-    below = {name: graph.children(name) for name in graph.nodes}
+    within = WithinStep(graph, up=False)
+    below = {name: within.get(name) for name in graph.nodes}
     first = value_parents_first(graph)
     while True:
         sorter = TopologicalSorter({name: {*below[name], *first.get(name, ())} for name in below})
@@ -54,7 +56,7 @@ def value_parents_first(graph: Graph) -> dict[str, set[str]]:
     """For every parent through a coupling that comes after them, the value parents of its children."""
     value_parents: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:
-        if not isinstance(coupling, AbstractVolatilityCoupling):
+        if not isinstance(coupling, AbstractVolatilityCoupling) and not is_lagged(coupling):
             value_parents.setdefault(child, set()).add(parent)
     first: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:

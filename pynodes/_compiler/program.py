@@ -51,6 +51,8 @@ class Bundle:
         Groups that hear their value parents again before this bundle is heard.
     conditional
         Whether the group's belief is kept conditional on the parents in it.
+    lagged
+        Whether the parents' values of the step before count.
     """
 
     ends: Selection
@@ -59,6 +61,7 @@ class Bundle:
     volatile: bool = False
     repredicts: tuple[int, ...] = ()
     conditional: bool = False
+    lagged: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

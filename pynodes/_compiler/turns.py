@@ -15,7 +15,10 @@ def order_turns(groups: Sequence[Group], is_input: Callable[[int], bool]) -> tup
     has heard from its inputs its own parents then hear, before any other of its children predicts. A node
     without inputs is heard once all of its children were.
     """
-    parents = [{end for bundle in g.down for end in bundle.ends.sources} for g in groups]
+    parents = [
+        {end for bundle in g.down if not bundle.lagged for end in bundle.ends.sources}
+        for g in groups
+    ]
     children = [{i for i, above in enumerate(parents) if n in above} for n in range(len(groups))]
     turns: list[Turn] = []
     predicted: set[int] = set()

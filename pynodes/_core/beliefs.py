@@ -117,6 +117,8 @@ class Gaussian(AbstractBelief):
         from, where that was averaged over.
     structured
         What the Structured expansion knows besides; None under the others.
+    remembered
+        The belief of the step before, for nodes whose children hear that; None elsewhere.
     averaged
         Whether the prediction averages over the parents' uncertainty or takes them at their means.
     """
@@ -133,6 +135,7 @@ class Gaussian(AbstractBelief):
     evident: Array | None = None
     logit: Any = None
     structured: Any = None
+    remembered: Any = None
     averaged: bool = choice(True)
 
     @classmethod

@@ -45,27 +45,35 @@ def apply_to_group(program: Program, index: int, rule: Callable[..., Any]) -> Ca
 
 
 def sum_inlets(
-    program: Program, index: int, beliefs: Mapping[int, Any], dt: Scalar
+    program: Program, index: int, beliefs: Mapping[int, Any], dt: Scalar, state: Any = None
 ) -> dict[str, Any]:
-    """What a group's parents contribute, summed; zero, unstacked, at inlets that nobody feeds."""
+    """What a group's parents contribute, summed; zero, unstacked, at inlets that nobody feeds.
+
+    Parents through lagged edges are as the state has them, or as they remember having been.
+    """
     group = program.schedule.groups[index]
     totals: dict[str, Any] = dict.fromkeys(program.nodes[index].inlets, 0.0)
     for number, bundle in enumerate(group.down):
         last = len(places(group.size, bundle.fan)) - 1
-        for inlet, sent in contributions(program, index, number, beliefs, dt).items():
+        for inlet, sent in contributions(program, index, number, beliefs, dt, state).items():
             totals[inlet] = totals[inlet] + (jnp.sum(sent, last) if bundle.fan > 1 else sent)
     return totals
 
 
 def contributions(
-    program: Program, index: int, number: int, beliefs: Mapping[int, Any], dt: Scalar
+    program: Program,
+    index: int,
+    number: int,
+    beliefs: Mapping[int, Any],
+    dt: Scalar,
+    state: Any = None,
 ) -> dict[str, Array]:
     """What the parents in one bundle contribute to a group, edge by edge, by inlet."""
     group, wiring = program.schedule.groups[index], program.down[index][number]
     bundle = group.down[number]
     shape = places(group.size, bundle.fan)
     parents = lay_beside(
-        [beliefs[end].parent_view() for end in bundle.ends.sources],
+        [see_parent(beliefs, state, end, lagged=bundle.lagged) for end in bundle.ends.sources],
         [places(program.schedule.groups[end].size, 1) for end in bundle.ends.sources],
         bundle.ends,
         wiring.ends,
@@ -80,6 +88,19 @@ def contributions(
         inlet: sent if taken is None else jnp.where(alongside(taken, sent), sent, 0.0)
         for inlet, sent in send(switches_of(program, wiring), coupling, parents, dt).items()
     }
+
+
+def see_parent(beliefs: Mapping[int, Any], state: Any, end: int, *, lagged: bool) -> Any:
+    """What couplings see of a group above: its prediction, or what it believed a step before."""
+    if not lagged:
+        return beliefs[end].parent_view()
+    before = beliefs[end].remembered if state is None else state[end]
+    return Gaussian(
+        mean=before.mean,
+        variance=before.variance,
+        predicted_mean=before.mean,
+        predicted_variance=before.variance,
+    )
 
 
 def repredict_children(program: Program, index: int, beliefs: Beliefs, dt: Scalar) -> Beliefs:
@@ -97,18 +118,29 @@ def repredict_children(program: Program, index: int, beliefs: Beliefs, dt: Scala
 
 
 def hear_children(
-    program: Program, index: int, beliefs: Mapping[int, Any], informed: Evident, dt: Scalar
+    program: Program,
+    index: int,
+    beliefs: Mapping[int, Any],
+    informed: Evident,
+    dt: Scalar,
+    *,
+    before: Any = None,
 ) -> tuple[ChildEvidence, Any]:
-    """Evidence that a group has from its children, and which of its nodes have any."""
+    """Evidence that a group has from its children, and which of its nodes have any.
+
+    Through edges that act within a step; or, of what the group believed ``before``, through lagged ones.
+    """
     values: list[Evidence] = []
     messages: list[VolatilityMessage] = []
     supports: list[Any] = []
     any_active: Any = False
     for bundle, wiring in zip(program.schedule.groups[index].up, program.up[index], strict=True):
+        if bundle.lagged != (before is not None):
+            continue
         flags = active_edges(program, index, bundle, wiring, informed)
         if flags is False:
             continue
-        children = ChildMessages(program, index, bundle, wiring, beliefs, flags)
+        children = ChildMessages(program, index, bundle, wiring, beliefs, flags, before)
         if program.nodes[index].support is not None:
             supports.append(children.support(dt))
         elif bundle.volatile:
@@ -134,6 +166,7 @@ class ChildMessages:
         wiring: Wiring,
         beliefs: Mapping[int, Any],
         flags: Array | bool,
+        before: Any = None,
     ) -> None:
         group, groups = program.schedule.groups[index], program.schedule.groups
         self.fan, self.size, self.nodes = bundle.fan, group.size, len(places(group.size, 1))
@@ -141,7 +174,8 @@ class ChildMessages:
         self.flags, self.active = flags, any_beyond(flags, self.nodes + (bundle.fan > 1))
         self.switches = switches_of(program, wiring)
         shape = places(group.size, bundle.fan)
-        self.parent, self.support_values = beliefs[index], program.nodes[index].support
+        self.parent = beliefs[index] if before is None else before
+        self.support_values = program.nodes[index].support
         self.children = lay_beside(
             drop_lacking([beliefs[end] for end in bundle.ends.sources]),
             [places(groups[end].size, 1) for end in bundle.ends.sources],

@@ -23,6 +23,7 @@ from pynodes._engine.edges import (
     sum_inlets,
 )
 from pynodes._engine.feed import Gates, Seen
+from pynodes._engine.lagged import remember
 from pynodes._typing import Scalar
 
 Flags = dict[int, Any]
@@ -83,7 +84,8 @@ def predict_now(program: Program, index: int, state: Any, beliefs: Beliefs, dt: 
         state[index] if node.has_memory else apply_to_group(program, index, type(node).init)(node)
     )
     now = {number: belief.as_prior() for number, belief in beliefs.items()}
-    return type(node).predict(node, before, sum_inlets(program, index, now, dt), dt)
+    belief = type(node).predict(node, before, sum_inlets(program, index, now, dt, state), dt)
+    return remember(program, index, belief, before)
 
 
 def tell_parents(
@@ -98,7 +100,8 @@ def tell_parents(
     """Let a node's parents hear it, and nobody else; beliefs and flags are changed in place."""
     if flags is False:
         return
-    parents = {end for bundle in program.schedule.groups[child].down for end in bundle.ends.sources}
+    bundles = program.schedule.groups[child].down
+    parents = {end for one in bundles if not one.lagged for end in one.ends.sources}
     alone: Flags = dict.fromkeys(beliefs, False) | {child: flags}
     for index in sorted(parents):
         node = program.nodes[index]

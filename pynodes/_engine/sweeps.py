@@ -33,6 +33,7 @@ from pynodes._engine.edges import (
 )
 from pynodes._engine.feed import OPEN, Gates, Seen, let_in
 from pynodes._engine.in_turn import take_in_turn
+from pynodes._engine.lagged import has_lagged, hear_later, remember
 from pynodes._typing import Scalar
 
 State = tuple[Any, ...]
@@ -91,6 +92,8 @@ def infer(
         beliefs, evident = program.scheme.infer(program, predicted, seen, dt, gates)
     else:
         beliefs, evident = take_in_turn(program, state, predicted, seen, dt, gates)
+    if has_lagged(program):
+        beliefs = hear_later(program, beliefs, evident, dt, gates)
     return Step(
         program=program,
         before=state,
@@ -135,10 +138,11 @@ def predict(program: Program, state: State, dt: Scalar, view: View | None = None
     for index in program.schedule.downward:
         node = program.nodes[index]
         before = state[index] if node.has_memory else initial(program, index)
-        inlet = sum_inlets(program, index, beliefs, dt)
+        inlet = sum_inlets(program, index, beliefs, dt, state)
         belief = apply_to_group(program, index, type(node).predict)(node, before, inlet, dt)
         if program.structured is not None and view is None:
             belief = conditionals.look_down(program, index, before, belief, beliefs, inlet, dt)
+        belief = remember(program, index, belief, before)
         beliefs[index] = belief if view is None else view(index, belief)
     return beliefs
 

@@ -108,11 +108,36 @@ def join_in_place(graph: Graph, parent: str, child: str, coupling: Any) -> None:
     check_edge(parent, child, coupling, graph._nodes)
     key = (parent, child, coupling.slot)
     check_edge_is_new(graph._edges, key)
-    check_acyclic(parent, child, graph._parents, graph._children)
+    if not is_lagged(coupling):
+        check_acyclic(parent, child, WithinStep(graph, up=True), WithinStep(graph, up=False))
     graph._edges[key] = bind_coupling(graph, parent, child, coupling)
     graph._parents[child] = [*graph._parents.get(child, ()), parent]
     graph._children[parent] = [*graph._children.get(parent, ()), child]
     graph._slots[parent, child] = [*graph._slots.get((parent, child), ()), coupling.slot]
+
+
+class WithinStep(dict[str, list[str]]):
+    """Parents of every node, or its children, through edges that act within a step; looked up one by one."""
+
+    def __init__(self, graph: Graph, *, up: bool) -> None:
+        super().__init__()
+        self.graph, self.up = graph, up
+
+    def get(self, key: str, default: Any = ()) -> Any:
+        """The neighbours of a node."""
+        graph, up = self.graph, self.up
+        near = (graph._parents if up else graph._children).get(key, default)
+        return [one for one in near if self.joins(*((one, key) if up else (key, one)))]
+
+    def joins(self, parent: str, child: str) -> bool:
+        """Whether any edge between two nodes acts within a step."""
+        slots = self.graph._slots[parent, child]
+        return any(not is_lagged(self.graph._edges[parent, child, slot]) for slot in slots)
+
+
+def is_lagged(coupling: AbstractCoupling) -> bool:
+    """Whether an edge leads from a value of the step before."""
+    return bool(getattr(coupling, "lag", 0))
 
 
 def bind_array_coupling(
@@ -316,7 +341,8 @@ def check_others_differ(one: Graph, other: Graph, shared: set[str]) -> None:
 
 def check_no_cycle(graph: Graph) -> None:
     """Graphs that were joined at several nodes form no cycle together."""
-    below = {name: graph.children(name) for name in graph.nodes}
+    within = WithinStep(graph, up=False)
+    below = {name: within.get(name) for name in graph.nodes}
     try:
         TopologicalSorter(below).prepare()
     except Loop as error:

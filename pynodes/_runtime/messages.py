@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program, places
 from pynodes._engine import sweeps
-from pynodes._engine.edges import ChildMessages, active_edges, contributions
+from pynodes._engine.edges import ChildMessages, active_edges, contributions, see_parent
 from pynodes._engine.feed import Feed
 from pynodes._engine.filter import filter_step
 from pynodes._engine.loop import Guard, Now, scan
@@ -70,7 +70,7 @@ def exchange(
 def send_to_children(program: Program, found: Step, dt: Scalar) -> dict[Spot, dict[str, Array]]:
     """What every parent contributes, by bundle and inlet."""
     return {
-        (index, number): contributions(program, index, number, found.predicted, dt)
+        (index, number): contributions(program, index, number, found.predicted, dt, found.before)
         for index, group in enumerate(program.schedule.groups)
         for number in range(len(group.down))
     }
@@ -80,10 +80,14 @@ def send_to_parents(program: Program, found: Step, dt: Scalar) -> dict[Spot, dic
     """What every child says to a parent, by bundle; the parent stands where it was predicted."""
     sent: dict[Spot, dict[str, Array]] = {}
     for index, group in enumerate(program.schedule.groups):
-        around = {**found.beliefs, index: found.predicted[index]}
         for number, (bundle, wiring) in enumerate(zip(group.up, program.up[index], strict=True)):
+            around = {**found.beliefs, index: found.predicted[index]}
+            before = None
+            if bundle.lagged:
+                around = found.beliefs
+                before = see_parent(found.predicted, found.before, index, lagged=True)
             active = active_edges(program, index, bundle, wiring, found.evident)
-            children = ChildMessages(program, index, bundle, wiring, around, active)
+            children = ChildMessages(program, index, bundle, wiring, around, active, before)
             sent[index, number] = describe_edges(children, bundle.volatile, dt)
     return sent
 

@@ -256,6 +256,12 @@ def check_smoothable(labels: Labels) -> None:
             "A network under Structured cannot be smoothed yet: smoothing takes beliefs for independent that "
             "Structured keeps conditional on one another. Compile it with expansion='enhanced' to smooth it."
         )
+    for parent, child, coupling in labels.graph.edges:
+        if getattr(coupling, "lag", 0):
+            raise SmoothingError(
+                f"The edge {parent}->{child} leads from a value of the step before, through which smoothing "
+                "does not go. Use network.filter."
+            )
     for names in labels.groups:
         node = labels.graph.nodes[names[0]]
         if not node.has_memory:

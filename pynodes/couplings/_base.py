@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import Evidence, VolatilityMessage
 from pynodes._core.modules import Module
 from pynodes._core.tilts import Tilt, tilt_by_evidence
+from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
 
 if TYPE_CHECKING:
@@ -141,3 +142,34 @@ class AbstractVolatilityCoupling(AbstractCoupling):
 
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
         return self.message(parent, child).log_density(x)
+
+
+def check_lag(coupling: AbstractCoupling, lag: Any, upward: Any) -> None:
+    """A coupling reaches no or one step back, and says whether its parent hears the child.
+
+    Raises
+    ------
+    CouplingError
+        Something else.
+    """
+    if isinstance(lag, bool) or lag not in (0, 1):
+        raise CouplingError(
+            f"{type(coupling).__name__}: lag must be 0 or 1, not {lag!r}. For longer lags give a Regressor "
+            "the earlier values, as pynodes.structure.lagged does."
+        )
+    if not isinstance(upward, bool):
+        raise CouplingError(
+            f"{type(coupling).__name__}: upward must be True or False, not {upward!r}."
+        )
+
+
+def lag_incompatibility(coupling: AbstractCoupling, parent: AbstractNode) -> str | None:
+    """What keeps a parent from being heard one step later, in words that follow its name; or None."""
+    if not getattr(coupling, "lag", 0) or (
+        parent.has_memory and parent.learns and not parent.support
+    ):
+        return None
+    return (
+        f"is a {type(parent).__name__}, which remembers no value of the step before. A lagged edge leads "
+        "from a state; to a Regressor give the shifted series."
+    )

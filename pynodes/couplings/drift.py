@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pynodes._core.beliefs import Gaussian
+from pynodes._core.modules import choice
 from pynodes._typing import Scalar
+from pynodes.couplings._base import check_lag, lag_incompatibility
 from pynodes.couplings._shift import AbstractShift
+
+if TYPE_CHECKING:
+    from pynodes.nodes import AbstractNode
 
 
 class Drift(AbstractShift):
@@ -24,6 +29,11 @@ class Drift(AbstractShift):
         How the bend of f enters the evidence: ``"gauss_newton"`` or ``"regression"``, under which no
         precision falls, or ``"exact"``.
 
+    lag
+        1 for a parent whose value of the step before counts: such edges may close cycles.
+    upward
+        Whether the parent hears the child through a lagged edge.
+
     Raises
     ------
     CouplingError
@@ -34,6 +44,16 @@ class Drift(AbstractShift):
     """
 
     inlet: ClassVar = "drift"
+
+    lag: int = choice(0)
+    upward: bool = choice(True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_lag(self, self.lag, self.upward)
+
+    def incompatibility(self, parent: AbstractNode, child: AbstractNode) -> str | None:
+        return lag_incompatibility(self, parent) or super().incompatibility(parent, child)
 
     def reach(self, child: Gaussian, dt: Scalar) -> Scalar:
         return dt if child.interval is None else child.interval

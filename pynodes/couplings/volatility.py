@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import jax.numpy as jnp
 
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.messages import VolatilityMessage
-from pynodes._core.modules import parameter
+from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._base import AbstractVolatilityCoupling
+from pynodes.couplings._base import (
+    AbstractVolatilityCoupling,
+    check_lag,
+    lag_incompatibility,
+)
+
+if TYPE_CHECKING:
+    from pynodes.nodes import AbstractNode
 
 
 class AbstractLogVariance(AbstractVolatilityCoupling):
@@ -38,9 +45,22 @@ class Volatility(AbstractLogVariance):
     ----------
     strength
         Log volatility per unit of the parent (κ).
+    lag
+        1 for a parent whose value of the step before counts: such edges may close cycles.
+    upward
+        Whether the parent hears the child through a lagged edge.
 
     Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825; docs/theory/volatility.md. Unlike pyhgf
     0.3.2, several volatility parents of one child do not share out its error.
     """
 
     inlet: ClassVar = "log_volatility"
+
+    lag: int = choice(0)
+    upward: bool = choice(True)
+
+    def __post_init__(self) -> None:
+        check_lag(self, self.lag, self.upward)
+
+    def incompatibility(self, parent: AbstractNode, child: AbstractNode) -> str | None:
+        return lag_incompatibility(self, parent) or super().incompatibility(parent, child)
