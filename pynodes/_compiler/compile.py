@@ -23,6 +23,7 @@ from pynodes._compiler.program import (
     Program,
     Schedule,
     Selection,
+    Turn,
     Wiring,
     index_into,
     pad,
@@ -70,14 +71,8 @@ def compile_program(
     settings = settings.revise(scheme=settings.scheme or default)
     nodes = bind_nodes(graph, settings)
     structured = find_structured(settings, nodes, default)
-    lagged = next((f"{a}->{b}" for a, b, c in graph.edges if is_lagged(c)), None)
-    if structured is not None and lagged is not None:
-        raise GraphError(
-            f"{lagged!r} leads from a value of the step before, which Structured does not keep. Give another "
-            "expansion, such as 'enhanced'."
-        )
-    apart = settings.evidence == "in_turn"
-    members = form_groups(graph, nodes, levels_of(graph), apart=apart)
+    check_lagged(graph, structured)
+    members = form_groups(graph, nodes, levels_of(graph), apart=settings.evidence == "in_turn")
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
     drawn = draw_weights(graph, key)
     edges = [
@@ -103,13 +98,10 @@ def compile_program(
         Group(size=size, level=m.level, down=tuple(b for b, _ in d), up=tuple(b for b, _ in u))
         for m, size, d, u in zip(members, sizes, down, up, strict=True)
     )
-    turns = (
-        order_turns(groups, lambda group: stacks[group][0].observable)
-        if settings.evidence == "in_turn"
-        else None
-    )
     program = Program(
-        schedule=Schedule(groups=groups, stacks=tuple(shapes), turns=turns),
+        schedule=Schedule(
+            groups=groups, stacks=tuple(shapes), turns=find_turns(settings, groups, stacks)
+        ),
         scheme=settings.scheme,
         structured=structured,
         nodes=tuple(stack_modules(stack, places(len(stack), 1)) for stack in stacks),
@@ -216,6 +208,31 @@ def mark_conditional(
         (dataclasses.replace(bundle, conditional=is_conditional(bundle)), wiring)
         for bundle, wiring in bundles
     ]
+
+
+def find_turns(
+    settings: Settings, groups: tuple[Group, ...], stacks: Sequence[Sequence[AbstractNode]]
+) -> tuple[Turn, ...] | None:
+    """In which order groups predict and are heard, if inputs are taken in turn."""
+    if settings.evidence != "in_turn":
+        return None
+    return order_turns(groups, lambda group: stacks[group][0].observable)
+
+
+def check_lagged(graph: Graph, structured: Structured | None) -> None:
+    """Lagged edges go with expansions that keep beliefs apart.
+
+    Raises
+    ------
+    GraphError
+        There is one under Structured.
+    """
+    lagged = next((f"{a}->{b}" for a, b, coupling in graph.edges if is_lagged(coupling)), None)
+    if structured is not None and lagged is not None:
+        raise GraphError(
+            f"{lagged!r} leads from a value of the step before, which Structured does not keep. Give another "
+            "expansion, such as 'enhanced'."
+        )
 
 
 def find_structured(

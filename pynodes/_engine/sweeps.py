@@ -34,10 +34,11 @@ from pynodes._engine.edges import (
 from pynodes._engine.feed import OPEN, Gates, Seen, let_in
 from pynodes._engine.in_turn import take_in_turn
 from pynodes._engine.lagged import has_lagged, hear_later, remember
+from pynodes._engine.memory import State as State
+from pynodes._engine.memory import carry as carry
+from pynodes._engine.memory import initial as initial
+from pynodes._engine.memory import start as start
 from pynodes._typing import Scalar
-
-State = tuple[Any, ...]
-"""What every group remembers of the previous step; None for groups that remember nothing."""
 
 View = Callable[[int, Any], Any]
 """What the children of a group see of it, from its number and its prediction."""
@@ -102,29 +103,6 @@ def infer(
         evident=dict(evident),
         seen=dict(seen),
     )
-
-
-def start(program: Program) -> State:
-    """The state before the first step."""
-    return tuple(
-        initial(program, index) if node.has_memory else None
-        for index, node in enumerate(program.nodes)
-    )
-
-
-def initial(program: Program, index: int) -> Any:
-    """The initial beliefs of a group."""
-    node = program.nodes[index]
-    begun = apply_to_group(program, index, type(node).init)(node)
-    if not node.has_memory:
-        return begun
-    return conditionals.begin_group(program, index, begun)
-
-
-def carry(program: Program, beliefs: Mapping[int, Any]) -> State:
-    """What the next step starts from."""
-    nodes = enumerate(program.nodes)
-    return tuple(beliefs[index].carry() if node.has_memory else None for index, node in nodes)
 
 
 def predict(program: Program, state: State, dt: Scalar, view: View | None = None) -> Beliefs:

@@ -16,6 +16,7 @@ from pynodes._equations.notation import (
     Notation,
     name_to_latex,
 )
+from pynodes._graph.edits import is_lagged
 from pynodes.couplings._nonlinear import AbstractNonlinear
 from pynodes.couplings.volatility import AbstractLogVariance
 
@@ -34,7 +35,8 @@ def coupling_term(coupling: Any, notation: Notation) -> str:
 
 @coupling_term.register
 def write_nonlinear(coupling: AbstractNonlinear, notation: Notation) -> str:
-    return notation.times("strength", write_function(coupling.function, notation))
+    term = notation.times("strength", write_function(coupling.function, notation))
+    return term.replace(notation.now, notation.before) if is_lagged(coupling) else term
 
 
 @coupling_term.register
