@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def structure_file(options: argparse.Namespace) -> str:
     if still:
         raise FileError(f"{still[0]!r} never changes; leave it out with --columns.")
     graph = lagged(names, lags=options.lags)
-    found = search(space(graph, probability=options.probability), standardise(series))
+    found: Any = search(space(graph, probability=options.probability), standardise(series))
     out = folder(options.out)
     edges = out / "edges.csv"
     columns = ["probability", "prior", "mean_if_on", "sd_if_on", "mean", "sd", "scored"]

@@ -68,7 +68,8 @@ def search_agent(
             bar.advance()
     log = np.stack(columns, axis=1)
     joint = log + space.log_prior(masks)
-    weights = np.exp(joint - np.asarray(logsumexp(joint, axis=1))[:, None])
+    whole: Any = logsumexp(joint, axis=1, keepdims=True)
+    weights = np.exp(joint - whole)
     return FoundSubjects(
         space=space,
         subjects=tuple(trials.subjects),
