@@ -95,7 +95,7 @@ class Dense(AbstractArrayCoupling):
                 f"Dense joins two vectors, an array to a vector, or arrays that agree but for their last "
                 f"axis, not arrays of shape {parent} and {child}. Give both nodes a shape, as in shape=(64,)."
             )
-        shape = (child[-1], parent[-1] if len(child) > 1 else math.prod(parent))
+        shape = (*child[-1:], parent[-1] if len(child) > 1 else math.prod(parent))
         if self.mask is not None and np.shape(self.mask) != shape:
             raise CouplingError(
                 f"Dense: mask must have shape {shape}, child first, not {np.shape(self.mask)}."

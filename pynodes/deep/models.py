@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from pynodes._core.functions import Function
+from pynodes._core.functions import FUNCTIONS, Function, look_up_function
 from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes.couplings import (
@@ -102,10 +102,12 @@ def generative(
     """
     check_sizes(sizes, 2)
     top = f"z{len(sizes) - 1}"
-    nodes: dict[str, AbstractNode] = {"x": Layer(shape=sizes[0], link=link)}
+    nodes: dict[str, AbstractNode] = {"x": Layer(shape=sizes[0], link=look_up_function(link))}
     for number, size in enumerate(sizes[1:], 1):
         name = f"z{number}"
-        last = {"prior_precision": prior_precision} if name == top else {"link": link}
+        last: dict[str, Any] = {"link": link}
+        if name == top:
+            last = {"prior_precision": prior_precision}
         nodes[name] = Layer(shape=size, **last)
     edges: list[Any] = [
         (above, below, Dense(bias=False)) for below, above in itertools.pairwise(nodes)
@@ -176,15 +178,16 @@ def residual(
     Source: Innocenti et al. (2025), arXiv 2505.13124.
     """
     check_sizes((inputs, width, depth, outcomes), 4)
-    dense = {"initial": initial or DepthScaled(), "bias": False}
+    dense: dict[str, Any] = {"initial": initial or DepthScaled(), "bias": False}
+    inner: dict[str, Any] = dense | {"function": function}
     names = [f"h{number}" for number in range(1, depth + 1)]
     nodes: dict[str, AbstractNode] = {"x": Layer(shape=inputs)}
     nodes |= {name: Layer(shape=width) for name in names}
     nodes["y"] = CategoricalLayer(outcomes=outcomes)
     edges: list[Any] = [("x", names[0], Dense(**dense))]
     for above, below in itertools.pairwise(names):
-        edges += [(above, below, Dense(function=function, **dense)), (above, below, Residual())]
-    return Graph().extend(nodes, [*edges, (names[-1], "y", Dense(function=function, **dense))])
+        edges += [(above, below, Dense(**inner)), (above, below, Residual())]
+    return Graph().extend(nodes, [*edges, (names[-1], "y", Dense(**inner))])
 
 
 def convolutional(
@@ -227,7 +230,7 @@ def convolutional(
         edges.append((above, below, Convolution(kernel=kernel, stride=2, **inner)))
     last = list(nodes)[-1]
     nodes["y"] = CategoricalLayer(outcomes=outcomes)
-    return Graph().extend(nodes, [*edges, (last, "y", Dense(function=function))])
+    return Graph().extend(nodes, [*edges, (last, "y", Dense(function=look_up_function(function)))])
 
 
 def transformer(
@@ -270,7 +273,7 @@ def transformer(
         feed = Compose(
             Normalisation(),
             Dense(),
-            Dense(function="gelu"),
+            Dense(function=FUNCTIONS["gelu"]),
             through=(None, (length, 4 * width)),
         )
         edges += [(before, middle, attend), (before, middle, Residual())]
