@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+import pynodes as pn
 from tests.laws import cases
 from tests.small import OUTCOMES, STEPS, binary, network
 
@@ -130,3 +131,20 @@ def test_integers_are_the_same_numbers(single):
     mean = single["integers"]["fields"]["x2.mean"][2]
     expected = network(binary()).filter({"u": OUTCOMES})["x2"].mean
     np.testing.assert_allclose(mean, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("expansion", ["unbounded", "enhanced"])
+def test_gradients_survive_a_state_that_does_not_move(expansion):
+    """A growth of exp(-50), whose squared inverse no single holds; doubles say what is right."""
+    series, gradients = np.sin(np.arange(6.0)), []
+    for bits in (32, 64):
+        with jax.enable_x64(bits == 64):
+            graph = pn.models.continuous_hgf(levels=2, expansion=expansion)
+            network = graph.revise(x1=pn.ContinuousState(tonic_volatility=-50.0)).compile()
+            names = ["x1.tonic_volatility", "x2.tonic_volatility", "x2->x1.strength", "u.precision"]
+
+            def surprise(values, network=network, names=names):
+                return network.replace({tuple(names): values}).surprise({"u": series})
+
+            gradients.append(np.asarray(jax.grad(surprise)(network.vector(names))))
+    np.testing.assert_allclose(gradients[0], gradients[1], rtol=1e-3, atol=1e-5)

@@ -174,8 +174,7 @@ class Unbounded(AbstractExpansion):
     ) -> tuple[Array, Array]:
         """Mean and variance expanded where the evidence would settle, were growth all the variance."""
         if jnp.ndim(message.strength) == jnp.ndim(prior_mean):
-            ahead = message.growth_at(prior_mean)
-            ratio = message.squared_move * reciprocal(ahead)
+            ratio = message.move_ratio_at(prior_mean)
             shift, excess = mode_for_one(precision, message.strength, ratio)
             growth = message.squared_move * reciprocal(excess)
         else:

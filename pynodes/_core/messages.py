@@ -72,6 +72,11 @@ class VolatilityMessage(Module):
         log_growth = self.log_growth + self.strength * (x - self.point)
         return jnp.exp(jnp.where(log_growth < CEILING, log_growth, CEILING))
 
+    def move_ratio_at(self, x: Array) -> Array:
+        """The squared move over that growth; no derivative squares the inverse of a tiny growth."""
+        log_growth = self.log_growth + self.strength * (x - self.point)
+        return self.squared_move * jnp.exp(-jnp.where(log_growth < CEILING, log_growth, CEILING))
+
     def share_and_error(self, growth: Array) -> tuple[Array, Array]:
         """Growth's share of the variance, and the volatility error, had the growth been known."""
         precision = reciprocal(self.carried_variance + growth)
