@@ -66,7 +66,7 @@ def search_agent(
             sd = np.array([float(np.asarray(prior.unconstrained_sd)) for prior in model.priors])
             columns.append(np.asarray(approximate_posteriors(modes, sd).log_evidence, float))
             bar.advance()
-    log = np.stack(columns, axis=1)
+    log: Any = np.stack(columns, axis=1)
     joint = log + space.log_prior(masks)
     whole: Any = logsumexp(joint, axis=1, keepdims=True)
     weights = np.exp(joint - whole)
