@@ -66,7 +66,9 @@ def bandit_hgf(
     first = 2 if rewards == "binary" else 1
     levels = first + 1 if levels is None else levels
     check_units(rewards, series)
-    placed = {"initial_precision": 1.0} if series is None else in_units(series, levels)
+    placed: dict[str, Any] = (
+        {"initial_precision": 1.0} if series is None else in_units(series, levels)
+    )
     graph = bandits(arms, levels, rewards=rewards, **placed | settings)
     worth = [name for name in graph.nodes if name == f"x{first}" or name.startswith(f"x{first}_")]
     usual: Priors = {ARMS: Normal(log_variance(series) - 5.0, 1.5)}

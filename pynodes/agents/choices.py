@@ -58,7 +58,8 @@ def binary_hgf(
         f"x{level}.tonic_volatility": Normal(-4.0 - 3.0 * (level - 2), 1.5)
         for level in range(2, levels + 1)
     }
-    graph = graph_of(levels, **{"initial_precision": 1.0} | settings)
+    begun: dict[str, Any] = {"initial_precision": 1.0}
+    graph = graph_of(levels, **begun | settings)
     return usual_agent(graph, add_habits(response, lapse, perseveration), usual, free)
 
 
