@@ -126,7 +126,7 @@ class WithinStep(dict[str, list[str]]):
     def get(self, key: str, default: Any = ()) -> Any:
         """The neighbours of a node."""
         graph, up = self.graph, self.up
-        near = (graph._parents if up else graph._children).get(key, default)
+        near: Any = (graph._parents if up else graph._children).get(key, default)
         return [one for one in near if self.joins(*((one, key) if up else (key, one)))]
 
     def joins(self, parent: str, child: str) -> bool:

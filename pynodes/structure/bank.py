@@ -183,7 +183,7 @@ class Bank:
         log = np.zeros(len(values))
         for number, name in enumerate(names):
             log += self.log_prior(name, values[:, number])
-        prior = np.exp(log - logsumexp(log)) if weights is None else weights
+        prior = np.exp(log - float(np.asarray(logsumexp(log)))) if weights is None else weights
         labels = self.network.labels
         surprise, reports, final = trace_values(
             self.network.program, feed, state, values, labels=labels, names=names
