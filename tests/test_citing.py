@@ -93,7 +93,7 @@ def test_a_model_cites_the_papers_of_its_parts_and_no_others():
     assert cited(binary) == {"pynodes", "jax2018", "mathys2011", "mathys2014", "weber2023"}
     assert "rescorla1972" in cited(pn.Graph().add(u=pn.RescorlaWagner()))
     assert cited(pn.Unbounded()) == {"pynodes", "jax2018", "legrand2024"}
-    assert cited(pn.RescorlaWagner()) == {"pynodes", "jax2018", "rescorla1972"}
+    assert cited(pn.RescorlaWagner()) == {"pynodes", "jax2018", "rescorla1972", "frank2007"}
     assert {"diaconis1979"} < cited(
         pn.Graph().add(u=pn.ExponentialFamilyState(family=pn.families.Poisson()))
     )
