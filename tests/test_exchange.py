@@ -76,6 +76,8 @@ def unusual(node: pn.AbstractNode) -> pn.AbstractNode:
 def another(field: dataclasses.Field) -> object:
     """Another value than a parameter's default, in its range; rows that sum to one still do."""
     spec = field.metadata["parameter"]
+    if field.default is None:
+        return 0.25
     if spec["whole"]:
         return 1.0 - field.default
     if not spec["rank"] or not np.ndim(field.default):
