@@ -27,7 +27,7 @@ AXES = "WHD"
 
 
 class Convolution(AbstractArrayCoupling):
-    """Weights slid over an array: adds ``scale (weights * f(parent) + bias)``, * a convolution.
+    """Weights slid over an array: adds ``scale (weights * f(parent) + bias)``, where ``*`` slides.
 
     Arrays have one to three axes of space and lie channels first: (channels, ...). As in other
     libraries the kernel is not flipped.
@@ -35,7 +35,8 @@ class Convolution(AbstractArrayCoupling):
     Parameters
     ----------
     weights
-        Of shape (channels of the child, channels of the parent / groups, *kernel); drawn unless given.
+        Of shape (channels of the child, channels of the parent / groups, then the size of the kernel along each
+        axis); drawn unless given.
     bias
         Of shape (channels of the child,); False for none.
     scale
