@@ -35,8 +35,8 @@ class Convolution(AbstractArrayCoupling):
     Parameters
     ----------
     weights
-        Of shape (channels of the child, channels of the parent / groups, then the size of the kernel along each
-        axis); drawn unless given.
+        Of shape (channels of the child, channels of the parent / groups, then the sizes of the kernel);
+        drawn unless given.
     bias
         Of shape (channels of the child,); False for none.
     scale
