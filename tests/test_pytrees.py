@@ -28,7 +28,7 @@ def network():
     [
         lambda network: network.filter({"u": 1 - SERIES}),
         lambda network: network.filter({"u": GAPS}),
-        lambda network: network.filter({"u": SERIES}, dt=np.arange(1.0, 16.0)),
+        lambda network: network.filter({"u": SERIES}, dt=1.0 + np.arange(15) % 3),
         lambda network: network.filter({"u": SERIES}, frozen=SERIES == 0),
         lambda network: network.replace({"x2.tonic_volatility": -5.0}).filter({"u": SERIES}),
         lambda network: make_network().filter({"u": SERIES}),

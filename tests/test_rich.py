@@ -116,7 +116,7 @@ def test_what_is_traced_is_shown_as_such():
     assert jax.grad(shown)(2.0) == 1.0
 
 
-def test_an_agent_shows_its_priors():
+def test_an_agent_shows_its_priors_and_what_is_fixed():
     agent = pn.agents.binary_hgf() if hasattr(pn.agents, "binary_hgf") else None
     agent = agent or pn.Agent(
         pn.models.binary_hgf(),
@@ -128,4 +128,6 @@ def test_an_agent_shows_its_priors():
     for name, prior in agent.priors.items():
         assert name in page
         assert repr(prior) in page
-    assert page.count("<tr>") == 1 + len(agent.names)
+    for name in agent.fixed:
+        assert name.replace(">", "&gt;") in page
+    assert page.count("<tr>") == 1 + len(agent.names) + len(agent.fixed)
