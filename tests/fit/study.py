@@ -42,7 +42,7 @@ def agent():
         "time.intercept": Normal(6, 1),
         "time.surprise": Normal(0, 1),
     }
-    graph = pn.models.binary_hgf(3, tonic_volatility=[-4.0, -6.5])
+    graph = pn.models.binary_hgf(3, tonic_volatility=[-4.0, -6.5], expansion="unbounded")
     return Agent(graph, streams, free=free)
 
 
