@@ -258,10 +258,12 @@ def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
 
 
 def movable(network: Network) -> dict[str, np.ndarray]:
-    """The parameters of the node that can be moved, inside of where they may be."""
-    name = next(iter(network.graph.nodes))
+    """The parameters of the node that can be moved, inside of where they may be; None is no place."""
+    name, node = next(iter(network.graph.nodes.items()))
     found: dict[str, np.ndarray] = {}
-    for field, spec in parameters_of(network.graph.nodes[name]).items():
+    for field, spec in parameters_of(node).items():
+        if getattr(node, field) is None:
+            continue
         at = np.asarray(network[f"{name}.{field}"], float)
         if not spec["whole"] and np.all(np.isfinite(at)):
             low, high = bounds(network, name, field)
