@@ -27,6 +27,13 @@ Priors = Mapping[str, AbstractPrior | Fixed]
 Response = AbstractResponse | JointResponse | Mapping[str, AbstractResponse] | None
 """What an agent does: one response, several by stream, or nothing."""
 
+WITHOUT_FAILURES = "unbounded"
+"""The expansion of agents in whose priors Enhanced fails.
+
+6 % of the draws of jget lose a precision, 5 % of those of four binary levels do in single precision; the beliefs
+of 45 % of those of three continuous levels run away.
+"""
+
 TEMPERATURE = LogNormal(1.0, 1.0)
 """Inverse temperatures: nine tenths between 0.5 and 14."""
 

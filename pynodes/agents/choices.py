@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, add_habits, learning_rates, usual_agent
+from pynodes.agents._usual import (
+    WITHOUT_FAILURES,
+    Priors,
+    Response,
+    add_habits,
+    learning_rates,
+    usual_agent,
+)
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal
 from pynodes.models import binary_hgf as graph_of
 from pynodes.nodes import PearceHall, RescorlaWagner, SuttonK1
@@ -43,7 +50,8 @@ def binary_hgf(
     free
         Priors before the usual ones, by name, or :class:`~pynodes.fit.Fixed` values.
     settings
-        Further arguments of :func:`pynodes.models.binary_hgf`.
+        Further arguments of :func:`pynodes.models.binary_hgf`; from four levels on the expansion is Unbounded
+        unless they name one.
 
     Raises
     ------
@@ -59,6 +67,8 @@ def binary_hgf(
         for level in range(2, levels + 1)
     }
     begun: dict[str, Any] = {"initial_precision": 1.0}
+    if levels > 3:
+        begun["expansion"] = WITHOUT_FAILURES
     graph = graph_of(levels, **begun | settings)
     return usual_agent(graph, add_habits(response, lapse, perseveration), usual, free)
 

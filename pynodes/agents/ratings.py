@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, learning_rates, usual_agent
+from pynodes.agents._usual import WITHOUT_FAILURES, Priors, Response, learning_rates, usual_agent
 from pynodes.fit import Agent, LogNormal, Normal
 from pynodes.models import continuous_hgf as continuous
 from pynodes.models import jget as jumping
@@ -21,10 +21,6 @@ FROM_STATE = GaussianResponse(belief="x1.predicted_mean")
 
 FROM_LEARNER = GaussianResponse(belief="u.predicted_mean")
 """Saying what a learner expects."""
-
-WITHOUT_FAILURES = "unbounded"
-"""The expansion of agents in whose priors Enhanced fails: 6 % of the draws of jget lose a precision, and the
-beliefs of 45 % of those of three levels run away."""
 
 
 def continuous_hgf(
