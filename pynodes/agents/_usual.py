@@ -30,8 +30,8 @@ Response = AbstractResponse | JointResponse | Mapping[str, AbstractResponse] | N
 WITHOUT_FAILURES = "unbounded"
 """The expansion of agents in whose priors Enhanced fails.
 
-6 % of the draws of jget lose a precision, 5 % of those of four binary levels do in single precision; the beliefs
-of 45 % of those of three continuous levels run away.
+6 % of the draws of jget lose a precision, 5 % of those of four binary levels do in single precision; the
+beliefs of 45 % of those of three continuous levels run away.
 """
 
 TEMPERATURE = LogNormal(1.0, 1.0)
