@@ -171,7 +171,7 @@ def test_of_one_subject_the_average_is_its_own():
     fit = fit_map(chooser(), trials().only(subject="s0"))
     found = parameter_average(fit)
 
-    np.testing.assert_allclose(found.position, fit.unconstrained, rtol=1e-9)
+    np.testing.assert_allclose(found.mean, fit.unconstrained, rtol=1e-9)
     np.testing.assert_allclose(found.covariance, fit.covariance, rtol=1e-9)
 
 
