@@ -26,7 +26,7 @@ def main(address: str = "", processes: str = "1", number: str = "0") -> None:
     fit = pn.fit_map(chooser(), trials, seed=2)
     few = {"chains": 3, "tune": 60, "draws": 40, "seed": 5}
     one = pn.fit_nuts(chooser(), trials.only(subject="s2"), **few)
-    group = pn.fit_nuts(chooser(), trials, **few | {"tune": 5, "draws": 5})
+    group = pn.fit_nuts(chooser(), trials, **few | {"tune": 12, "draws": 5})
     told = {
         "devices": jax.device_count(),
         "positions": fit.unconstrained.tolist(),
