@@ -182,9 +182,3 @@ def silence(active: Array | bool | None, tilt: Tilt) -> Tilt:
         gradient=jnp.where(active, tilt.gradient, nothing),
         curvature=jnp.where(active, tilt.curvature, nothing),
     )
-
-
-def unmoved(mean: Array) -> Tilt:
-    """The tilt by nothing."""
-    still = jnp.zeros_like(mean)
-    return Tilt(log_evidence=still, gradient=still, curvature=still)

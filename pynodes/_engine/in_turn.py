@@ -15,7 +15,6 @@ import jax.numpy as jnp
 from pynodes._compiler.program import Program
 from pynodes._engine.edges import (
     Beliefs,
-    apply_to_group,
     combine_and,
     combine_or,
     hear_children,
@@ -24,6 +23,7 @@ from pynodes._engine.edges import (
 )
 from pynodes._engine.feed import Gates, Seen
 from pynodes._engine.lagged import remember
+from pynodes._engine.memory import recall
 from pynodes._typing import Scalar
 
 Flags = dict[int, Any]
@@ -80,9 +80,7 @@ def negate(flag: Any) -> Any:
 def predict_now(program: Program, index: int, state: Any, beliefs: Beliefs, dt: Scalar) -> Any:
     """What a node predicts from what its parents believe now."""
     node = program.nodes[index]
-    before = (
-        state[index] if node.has_memory else apply_to_group(program, index, type(node).init)(node)
-    )
+    before = recall(program, state, index)
     now = {number: belief.as_prior() for number, belief in beliefs.items()}
     belief = type(node).predict(node, before, sum_inlets(program, index, now, dt, state), dt)
     return remember(program, index, belief, before)

@@ -30,6 +30,11 @@ def initial(program: Program, index: int) -> Any:
     return conditionals.begin_group(program, index, begun)
 
 
+def recall(program: Program, state: State, index: int) -> Any:
+    """What a group predicts from: what it remembers, or its initial beliefs where it remembers nothing."""
+    return state[index] if program.nodes[index].has_memory else initial(program, index)
+
+
 def carry(program: Program, beliefs: Mapping[int, Any]) -> State:
     """What the next step starts from."""
     nodes = enumerate(program.nodes)

@@ -37,6 +37,7 @@ from pynodes._engine.lagged import has_lagged, hear_later, remember
 from pynodes._engine.memory import State as State
 from pynodes._engine.memory import carry as carry
 from pynodes._engine.memory import initial as initial
+from pynodes._engine.memory import recall
 from pynodes._engine.memory import start as start
 from pynodes._typing import Scalar
 
@@ -115,7 +116,7 @@ def predict(program: Program, state: State, dt: Scalar, view: View | None = None
     beliefs: Beliefs = {}
     for index in program.schedule.downward:
         node = program.nodes[index]
-        before = state[index] if node.has_memory else initial(program, index)
+        before = recall(program, state, index)
         inlet = sum_inlets(program, index, beliefs, dt, state)
         belief = apply_to_group(program, index, type(node).predict)(node, before, inlet, dt)
         if program.structured is not None and view is None:

@@ -141,21 +141,9 @@ def write_function(function: Function, notation: Notation, inside: str | None = 
     return rf"{sign}\left( {inside} \right)"
 
 
-@coupling_term.register
-def write_pseudo_count(coupling: couplings.PseudoCount, notation: Notation) -> str:
-    return notation.times("strength", notation.now)
-
-
-@coupling_term.register
-def write_statistic(coupling: couplings.Statistic, notation: Notation) -> str:
-    return notation.times("strength", notation.now)
-
-
-@coupling_term.register
-def write_term(coupling: couplings.Term, notation: Notation) -> str:
-    return notation.times("strength", notation.now)
-
-
-@coupling_term.register
-def write_log_variance(coupling: AbstractLogVariance, notation: Notation) -> str:
+@coupling_term.register(couplings.PseudoCount)
+@coupling_term.register(couplings.Statistic)
+@coupling_term.register(couplings.Term)
+@coupling_term.register(AbstractLogVariance)
+def write_strength(coupling: Any, notation: Notation) -> str:
     return notation.times("strength", notation.now)

@@ -331,7 +331,7 @@ def list_subclasses(base: type) -> dict[str, Any]:
 
 
 def list_kinds(module: Any, base: type) -> dict[str, Any]:
-    """The kinds that a package of ours exports, abstract ones left out."""
+    """The kinds that a module of ours has, abstract ones left out."""
     found = {name: value for name, value in vars(module).items() if isinstance(value, type)}
     return {
         name: cls

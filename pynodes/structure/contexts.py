@@ -24,6 +24,7 @@ from jax.scipy.special import logsumexp
 
 from pynodes._boundary import boundary
 from pynodes._compiler.program import Program
+from pynodes._core.beliefs import alongside
 from pynodes._core.modules import Module, choice
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed
@@ -335,7 +336,7 @@ def step_all(now: Now, before: Hypotheses, fresh: Any, rule: Rule) -> tuple[Hypo
     def after(parent: Array, chosen: Array, new: Array, slot: Array) -> Any:
         def leaf(learned: Array, drifted: Array, first: Array, start: Array) -> Array:
             is_open = before.counts[parent] > 0
-            here = jnp.where(beside(is_open, drifted[parent]), drifted[parent], start)
+            here = jnp.where(alongside(is_open, drifted[parent]), drifted[parent], start)
             mine = learned[parent, jnp.minimum(chosen, capacity - 1)]
             return here.at[slot].set(jnp.where(new, first, mine))
 
@@ -359,11 +360,6 @@ def step_all(now: Now, before: Hypotheses, fresh: Any, rule: Rule) -> tuple[Hypo
     averaged = jax.tree.map(partial(average, weights), fields, new_fields)
     found = (-whole, after_all.opened, jnp.exp(after_all.log_weight), parent, label, averaged)
     return after_all, jnp.isfinite(whole), found
-
-
-def beside(flags: Array, values: Array) -> Array:
-    """Flags of copies, shaped to stand beside their values."""
-    return jnp.reshape(flags, (*jnp.shape(flags), *(1,) * (jnp.ndim(values) - jnp.ndim(flags))))
 
 
 def log_prior(before: Hypotheses, rule: Rule) -> tuple[Array, Array]:
@@ -413,8 +409,8 @@ def merge_forgotten(
     joined = jax.tree.map(
         lambda all_, one: all_.at[rows, nearest].set(
             jnp.where(
-                beside(gone, one),
-                beside(share, one) * one + beside(1 - share, one) * all_[rows, nearest],
+                alongside(gone, one),
+                alongside(share, one) * one + alongside(1 - share, one) * all_[rows, nearest],
                 all_[rows, nearest],
             )
         ),
@@ -436,7 +432,7 @@ def distances(states: Any, one: Any) -> Array:
 def average(weights: Array, values: Array, new: Array) -> Array:
     """A field averaged over histories and contexts, those that are impossible left out."""
     old, fresh = weights[:, :-1], jnp.sum(weights[:, -1])
-    total = jnp.where(beside(old > 0, values), beside(old, values) * values, 0.0)
+    total = jnp.where(alongside(old > 0, values), alongside(old, values) * values, 0.0)
     return jnp.sum(total, axis=(0, 1)) + jnp.where(fresh > 0, fresh * new, 0.0)
 
 

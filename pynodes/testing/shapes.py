@@ -47,12 +47,6 @@ def same_beliefs(what: str, one: Trajectories, other: Trajectories, rtol: float)
                 )
 
 
-def tree_same(what: str, one: Any, other: Any, rtol: float) -> None:
-    """Fail unless two trees of numbers agree leaf by leaf."""
-    for actual, expected in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        same(what, actual, expected, rtol)
-
-
 def numerical_slope(function: Callable[[float], Any], at: float, step: float = 1e-5) -> float:
     """A derivative by central differences."""
     return float((function(at + step) - function(at - step)) / (2 * step))

@@ -15,6 +15,7 @@ import numpy as np
 import pynodes._inference.priors
 import pynodes.responses
 from pynodes._errors import FormatError, format_value, nearest
+from pynodes._graph.library import list_kinds
 from pynodes._inference.priors import AbstractPrior
 from pynodes._keeping.contents import find_library, read_graph, settings_to_dict, write_graph
 from pynodes._keeping.records import LARGEST, FileReader, FileWriter, expect, refuse_traced
@@ -96,13 +97,13 @@ def read_response(said: Any, file: FileReader) -> Any:
         return JointResponse.of(
             **{name: read_response(each, file) for name, each in streams.items()}
         )
-    known = list_classes(pynodes.responses, AbstractResponse)
+    known = list_kinds(pynodes.responses, AbstractResponse)
     return read_module(said, known, "response", file)
 
 
 def read_prior(said: Any, file: FileReader) -> AbstractPrior:
     """The prior of a document."""
-    return read_module(said, list_classes(pynodes._inference.priors, AbstractPrior), "prior", file)
+    return read_module(said, list_kinds(pynodes._inference.priors, AbstractPrior), "prior", file)
 
 
 def write_module(module: Any) -> dict[str, Any]:
@@ -176,13 +177,3 @@ def find_function(name: Any, file: FileReader) -> Any:
 def is_ours(kind: Any) -> bool:
     """Whether something is a class of responses or of priors, not of what graphs are made of."""
     return isinstance(kind, type) and issubclass(kind, AbstractResponse | AbstractPrior)
-
-
-def list_classes(module: Any, base: type) -> dict[str, Any]:
-    """The classes of a kind in a module of ours."""
-    found = {name: value for name, value in vars(module).items() if isinstance(value, type)}
-    return {
-        name: cls
-        for name, cls in found.items()
-        if issubclass(cls, base) and not getattr(cls, "__abstractmethods__", None)
-    }
