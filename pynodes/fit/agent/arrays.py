@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from pynodes._core.modules import parameters_of
 from pynodes._errors import DataError, InputError, listed, nearest
 from pynodes._runtime.inputs import check_given, check_input_names, shape_of
+from pynodes._runtime.network import Network
 from pynodes._runtime.parameters import check_new_value
 from pynodes._typing import AnyArray
 from pynodes.fit.agent.likelihood import streams_of
@@ -181,11 +183,15 @@ def example_beliefs(model: Model, record: Any) -> Any:
     for name in network.labels.required:
         series[name] = np.ones(1)
 
-    def follow(given: dict[str, Any], dt: Any) -> Any:
-        return network.filter(given, dt=dt, record=record, throw=False)
-
-    shapes = jax.eval_shape(follow, series, np.ones(1))  # times, since there may be no series
+    times = np.ones(1)  # since there may be no series
+    shapes = run_filter.eval_shape(network, series, times, record=record)
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+@partial(jax.jit, static_argnames="record")  # so that networks alike are traced once
+def run_filter(network: Network, series: dict[str, Any], dt: Any, record: Any) -> Any:
+    """What a run records."""
+    return network.filter(series, dt=dt, record=record, throw=False)
 
 
 def covariates_of(agent: Any) -> set[str]:
