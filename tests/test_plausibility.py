@@ -1,5 +1,7 @@
 """What is refused when it is seen is infinite where it is traced; what leaves the plausible is said."""
 
+import decimal
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -150,6 +152,51 @@ def test_a_logit_that_no_series_could_tell_is_said_everywhere():
     status.check()
     for said in (repr(beliefs), beliefs._repr_html_(), *report(binary(), beliefs)[1:2]):
         assert "logit" in said
+
+
+def test_a_log_variance_that_its_parent_moved_beyond_telling_is_said():
+    """Under Enhanced a reading pulls a log noise by its variance, here exp(6), times half the error.
+
+    It is said where the log noise leaves, and the advice names expansions that hold it; under those
+    nothing is said.
+    """
+    values = {"a1.tonic_volatility": 6.0}
+    runs = {
+        expansion: network(pn.models.jget(2, expansion=expansion, marginalise=False))
+        .replace(values)
+        .filter({"u": VALUES})
+        for expansion in ("enhanced", "unbounded")
+    }
+    status = runs["enhanced"].status
+    noise = np.abs(runs["enhanced"]["a1"].mean)
+
+    assert status.ok
+    assert (status.plausible, status.node) == (False, "a1")
+    assert noise[status.step] > 50 > noise[: status.step].max(initial=0.0)
+    assert "'unbounded'" in status.message
+    assert runs["unbounded"].status.plausible
+
+
+def test_what_is_left_of_an_error_is_the_share_of_the_noise():
+    """Where the noise is tiny, a difference of 16 digits is rounding: held to arithmetic of sixty digits.
+
+    A reading at a distance y from the mean of x, of variance v, under noise n, leaves the error y n/(v + n)
+    and the variance v n/(v + n). The noise's parent hears the squared error and the variance over n, less 1.
+    """
+    graph = pn.models.jget(1, expansion="enhanced", marginalise=False)
+    net = network(graph).replace({"a1.initial_mean": -62.0, "x1.initial_mean": 0.3})
+    readings = [1234.567, 4321.09, -987.6543, 7777.1, 2345.678]
+    found = [net.filter({"u": [seen]})["a1"].mean[0] for seen in readings]
+
+    with decimal.localcontext(prec=60):
+        exactly = decimal.Decimal
+        variance, noise = 1 + exactly(-4).exp(), exactly(-62).exp()
+        left = noise / (variance + noise)
+        errors = [left * (exactly(seen) - exactly(0.3)) for seen in readings]
+        heard = [(error**2 + variance * left) / noise - 1 for error in errors]
+        expected = [float(-62 + variance * each / 2) for each in heard]
+
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
 def test_hundreds_of_outcomes_predicted_worse_than_by_a_coin_are_said():

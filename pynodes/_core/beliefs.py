@@ -88,6 +88,10 @@ def alongside(flags: AnyArray | bool, values: AnyArray) -> Array:
     return jnp.reshape(flags, (*jnp.shape(flags), *(1,) * (jnp.ndim(values) - jnp.ndim(flags))))
 
 
+ROUNDINGS = 8
+"""A difference of so many roundings of its terms may be nothing but rounding."""
+
+
 PREDICTED: Any = None
 """Default of the fields that are there once a belief has been predicted."""
 
@@ -257,7 +261,22 @@ class Gaussian(AbstractBelief):
         """Expected squared distance between where the node is and where it moved from."""
         if self.origin_mean is None or self.origin_variance is None:
             return self.variance + (self.mean - self.predicted_mean) ** 2
-        return self.variance + (self.mean - self.origin_mean) ** 2 + self.origin_variance
+        return self.variance + self.distance_to(self.origin_mean) ** 2 + self.origin_variance
+
+    def distance_to(self, origin_mean: Array) -> Array:
+        """How far the node is from where its value parents, heard again, put it.
+
+        Parents of a value that is seen with little noise take nearly all of its error: the difference
+        of two nearly equal numbers is then rounding, which a small variance would make an enormous error.
+        What is left of the error is the share of the noise, which is not lost so.
+        """
+        distance = self.mean - origin_mean
+        rounding = jnp.finfo(distance.dtype).eps * (
+            jnp.abs(self.mean) + jnp.abs(self.predicted_mean)
+        )
+        share = self.conditional_variance * reciprocal(self.predicted_variance)
+        left = share * (self.mean - self.predicted_mean)
+        return jnp.where(jnp.abs(distance) > ROUNDINGS * rounding, distance, left)
 
     def volatility_message(self, strength: Array, point: Array) -> VolatilityMessage:
         """What the node's move says about a parent of its log variance, predicted at ``point``.

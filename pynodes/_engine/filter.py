@@ -138,11 +138,12 @@ def run_and_keep(
     def emit_all(now: Now, found: Any, guard: Guard) -> Any:
         surprise = surprises(found.program, found.beliefs, found.seen)
         masked = jax.tree.map(guard.mask_surprise, surprise)
-        return guard.alive, masked, guard.counts & any_at_limit(found.beliefs), emit(found)
+        bounded = (guard.counts | guard.fails) & any_at_limit(found.beliefs)
+        return guard.alive, masked, bounded, emit(found)
 
     def add(now: Now, found: Any, guard: Guard) -> Array:
         failed = guard.fails & flag_nodes(program, found.beliefs, is_invalid)
-        grown = guard.counts & flag_nodes(program, found.beliefs, is_at_limit)
+        grown = (guard.counts | guard.fails) & flag_nodes(program, found.beliefs, is_at_limit)
         return jnp.stack([failed, grown]).astype(jnp.result_type(float))
 
     ran = scan(

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pynodes._core.expansions import Enhanced, Standard
+from pynodes._results.breakdown import expansion_of
+
 if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
 
 FARTHEST_LOGIT = 50.0
 """A probability that differs from 0 or 1 by exp(-50) = 2e-22 shows itself in 5e21 outcomes, no fewer."""
+
+FARTHEST_LOG_VARIANCE = 50.0
+"""So far parents may move a log variance: to exp(50) = 5e21 times the variance, or as small a part of it."""
 
 MOST_SPREADS = 1000.0
 """A state that moves, or an observation that lies, so many of its own predicted standard deviations away."""
@@ -47,7 +53,8 @@ def find_doubts(beliefs: Trajectories) -> list[Doubt]:
     """What is implausible about one run, the earliest first; what was not kept is not looked at."""
     if np.ndim(beliefs.found.alive) != 1:  # a single step says little
         return []
-    found = [*far_logits(beliefs), *far_moves(beliefs), *bad_guesses(beliefs)]
+    rules = (far_logits, far_log_variances, far_moves, bad_guesses)
+    found = [doubt for rule in rules for doubt in rule(beliefs)]
     return sorted(found, key=lambda doubt: doubt.step)
 
 
@@ -56,9 +63,8 @@ def far_logits(beliefs: Trajectories) -> Iterator[Doubt]:
     for parent, child, coupling in beliefs.labels.graph.edges:
         if parent not in beliefs or coupling.inlet not in ("logit", "logits"):
             continue
-        logit = np.abs(
-            np.asarray(beliefs[parent].mean, float) * float(getattr(coupling, "strength", 1.0))
-        )
+        strength = read_strength(beliefs, parent, child, coupling)
+        logit = np.abs(np.asarray(beliefs[parent].mean, float) * strength)
         step = first(logit > FARTHEST_LOGIT)
         if step is not None:
             yield Doubt(
@@ -68,6 +74,43 @@ def far_logits(beliefs: Trajectories) -> Iterator[Doubt]:
                 "on, where no series can tell a probability from 0 or 1. It has run away: use the time unit "
                 "for which the volatilities are meant, lower tonic_volatility, or choose another expansion.",
             )
+
+
+def far_log_variances(beliefs: Trajectories) -> Iterator[Doubt]:
+    """Parents that moved the log variance of a child farther than any series could tell."""
+    for parent, child, coupling in beliefs.labels.graph.edges:
+        if parent not in beliefs or coupling.inlet not in ("log_volatility", "log_noise"):
+            continue
+        node, strength = beliefs[parent], read_strength(beliefs, parent, child, coupling)
+        mean = np.asarray(node.mean, float)
+        moved = strength * (mean - np.asarray(node.predicted_mean, float)[0])
+        step = first(np.abs(moved) > FARTHEST_LOG_VARIANCE)
+        if step is not None:
+            farthest = moved.flat[np.argmax(np.abs(moved))]
+            yield Doubt(
+                step,
+                parent,
+                f"{parent!r} moved the log variance of {child!r} by {farthest:+.3g} from where it began (by "
+                f"more than {FARTHEST_LOG_VARIANCE:g} from step {step} on), which no series can tell. It has "
+                "run away: use the time unit for which the volatilities are meant, lower its "
+                f"tonic_volatility{advise_expansion(beliefs, parent)}.",
+            )
+
+
+def advise_expansion(beliefs: Trajectories, name: str) -> str:
+    """Which expansions hold a mean where the node's own takes too long a step, as the end of a sentence."""
+    own = expansion_of(beliefs.labels, beliefs.labels.graph.nodes[name])
+    leaps = isinstance(own, Standard | Enhanced)
+    return ", or choose the expansion 'structured' or 'unbounded'" if leaps else ""
+
+
+def read_strength(beliefs: Trajectories, parent: str, child: str, coupling: Any) -> float:
+    """The strength that an edge had in a run; 1 where it has none."""
+    if beliefs.couplings is None:
+        return float(getattr(coupling, "strength", 1.0))
+    stack, position = beliefs.labels.edges[parent, child, coupling.slot]
+    strength = getattr(beliefs.couplings[stack], "strength", 1.0)
+    return float(np.ravel(np.asarray(strength))[position])
 
 
 def far_moves(beliefs: Trajectories) -> Iterator[Doubt]:

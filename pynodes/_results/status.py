@@ -55,33 +55,45 @@ class Status(Module):
     def doubts(self) -> list[Doubt]:
         """In which ways beliefs left what the data can mean, the earliest first.
 
-        Logits so far out that no series could tell them; moves of a thousand predicted standard
-        deviations; hundreds of outcomes predicted worse than by a guess that knows nothing. Of nodes
-        whose beliefs were kept.
+        Logits so far out that no series could tell them; log variances moved as far by their parents;
+        moves of a thousand predicted standard deviations; hundreds of outcomes predicted worse than by a
+        guess that knows nothing. Of nodes whose beliefs were kept.
         """
         self._check_single()
         return [] if self.beliefs is None else find_doubts(self.beliefs)
 
     @property
     def step(self) -> int | None:
-        """Where a belief broke down, or else growth was first bounded or left what is plausible; or None."""
+        """Where a belief broke down, or else where the run first left what is plausible; or None."""
         self._check_single()
         if not np.all(self.alive):
             return int(np.argmin(self.alive))
-        if np.any(self.bounded):
-            return int(np.argmax(self.bounded))
-        return self.doubts[0].step if self.doubts else None
+        doubt = self._first_doubt
+        if doubt is not None:
+            return doubt.step
+        return int(np.argmax(self.bounded)) if np.any(self.bounded) else None
+
+    @property
+    def _first_doubt(self) -> Doubt | None:
+        """The first doubt, unless a growth was bounded before."""
+        if not self.doubts:
+            return None
+        late = np.any(self.bounded) and self.doubts[0].step > np.argmax(self.bounded)
+        return None if late else self.doubts[0]
 
     @property
     def nodes(self) -> list[str]:
         """The nodes that broke down at :attr:`step`, or else that grew at the bound or are in doubt."""
         if self.step is None:
             return []
-        if np.all(self.alive) and not np.any(self.bounded):
+        if np.all(self.alive) and self._first_doubt is not None:
             return list(dict.fromkeys(doubt.node for doubt in self.doubts))
+        return self._name_flagged(self.grown if np.all(self.alive) else self.failed)
+
+    def _name_flagged(self, flags: Array) -> list[str]:
+        """Nodes of which a flag is up, in the order of the graph."""
         names = [name for group in self.labels.groups for name in group]
-        flags = np.asarray(self.grown if np.all(self.alive) else self.failed)
-        found = {name for name, flag in zip(names, flags, strict=True) if flag}
+        found = {name for name, flag in zip(names, np.asarray(flags), strict=True) if flag}
         return [name for name in self.labels.nodes if name in found]
 
     @property
@@ -96,10 +108,13 @@ class Status(Module):
         if step is None:
             return "Every step went well."
         if not np.all(self.alive):
-            return explain_failure(self.labels, self.nodes, step, self.beliefs)
-        if np.any(self.bounded):
-            return explain_growth(self.labels, self.nodes, step)
-        return self.doubts[0].message
+            said = explain_failure(self.labels, self.nodes, step, self.beliefs)
+            if not np.any(self.bounded):
+                return said
+            grown = self._name_flagged(self.grown)
+            return f"{said} {explain_growth(self.labels, grown, int(np.argmax(self.bounded)))}"
+        doubt = self._first_doubt
+        return explain_growth(self.labels, self.nodes, step) if doubt is None else doubt.message
 
     def check(self) -> None:
         """Raise if a belief broke down.

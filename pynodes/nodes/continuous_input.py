@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import LIMIT, bound_log_growth, log, reciprocal
+from pynodes._core.arithmetic import CEILING, LIMIT, bound_log_growth, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
 from pynodes._core.modules import choice, parameter, traced
 from pynodes._typing import Array, Scalar
@@ -26,8 +26,8 @@ class ContinuousInput(AbstractNode):
     ----------
     precision
         Precision of the observation, in inverse squared units of the data. May be infinite where a
-        ``Noise`` parent supplies the noise. Give a series under ``"<name>.precision"`` with the
-        inputs for noise that is known per step.
+        ``Noise`` parent supplies the noise; then exp(-80) is the least variance of it. Give a series under
+        ``"<name>.precision"`` with the inputs for noise that is known per step.
     marginalise
         Whether the expected noise averages over the uncertainty of ``Noise`` parents; the graph's
         setting unless given here. The predictive density holds the uncertainty of the value parents
@@ -77,9 +77,9 @@ class ContinuousInput(AbstractNode):
         expected = log_noise + 0.5 * inlet["log_noise_variance"] if averaged else log_noise
         driven = jnp.exp(bound_log_growth(expected))
         growth = jnp.where(inlet["noise_parents"] > 0, driven, 0.0)
-        noise = fixed + growth
-        # An infinite precision must not leave a variance of exactly zero beside a vanishing growth.
-        carried = jnp.maximum(fixed, jnp.finfo(fixed.dtype).tiny)
+        # Beside a vanishing growth, an infinite precision must leave a variance whose inverse is a number.
+        carried = jnp.maximum(fixed, math.exp(-CEILING))
+        noise = carried + growth
         return belief.predicted(
             broadcast(location, self.shape),
             variance=broadcast(noise + uncertainty, self.shape),
