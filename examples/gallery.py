@@ -215,6 +215,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "plot_shrinkage": lambda: grouped().plot_shrinkage(fitted()),
     "plot_comparison": lambda: compared().plot(),
     "plot_structure": lambda: searched().plot(),
+    "plot_edge_calibration": lambda: searched().calibrate(100).plot(),
     "plot_frequencies": lambda: pn.random_effects_bms(compared()).plot(),
     "plot_recovery": lambda: pn.parameter_recovery(tried()[0], design(), n=40, seed=1).plot(),
     "plot_confusion": lambda: pn.model_recovery(rivals(), design(), n=20, seed=1).plot(),

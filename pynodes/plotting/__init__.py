@@ -33,6 +33,7 @@ if _TYPE_CHECKING:
     from pynodes.plotting.residuals import plot_residuals as plot_residuals
     from pynodes.plotting.runs import plot_batch as plot_batch
     from pynodes.plotting.runs import plot_runs as plot_runs
+    from pynodes.plotting.structure import plot_edge_calibration as plot_edge_calibration
     from pynodes.plotting.structure import plot_structure as plot_structure
     from pynodes.plotting.style import paper as paper
     from pynodes.plotting.transitions import plot_transitions as plot_transitions
@@ -51,6 +52,7 @@ _MODULES = {
     "plot_densities": "densities",
     "plot_design": "recovery",
     "plot_draws": "posteriors",
+    "plot_edge_calibration": "structure",
     "plot_forecast": "forecasts",
     "plot_frequencies": "comparisons",
     "plot_graph": "graph",

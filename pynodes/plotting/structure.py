@@ -1,4 +1,4 @@
-"""Structure: edges as wide as they are probable."""
+"""Structure: edges as wide as they are probable, and how often they are there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pynodes.plotting.panels import arrange_panels
 from pynodes.structure.lagged import CONSTANT, source_of
 
 if TYPE_CHECKING:
+    from pynodes.structure.calibration import Calibration
     from pynodes.structure.found import Found
 
 Arrows = dict[tuple[str, str], list[tuple[str, float]]]
@@ -74,6 +75,40 @@ def plot_structure(found: Found, ax: Axes | None = None, *, least: float = 0.1) 
         ax.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[], yticks=[], aspect="equal")
         ax.spines[:].set_visible(False)
         ax.set_title(f"{found.expected_false():.2g} of the edges in blue are expected to be false")
+    return ax
+
+
+@boundary
+def plot_edge_calibration(calibration: Calibration, ax: Axes | None = None) -> Axes:
+    """Draw how often edges are there over the probabilities that a search reported.
+
+    On the diagonal probabilities are right. Bars are two standard deviations of the share if they are; points
+    are as large as there are edges.
+
+    Parameters
+    ----------
+    calibration
+        What ``found.calibrate()`` returned.
+    ax
+        Where to draw; by default new axes.
+
+    Returns
+    -------
+    The axes; nothing is shown or saved.
+    """
+    bins = calibration.bins()
+    with style.rules():
+        if ax is None:
+            ax = arrange_panels(["calibration"], None, size=(4.2, 4.2)).axes[0]
+        ax.plot([0, 1], [0, 1], color=style.PALE, zorder=1)
+        ax.errorbar(
+            bins["reported"], bins["true"], 2 * bins["sd"], fmt="none", color=style.GREY, zorder=2
+        )
+        sizes = 12 + 110 * bins["edges"] / bins["edges"].max()
+        ax.scatter(bins["reported"], bins["true"], sizes, color=style.BLUE, lw=0, zorder=3)
+        ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        ax.set(xlabel="reported probability", ylabel="share of edges that are there")
+        ax.set_title(f"{len(calibration.truth)} simulations, z = {calibration.z:+.1f}")
     return ax
 
 

@@ -3,6 +3,7 @@
 from pynodes.structure.bank import Bank as Bank
 from pynodes.structure.bank import BankTrajectories as BankTrajectories
 from pynodes.structure.bank import bank as bank
+from pynodes.structure.calibration import Calibration as Calibration
 from pynodes.structure.contexts import Contexts as Contexts
 from pynodes.structure.contexts import ContextTrajectories as ContextTrajectories
 from pynodes.structure.contexts import contexts as contexts

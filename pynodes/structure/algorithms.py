@@ -75,10 +75,10 @@ def search_exactly(score: LocalScore) -> Outcome:
     edge_probability = space.probability.copy()
     for child, table in zip(score.children, score.tables, strict=True):
         bits = to_bits(np.arange(len(table)), len(child.edges))
-        log = table + local_log_prior(space, child.edges, bits)
-        prior = logsumexp(local_log_prior(space, child.edges, bits))
+        prior = local_log_prior(space, child.edges, bits)
+        log = table + prior
         whole = logsumexp(log)
-        offset += whole - prior
+        offset += whole - (logsumexp(prior) if space.rules else 0.0)
         probability = np.exp(log - whole)
         edge_probability[child.edges] = probability @ bits
         order = np.argsort(-probability)[:BEST]
@@ -97,8 +97,10 @@ def search_exactly(score: LocalScore) -> Outcome:
 
 def local_log_prior(space: Space, edges: np.ndarray, bits: np.ndarray) -> np.ndarray:
     """Log prior of sets of one child's parents, the other children having none."""
-    if not len(edges):
-        return np.zeros(len(bits))
+    if not space.rules:
+        probability = space.probability[edges]
+        none = np.log1p(-probability)
+        return bits @ (np.log(probability) - none) + none.sum()
     masks = np.zeros((len(bits), len(space.edges)), bool)
     masks[:, edges] = bits
     rest = np.delete(space.probability, edges)
@@ -184,14 +186,15 @@ def search_parents(score: LocalScore, seed: int, chains: int, sweeps: int) -> Ou
             masks[:-1, child.edges] = sets
     masks[-1] = edge_probability > 0.5
     masks = np.unique(masks, axis=0)
+    tried = chains * sweeps * len(space.edges)
     return weigh_seen(
         space,
         masks,
         score.evidence(masks),
         complete=False,
         edge_probability=edge_probability,
-        tried=chains * sweeps * len(space.edges),
-        seen=min(1.0, chains * sweeps * len(space.edges) / 2.0 ** len(space.edges)),
+        tried=tried,
+        seen=min(1.0, tried / space.count),
         disagreement=gap,
     )
 

@@ -16,12 +16,15 @@ from pynodes._graph.graph import Graph
 from pynodes._results.tables import extra
 from pynodes._runtime.network import Network
 from pynodes.structure.algorithms import Outcome
+from pynodes.structure.request import Request
 from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
+
+    from pynodes.structure.calibration import Calibration
 
 ALIKE = 0.1
 """Graphs whose log evidences differ by less cannot be told apart."""
@@ -62,6 +65,7 @@ class Found:
     series: Mapping[str, np.ndarray]
     score: Any
     plan: Any
+    request: Request
     outcome: Outcome
     state: Any = None
 
@@ -71,6 +75,7 @@ class Found:
         space: Space,
         score: AbstractScore,
         plan: Any,
+        request: Request,
         outcome: Outcome,
         series: Mapping[str, np.ndarray],
     ) -> Found:
@@ -86,6 +91,7 @@ class Found:
             series=series,
             score=score,
             plan=plan,
+            request=request,
             outcome=outcome,
             state=outcome.state,
         )
@@ -273,6 +279,34 @@ class Found:
         from pynodes.structure.problems import list_problems
 
         return list_problems(self)
+
+    @boundary
+    def calibrate(
+        self, simulations: int = 100, *, key: Any = 0, progress: bool | None = None
+    ) -> Calibration:
+        """How often edges of a reported probability are there, in series simulated from the space.
+
+        Graphs, strengths, noise and whatever is free are drawn from their priors, series of the same length,
+        times and gaps from those, and searched in the same way. Strengths under which series would explode
+        are drawn anew. What it tells is true of this length, noise and prior, not of your series' own model.
+
+        Parameters
+        ----------
+        simulations
+            How many.
+        key
+            A JAX random key, or a seed.
+        progress
+            Whether to show progress.
+
+        Raises
+        ------
+        GraphError
+            Priors under which nearly all series explode.
+        """
+        from pynodes.structure.calibration import calibrate
+
+        return calibrate(self, simulations, key, progress)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """Draw edges as wide as they are probable; see :func:`pynodes.plotting.plot_structure`."""

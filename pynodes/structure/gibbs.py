@@ -1,10 +1,12 @@
 """Gibbs: edges drawn one after another, each given all others; edge probabilities are averages of those odds.
 
-Where every child is a regression, a visit of an edge is a look at one matrix that is kept swept by the terms
-that are on (Beaton 1964; Goodnight 1979, doi 10.1080/00031305.1979.10482685): its pivot says what adding or
-dropping a term does to the evidence, and a flip sweeps it. All children and all chains go on side by side in
-one compiled loop. Everywhere else a visit asks for the evidence of the graph with that edge flipped, of all
-chains at once.
+Where every child is a regression, one matrix per set of parents, kept swept by the terms that are on (Beaton
+1964; Goodnight 1979, doi 10.1080/00031305.1979.10482685), has the odds of all edges in it: what flipping a
+term does to the evidence is seen on its pivot. So visits that change nothing need not be made: how many
+there would be before the next change has a known mean, the inverse of the sum of all probabilities to flip.
+Each set is counted for so long, and the next one drawn in proportion to them (Bortz, Kalos and Lebowitz 1975,
+doi 10.1016/0021-9991(75)90060-1). All children and chains go on side by side in one compiled loop.
+Everywhere else a visit asks for the evidence of the graph with that edge flipped, of all chains at once.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -27,6 +28,12 @@ from pynodes.structure.space import Space
 
 Evidence = Callable[[np.ndarray], np.ndarray]
 """Log evidence of some sets of edges."""
+
+CHANGES = 5
+"""Changes that a compiled chain makes for every sweep that is asked for."""
+
+NEVER = -50.0
+"""Prior log odds of the terms that fill up matrices."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -136,24 +143,25 @@ def sample_parents(
     log_odds
         Prior log odds of its other terms.
     seed, chains, sweeps
-        Of the random numbers; how many chains, and how often each visits every edge. A fifth of the sweeps
+        Of the random numbers; how many chains, and how many times ``CHANGES`` changes each makes. A fifth
         is not counted.
 
     Returns
     -------
     Probabilities of shape (chains, terms), and sets of shape (chains, terms), of every child.
     """
-    size = max(len(odds) for odds in log_odds)
-    parts = [fill_up(*one, size) for one in zip(regressions, certain, log_odds, strict=True)]
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
-    with jax.enable_x64(True):
-        probability, best = visit_all(
-            jax.tree.map(jnp.asarray, stacked), jax.random.key(seed % 2**32), chains, sweeps
-        )
     sizes = [len(odds) for odds in log_odds]
+    parts = [fill_up(*one, max(sizes)) for one in zip(regressions, certain, log_odds, strict=True)]
+    stacked = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    draws = np.stack(
+        [np.random.default_rng([seed, i]).random(CHANGES * sweeps) for i in range(chains)], axis=1
+    )
+    with jax.enable_x64(True):
+        probability, best = change_all(stacked, draws)
+    probability, best = np.asarray(probability), np.asarray(best)
     return (
-        [np.asarray(probability)[i, :, :n] for i, n in enumerate(sizes)],
-        [np.asarray(best)[i, :, :n] for i, n in enumerate(sizes)],
+        [probability[i, :, :size] for i, size in enumerate(sizes)],
+        [best[i, :, :size] for i, size in enumerate(sizes)],
     )
 
 
@@ -174,7 +182,7 @@ def fill_up(
     precision, mean = np.ones(size), np.zeros(size)
     precision[:free] = regression.precision[certain:]
     mean[:free] = regression.mean[certain:]
-    odds = np.full(size, -50.0)
+    odds = np.full(size, NEVER)
     odds[:free] = log_odds
     shape = math.inf if regression.shape is None else regression.shape + regression.count / 2
     return {
@@ -187,64 +195,59 @@ def fill_up(
     }
 
 
-@partial(jax.jit, static_argnums=(2, 3))
-def visit_all(child: dict[str, Array], key: Array, chains: int, sweeps: int) -> tuple[Array, Array]:
+@jax.jit
+def change_all(children: dict[str, Array], draws: Array) -> tuple[Array, Array]:
     """Probability of every term, and the best set seen, by child and chain."""
-    size = child["log_odds"].shape[-1]
-
-    def of_chain(key: Array) -> tuple[Array, Array]:
-        return jax.vmap(partial(chain_of, key=key, sweeps=sweeps, size=size))(child)
-
-    probability, best = jax.vmap(of_chain)(jax.random.split(key, chains))
-    return jnp.swapaxes(probability, 0, 1), jnp.swapaxes(best, 0, 1)
+    chains = jax.vmap(chain_of, in_axes=(None, 1))
+    return jax.vmap(chains, in_axes=(0, None))(children, draws)
 
 
-def chain_of(child: dict[str, Array], key: Array, sweeps: int, size: int) -> tuple[Array, Array]:
-    """One chain of one child."""
-    first = sweeps // 5
+def chain_of(child: dict[str, Array], draws: Array) -> tuple[Array, Array]:
+    """One chain of one child: as many changes as there are draws."""
+    size, first = len(child["log_odds"]), len(draws) // 5
 
-    def one_sweep(carry: Any, now: tuple[Array, Array]) -> tuple[Any, None]:
-        number, key = now
-        order, draws = jax.random.split(key)
-        places = jax.random.permutation(order, size)
-        uniform = jax.random.uniform(draws, (size,))
-
-        def visit(carry: Any, step: tuple[Array, Array]) -> tuple[Any, None]:
-            (matrix, on, log, total, best, best_log), (place, draw) = carry, step
-            change, flipped = flip(child, matrix, on, place)
-            probability = jax.nn.sigmoid(jnp.where(on[place], -change, change))
-            moves = (draw < probability) != on[place]
-            total = total.at[place].add(jnp.where(number >= first, probability, 0.0))
-            log = jnp.where(moves, log + change, log)
-            on = on.at[place].set(jnp.where(moves, ~on[place], on[place]))
-            matrix = jnp.where(moves, flipped, matrix)
-            better = log > best_log
-            best = jnp.where(better, on, best)
-            return (matrix, on, log, total, best, jnp.maximum(log, best_log)), None
-
-        return lax.scan(visit, carry, (places, uniform))[0], None
+    def change(carry: Any, now: tuple[Array, Array]) -> tuple[Any, None]:
+        (matrix, on, log, total, time, best, best_log), (number, draw) = carry, now
+        gains = gains_of(child, matrix, on)
+        flips = jax.nn.sigmoid(gains)
+        reached = jnp.cumsum(flips)
+        wait = jnp.where(number >= first, 1 / reached[-1], 0.0)
+        total += wait * jnp.where(on, jax.nn.sigmoid(-gains), flips)
+        place = jnp.minimum(jnp.sum(reached < draw * reached[-1]), size - 1)
+        matrix = sweep_by(matrix, place, jnp.where(on[place], -1.0, 1.0))
+        on = jnp.where(jnp.arange(size) == place, ~on, on)
+        log += gains[place]
+        best = jnp.where(log > best_log, on, best)
+        return (matrix, on, log, total, time + wait, best, jnp.maximum(log, best_log)), None
 
     none, zero = jnp.zeros(size, bool), jnp.zeros(())
-    begin = (child["matrix"], none, zero, jnp.zeros(size), none, zero)
-    carry, _ = lax.scan(one_sweep, begin, (jnp.arange(sweeps), jax.random.split(key, sweeps)))
-    return carry[3] / (sweeps - first), carry[4]
+    begin = (child["matrix"], none, zero, jnp.zeros(size), zero, none, zero)
+    _, _, _, total, time, best, _ = lax.scan(change, begin, (jnp.arange(len(draws)), draws))[0]
+    return total / time, best
 
 
-def flip(child: dict[str, Array], matrix: Array, on: Array, place: Array) -> tuple[Array, Array]:
-    """Change of the log posterior when one term is flipped, and the matrix swept by it."""
-    row = matrix[place]
-    pivot = row[place]
-    sign = jnp.where(on[place], -1.0, 1.0)
-    added = sign * child["offset"][place]
+def gains_of(child: dict[str, Array], matrix: Array, on: Array) -> Array:
+    """What flipping each term does to the log posterior, from a matrix that is swept by those that are on."""
+    pivot, border = jnp.diagonal(matrix)[:-1], matrix[:-1, -1]
+    sign = jnp.where(on, -1.0, 1.0)
     left = matrix[-1, -1] + jnp.sum(jnp.where(on, child["offset"], 0.0))
-    after = left - row[-1] ** 2 / pivot + added
-    log_det = jnp.log(jnp.abs(pivot)) - sign * child["log_precision"][place]
+    change = sign * child["offset"] - border**2 / pivot
+    log_det = jnp.log(jnp.abs(pivot)) - sign * child["log_precision"]
     known = jnp.isinf(child["shape"])
     shape = jnp.where(known, 1.0, child["shape"])
-    learned = -shape * jnp.log((child["scale"] + after / 2) / (child["scale"] + left / 2))
-    fixed = -(after - left) / (2 * child["scale"])
-    change = -0.5 * log_det + jnp.where(known, fixed, learned) + sign * child["log_odds"][place]
-    swept = matrix - jnp.outer(row, row) / pivot
-    border = sign * row / pivot
-    swept = swept.at[place].set(border).at[:, place].set(border)
-    return change, swept.at[place, place].set(-1 / pivot)
+    learned = -shape * jnp.log1p(change / (2 * child["scale"] + left))
+    fixed = -change / (2 * child["scale"])
+    return jnp.where(known, fixed, learned) - 0.5 * log_det + sign * child["log_odds"]
+
+
+def sweep_by(matrix: Array, place: Array, sign: Array) -> Array:
+    """A matrix swept by one of its rows; with sign -1 that is undone.
+
+    Off the row and column it is a step of elimination, M - r r' / p with the pivot p; on them s r / p, which
+    the same product gives where p - s stands for the pivot; the pivot itself becomes -1 / p.
+    """
+    row = matrix[place]
+    pivot, here = row[place], jnp.arange(len(row)) == place
+    bent = jnp.where(here, pivot - sign, row)
+    corner = jnp.where(here[:, None] & here[None, :], 2 * sign, 0.0)
+    return matrix - jnp.outer(bent, bent / pivot) - corner

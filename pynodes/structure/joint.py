@@ -19,7 +19,6 @@ from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import parameters_of
 from pynodes._engine.feed import Feed
-from pynodes._graph.edges import name_edges
 from pynodes._inference.laplace import LaplacePosterior, Modes, approximate_posteriors, find_modes
 from pynodes._inference.priors import AbstractPrior
 from pynodes._inference.sharding import map_over_devices
@@ -88,9 +87,10 @@ class JointScore(AbstractScore):
     def layout(self) -> Layout:
         """Where the free values go."""
         space, labels = self.space, self.space.network.labels
-        named = dict(zip(name_edges(space.graph.edges), space.graph.edges, strict=True))
         with_strength = [
-            i for i, edge in enumerate(space.edges) if "strength" in parameters_of(named[edge][2])
+            i
+            for i, edge in enumerate(space.edges)
+            if "strength" in parameters_of(space.named[edge][2])
         ]
         return Layout(
             strengths=tuple(f"{space.edges[i]}.strength" for i in with_strength),
@@ -121,11 +121,10 @@ class JointScore(AbstractScore):
 
     def how(self) -> tuple[str, ...]:
         """How every edge is scored."""
-        graph = self.space.graph
-        named = dict(zip(name_edges(graph.edges), graph.edges, strict=True))
         way = "laplace" if self.priors else "filter"
         volatile = [
-            isinstance(named[edge][2], AbstractVolatilityCoupling) for edge in self.space.edges
+            isinstance(self.space.named[edge][2], AbstractVolatilityCoupling)
+            for edge in self.space.edges
         ]
         turns = self.program.schedule.turns is not None
         return tuple(

@@ -113,7 +113,7 @@ def fill_in_lags(
     InputError
         A series as short as the lags.
     """
-    series = {name: in_double(name, values) for name, values in inputs.items()}
+    series = {name: in_double(str(name), values) for name, values in inputs.items()}
     absent = {
         name: source_of(name)
         for name, node in graph.nodes.items()
@@ -140,6 +140,8 @@ def fill_in_lags(
 
 def in_double(name: str, values: Any) -> np.ndarray:
     """A series in double precision, whatever JAX is set to."""
+    if type(values) is np.ndarray and values.dtype == float and values.ndim == 1 and len(values):
+        return values
     to_numbers(name, values)
     return np.array(np.ma.filled(np.ma.asarray(values, float), np.nan), float)
 

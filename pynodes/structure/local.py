@@ -18,7 +18,6 @@ import numpy as np
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._engine.feed import Feed
-from pynodes._graph.edges import name_edges
 from pynodes._runtime.derivatives import total_surprise
 from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.parameters import replace_parameters
@@ -26,7 +25,7 @@ from pynodes._runtime.runs import name_inputs
 from pynodes._typing import Array
 from pynodes.couplings import Term
 from pynodes.nodes import ConstantState, RegressionInput, Regressor
-from pynodes.structure.regression import Regression
+from pynodes.structure.regression import Regression, tabulate
 from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
 
@@ -106,10 +105,15 @@ class LocalScore(AbstractScore):
         """Log evidence of every set of parents of every child, for children that have few candidates."""
         filtered = [child for child in self.children if child.regression is None]
         found = dict(zip([c.name for c in filtered], self.filter_tables(filtered), strict=True))
-        return tuple(
-            found[child.name] if child.regression is None else child.regression.table(child.certain)
-            for child in self.children
-        )
+        alike: dict[tuple[int, int], dict[str, Regression]] = {}
+        for child in self.children:
+            if child.regression is not None:
+                form = (child.certain, len(child.edges))
+                alike.setdefault(form, {})[child.name] = child.regression
+        for (certain, _), members in alike.items():
+            tables = tabulate(list(members.values()), certain)
+            found |= dict(zip(members, tables, strict=True))
+        return tuple(found[child.name] for child in self.children)
 
     def filter_tables(self, children: list[Child]) -> list[np.ndarray]:
         """The same by filtering, all children at once: one mask has a set of parents of each."""
@@ -224,12 +228,8 @@ def make_local_score(
     given = (dict(series), dt, observed, frozen)
     if set(series) != set(space.graph.inputs) or not all(map(is_plain, series.values())):
         read_inputs(space.network.labels, *given)  # which says what is wrong
-    children = [
-        make_child(space, name, node, series, observed or {}, frozen)
-        for name, node in space.graph.nodes.items()
-        if isinstance(node, RegressionInput)
-    ]
-    return LocalScore(space=space, children=tuple(children), given=given)
+    children = make_children(space, series, observed or {}, frozen)
+    return LocalScore(space=space, children=children, given=given)
 
 
 def is_plain(values: np.ndarray) -> bool:
@@ -237,47 +237,86 @@ def is_plain(values: np.ndarray) -> bool:
     return values.ndim == 1 and len(values) > 0 and not np.isinf(values).any()
 
 
-def make_child(
+def make_children(
     space: Space,
-    name: str,
-    node: RegressionInput,
     series: Mapping[str, np.ndarray],
     observed: Mapping[str, np.ndarray],
     frozen: np.ndarray | None,
-) -> Child:
-    """One input with the sums of its series."""
-    edges = np.array([i for i, key in enumerate(space.keys) if key[1] == name], int)
-    if float(np.asarray(node.tonic_volatility)) > -np.inf:
-        return Child(name, edges, None)
-    candidates = {space.edges[i]: i for i in edges}
-    named = dict(zip(name_edges(space.graph.edges), space.graph.edges, strict=True))
-    mine = [edge for edge, (_, child, _) in named.items() if child == name]
-    order = [edge for edge in mine if edge not in candidates] + [space.edges[i] for i in edges]
+) -> tuple[Child, ...]:
+    """Every input with the sums of its series; those that are observed at the same steps share them."""
+    nodes: dict[str, Any] = dict(space.graph.nodes)
+    names = [name for name, node in nodes.items() if isinstance(node, RegressionInput)]
+    steps = len(next(iter(series.values())))
+    parents = [name for name, node in nodes.items() if isinstance(node, Regressor | ConstantState)]
+    columns = [
+        series[name]
+        if isinstance(nodes[name], Regressor)
+        else np.full(steps, float(np.asarray(nodes[name].value)))
+        for name in parents
+    ]
+    seen = {name: find_seen(name, series, observed, frozen) for name in names}
+    patterns = {mask.tobytes(): mask for mask in seen.values()}
+    sums = {}
+    for pattern, mask in patterns.items():
+        whole = np.stack([*columns, *(series[n] for n in names)], axis=1)[mask]
+        sums[pattern] = whole.T @ whole
+    places = {name: place for place, name in enumerate([*parents, *names])}
+    edges = divide_edges(space)
+    return tuple(
+        make_child(space, name, edges[name], places, sums[seen[name].tobytes()], seen[name])
+        for name in names
+    )
+
+
+def divide_edges(space: Space) -> dict[str, tuple[list[str], np.ndarray]]:
+    """Names of the certain edges of every child, and places of its candidates."""
+    found: dict[str, tuple[list[str], list[int]]] = {name: ([], []) for name in space.graph.inputs}
+    for place, (_, child, _) in enumerate(space.keys):
+        found[child][1].append(place)
+    candidates = set(space.edges)
+    for edge, (_, child, _) in space.named.items():
+        if edge not in candidates:
+            found[child][0].append(edge)
+    return {name: (sure, np.array(maybe, int)) for name, (sure, maybe) in found.items()}
+
+
+def find_seen(
+    name: str,
+    series: Mapping[str, np.ndarray],
+    observed: Mapping[str, np.ndarray],
+    frozen: np.ndarray | None,
+) -> np.ndarray:
+    """At which steps an input is observed."""
     seen = np.isfinite(series[name])
     if name in observed:
         seen = seen & np.asarray(observed[name], bool)
-    if frozen is not None:
-        seen = seen & ~np.asarray(frozen, bool)
-    columns = [column_of(space, *named[edge], series, len(seen))[seen] for edge in order]
-    terms = np.stack(columns, axis=1) if columns else np.zeros((int(seen.sum()), 0))
-    places = np.array([int(named[edge][2].component) for edge in order], int)  # type: ignore[attr-defined]
-    fields = {f: np.asarray(getattr(node, f))[places] for f in ("initial_mean", "initial_variance")}
-    prior = dataclasses.replace(node, terms=max(len(order), 1), **fields)
-    regression = Regression.from_series(prior, terms, series[name][seen])
-    return Child(name, edges, regression, len(order) - len(edges))
+    return seen if frozen is None else seen & ~np.asarray(frozen, bool)
 
 
-def column_of(
+def make_child(
     space: Space,
-    parent: str,
-    child: str,
-    coupling: Any,
-    series: Mapping[str, np.ndarray],
-    steps: int,
-) -> np.ndarray:
-    """The series of one term."""
-    del child
-    node: Any = space.graph.nodes[parent]
-    if isinstance(node, Regressor):
-        return float(np.asarray(coupling.strength)) * np.asarray(series[parent], float)
-    return np.full(steps, float(np.asarray(coupling.strength)) * float(np.asarray(node.value)))
+    name: str,
+    edges: tuple[list[str], np.ndarray],
+    places: Mapping[str, int],
+    sums: np.ndarray,
+    seen: np.ndarray,
+) -> Child:
+    """One input, its sums taken out of those of all parents and inputs."""
+    node: Any = space.graph.nodes[name]
+    sure, candidates = edges
+    if float(np.asarray(node.tonic_volatility)) > -np.inf:
+        return Child(name, candidates, None)
+    order = [space.named[edge] for edge in [*sure, *(space.edges[i] for i in candidates)]]
+    terms = np.array([places[parent] for parent, _, _ in order], int)
+    factors = np.array([float(np.asarray(c.strength)) for _, _, c in order])  # type: ignore[attr-defined]
+    components = np.array([int(coupling.component) for _, _, coupling in order], int)  # type: ignore[attr-defined]
+    own = places[name]
+    regression = Regression.from_sums(
+        node,
+        gram=sums[np.ix_(terms, terms)] * np.outer(factors, factors),
+        moment=sums[terms, own] * factors,
+        square=float(sums[own, own]),
+        count=float(seen.sum()),
+        places=components,
+    )
+    return Child(name, candidates, regression, len(sure))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,17 +50,23 @@ class Regression:
         cls, node: RegressionInput, terms: np.ndarray, values: np.ndarray
     ) -> Regression:
         """The sums of a series of terms, of shape (time, terms), and of observations."""
+        square, count = float(values @ values), float(len(values))
+        return cls.from_sums(node, terms.T @ terms, terms.T @ values, square, count)
+
+    @classmethod
+    def from_sums(
+        cls,
+        node: RegressionInput,
+        gram: np.ndarray,
+        moment: np.ndarray,
+        square: float,
+        count: float,
+        places: np.ndarray | slice = slice(None),
+    ) -> Regression:
+        """The same from sums, for some places among the strengths of the node."""
         mean, precision, shape, scale = read_prior(node)
-        return cls(
-            gram=terms.T @ terms,
-            moment=terms.T @ values,
-            square=float(values @ values),
-            count=float(len(values)),
-            mean=mean,
-            precision=precision,
-            shape=shape,
-            scale=scale,
-        )
+        mean, precision = mean[places], precision[places]
+        return cls(gram, moment, square, count, mean, precision, shape, scale)
 
     @classmethod
     def from_belief(cls, node: RegressionInput, memory: Any) -> Regression:
@@ -96,23 +103,8 @@ class Regression:
         """Log evidence of every subset, the first term being the highest binary digit of its number.
 
         The first so many terms are certain: they are on in all subsets, and no digits of the number.
-
-        Terms are eliminated one after another, from all matrices that have arisen: half of them keep the
-        row that is dropped in the other half.
         """
-        matrices, log_det, offset = self.augmented[None], np.zeros(1), np.zeros(1)
-        for number, (precision, mean) in enumerate(zip(self.precision, self.mean, strict=True)):
-            pivot, border = matrices[:, 0, 0], matrices[:, 0, 1:]
-            without = matrices[:, 1:, 1:]
-            eliminated = without - border[:, :, None] * border[:, None, :] / pivot[:, None, None]
-            grown = log_det + np.log(pivot / precision), offset + precision * mean**2
-            if number < certain:
-                matrices, (log_det, offset) = eliminated, grown
-                continue
-            matrices = np.stack([without, eliminated], axis=1).reshape(-1, *without.shape[1:])
-            log_det = np.stack([log_det, grown[0]], axis=1).ravel()
-            offset = np.stack([offset, grown[1]], axis=1).ravel()
-        return self.log_evidence(log_det, matrices[:, 0, 0] + offset)
+        return tabulate([self], certain)[0]
 
     def evidence(self, masks: np.ndarray) -> np.ndarray:
         """Log evidence of some subsets, of shape (subsets, terms)."""
@@ -170,6 +162,36 @@ class Regression:
     def with_spread(self, factor: float) -> Regression:
         """The same with prior standard deviations of strengths that are so many times larger."""
         return dataclasses.replace(self, precision=self.precision / factor**2)
+
+
+def tabulate(regressions: Sequence[Regression], certain: int) -> list[np.ndarray]:
+    """Log evidence of every subset of some children's terms, of which each has as many; see ``table``.
+
+    Terms are eliminated one after another, from all matrices that have arisen: half of them keep the
+    row that is dropped in the other half.
+    """
+    count, size = len(regressions), len(regressions[0].moment)
+    matrices = np.stack([one.augmented for one in regressions])[:, None]
+    precisions = np.stack([one.precision for one in regressions])
+    offsets = precisions * np.stack([one.mean for one in regressions]) ** 2
+    log_det, offset = np.zeros((count, 1)), np.zeros((count, 1))
+    for number in range(size):
+        pivot, border = matrices[..., 0, 0], matrices[..., 0, 1:]
+        without = matrices[..., 1:, 1:]
+        scaled = border / pivot[..., None]
+        eliminated = without - border[..., :, None] * scaled[..., None, :]
+        grown = log_det + np.log(pivot / precisions[:, number, None])
+        added = offset + offsets[:, number, None]
+        if number < certain:
+            matrices, log_det, offset = eliminated, grown, added
+            continue
+        matrices = np.stack([without, eliminated], axis=2).reshape(count, -1, *without.shape[2:])
+        log_det = np.stack([log_det, grown], axis=2).reshape(count, -1)
+        offset = np.stack([offset, added], axis=2).reshape(count, -1)
+    left = matrices[..., 0, 0] + offset
+    return [
+        one.log_evidence(*parts) for one, *parts in zip(regressions, log_det, left, strict=True)
+    ]
 
 
 def read_prior(node: RegressionInput) -> tuple[np.ndarray, np.ndarray, float | None, float]:

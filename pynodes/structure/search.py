@@ -27,8 +27,9 @@ from pynodes.structure.algorithms import (
 )
 from pynodes.structure.found import Found
 from pynodes.structure.joint import JointScore
-from pynodes.structure.lagged import fill_in_lags
+from pynodes.structure.lagged import fill_in_lags, in_double
 from pynodes.structure.local import LocalScore, is_local, make_local_score
+from pynodes.structure.request import Request
 from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space, seed_of
 from pynodes.structure.subjects import (
@@ -149,22 +150,24 @@ def search(
     if is_table(table):
         ways = {"by": by, "key": seed, "dt": dt, "starts": starts, "sweeps": sweeps, "most": most}
         return search_each(space, table, lambda one: search(space, one, **ways), progress)  # type: ignore[arg-type, return-value]
-    series, dt, masks, frozen = prepare(space, inputs, dt, observed, frozen)
+    settings = {"by": by, "starts": starts, "sweeps": sweeps, "most": most}
+    request = Request(read_series(inputs), dt, observed, frozen, settings)
+    series, dt, masks, frozen = prepare(space, request.inputs, dt, observed, frozen)
     score = make_score(space, series, dt, masks, frozen, seed)
     plan = Plan(choose(space, score, by), seed, starts, sweeps, most)
     state = State()
     if resume is not None:
         state = read_state(space, resume, plan)
+    if plan.by == "exact":
+        assert isinstance(score, LocalScore)
+        return Found.of(space, score, plan, request, search_exactly(score), series)
     with Progress(total_of(space, plan), "graphs", progress) as bar:
         outcome = run(score, plan, state, bar)
-    return Found.of(space, score, plan, outcome, series)
+    return Found.of(space, score, plan, request, outcome, series)
 
 
 def run(score: AbstractScore, plan: Plan, state: State, bar: Progress) -> Outcome:
-    """Search in the way that was chosen."""
-    if plan.by == "exact":
-        assert isinstance(score, LocalScore)
-        return search_exactly(score)
+    """Search in the way that was chosen, graph by graph."""
     if plan.by == "all":
         return search_all(score, bar)
     if plan.by == "greedy":
@@ -221,11 +224,7 @@ def prepare(
     frozen: Any,
 ) -> tuple[dict[str, np.ndarray], Any, dict[str, np.ndarray], Any]:
     """Series with those of lagged regressors, times, and which observations count."""
-    if not hasattr(inputs, "keys"):
-        raise InputError(
-            f"Give the series by name, as in {{'a': values}}, not a {type(inputs).__name__}."
-        )
-    given = {str(name): inputs[name] for name in inputs.keys()}  # noqa: SIM118, a frame has keys too
+    given = read_series(inputs)
     series, silenced, first = fill_in_lags(space.graph, given)
     steps = len(next(iter(series.values()))) if series else 0
     masks = {name: np.asarray(mask, bool)[first:] for name, mask in (observed or {}).items()}
@@ -237,6 +236,21 @@ def prepare(
         frozen = np.asarray(frozen, bool)[first:]
     check_children(space, series)
     return series, dt, masks, frozen
+
+
+def read_series(inputs: Any) -> dict[str, np.ndarray]:
+    """Series by name, in double precision.
+
+    Raises
+    ------
+    InputError
+        Something without names, or without numbers.
+    """
+    if not hasattr(inputs, "keys"):
+        raise InputError(
+            f"Give the series by name, as in {{'a': values}}, not a {type(inputs).__name__}."
+        )
+    return {str(name): in_double(name, inputs[name]) for name in inputs.keys()}  # noqa: SIM118, a frame has keys too
 
 
 def check_children(space: Space, series: Mapping[str, np.ndarray]) -> None:

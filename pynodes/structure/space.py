@@ -65,9 +65,13 @@ class Space:
     @cached_property
     def keys(self) -> tuple[Key, ...]:
         """Parent, child and inlet of every candidate."""
-        named = dict(zip(name_edges(self.graph.edges), self.graph.edges, strict=True))
-        found = [named[name] for name in self.edges]
+        found = [self.named[name] for name in self.edges]
         return tuple((parent, child, coupling.inlet) for parent, child, coupling in found)
+
+    @cached_property
+    def named(self) -> dict[str, tuple[str, str, AbstractCoupling]]:
+        """Every edge of the graph by name: parent, child and coupling."""
+        return dict(zip(name_edges(self.graph.edges), self.graph.edges, strict=True))
 
     @cached_property
     def places(self) -> tuple[tuple[Rule, np.ndarray], ...]:
@@ -130,10 +134,9 @@ class Space:
     def graph_of(self, mask: np.ndarray) -> Graph:
         """The graph with some of the candidates."""
         graph = self.graph
-        named = dict(zip(name_edges(graph.edges), graph.edges, strict=True))
         for name, on in zip(self.edges, mask, strict=True):
             if not on:
-                parent, child, coupling = named[name]
+                parent, child, coupling = self.named[name]
                 graph = graph.uncouple(parent, child, type(coupling))
         return graph
 

@@ -1,0 +1,109 @@
+"""Calibration: probabilities are right in series from the prior, and wrong ones are noticed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import pynodes as pn
+from pynodes import structure
+
+NAMES = ["a", "b", "c"]
+
+
+def search(data=None, probability=0.3, **settings):
+    """A search of noise: what it found does not matter to what it promises."""
+    rng = np.random.default_rng(0)
+    data = {name: rng.normal(size=61) for name in NAMES} if data is None else data
+    graph = structure.lagged(NAMES, noise_shape=4.0, noise_scale=3.0, **settings)
+    return structure.search(structure.space(graph, probability=probability), data)
+
+
+def test_probabilities_are_right_under_their_own_prior():
+    """Exact evidence and the prior that series are drawn from: as many edges as reported, in every bin."""
+    calibration = search(initial_variance=0.3).calibrate(150)
+    false, promised = calibration.false_share()
+
+    assert calibration.probability.shape == calibration.truth.shape == (150, 9)
+    assert abs(calibration.z) < 3
+    assert calibration.problems() == []
+    assert false == pytest.approx(promised, abs=0.06)
+    assert calibration.table["edges"].sum() == 150 * 9
+    assert "150 simulations" in repr(calibration)
+
+
+def test_probabilities_that_promise_too_much_are_named():
+    """The same truth beside odds to the third power, and beside edges that are held more probable."""
+    calibration = search(initial_variance=0.3).calibrate(150)
+    on, off = calibration.probability**3, (1 - calibration.probability) ** 3
+    sure = dataclasses.replace(calibration, probability=on / (on + off))
+    more = dataclasses.replace(calibration, probability=0.5 + 0.5 * calibration.probability)
+
+    assert any("standard deviations off" in one for one in sure.problems())
+    assert more.z < -3
+    assert any("fewer edges than reported" in one for one in more.problems())
+
+
+def test_simulated_series_have_the_gaps_the_times_and_the_known_series_of_the_data():
+    """The search is repeated on them as it was called; the same key simulates the same."""
+    rng = np.random.default_rng(1)
+    graph = pn.Graph().add(
+        y=pn.RegressionInput(terms=2, initial_variance=0.5, tonic_volatility=-5.0),
+        one=pn.Regressor(),
+        two=pn.Regressor(),
+    )
+    space = structure.space(graph.couple(["one", "two"], "y"), probability=0.5)
+    data = {"y": rng.normal(size=30), "one": rng.normal(size=30), "two": rng.normal(size=30)}
+    data["y"][[3, 4]] = np.nan
+    found = structure.search(space, data, dt=0.5)
+    mask, keys = np.ones(2, bool), [np.random.default_rng(seed) for seed in (0, 0, 1)]
+    drawn = [structure.simulate.simulate_series(space, mask, found.request, key)[0] for key in keys]
+
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(drawn[0]["y"])), [3, 4])
+    np.testing.assert_array_equal(drawn[0]["one"], data["one"])
+    np.testing.assert_array_equal(drawn[0]["y"], drawn[1]["y"])
+    assert np.nanmax(np.abs(drawn[0]["y"] - drawn[2]["y"])) > 0
+    assert abs(found.calibrate(8).z) < 5
+
+
+def test_priors_under_which_series_explode_are_refused():
+    with pytest.raises(pn.GraphError, match="narrower"):
+        search(initial_variance=1e4, probability=0.99).calibrate(2)
+
+
+@pytest.mark.slow
+def test_hidden_states_are_calibrated_by_their_own_network():
+    """Strengths and volatilities are drawn, the network sampled, and its graphs searched again."""
+    states = {name: pn.ContinuousState(autoconnection=0.8) for name in ("x", "y")}
+    inputs = {name: pn.ContinuousInput(precision=4.0) for name in ("u", "v")}
+    graph = pn.Graph().add(**inputs, **states).couple("x", "u").couple("y", "v").couple("x", "y")
+    space = structure.space(
+        graph.with_settings(evidence="in_turn"),
+        "x->y",
+        probability=0.5,
+        strength=pn.Normal(0.0, 1.0),
+        free={"*.tonic_volatility": pn.Normal(-1.0, 0.5)},
+    )
+    rng = np.random.default_rng(2)
+    found = structure.search(space, {"u": rng.normal(size=50), "v": rng.normal(size=50)})
+    calibration = found.calibrate(20)
+
+    assert abs(calibration.z) < 3
+    assert 0 < calibration.truth.mean() < 1
+    assert calibration.probability.std() > 0.2
+
+
+def test_graphs_that_data_cannot_tell_apart_are_grouped():
+    """Two parents that are one series explain as much, by themselves; no parent does not."""
+    rng = np.random.default_rng(3)
+    data = {"a": rng.normal(size=80)}
+    data |= {"c": data["a"], "b": np.append(0.0, 0.6 * data["a"][:-1]) + rng.normal(size=80)}
+    graph = structure.lagged(NAMES, initial_variance=0.3)
+    space = structure.space(graph, "lag1_[ac]->b", probability=0.2)
+    found = structure.search(space, data)
+    other = structure.search(space, data | {"c": rng.normal(size=80)})
+
+    alike = {("lag1_a->b",), ("lag1_c->b",)}
+    assert any(alike <= set(group) for group in found.equivalent)
+    assert all(() not in group for group in found.equivalent)
+    assert not any(alike <= set(group) for group in other.equivalent)
