@@ -122,8 +122,11 @@ SIMPLE = Catalogue(KEEPERS)
 def list_everything() -> Catalogue:
     """All that can be kept."""
     from pynodes.fit.keeping import results
+    from pynodes.structure import keeping
 
-    return Catalogue(KEEPERS | results.KEEPERS, results.RECORDS, results.PARTS, results.CHECKS)
+    return Catalogue(
+        KEEPERS | results.KEEPERS | keeping.KEEPERS, results.RECORDS, results.PARTS, results.CHECKS
+    )
 
 
 def find_catalogue(cls: type) -> Catalogue:

@@ -8,7 +8,8 @@ deviation around its unconstrained mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from jax import lax
 from pynodes._core.modules import Module
 from pynodes._inference.newton import minimise_in_turn
 from pynodes._inference.priors import AbstractPrior
+from pynodes._inference.sharding import map_over_devices
 from pynodes._typing import Array
 
 LogJoint = Callable[[Array, Any], Array]
@@ -89,6 +91,51 @@ class LaplacePosterior(Module):
     converged: Array
     definite: Array
     agreeing: Array
+
+
+class AbstractPosterior(Protocol):
+    """A model of which posteriors are wanted: priors, a log joint density, and what values mean.
+
+    Methods
+    -------
+    log_joint
+        Log joint density of unconstrained numbers and of one problem's data.
+    constrain
+        What is reported of unconstrained numbers.
+    """
+
+    @property
+    def priors(self) -> Sequence[AbstractPrior]: ...
+
+    def log_joint(self, unconstrained: Array, data: Any, /) -> Array: ...
+
+    def constrain(self, unconstrained: Array, /) -> Any: ...
+
+
+def find_posteriors(
+    model: AbstractPosterior, data: Any, key: Array, *, starts: int, refine: int
+) -> tuple[LaplacePosterior, Any]:
+    """Search for the posteriors of some problems, over all devices; also what is reported at their modes."""
+    modes, values = map_over_devices(
+        find_share_of_modes, (model, key), data, starts=starts, refine=min(refine, starts)
+    )
+    sd = np.array([float(np.asarray(prior.unconstrained_sd)) for prior in model.priors])
+    return approximate_posteriors(modes, sd), values
+
+
+def find_share_of_modes(common: tuple[Any, Array], data: Any, **settings: int) -> tuple[Modes, Any]:
+    """The modes of the problems that one device has."""
+    model, key = common
+    return find_subject_modes(model, data, key, **settings)
+
+
+@partial(jax.jit, static_argnames=("starts", "refine"))
+def find_subject_modes(
+    model: AbstractPosterior, data: Any, key: Array, *, starts: int, refine: int
+) -> tuple[Modes, Any]:
+    """The modes of some problems, each its own, and what is reported there."""
+    modes = find_modes(model.log_joint, data, model.priors, key, starts=starts, refine=refine)
+    return modes, model.constrain(modes.unconstrained)
 
 
 def find_modes(

@@ -9,21 +9,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pynodes._errors import InputError, listed
-from pynodes._inference.laplace import Modes, approximate_posteriors, find_modes
-from pynodes._inference.sharding import map_over_devices
+from pynodes._inference.laplace import find_posteriors
 from pynodes._progress import Progress
 from pynodes.structure.space import Space
 from pynodes.structure.subjects import MOST, FoundSubjects
 
 STARTS, REFINE = 16, 2
 """Starts of the search for each subject's mode that are looked at, and followed."""
-
-
-@jax.jit
-def find_share_of_modes(common: Any, sequences: Any) -> Modes:
-    """The modes of some subjects."""
-    model, key = common
-    return find_modes(model.log_joint, sequences, model.priors, key, starts=STARTS, refine=REFINE)
 
 
 def search_agent(
@@ -53,7 +45,7 @@ def search_agent(
         )
     masks = space.masks()
     strengths = {n: float(np.asarray(agent.network[f"{n}.strength"])) for n in space.edges}
-    columns = []
+    columns, key = [], jax.random.key(seed)
     with Progress(len(masks), "graphs", progress) as bar:
         for mask in masks:
             values = {
@@ -62,9 +54,8 @@ def search_agent(
             }
             model = agent.replace(values).model
             sequences = to_arrays(model, trials)
-            modes = map_over_devices(find_share_of_modes, (model, jax.random.key(seed)), sequences)
-            sd = np.array([float(np.asarray(prior.unconstrained_sd)) for prior in model.priors])
-            columns.append(np.asarray(approximate_posteriors(modes, sd).log_evidence, float))
+            posterior, _ = find_posteriors(model, sequences, key, starts=STARTS, refine=REFINE)
+            columns.append(np.asarray(posterior.log_evidence, float))
             bar.advance()
     log: Any = np.stack(columns, axis=1)
     joint = log + space.log_prior(masks)

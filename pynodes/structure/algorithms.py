@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -124,18 +126,6 @@ def combine(space: Space, parts: list[Any]) -> tuple[np.ndarray, np.ndarray, np.
     return masks, log, np.exp(weight)
 
 
-def search_all(score: AbstractScore, bar: Progress | None = None) -> Outcome:
-    """Every graph that the rules allow."""
-    masks = score.space.masks()
-    pieces = np.array_split(masks, max(1, len(masks) // 64))
-    log = []
-    for piece in pieces:
-        log.append(score.evidence(piece))
-        if bar is not None:
-            bar.advance(len(piece))
-    return weigh_seen(score.space, masks, np.concatenate(log), complete=True)
-
-
 def weigh_seen(
     space: Space, masks: np.ndarray, log_evidence: np.ndarray, *, complete: bool, **more: Any
 ) -> Outcome:
@@ -199,48 +189,6 @@ def search_parents(score: LocalScore, seed: int, chains: int, sweeps: int) -> Ou
     )
 
 
-class Seen:
-    """Evidence of graphs that were asked for, each once, and no more of them than wanted.
-
-    Parameters
-    ----------
-    score
-        What is asked.
-    most
-        How many at most; None for no limit.
-    bar
-        What is told how many there are.
-    """
-
-    def __init__(self, score: AbstractScore, most: int | None, bar: Progress | None) -> None:
-        self.score, self.most, self.bar = score, most, bar
-        self.known: dict[bytes, float] = {}
-
-    def evidence(self, masks: np.ndarray) -> np.ndarray:
-        """Log evidence of some graphs; minus infinity for those that are too many."""
-        masks = np.asarray(masks, bool)
-        new = {mask.tobytes(): mask for mask in masks if mask.tobytes() not in self.known}
-        if self.most is not None:
-            new = dict(list(new.items())[: max(0, self.most - len(self.known))])
-        if new:
-            found = self.score.evidence(np.array(list(new.values())))
-            self.known |= dict(zip(new, map(float, found), strict=True))
-            if self.bar is not None:
-                self.bar.advance(len(new))
-        return np.array([self.known.get(mask.tobytes(), -np.inf) for mask in masks])
-
-    @property
-    def full(self) -> bool:
-        """Whether as many were asked for as may be."""
-        return self.most is not None and len(self.known) >= self.most
-
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """The graphs, and their log evidence."""
-        width = len(self.score.space.edges)
-        masks = np.array([np.frombuffer(key, bool) for key in self.known])
-        return masks.reshape(-1, width), np.array(list(self.known.values()))
-
-
 @dataclasses.dataclass(eq=False)
 class State:
     """Where a search is, so that it can go on.
@@ -260,11 +208,79 @@ class State:
     climbed: int = 0
 
 
+class Seen:
+    """Evidence of graphs that were asked for, each once, and no more of them than wanted.
+
+    Parameters
+    ----------
+    score
+        What is asked.
+    most
+        How many at most; None for no limit.
+    bar
+        What is told how many there are.
+    state
+        Where a search is: it knows those that were asked for before.
+    """
+
+    def __init__(self, score: AbstractScore, most: int | None, bar: Progress, state: State) -> None:
+        self.score, self.most, self.bar, self.known = score, most, bar, state.known
+
+    def evidence(self, masks: np.ndarray) -> np.ndarray:
+        """Log evidence of some graphs; minus infinity for those that are too many."""
+        masks = np.asarray(masks, bool)
+        new = {mask.tobytes(): mask for mask in masks if mask.tobytes() not in self.known}
+        if self.most is not None:
+            new = dict(list(new.items())[: max(0, self.most - len(self.known))])
+        if new:
+            found = self.score.evidence(np.array(list(new.values())))
+            self.known |= dict(zip(new, map(float, found), strict=True))
+            self.bar.advance(len(new))
+        return np.array([self.known.get(mask.tobytes(), -np.inf) for mask in masks])
+
+    @property
+    def full(self) -> bool:
+        """Whether as many were asked for as may be."""
+        return self.most is not None and len(self.known) >= self.most
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """The graphs, and their log evidence."""
+        width = len(self.score.space.edges)
+        masks = np.array([np.frombuffer(key, bool) for key in self.known])
+        return masks.reshape(-1, width), np.array(list(self.known.values()))
+
+
+Keep = Callable[[Callable[[], Outcome]], None]
+"""Told after every stretch of a search, with what concludes from all that was seen so far."""
+
+
+def forget(outcome: Callable[[], Outcome]) -> None:
+    """Keep nothing."""
+    del outcome
+
+
 def first_masks(space: Space, seed: int, starts: int) -> np.ndarray:
     """Where chains and climbs start: without edges, if that is allowed, and at draws from the prior."""
     drawn = space.sample(seed, starts)
     empty = np.zeros((1, len(space.edges)), bool)
     return np.concatenate([empty, drawn])[:starts] if space.admits(empty)[0] else drawn
+
+
+def search_all(score: AbstractScore, state: State, bar: Progress, keep: Keep = forget) -> Outcome:
+    """Every graph that the rules allow."""
+    space, seen = score.space, Seen(score, None, bar, state)
+    masks = space.masks()
+
+    def conclude() -> Outcome:
+        done = len(seen.known) == len(masks)
+        outcome = weigh_seen(space, *seen.arrays(), complete=done)
+        return dataclasses.replace(outcome, complete=done, state=state)
+
+    with suppress(KeyboardInterrupt):
+        for piece in np.array_split(masks, max(1, len(masks) // 64)):
+            seen.evidence(piece)
+            keep(conclude)
+    return conclude()
 
 
 def search_greedily(
@@ -273,26 +289,25 @@ def search_greedily(
     starts: int,
     most: int | None,
     state: State,
-    bar: Progress | None,
+    bar: Progress,
+    keep: Keep = forget,
 ) -> Outcome:
     """Climb by the best single move, from several starts."""
-    space, seen = score.space, Seen(score, most, bar)
-    seen.known = state.known
+    space, seen = score.space, Seen(score, most, bar, state)
     begins = first_masks(space, seed, starts)
-    stopped = False
-    try:
+
+    def conclude() -> Outcome:
+        outcome = weigh_seen(space, *seen.arrays(), complete=False)
+        return dataclasses.replace(outcome, complete=state.climbed == starts, state=state)
+
+    with suppress(KeyboardInterrupt):
         while state.climbed < starts and not seen.full:
-            climb(space, seen, begins[state.climbed])
+            climb(space, seen, begins[state.climbed], lambda: keep(conclude))
             state.climbed += not seen.full
-    except KeyboardInterrupt:
-        stopped = True
-    masks, log = seen.arrays()
-    done = state.climbed == starts and not stopped
-    outcome = weigh_seen(space, masks, log, complete=False)
-    return dataclasses.replace(outcome, complete=done, state=state)
+    return conclude()
 
 
-def climb(space: Space, seen: Seen, mask: np.ndarray) -> None:
+def climb(space: Space, seen: Seen, mask: np.ndarray, pause: Callable[[], None]) -> None:
     """Take the best single move until none leads up."""
     here = weigh(space, seen.evidence, mask[None])[0]
     while not seen.full:
@@ -302,6 +317,7 @@ def climb(space: Space, seen: Seen, mask: np.ndarray) -> None:
         if not log[best] > here:
             return
         mask, here = moves[best], log[best]
+        pause()
 
 
 def list_moves(space: Space, mask: np.ndarray) -> list[np.ndarray]:
@@ -328,35 +344,33 @@ def search_by_gibbs(
     sweeps: int,
     most: int | None,
     state: State,
-    bar: Progress | None,
+    bar: Progress,
+    keep: Keep = forget,
 ) -> Outcome:
     """Gibbs over edges, from several starts side by side."""
-    space, seen = score.space, Seen(score, most, bar)
-    seen.known = state.known
+    space, seen = score.space, Seen(score, most, bar, state)
     if state.chains is None:
         state.chains = Chains.begin(first_masks(space, seed, starts))
-    chains, stopped = state.chains, False
-    before = chains
-    burn = max(1, sweeps // 5)
-    try:
-        while chains.sweeps < sweeps and not seen.full:
-            before = dataclasses.replace(
-                chains, masks=chains.masks.copy(), total=chains.total.copy()
+
+    def conclude() -> Outcome:
+        outcome, chains = weigh_seen(space, *seen.arrays(), complete=False), state.chains
+        assert chains is not None
+        if chains.counted and not seen.full:
+            outcome = dataclasses.replace(
+                outcome,
+                edge_probability=chains.probability.mean(axis=0),
+                disagreement=chains.disagreement,
             )
-            sweep(space, seen.evidence, chains, seed, counts=chains.sweeps >= burn)
-    except KeyboardInterrupt:
-        state.chains, stopped = before, True
-    masks, log = seen.arrays()
-    outcome = weigh_seen(space, masks, log, complete=False)
-    chains = state.chains
-    if chains.counted and not seen.full:
-        outcome = dataclasses.replace(
-            outcome,
-            edge_probability=chains.probability.mean(axis=0),
-            disagreement=chains.disagreement,
-        )
-    done = chains.sweeps >= sweeps and not stopped
-    return dataclasses.replace(outcome, complete=done, state=state)
+        return dataclasses.replace(outcome, complete=chains.sweeps >= sweeps, state=state)
+
+    with suppress(KeyboardInterrupt):
+        while state.chains.sweeps < sweeps and not seen.full:
+            # What interrupts a sweep leaves the chains where they were before it.
+            after = state.chains.copy()
+            sweep(space, seen.evidence, after, seed, counts=after.sweeps >= max(1, sweeps // 5))
+            state.chains = after
+            keep(conclude)
+    return conclude()
 
 
 def fits_in_tables(score: AbstractScore) -> bool:

@@ -62,6 +62,10 @@ class Chains:
         """Chains that start somewhere."""
         return cls(masks=np.array(masks, bool), total=np.zeros(np.shape(masks)))
 
+    def copy(self) -> Chains:
+        """The same chains, to go on by themselves."""
+        return dataclasses.replace(self, masks=self.masks.copy(), total=self.total.copy())
+
     @property
     def probability(self) -> np.ndarray:
         """Probability of every edge by chain."""

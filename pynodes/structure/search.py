@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import GraphError, InputError, listed
+from pynodes._errors import CheckpointError, GraphError, InputError, listed
 from pynodes._progress import Progress
 from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.series import Series
 from pynodes.structure.agents import search_agent
 from pynodes.structure.algorithms import (
+    Keep,
     Outcome,
     State,
     decomposes,
     fits_in_tables,
+    forget,
     search_all,
     search_by_gibbs,
     search_exactly,
     search_greedily,
     search_parents,
 )
+from pynodes.structure.checkpoint import Checkpoint
 from pynodes.structure.found import Found
 from pynodes.structure.joint import JointScore
 from pynodes.structure.lagged import fill_in_lags, in_double
@@ -84,6 +88,7 @@ def search(
     agent: Any = None,
     subject: str | None = None,
     resume: Found | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Found | FoundSubjects:
     """Find out which of a space's edges are there.
@@ -118,6 +123,9 @@ def search(
     resume
         What an interrupted search of the same space and series found: it goes on from there, to the same end
         as if it had not been interrupted.
+    checkpoint
+        A file in which the search is kept while it goes on, as :func:`pynodes.save` writes it. Where it is
+        there already, the search goes on from it, whatever ended it.
     progress
         Whether to show progress; by default in a terminal or a notebook, once it takes a second.
 
@@ -129,6 +137,8 @@ def search(
     ------
     InputError
         Series that do not fit the graph, an unknown way to search, or a space that it cannot search.
+    CheckpointError
+        A file of something else, or of another search.
 
     Examples
     --------
@@ -144,38 +154,62 @@ def search(
     """
     check_search(space, by, starts, sweeps, most)
     seed = seed_of(key)
+    table: Any = inputs if subject is None else divide_frame(inputs, subject)
+    if checkpoint is not None and (agent is not None or is_table(table)):
+        raise InputError(
+            "checkpoint= is the file of one search. Search each subject by itself, with files of their own."
+        )
     if agent is not None:
         return search_agent(space, inputs, agent, seed % 2**31, progress)
-    table: Any = inputs if subject is None else divide_frame(inputs, subject)
     if is_table(table):
         ways = {"by": by, "key": seed, "dt": dt, "starts": starts, "sweeps": sweeps, "most": most}
         return search_each(space, table, lambda one: search(space, one, **ways), progress)  # type: ignore[arg-type, return-value]
     settings = {"by": by, "starts": starts, "sweeps": sweeps, "most": most}
-    request = Request(read_series(inputs), dt, observed, frozen, settings)
-    series, dt, masks, frozen = prepare(space, request.inputs, dt, observed, frozen)
-    score = make_score(space, series, dt, masks, frozen, seed)
-    plan = Plan(choose(space, score, by), seed, starts, sweeps, most)
-    state = State()
-    if resume is not None:
-        state = read_state(space, resume, plan)
+    request = Request(read_series(inputs), dt, observed, frozen, settings, seed)
+    score, plan, series = begin_search(space, request)
+
+    def conclude(outcome: Outcome) -> Found:
+        return Found.of(space, score, plan, request, outcome, series)
+
+    kept = None if checkpoint is None else Checkpoint(checkpoint, conclude)
+    state = State() if resume is None else read_state(space, resume, plan, request)
+    if kept is not None and kept.found is not None:
+        state = read_kept(kept, space, plan, request)
     if plan.by == "exact":
         assert isinstance(score, LocalScore)
-        return Found.of(space, score, plan, request, search_exactly(score), series)
-    with Progress(total_of(space, plan), "graphs", progress) as bar:
-        outcome = run(score, plan, state, bar)
-    return Found.of(space, score, plan, request, outcome, series)
+        found = conclude(search_exactly(score))
+    else:
+        with Progress(total_of(space, plan), "graphs", progress) as bar:
+            keep = forget if kept is None else kept.keep
+            found = conclude(run(score, plan, state, bar, keep))
+    if kept is not None:
+        kept.write(found)
+    return found
 
 
-def run(score: AbstractScore, plan: Plan, state: State, bar: Progress) -> Outcome:
+def begin_search(
+    space: Space, request: Request
+) -> tuple[AbstractScore, Plan, dict[str, np.ndarray]]:
+    """What scores the graphs, how the search goes, and the series with those of lagged regressors."""
+    series, dt, masks, frozen = prepare(
+        space, request.inputs, request.dt, request.observed, request.frozen
+    )
+    score = make_score(space, series, dt, masks, frozen, request.seed)
+    settings = dict(request.settings)
+    by = choose(space, score, settings.pop("by"))
+    return score, Plan(by, request.seed, **settings), series
+
+
+def run(score: AbstractScore, plan: Plan, state: State, bar: Progress, keep: Keep) -> Outcome:
     """Search in the way that was chosen, graph by graph."""
     if plan.by == "all":
-        return search_all(score, bar)
+        return search_all(score, state, bar, keep)
     if plan.by == "greedy":
-        return search_greedily(score, plan.seed, plan.starts, plan.most, state, bar)
+        return search_greedily(score, plan.seed, plan.starts, plan.most, state, bar, keep)
     if sampled_apart(score) and plan.most is None:
         assert isinstance(score, LocalScore)
         return search_parents(score, plan.seed, plan.starts, plan.sweeps)
-    return search_by_gibbs(score, plan.seed, plan.starts, plan.sweeps, plan.most, state, bar)
+    return search_by_gibbs(score, plan.seed, plan.starts, plan.sweeps, plan.most, state, bar, keep)
 
 
 def sampled_apart(score: AbstractScore) -> bool:
@@ -290,22 +324,42 @@ def make_score(
     return JointScore(space=space, feed=feed, seed=seed)
 
 
-def read_state(space: Space, found: Found, plan: Plan) -> State:
+def read_state(space: Space, found: Found, plan: Plan, request: Request) -> State:
     """Where an interrupted search was.
 
     Raises
     ------
     InputError
-        A search of another space, or in another way.
+        A search of another space or of other series, or in another way.
     """
-    if found.space.edges != space.edges or found.space.graph != space.graph:
+    if not space.is_same(found.space):
         raise InputError("resume= is a search of another space. Search the same one on.")
+    if not request.is_same(found.request):
+        raise InputError("resume= is a search of other series. Search on in the same ones.")
     if found.plan.by != plan.by or found.plan.seed != plan.seed or found.plan.starts != plan.starts:
         raise InputError(
             f"resume= is a search by {found.plan.by!r} from {found.plan.starts} starts with another key or "
             f"way than {plan.by!r}. Search on with the same."
         )
     return State() if found.state is None else found.state
+
+
+def read_kept(kept: Checkpoint, space: Space, plan: Plan, request: Request) -> State:
+    """Where the search in a file was.
+
+    Raises
+    ------
+    CheckpointError
+        It is another search.
+    """
+    assert kept.found is not None
+    try:
+        return read_state(space, kept.found, plan, request)
+    except InputError as error:
+        raise CheckpointError(
+            f"{kept.path!r} holds another search than this one: its space, series, way, starts or key "
+            "differ. Name another file, or delete it."
+        ) from error
 
 
 def check_search(space: object, by: str, starts: int, sweeps: int, most: int | None) -> None:

@@ -127,6 +127,14 @@ class Space:
             )
         return found
 
+    def is_same(self, other: Space) -> bool:
+        """Whether another space has the same graphs, with the same priors."""
+        mine, theirs = (
+            (one.graph, one.edges, one.rules, repr(dict(one.strength)), repr(dict(one.free)))
+            for one in (self, other)
+        )
+        return mine == theirs and np.array_equal(self.probability, other.probability)
+
     def child_of(self, edge: int) -> str:
         """The child of a candidate."""
         return self.keys[edge][1]

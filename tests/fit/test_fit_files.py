@@ -646,6 +646,6 @@ def test_what_no_file_can_hold_is_refused_by_name(tmp_path):
 
 def test_every_name_that_is_kept_is_one_of_ours():
     """What pynodes.save says that it keeps can be found by that name."""
-    public = {**vars(pn), **vars(pn.fit), **vars(pn.fit.study.study_design)}
+    public = {**vars(pn), **vars(pn.fit), **vars(pn.fit.study.study_design), **vars(pn.structure)}
 
     assert all(name in public for name in list_everything().names)

@@ -11,10 +11,9 @@ import pytest
 from scipy import stats
 
 import pynodes as pn
-from pynodes._inference.laplace import Modes, approximate_posteriors
+from pynodes._inference.laplace import Modes, approximate_posteriors, find_subject_modes
 from pynodes._inference.newton import minimise
 from pynodes.fit import Agent, Beta, LogNormal, Normal, Trials, fit_map
-from pynodes.fit.mode.map import find_subject_modes
 from tests.fit.cases import FREE, chooser, table, watcher
 
 pytestmark = pytest.mark.versions

@@ -72,7 +72,7 @@ def test_priors_under_which_series_explode_are_refused():
 
 
 @pytest.mark.slow
-def test_hidden_states_are_calibrated_by_their_own_network():
+def test_hidden_states_are_calibrated_by_their_own_network(tmp_path):
     """Strengths and volatilities are drawn, the network sampled, and its graphs searched again."""
     states = {name: pn.ContinuousState(autoconnection=0.8) for name in ("x", "y")}
     inputs = {name: pn.ContinuousInput(precision=4.0) for name in ("u", "v")}
@@ -86,7 +86,12 @@ def test_hidden_states_are_calibrated_by_their_own_network():
     )
     rng = np.random.default_rng(2)
     found = structure.search(space, {"u": rng.normal(size=50), "v": rng.normal(size=50)})
+    pn.save(tmp_path / "found.npz", found)
+    loaded = pn.load(tmp_path / "found.npz")
     calibration = found.calibrate(20)
+
+    assert loaded.score.known.keys() == found.score.known.keys()
+    np.testing.assert_array_equal(loaded.strengths["sd"], found.strengths["sd"])
 
     assert abs(calibration.z) < 3
     assert 0 < calibration.truth.mean() < 1

@@ -197,6 +197,83 @@ def test_stopping_and_going_on_is_one_search(monkeypatch):
     assert whole.edge_probability == again.edge_probability == rest.edge_probability
 
 
+def interrupt_after(monkeypatch, calls, error):
+    """Raise an error at one of the questions for evidence."""
+    asked, numbers = structure.local.LocalScore.evidence, iter(range(10**6))
+
+    def evidence(self, masks):
+        if next(numbers) == calls:
+            raise error
+        return asked(self, masks)
+
+    monkeypatch.setattr(structure.local.LocalScore, "evidence", evidence)
+
+
+@pytest.mark.parametrize(("by", "calls"), [("gibbs", 40), ("all", 3), ("greedy", 9)])
+def test_a_search_that_is_killed_goes_on_from_its_file(by, calls, tmp_path, monkeypatch):
+    """To the same end as if nothing had happened; and a file that is there to the end is the result."""
+    space, data = space_of(rules=[structure.at_most(6, "*")]), series(9)
+    path, settings = tmp_path / "search.npz", {"by": by, "sweeps": 20, "key": 5}
+    whole = structure.search(space, data, **settings)
+    monkeypatch.setattr(structure.checkpoint, "EVERY", 0.0)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, calls, SystemExit)
+        with pytest.raises(SystemExit):
+            structure.search(space, data, checkpoint=path, **settings)
+    part = pn.load(path)
+    rest = structure.search(space, data, checkpoint=path, **settings)
+    again = structure.search(space, data, checkpoint=path, **settings)
+
+    assert not part.complete
+    assert 0 < part.tried < whole.tried
+    assert rest.complete
+    assert whole.edge_probability == rest.edge_probability == again.edge_probability
+    np.testing.assert_array_equal(rest.outcome.log_evidence, whole.outcome.log_evidence)
+    with pytest.raises(pn.CheckpointError, match="holds another search"):
+        structure.search(space, series(10), checkpoint=path, **settings)
+    with pytest.raises(pn.InputError, match="other series"):
+        structure.search(space, series(10), resume=part, **settings)
+
+
+def test_searches_and_spaces_come_back_from_files(tmp_path):
+    """Number for number: priors, rules, gaps, what was found, and what it can still be asked."""
+    data = series(12) | {"c": np.where(np.arange(80) % 9, series(12)["c"], np.nan)}
+    graph = structure.lagged(NAMES, lags=2)
+    space = structure.space(
+        graph,
+        probability={"lag1_*": 0.3, "lag2_*": 0.1},
+        strength={"*->a": pn.Normal(0.1, 0.4)},
+        rules=[structure.at_most(3, "lag2_*")],
+    )
+    found = structure.search(space, data, by="gibbs", sweeps=5, key=2)
+    pn.save(tmp_path / "space.npz", space)
+    pn.save(tmp_path / "found.npz", found)
+    loaded = pn.load(tmp_path / "found.npz")
+
+    assert pn.load(tmp_path / "space.npz").is_same(space)
+    assert loaded.space.is_same(space)
+    assert loaded.edge_probability == found.edge_probability
+    assert loaded.problems() == found.problems()
+    assert repr(loaded) == repr(found)
+    for name, values in found.strengths.items():
+        np.testing.assert_array_equal(loaded.strengths[name], values)
+    onward, same = (
+        structure.search(space, data, by="gibbs", sweeps=9, key=2, resume=one)
+        for one in (found, loaded)
+    )
+    assert onward.edge_probability == same.edge_probability
+
+
+def test_files_of_something_else_are_no_checkpoints(tmp_path):
+    pn.save(tmp_path / "graph.npz", structure.lagged(NAMES))
+    (tmp_path / "text.npz").write_text("no archive")
+    for name in ("graph.npz", "text.npz"):
+        with pytest.raises(pn.CheckpointError, match="Name another file"):
+            structure.search(space_of(), series(), checkpoint=tmp_path / name)
+    with pytest.raises(pn.InputError, match="file of one search"):
+        structure.search(space_of(), {"s": series()}, checkpoint=tmp_path / "new.npz")
+
+
 def test_results_are_tables_graphs_and_numbers():
     data = series(10, steps=300)
     found = structure.search(space_of(probability=0.2), data)

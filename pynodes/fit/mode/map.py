@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import overload
 
 import jax
-import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import ParameterError
-from pynodes._inference.laplace import (
-    LaplacePosterior,
-    Modes,
-    approximate_posteriors,
-    find_modes,
-)
-from pynodes._inference.sharding import map_over_devices
+from pynodes._inference.laplace import find_posteriors
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
-from pynodes._typing import Array
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
-from pynodes.fit.agent.model import Model, Values
 from pynodes.fit.agent.several import select_covariates
-from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.mode.map_fit import MapFit
 
@@ -132,6 +121,8 @@ def fit_map(
         posterior, values = find_posteriors(
             agent.model, sequences, key, starts=starts, refine=refine
         )
+    # JAX has put them into alphabetic order.
+    values = {name: values[name] for name in agent.model.names}
     return MapFit(
         agent=agent,
         trials=trials,
@@ -139,32 +130,3 @@ def fit_map(
         values=values,
         settings={"seed": check_seed(seed), "starts": starts, "refine": min(refine, starts)},
     )
-
-
-def find_posteriors(
-    model: Model, sequences: Sequences, key: Array, *, starts: int, refine: int
-) -> tuple[LaplacePosterior, Values]:
-    """Search for the posteriors of some subjects, over all devices; also the values at their modes."""
-    modes, values = map_over_devices(
-        find_share_of_modes, (model, key), sequences, starts=starts, refine=min(refine, starts)
-    )
-    sd = np.array([float(prior.unconstrained_sd) for prior in model.priors])
-    # JAX has put them into alphabetic order.
-    return approximate_posteriors(modes, sd), {name: values[name] for name in model.names}
-
-
-def find_share_of_modes(
-    common: tuple[Model, Array], sequences: Sequences, **settings: int
-) -> tuple[Modes, Values]:
-    """The modes of the subjects that one device has."""
-    model, key = common
-    return find_subject_modes(model, sequences, key, **settings)
-
-
-@partial(jax.jit, static_argnames=("starts", "refine"))
-def find_subject_modes(
-    model: Model, sequences: Sequences, key: Array, *, starts: int, refine: int
-) -> tuple[Modes, Values]:
-    """The modes of some subjects, each its own, and the values there."""
-    modes = find_modes(model.log_joint, sequences, model.priors, key, starts=starts, refine=refine)
-    return modes, model.constrain(modes.unconstrained)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import ParameterError, listed
-from pynodes._inference.laplace import LaplacePosterior
+from pynodes._inference.laplace import LaplacePosterior, find_posteriors
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
@@ -25,7 +25,6 @@ from pynodes.fit.agent.several import select_covariates
 from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_actions
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
-from pynodes.fit.mode.map import find_posteriors
 
 if TYPE_CHECKING:
     import pandas

@@ -11,7 +11,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._errors import DataError, InputError, ParameterError, listed
-from pynodes._inference.laplace import LaplacePosterior
+from pynodes._inference.laplace import LaplacePosterior, find_posteriors
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
@@ -22,7 +22,6 @@ from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_act
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials
-from pynodes.fit.mode.map import find_posteriors
 from pynodes.fit.study.recovery import (
     ParameterRecovery,
     check_responds,

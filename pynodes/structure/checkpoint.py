@@ -1,0 +1,67 @@
+"""Checkpoint: a search in a file while it goes on, so that whatever ends it, it can go on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pynodes._errors import CheckpointError, FormatError, format_value
+from pynodes.structure.algorithms import Outcome
+
+if TYPE_CHECKING:
+    from pynodes.structure.found import Found
+
+EVERY = 30.0
+"""Seconds between two files."""
+
+
+class Checkpoint:
+    """A file that holds what a search has found so far, as :func:`pynodes.save` writes it.
+
+    Parameters
+    ----------
+    path
+        The file; each takes the place of the one before, whole or not at all.
+    conclude
+        Makes the result of a search from its outcome.
+
+    Raises
+    ------
+    CheckpointError
+        A file of this name that holds something else, or is damaged.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], conclude: Callable[[Outcome], Found]) -> None:
+        self.path, self.conclude, self.last = os.fspath(path), conclude, time.monotonic()
+        self.found = self.read() if os.path.exists(self.path) else None
+
+    def read(self) -> Found:
+        """What the file holds."""
+        from pynodes._files import load
+        from pynodes.structure.found import Found
+
+        try:
+            found = load(self.path)
+        except FormatError as error:
+            raise CheckpointError(
+                f"{self.path!r} is no checkpoint of a search: {error} Name another file, or delete it."
+            ) from error
+        if not isinstance(found, Found):
+            raise CheckpointError(
+                f"{self.path!r} holds {format_value(found, 60)}, not a search. Name another file."
+            )
+        return found
+
+    def keep(self, outcome: Callable[[], Outcome]) -> None:
+        """Write a file, if the last one is old."""
+        if time.monotonic() - self.last >= EVERY:
+            self.write(self.conclude(outcome()))
+
+    def write(self, found: Found) -> None:
+        """Write a file."""
+        from pynodes._files import save
+
+        save(self.path, found)
+        self.last = time.monotonic()
