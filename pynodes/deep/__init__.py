@@ -22,6 +22,8 @@ from pynodes.deep.fixed_prediction import Backpropagation as Backpropagation
 from pynodes.deep.fixed_prediction import FixedPrediction as FixedPrediction
 from pynodes.deep.flow import Flow as Flow
 from pynodes.deep.from_equinox import from_equinox as from_equinox
+from pynodes.deep.health import Health as Health
+from pynodes.deep.health import health as health
 from pynodes.deep.history import History as History
 from pynodes.deep.incremental import Incremental as Incremental
 from pynodes.deep.inspection import energies as energies

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._errors import InputError, format_value
-from pynodes.deep.reading import Data, read_data
+from pynodes._errors import InputError, format_value, listed
+from pynodes.deep.reading import Data, check_seen, read_data
 
 PAIR = ("x", "y")
 """Nodes that the parts of a pair are for."""
@@ -35,6 +35,7 @@ def read_table(labels: Labels, data: Any, batch: int) -> Data:
             "There are no data. Give arrays by node name, as in {'x': images, 'y': labels}."
         )
     found = read_data(labels, data, "data")
+    check_seen(data, found)
     if found.single:
         raise InputError(
             "Training needs samples along the first axis. Of a single one, give value[None]."
@@ -47,8 +48,8 @@ def read_table(labels: Labels, data: Any, batch: int) -> Data:
     return found
 
 
-def iterate(labels: Labels, data: Iterable[Any]) -> Iterator[Data]:
-    """Batches of an epoch, checked.
+def iterate(labels: Labels, data: Iterable[Any], first: Data | None = None) -> Iterator[Data]:
+    """Batches of an epoch, checked; all give what the first one of training gave.
 
     Raises
     ------
@@ -77,7 +78,34 @@ def iterate(labels: Labels, data: Iterable[Any]) -> Iterator[Data]:
         found = read_data(labels, batch, "data")
         if found.single:
             raise InputError(f"Batch {number} has no axis for samples.")
-        yield found
+        first = found if first is None else first
+        yield match_first(number, found, first)
+
+
+def match_first(number: int, found: Data, first: Data) -> Data:
+    """A batch that gives the nodes that the first one gave, as the program for it was made.
+
+    Raises
+    ------
+    InputError
+        Other nodes, or missing elements of one that was whole in the first batch.
+    """
+    if set(found.arrays) != set(first.arrays):
+        raise InputError(
+            f"Batch {number} gives {listed(found.arrays)}, and batch 0 gave {listed(first.arrays)}; a node "
+            "that is NaN in a whole batch is not given by it. Give the same nodes in every batch."
+        )
+    gaps = [name for name in found.masks if name not in first.masks]
+    if gaps:
+        raise InputError(
+            f"{listed(gaps)} {'has' if len(gaps) == 1 else 'have'} missing elements in batch {number} and "
+            "had none in batch 0. Give the data as arrays, or a batch with missing elements first."
+        )
+    whole = {
+        name: np.ones((found.count, *np.shape(mask)[1:]), bool)
+        for name, mask in first.masks.items()
+    }
+    return Data(found.arrays, whole | found.masks, found.count, found.single)
 
 
 def order_samples(seed: int, epoch: int, count: int, shuffle: bool) -> np.ndarray:

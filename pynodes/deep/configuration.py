@@ -11,7 +11,7 @@ from pynodes._engine.closed_form import ClosedForm
 from pynodes._errors import ParameterError, nearest
 from pynodes.deep.errors import GaussNewton
 from pynodes.deep.learning import check_optimiser
-from pynodes.deep.scheme import AbstractPointScheme
+from pynodes.deep.scheme import AbstractPointScheme, check_numbers
 from pynodes.deep.settle import Settle
 
 RECORDS = ("epochs", "batches", "steps")
@@ -105,6 +105,8 @@ class Training:
                     f"Training: {name} must be a scheme, such as pynodes.deep.Settle(steps=20), not "
                     f"{scheme!r}.{hint}"
                 )
+            if isinstance(scheme, AbstractPointScheme):
+                check_numbers(scheme, arrays=True)
         if self.optimiser is not None:
             check_optimiser(self.optimiser)
         if self.record not in RECORDS:

@@ -30,7 +30,6 @@ from pynodes.deep.problem import (
     sample_means,
 )
 from pynodes.deep.scheme import AbstractPointScheme
-from pynodes.deep.settle import check_count, check_positive
 
 TURNS = 4
 """Turns of power iteration by which the largest curvature is estimated."""
@@ -67,8 +66,7 @@ class Errors(AbstractPointScheme):
             if self.step != "auto":
                 raise ParameterError(f"Errors: step must be 'auto' or a number, not {self.step!r}.")
             object.__setattr__(self, "step", None)
-        check_positive(self, "step")
-        check_count(self, "steps")
+        super().__post_init__()
 
     def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
         del key
@@ -109,9 +107,6 @@ class GaussNewton(AbstractPointScheme):
 
     outer: Any = parameter(3, whole=True, positive=True)
     inner: Any = parameter(3, whole=True, positive=True)
-
-    def __post_init__(self) -> None:
-        check_count(self, "outer", "inner")
 
     @property
     def steps(self) -> Any:

@@ -13,7 +13,6 @@ from pynodes._typing import Array, Scalar
 from pynodes.deep.errors import add_scaled, inner_product, scale
 from pynodes.deep.problem import Found, Problem, Record, Variables, root_mean_squares
 from pynodes.deep.scheme import AbstractPointScheme
-from pynodes.deep.settle import check_count, check_positive
 
 SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
 """How a step follows from the error of the last one."""
@@ -43,10 +42,6 @@ class Flow(AbstractPointScheme):
     atol: Scalar = parameter(1e-4, positive=True)
     rtol: Scalar = parameter(1e-4, positive=True)
     most: Any = parameter(1000, whole=True, positive=True)
-
-    def __post_init__(self) -> None:
-        check_positive(self, "atol", "rtol")
-        check_count(self, "most")
 
     def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
         del key

@@ -22,7 +22,7 @@ from pynodes.deep.problem import (
     sample_means,
 )
 from pynodes.deep.scheme import AbstractPointScheme, Update
-from pynodes.deep.settle import Settle, add, check_count, check_positive
+from pynodes.deep.settle import Settle, add
 
 
 class Incremental(AbstractPointScheme):
@@ -48,10 +48,6 @@ class Incremental(AbstractPointScheme):
 
     steps: Any = parameter(20, whole=True, positive=True)
     step: Scalar = parameter(0.1, positive=True)
-
-    def __post_init__(self) -> None:
-        check_positive(self, "step")
-        check_count(self, "steps")
 
     def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
         return Settle(steps=self.steps, step=self.step).find(problem, key, record)

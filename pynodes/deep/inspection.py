@@ -25,9 +25,9 @@ from pynodes.deep.settle import Settle
 from pynodes.deep.settled import (
     Settled,
     check_network,
-    check_scheme,
     lay_out_for,
     make_key,
+    require_scheme,
     settle,
     split,
 )
@@ -126,7 +126,7 @@ def gradients(
         Values that do not fit.
     """
     check_network(network)
-    scheme = Settle() if scheme is None else check_scheme(scheme)
+    scheme = Settle() if scheme is None else require_scheme(scheme)
     data = read_data(network.labels, values)
     layout = lay_out_for(network, data, scheme)
     found = run_gradients(
@@ -153,7 +153,7 @@ def run_gradients(
 ) -> Any:
     """Slopes of the weights at what a scheme finds."""
     problem = make_problem(layout, numbers, arrays, masks, count)
-    return scheme.gradients(problem, scheme.find(problem, key))
+    return scheme.gradients(problem, scheme.find_free(problem, key))
 
 
 @partial(jax.jit, static_argnames=("layout", "count"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ def chain(
     function: Function | str = "tanh",
     leaf: str = "categorical",
     bias: bool = True,
+    precision: float = 1.0,
     initial: AbstractInitialiser | None = None,
 ) -> Graph:
     """A network from ``x`` through ``h1``, ``h2``, ... to ``y``, without a function on ``x``.
@@ -47,6 +49,9 @@ def chain(
         What ``y`` is: ``"categorical"``, ``"gaussian"`` or ``"binary"``.
     bias
         Whether edges have a bias.
+    precision
+        Of the hidden layers. Settled layers of precision 1 keep much of an error to themselves; 10 for every
+        hidden layer learns about as backpropagation does (docs/theory/deep.md).
     initial
         How weights are drawn; ``Glorot()`` unless given.
 
@@ -62,7 +67,9 @@ def chain(
     Graph(3 nodes, 2 edges)
     """
     check_sizes(sizes, 2)
-    hidden = {f"h{i}": Layer(shape=size) for i, size in enumerate(sizes[1:-1], 1)}
+    hidden = {
+        f"h{i}": Layer(shape=size, precision=precision) for i, size in enumerate(sizes[1:-1], 1)
+    }
     nodes = {"x": Layer(shape=sizes[0]), **hidden, "y": make_leaf(leaf, sizes[-1])}
     edges = []
     for above, below in itertools.pairwise(nodes):
@@ -77,6 +84,7 @@ def generative(
     *,
     link: Function | str = "tanh",
     prior_precision: float | None = None,
+    precision: float = 1.0,
 ) -> Graph:
     """A network that makes data: from the topmost ``z`` down to ``z1`` and ``x``, and to a label ``y``.
 
@@ -92,6 +100,8 @@ def generative(
         Nonlinearity of every layer below the topmost: the child's, not the parent's.
     prior_precision
         Of the topmost layer, around 0; None for a flat prior.
+    precision
+        Of the data ``x`` given the layer above.
 
     Raises
     ------
@@ -102,7 +112,9 @@ def generative(
     """
     check_sizes(sizes, 2)
     top = f"z{len(sizes) - 1}"
-    nodes: dict[str, AbstractNode] = {"x": Layer(shape=sizes[0], link=look_up_function(link))}
+    nodes: dict[str, AbstractNode] = {
+        "x": Layer(shape=sizes[0], link=look_up_function(link), precision=precision)
+    }
     for number, size in enumerate(sizes[1:], 1):
         name = f"z{number}"
         last: dict[str, Any] = {"link": link}
@@ -119,7 +131,11 @@ def generative(
 
 
 def closed_form(
-    sizes: Sequence[int], *, function: Function | str = "tanh", leaf: str = "categorical"
+    sizes: Sequence[int],
+    *,
+    function: Function | str = "tanh",
+    leaf: str = "categorical",
+    precision: float = 1.0,
 ) -> Graph:
     """A chain whose hidden layers learn a log variance per unit, for one sweep in closed form.
 
@@ -127,6 +143,8 @@ def closed_form(
     ----------
     sizes, function, leaf
         As for :func:`chain`.
+    precision
+        Of the hidden layers before anything was learned.
 
     Raises
     ------
@@ -136,10 +154,10 @@ def closed_form(
     Source: the network of pyhgf's ``DeepNetwork`` (Baskakovs et al., arXiv 2605.20293), with layers that
     have no memory in their variance either.
     """
-    graph = chain(sizes, function=function, leaf=leaf)
+    graph = chain(sizes, function=function, leaf=leaf, precision=precision)
     return graph.revise(
         {
-            name: VolatileLayer(shape=node.value_shape)
+            name: VolatileLayer(shape=node.value_shape, log_variance=-math.log(precision))
             for name, node in graph.nodes.items()
             if name.startswith("h")
         }
@@ -153,6 +171,7 @@ def residual(
     outcomes: int,
     *,
     function: Function | str = "tanh",
+    precision: float = 1.0,
     initial: AbstractInitialiser | None = None,
 ) -> Graph:
     """A deep chain of equal layers with skips, scaled by its depth.
@@ -167,6 +186,8 @@ def residual(
         Number of labels.
     function
         Coupling function of the hidden layers.
+    precision
+        Of the hidden layers; about 10 times ``depth`` for schemes that settle.
     initial
         How weights are drawn; ``DepthScaled()`` unless given.
 
@@ -182,7 +203,7 @@ def residual(
     inner: dict[str, Any] = dense | {"function": function}
     names = [f"h{number}" for number in range(1, depth + 1)]
     nodes: dict[str, AbstractNode] = {"x": Layer(shape=inputs)}
-    nodes |= {name: Layer(shape=width) for name in names}
+    nodes |= {name: Layer(shape=width, precision=precision) for name in names}
     nodes["y"] = CategoricalLayer(outcomes=outcomes)
     edges: list[Any] = [("x", names[0], Dense(**dense))]
     for above, below in itertools.pairwise(names):

@@ -16,8 +16,8 @@ from pynodes._typing import Array, Scalar
 from pynodes.deep.layout import GIVEN, LEAF
 from pynodes.deep.numbers import Weights
 from pynodes.deep.problem import Found, Problem, Record
-from pynodes.deep.scheme import AbstractPointScheme
-from pynodes.deep.settle import Settle, check_positive
+from pynodes.deep.scheme import AbstractPointScheme, check_inner
+from pynodes.deep.settle import Settle
 
 SIDES = ("positive", "negative", "centred")
 """Which way leaves are nudged: towards their data, away from them, or both."""
@@ -53,15 +53,14 @@ class Nudged(AbstractPointScheme):
     """
 
     scheme: Any = None
-    beta: Scalar = parameter(0.1, positive=True)
+    beta: Scalar = parameter(0.1, positive=True, bounds=(0.0, 1.0))
     side: str = choice("centred")
 
     def __post_init__(self) -> None:
         if self.scheme is None:
             object.__setattr__(self, "scheme", Settle())
-        check_positive(self, "beta")
-        if isinstance(self.beta, int | float) and self.beta > 1:
-            raise ParameterError(f"Nudged: beta must be at most 1, not {self.beta!r}.")
+        check_inner(self, self.scheme)
+        super().__post_init__()
         if self.side not in SIDES:
             raise ParameterError(
                 f"Nudged: side must be one of {', '.join(SIDES)}, not {self.side!r}."

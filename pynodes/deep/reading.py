@@ -81,6 +81,32 @@ def read_data(labels: Labels, values: Mapping[str, Any], what: str = "values") -
     return Data(arrays, masks, count, single)
 
 
+def check_seen(values: Mapping[str, Any], data: Data) -> None:
+    """Data to learn from say something of every node that they name, and of every element of it.
+
+    Raises
+    ------
+    InputError
+        A node, or an element of one, that is NaN in all samples.
+    """
+    for name in values:
+        if name not in data.arrays:
+            raise InputError(
+                f"{name!r} is NaN in all samples, so that nothing can be learned of it. NaN is a missing "
+                f"element: leave {name!r} out of the data if the whole node is meant to be free."
+            )
+        if name not in data.masks:
+            continue
+        seen = np.asarray(data.masks[name]).any(0)
+        if not seen.all():
+            places = [list(map(int, place)) for place in np.argwhere(~seen)]
+            shown = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
+            raise InputError(
+                f"{len(places)} of {seen.size} elements of {name!r} are NaN in all samples ({shown}), so "
+                "that nothing can be learned of them. Give the layer the elements that were measured."
+            )
+
+
 def read_array(name: str, node: AbstractNode, value: Any) -> tuple[AnyArray, int | None]:
     """One node's values, and how many samples they are; None for one without an axis for samples."""
     if isinstance(value, np.ma.MaskedArray):

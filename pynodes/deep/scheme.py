@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import numbers
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from pynodes._core.modules import Module
+import jax
+import numpy as np
+
+from pynodes._core.modules import Module, checked_value, parameters_of
+from pynodes._errors import ParameterError
 from pynodes._typing import Array
 from pynodes.deep.numbers import Weights, insert_weights
 from pynodes.deep.problem import Found, Problem, Record
@@ -23,6 +28,9 @@ class AbstractPointScheme(Module, abc.ABC):
     its choices are structure.
     """
 
+    def __post_init__(self) -> None:
+        check_numbers(self)
+
     @abc.abstractmethod
     def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
         """Values of all nodes that are to be found.
@@ -36,6 +44,12 @@ class AbstractPointScheme(Module, abc.ABC):
         record
             What to keep of every step; None for nothing.
         """
+
+    def find_free(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+        """The same, where something is free; otherwise nothing is to be found."""
+        if problem.layout.variables or record is not None:
+            return self.find(problem, key, record)
+        return Found(variables={}, first={}, last={})
 
     @property
     def draws(self) -> bool:
@@ -73,7 +87,7 @@ class AbstractPointScheme(Module, abc.ABC):
         -------
         What was found, the weights and the state.
         """
-        found = self.find(problem, key, record)
+        found = self.find_free(problem, key, record)
         for _ in range(times):
             moved = dataclasses.replace(problem, numbers=insert_weights(problem.numbers, weights))
             weights, state = update(self.gradients(moved, found), state, weights)
@@ -83,3 +97,37 @@ class AbstractPointScheme(Module, abc.ABC):
         """When each node moves, by name; None if all move at once."""
         del labels, roles
         return None
+
+
+def check_numbers(module: Any, *, arrays: bool = False) -> None:
+    """Numbers of a scheme lie in the ranges that it declares.
+
+    JAX rebuilds schemes from anything, placeholders and batches among them; so what a user may have written
+    is looked at, and arrays only where a scheme is used.
+
+    Raises
+    ------
+    ParameterError
+        A text, a truth value, an array, or a number outside its range.
+    """
+    for name, spec in parameters_of(module).items():
+        value = getattr(module, name)
+        written = str | bytes | list | tuple | dict | numbers.Real | np.generic
+        number = isinstance(value, np.ndarray | jax.Array) and (arrays or not np.ndim(value))
+        if number or isinstance(value, written):
+            checked_value(type(module).__name__, name, value, spec)
+
+
+def check_inner(outer: Any, inner: object) -> None:
+    """What a scheme is made of is a scheme on points.
+
+    Raises
+    ------
+    ParameterError
+        It is something else.
+    """
+    if not isinstance(inner, AbstractPointScheme) and type(inner) is not object:
+        raise ParameterError(
+            f"{type(outer).__name__}: scheme must be a scheme on points, such as "
+            f"pynodes.deep.Settle(steps=20), not {inner!r}."
+        )

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import choice, parameter, traced
+from pynodes._core.modules import choice, parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.deep.layout import VARIABLE, sort_nodes
@@ -23,7 +23,7 @@ from pynodes.deep.problem import (
     root_mean_squares,
     sample_means,
 )
-from pynodes.deep.scheme import AbstractPointScheme
+from pynodes.deep.scheme import AbstractPointScheme, check_numbers
 
 ORDERS = ("simultaneous", "colours", "upward")
 """In which order nodes move."""
@@ -41,10 +41,10 @@ class Langevin:
     Source: Oliviers, Bogacz and Meulemans (2024), doi 10.1371/journal.pcbi.1012532.
     """
 
-    temperature: float = 1.0
+    temperature: float = parameter(1.0, positive=True)
 
     def __post_init__(self) -> None:
-        check_positive(self, "temperature")
+        check_numbers(self)
 
 
 class Settle(AbstractPointScheme):
@@ -78,8 +78,7 @@ class Settle(AbstractPointScheme):
     rule: Any = choice(None)
 
     def __post_init__(self) -> None:
-        check_positive(self, "step")
-        check_count(self, "steps")
+        super().__post_init__()
         if self.order not in ORDERS:
             raise ParameterError(
                 f"Settle: order must be one of {', '.join(ORDERS)}, not {self.order!r}."
@@ -219,25 +218,3 @@ def color_nodes(labels: Labels, variables: list[str]) -> dict[str, int]:
         taken = {colors[other] for other in near if other in colors and other != name}
         colors[name] = next(c for c in range(len(taken) + 1) if c not in taken)
     return colors
-
-
-def check_positive(module: Any, *names: str) -> None:
-    """Numbers of a scheme are above zero."""
-    for name in names:
-        value = getattr(module, name)
-        if traced(value) or not isinstance(value, int | float):
-            continue
-        if isinstance(value, bool) or not 0 < value < float("inf"):
-            raise ParameterError(
-                f"{type(module).__name__}: {name} must be a positive number, not {value!r}."
-            )
-
-
-def check_count(module: Any, *names: str) -> None:
-    """Numbers of steps are whole and above zero."""
-    for name in names:
-        value = getattr(module, name)
-        if isinstance(value, bool | float | str) or (isinstance(value, int) and value < 1):
-            raise ParameterError(
-                f"{type(module).__name__}: {name} must be a whole number of at least 1, not {value!r}."
-            )

@@ -21,7 +21,7 @@ from pynodes.deep.layout import VARIABLE, Layout, find_roles, lay_out
 from pynodes.deep.numbers import Numbers, read_numbers
 from pynodes.deep.problem import Found, Record, measure_status
 from pynodes.deep.reading import Data, as_values, make_problem, read_data
-from pynodes.deep.scheme import AbstractPointScheme
+from pynodes.deep.scheme import AbstractPointScheme, check_numbers
 from pynodes.deep.settle import Settle
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def settle(
         Values that do not fit their nodes.
     """
     check_network(network)
-    scheme = Settle(steps=100) if scheme is None else check_scheme(scheme)
+    scheme = Settle(steps=100) if scheme is None else require_scheme(scheme)
     data = read_data(network.labels, values)
     begun = read_data(network.labels, start or {}, "start")
     layout = lay_out_for(network, data, scheme)
@@ -174,12 +174,13 @@ def check_network(network: object) -> None:
         )
 
 
-def check_scheme(scheme: object) -> AbstractPointScheme:
+def require_scheme(scheme: object) -> AbstractPointScheme:
     """Refuse what is no scheme on points."""
     if not isinstance(scheme, AbstractPointScheme):
         raise InputError(
             f"scheme must be a scheme on points, such as pynodes.deep.Settle(steps=20), not {scheme!r}."
         )
+    check_numbers(scheme, arrays=True)
     return scheme
 
 
@@ -229,8 +230,7 @@ def run_settle(
     problem = make_problem(layout, numbers, arrays, masks, count)
     if begun:
         problem = dataclasses.replace(problem, begun=place_start(layout, numbers, begun))
-    nothing = Found(variables={}, first={}, last={})
-    found = scheme.find(problem, key, record) if layout.variables else nothing
+    found = scheme.find_free(problem, key, record if layout.variables else None)
     values = problem.finish(found.variables)
     terms = energies(layout, numbers, values, problem.all_weighs())
     errors, forces = {}, {}

@@ -24,9 +24,9 @@ from pynodes.deep.settle import Settle
 from pynodes.deep.settled import (
     UNSETTLED,
     check_network,
-    check_scheme,
     lay_out_for,
     make_key,
+    require_scheme,
     warn_of,
 )
 from pynodes.nodes import BinaryLayer, CategoricalLayer
@@ -138,7 +138,7 @@ def test(
         A target that is among the values, or values and targets that do not fit.
     """
     check_network(network)
-    scheme = Settle(steps=100) if scheme is None else check_scheme(scheme)
+    scheme = Settle(steps=100) if scheme is None else require_scheme(scheme)
     return test_with(network, values, targets, scheme, batch, make_key(key))
 
 
@@ -162,6 +162,12 @@ def test_with(
         )
     if not wanted.arrays:
         raise InputError("There are no targets to compare with. Give them by node name.")
+    if wanted.masks or len(wanted.arrays) < len(targets):
+        gaps = [name for name in targets if name in wanted.masks or name not in wanted.arrays]
+        raise InputError(
+            f"Targets of {listed(gaps)} hold NaN, and nothing can be compared with it. Leave those samples "
+            "out."
+        )
     if wanted.count != data.count and data.arrays:
         raise InputError(
             f"There are {data.count} samples of the values and {wanted.count} of the targets."
@@ -204,13 +210,9 @@ def predict_targets(
 ) -> Any:
     """Predictions of targets, their surprise beside them, and how steep the energy still was."""
     problem = make_problem(layout, numbers, arrays, masks, count)
-    status: dict[int, Array] = {}
-    variables: dict[int, Array] = {}
-    if layout.variables:
-        found = scheme.find(problem, key)
-        variables = found.variables
-        status = {} if scheme.draws else measure_status(problem, found)
-    values = problem.finish(variables)
+    found = scheme.find_free(problem, key)
+    status = {} if scheme.draws else measure_status(problem, found)
+    values = problem.finish(found.variables)
     places = layout.places
     predictions, surprises = {}, {}
     for name, target in targets.items():

@@ -149,6 +149,7 @@ class Trainer:
         self.parts: list[dict[str, Any]] = []
         self.learning: Any = None
         self.restore: Callable[[], None] | None = None
+        self.first: Data | None = None
         self.sound: Any = None
         if self.table:
             table = read_table(network.labels, data, training.batch)
@@ -244,10 +245,11 @@ class Trainer:
             if rest is not None and done <= len(full):
                 yield self.arrays, self.masks, rest
             return
-        for number, found in enumerate(iterate(self.network.labels, self.data)):
+        for number, found in enumerate(iterate(self.network.labels, self.data, self.first)):
             if number < done:
                 continue
             if self.learning is None:
+                self.first = found
                 self.begin(found)
             arrays, masks = put_on_device(found)
             yield arrays, masks, np.arange(found.count, dtype=np.int32)[None]

@@ -12,7 +12,10 @@ from matplotlib.axes import Axes
 from pynodes._errors import InputError
 
 if TYPE_CHECKING:
-    from pynodes.deep import History, Settled, TestReport, TrainingRun
+    from pynodes.deep import Health, History, Settled, TestReport, TrainingRun
+
+MOST_NAMED = 12
+"""Edges up to which an axis names each of them."""
 
 
 def plot_energies(history: History | TrainingRun, ax: Axes | None = None) -> Axes:
@@ -103,6 +106,30 @@ def plot_outcomes(report: TestReport | np.ndarray, ax: Axes | None = None) -> Ax
             column, row, counts[row, column], ha="center", va="center", color="w" if dark else "k"
         )
     ax.set(xlabel="predicted", ylabel="true", xticks=range(len(counts)), yticks=range(len(counts)))
+    return ax
+
+
+def plot_cosines(health: Health | Mapping[str, Health], ax: Axes | None = None) -> Axes:
+    """Draw by depth how near what weights learn is to backpropagation.
+
+    Parameters
+    ----------
+    health
+        Of one network; or of several, by the names that a legend shows.
+    ax
+        Where to draw; a new figure by default.
+    """
+    ax = start_axes(ax)
+    several: Any = {"": health} if hasattr(health, "cosines") else health
+    for label, one in several.items():
+        ax.plot(range(1, len(one.cosines) + 1), list(one.cosines.values()), "o-", label=label)
+    longest = max((list(one.cosines) for one in several.values()), key=len)
+    if len(longest) <= MOST_NAMED:
+        ax.set_xticks(range(1, len(longest) + 1), longest, rotation=30, ha="right")
+    ax.axhline(1.0, color="0.7", linewidth=1, zorder=0)
+    ax.set(xlabel="edge, by depth", ylabel="cosine with backpropagation")
+    if "" not in several:
+        ax.legend(frameon=False)
     return ax
 
 

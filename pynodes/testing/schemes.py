@@ -10,15 +10,21 @@ from pynodes._core.scheme import AbstractScheme
 from pynodes._graph.graph import Graph
 from pynodes._results.trajectories import Trajectories
 from pynodes.couplings import Observation, Volatility
+from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.nodes import ContinuousInput, ContinuousState
+from pynodes.testing.point_schemes import check_point_scheme
 from pynodes.testing.shapes import check_instance, finite, same, same_beliefs
 
 STEPS = 8
 PRECISION, GROWTH = 2.0, -1.0
 
 
-def check_scheme(scheme: AbstractScheme, *, tolerance: float = 1e-9, seed: int = 0) -> None:
-    """Check a scheme against the laws that all keep, on small temporal networks of its own.
+def check_scheme(
+    scheme: AbstractScheme | AbstractPointScheme, *, tolerance: float = 1e-9, seed: int = 0
+) -> None:
+    """Check a scheme against the laws that all keep, on small networks of its own.
+
+    Of a scheme for series:
 
     * beliefs are finite, and an observed node is where it was seen;
     * what was not observed leaves every belief at its prediction;
@@ -26,6 +32,15 @@ def check_scheme(scheme: AbstractScheme, *, tolerance: float = 1e-9, seed: int =
     * the order in which nodes and edges were defined changes nothing;
     * two chunks of a series make one run;
     * one Gaussian state that is observed moves to the mean of its posterior.
+
+    Of a scheme on points, as deep networks settle by:
+
+    * what is given stays, to the last bit;
+    * the energy at what is found is not above that of the forward pass;
+    * the forward pass is kept where leaves are as predicted, and so is the least energy;
+    * a sample settles as it would alone, and the order of definition changes nothing;
+    * a missing element is as in a network without it;
+    * without hidden layers weights learn as backpropagation says.
 
     Parameters
     ----------
@@ -41,6 +56,9 @@ def check_scheme(scheme: AbstractScheme, *, tolerance: float = 1e-9, seed: int =
     AssertionError
         A law is broken; names it.
     """
+    if isinstance(scheme, AbstractPointScheme):
+        check_point_scheme(scheme, tolerance=tolerance, seed=seed)
+        return
     check_instance(scheme, AbstractScheme)
     values = np.cumsum(np.random.default_rng(seed).normal(size=(STEPS, 2)), axis=0)
     series = {"u": values[:, 0], "w": values[:, 1]}

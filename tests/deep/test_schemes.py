@@ -1,9 +1,11 @@
 """Schemes: where they meet, and what each finds by theory."""
 
+import dataclasses
 import itertools
 import warnings
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -192,3 +194,75 @@ def test_the_spectrum_is_that_of_the_curvature():
     np.testing.assert_allclose(found.safe_step, 2 / expected, rtol=1e-9)
     with pytest.raises(pn.InputError, match="the forward pass is the answer"):
         pn.deep.spectrum(network, {"x": np.ones((2, 1))})
+
+
+# Laws for schemes of one's own
+
+
+def bend_found(problem, key, move):
+    found = pn.deep.Settle(steps=1).find(problem, key)
+    return dataclasses.replace(found, variables=move(problem, found.variables))
+
+
+class Turned(pn.deep.AbstractPointScheme):
+    """Goes up the slope."""
+
+    def find(self, problem, key, record=None):
+        start = problem.start()
+        return bend_found(
+            problem, key, lambda _, found: {i: 2 * start[i] - found[i] for i in start}
+        )
+
+
+class Mixed(pn.deep.AbstractPointScheme):
+    """Samples hear one another: each takes half the move of its neighbour."""
+
+    def find(self, problem, key, record=None):
+        start = problem.start()
+
+        def mix(_, found):
+            return {
+                i: found[i] + 0.1 * (found[i] - start[i] - jnp.roll(found[i] - start[i], 2, 0))
+                for i in start
+            }
+
+        return bend_found(problem, key, mix)
+
+
+class Lazy(pn.deep.AbstractPointScheme):
+    """Learns half of what it should."""
+
+    def find(self, problem, key, record=None):
+        return pn.deep.Settle().find(problem, key, record)
+
+    def gradients(self, problem, found):
+        return jax.tree.map(lambda slope: slope / 2, super().gradients(problem, found))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "law"),
+    [
+        (Turned(), "is not above that of the forward pass"),
+        (Mixed(), "settles as it would alone"),
+        (Lazy(), "learn as backpropagation says"),
+    ],
+    ids=["uphill", "mixed", "lazy"],
+)
+def test_a_scheme_that_breaks_a_law_is_found(scheme, law):
+    with pytest.raises(AssertionError, match=law):
+        pn.testing.check_scheme(scheme)
+
+
+SCHEMES = {
+    "GaussNewton": pn.deep.GaussNewton(),
+    "upward": pn.deep.Settle(order="upward"),
+    "Nudged": pn.deep.Nudged(beta=1e-3),
+    "FixedPrediction": pn.deep.FixedPrediction(),
+    "Langevin": pn.deep.Settle(steps=5, rule=pn.deep.Langevin(1.0)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCHEMES)
+def test_schemes_keep_the_laws(name):
+    pn.testing.check_scheme(SCHEMES[name])

@@ -36,6 +36,9 @@ def spoiled(field, value):
 WITH_NAN = X.copy()
 WITH_NAN[0, 0] = np.inf
 
+GAPS = X.copy()
+GAPS[3, 1] = np.nan
+
 MISTAKES = {
     "labels as floats": (lambda: train(y=Y.astype(float)), r"'y' .*codes.*float64.*astype\(int\)"),
     "one class too many": (lambda: train(y=Y + 1), r"'y' has 3 outcomes.*0 to 2.*the code 3"),
@@ -91,7 +94,41 @@ MISTAKES = {
     "no epochs": (lambda: deep.Training(epochs=0), "epochs must be a whole number of at least 1"),
     "an unknown order": (lambda: deep.Settle(order="red"), "simultaneous, colours, upward"),
     "steps that are no number": (lambda: deep.Settle(steps=1.5), "steps must be a whole number"),
-    "a negative step": (lambda: deep.Settle(step=-0.1), "step must be a positive number"),
+    "a negative step": (lambda: deep.Settle(step=-0.1), "step must be positive, not -0.1"),
+    "a step as text": (lambda: deep.Settle(step="0.1"), "step must be a real number, not '0.1'"),
+    "several steps": (
+        lambda: train(scheme=deep.Settle(step=np.array([0.1, 0.2]))), "step must be one number, not an array"
+    ),
+    "a temperature below zero": (lambda: deep.Langevin(-1.0), "temperature must be positive"),
+    "a nudge that pulls more than data": (lambda: deep.Nudged(beta=2.0), r"beta must lie in \[0.0, 1.0\]"),
+    "a nudge of nothing": (lambda: deep.Nudged(scheme="settle"), "scheme must be a scheme on points"),
+    "data that are NaN throughout": (
+        lambda: train(x=np.full((8, 3), np.nan)), "'x' is NaN in all samples.*leave 'x' out"
+    ),
+    "labels that are all missing": (lambda: train(y=np.full((8, 3), np.nan)), "'y' is NaN in all samples"),
+    "a column that is NaN throughout": (
+        lambda: train(x=np.where(np.arange(3) == 1, np.nan, X)),
+        r"1 of 3 elements of 'x' are NaN in all.*\[1\]",
+    ),
+    "a batch without labels": (
+        lambda: deep.train(NETWORK, [{"x": X, "y": Y}, {"x": X}]),
+        "Batch 1 gives 'x', and batch 0 gave 'x' and 'y'",
+    ),
+    "a batch with the first gaps": (
+        lambda: deep.train(NETWORK, [{"x": X, "y": Y}, {"x": GAPS, "y": Y}]),
+        "'x' has missing elements in batch 1",
+    ),
+    "targets that are missing": (
+        lambda: deep.test(NETWORK, {"x": X}, {"y": np.where(X[:, :1] < 0, np.nan, np.eye(3)[Y])}),
+        "Targets of 'y' hold NaN",
+    ),
+    "health of nothing": (
+        lambda: deep.health(
+            pn.Graph().add(x=pn.Layer(shape=2), y=pn.Layer(shape=2))
+            .couple("x", "y", pn.Residual()).compile(), {"x": X[:, :2], "y": X[:, :2]},
+        ),
+        "No weights of this network learn",
+    ),
     "a step in words": (lambda: deep.Errors(step="small"), "'auto' or a number"),
     "an unknown side": (lambda: deep.Nudged(side="left"), "positive, negative, centred"),
     "a callback that was not made": (
