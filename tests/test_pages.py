@@ -14,10 +14,10 @@ from tests.pages import ROOT
 from tests.test_docs import broken, displayed, equations, inline, prose, targets
 
 HEADINGS = {
-    "kinds": ["What it supposes", "How it learns"],
-    "couplings": ["What it says", "What the parent hears"],
+    "kinds": ["Generative model", "Update"],
+    "couplings": ["Effect on the child", "Evidence for the parent"],
 }
-COMMON = ["Parameters", "Example", "Elsewhere", "Source"]
+COMMON = ["Parameters", "Example", "Other toolboxes", "Source"]
 
 
 def concrete(module, base):
