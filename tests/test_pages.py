@@ -165,7 +165,7 @@ def test_notebooks_ask_show_and_leave_exercises():
         assert text.index("**The question.**") < text.index("**The idea.**"), page
         assert displayed(page), page
         assert re.search(r"subplots\(|\.plot\w*\(", "\n".join(cells(page))), page
-        assert "## What to take along" in text, page
+        assert "## Summary" in text, page
         assert len(re.findall(r"^\d\. ", section(page, "Exercises"), re.MULTILINE)) == 2, page
 
 
