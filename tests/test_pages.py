@@ -59,6 +59,9 @@ NOTEBOOKS = [
     "custom_node",
     "large_graphs",
     "exploring_beliefs",
+    "graph_from_series",
+    "contexts",
+    "graph_in_mind",
 ]
 
 

@@ -74,7 +74,9 @@ def plot_structure(found: Found, ax: Axes | None = None, *, least: float = 0.1) 
             )
         ax.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[], yticks=[], aspect="equal")
         ax.spines[:].set_visible(False)
-        ax.set_title(f"{found.expected_false():.2g} of the edges in blue are expected to be false")
+        false = found.expected_false()
+        said = f"{false:.2g}" if false >= 0.01 else "fewer than 0.01"
+        ax.set_title(f"{said} of the edges in blue are expected to be false")
     return ax
 
 

@@ -14,8 +14,9 @@ from pynodes._progress import Progress
 from pynodes.structure.space import Space
 from pynodes.structure.subjects import MOST, FoundSubjects
 
-STARTS, REFINE = 16, 2
-"""Starts of the search for each subject's mode that are looked at, and followed."""
+STARTS, REFINE = 16, 4
+"""Starts of the search for each subject's mode that are looked at, and followed. A mode that is missed under
+one graph speaks for another, so that more are followed than for estimates."""
 
 
 def search_agent(

@@ -18,6 +18,7 @@ import numpy as np
 import pynodes as pn
 from pynodes import structure
 from pynodes.structure.regression import tabulate
+from tests.benchmarks.hidden_structure import hidden
 
 jax.config.update("jax_enable_x64", True)
 
@@ -347,6 +348,7 @@ PARTS = {
     "switching": switching,
     "contexts": contexts,
     "banks": banks,
+    "hidden": hidden,
 }
 """Every part by name."""
 
