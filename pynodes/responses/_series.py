@@ -28,11 +28,15 @@ class Covariate:
         Closed interval of its values.
     optional
         Whether NaN means something to the rule. If not, a trial where it is missing is left out.
+    past
+        ``"response"`` where it is what was done in the trial before, ``"answer"`` where it is what that led
+        to: who simulates responses makes the first of these, and cannot know the second.
     """
 
     default: float | None = None
     bounds: tuple[float, float] = (-math.inf, math.inf)
     optional: bool = False
+    past: str | None = None
 
     def accepts(self, values: Any) -> Any:
         """Which values lie within the bounds, or are missing."""
@@ -40,8 +44,11 @@ class Covariate:
         return (values != values) | ((values >= low) & (values <= high) & (abs(values) < math.inf))
 
 
-LAST_CHOICE = Covariate(bounds=(0.0, math.inf), optional=True)
+LAST_CHOICE = Covariate(bounds=(0.0, math.inf), optional=True, past="response")
 """What was chosen in the trial before; NaN where nothing was."""
+
+LAST_REWARD = Covariate(bounds=(0.0, 1.0), optional=True, past="answer")
+"""Whether that was rewarded; NaN where nothing was chosen."""
 
 Covariates = Mapping[str, Any]
 """A number per trial, or one for all, by name."""

@@ -13,6 +13,9 @@ from pynodes.responses._base import AbstractResponse, Given
 from pynodes.responses._fields import Reader
 from pynodes.responses._series import Covariate
 
+PAST = ("previous_choice", "previous_reward")
+"""What environments call the choice before and what it paid."""
+
 
 class OwnResponse(AbstractResponse):
     """A response whose log density is a function of one's own. Make one with :meth:`of`.
@@ -85,8 +88,11 @@ class OwnResponse(AbstractResponse):
 
     @property
     def covariates(self) -> Mapping[str, Covariate]:  # type: ignore[override]
-        """What must be known of every trial besides beliefs."""
-        return {name: Covariate() for name in self.needs}
+        """What must be known of every trial besides beliefs.
+
+        Under the names that the environments of bandits use, what was done before and what it led to.
+        """
+        return {name: Covariate(past="answer" if name in PAST else None) for name in self.needs}
 
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
         return self.function(beliefs, response, **self.values, **given)

@@ -15,7 +15,7 @@ from pynodes.responses._base import Given
 from pynodes.responses._distributions import AbstractChoiceResponse
 from pynodes.responses._fields import Reader, field
 from pynodes.responses._probability import beside_options, sharpness
-from pynodes.responses._series import LAST_CHOICE, Covariate
+from pynodes.responses._series import LAST_CHOICE, LAST_REWARD, Covariate
 
 
 class AbstractSoftmax(AbstractChoiceResponse):
@@ -162,8 +162,8 @@ class StayShiftSoftmax(AbstractSoftmax):
     """
 
     covariates: ClassVar = {
-        "previous_choice": Covariate(bounds=(0.0, float("inf")), optional=True),
-        "previous_reward": Covariate(bounds=(0.0, 1.0), optional=True),
+        "previous_choice": LAST_CHOICE,
+        "previous_reward": LAST_REWARD,
     }
 
     inverse_temperature: Scalar = parameter(1.0, symbol="β", positive=True)

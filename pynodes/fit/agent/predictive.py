@@ -23,7 +23,9 @@ from pynodes.fit.agent.simulation import (
     act_under_draws,
     check_not_seen,
     expect_under_draws,
+    past_rows,
     response_columns,
+    with_gaps,
     with_responses,
 )
 from pynodes.fit.data.frames import find_column
@@ -205,6 +207,7 @@ class Predictive:
         """The trials with the simulated responses of one draw, fit for another fit."""
         check_not_seen(self.trials, self._columns)
         rows = {column: rows[draw] for column, rows in self.responses.items()}
+        rows |= past_rows(self.agent, self.trials, self._columns, rows)
         return with_responses(self.trials, self._columns, rows)
 
     def __len__(self) -> int:
@@ -217,8 +220,8 @@ class Predictive:
 
     @cached_property
     def _sequences(self) -> Sequences:
-        """What is seen."""
-        return design_arrays(self.agent.model, self.trials)
+        """What is seen, and where there is no response."""
+        return with_gaps(self.trials, self._columns, design_arrays(self.agent.model, self.trials))
 
     @cached_property
     def _acted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:

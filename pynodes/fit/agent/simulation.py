@@ -14,7 +14,15 @@ from pynodes._boundary import boundary
 from pynodes._errors import DataError, FilterError, ParameterError, listed
 from pynodes._progress import Progress
 from pynodes._typing import Array
+from pynodes.environments import AbstractEnvironment
 from pynodes.fit._seeds import check_seed
+from pynodes.fit.agent.acting import (
+    Acts,
+    act_for_subjects,
+    name_own_past,
+    stack_environments,
+    with_acts,
+)
 from pynodes.fit.agent.agent import Agent, check_shapes
 from pynodes.fit.agent.arrays import design_arrays
 from pynodes.fit.agent.likelihood import streams_of
@@ -22,6 +30,7 @@ from pynodes.fit.agent.model import Model, Values
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials, check_trials
+from pynodes.responses import previous
 
 ACTION = "action"
 """The column of simulated responses where the design names none."""
@@ -48,13 +57,16 @@ def simulate(
     design: Trials,
     values: Mapping[str, Any] | None = None,
     *,
+    environment: AbstractEnvironment | Mapping[Any, AbstractEnvironment] | None = None,
     seed: int = 0,
     progress: bool | None = None,
 ) -> Simulation:
     """A study as the agent would have answered it.
 
-    What is seen, and covariates, are those of the design. A response that is missing there stays missing,
-    and frozen trials have none. Responses of joint streams have columns of their own.
+    What is seen, and covariates, are those of the design; but a covariate that is the response before, as
+    under ``perseveration``, is the one that was simulated. A response that is missing in the design stays
+    missing unless there is an environment, and frozen trials have none. Responses of joint streams have
+    columns of their own.
 
     Parameters
     ----------
@@ -64,6 +76,10 @@ def simulate(
         Trials, whose responses do not matter; they need none.
     values
         Free values by name: of shape (), or (subjects,); by default drawn from the priors for every subject.
+    environment
+        What answers the responses where what is seen depends on them, as rewards do: one for all subjects, or
+        one for each by name, of ``pynodes.environments`` or one's own. What it answers is then in the columns
+        of the inputs. It is begun anew in every block; under joint streams its actions are by stream.
     seed
         Of everything random.
     progress
@@ -74,7 +90,7 @@ def simulate(
     ParameterError
         Values that are unknown, absent or impossible, or an agent without responses.
     DataError
-        A design that does not fit the agent.
+        A design that does not fit the agent, or in which what is seen depends on what is done.
     FilterError
         Values under which filtering fails.
     """
@@ -88,26 +104,62 @@ def simulate(
     given = draw_values(agent, count, chance) if values is None else agent.check_values(values)
     check_shapes(given, count)
     each = {name: np.broadcast_to(np.asarray(v, float), (count,)) for name, v in given.items()}
-    sequences = design_arrays(agent.model, design)
-    with Progress(None, f"simulating {count} subjects", progress):
-        actions = simulate_actions(agent.model, each, sequences, own)
     columns = response_columns(agent, design)
-    check_not_seen(design, columns)
-    check_not_answered(agent, design)
-    missing = {
-        column: np.isnan(design.numbers(column))
-        if column in design.columns
-        else np.zeros(len(design), bool)
-        for column in columns.values()
-    }
-    found = {
-        column: np.where(
-            design.frozen | missing[column], np.nan, design.layout.take_rows(actions[stream])
-        )
+    check_can_simulate(agent, design, environment)
+    sequences = design_arrays(agent.model, design)
+    if environment is None:
+        sequences = with_gaps(design, columns, sequences)
+    worlds = stack_environments(environment, design.subjects)
+    with Progress(None, f"simulating {count} subjects", progress):
+        acts = simulate_sequences(agent.model, each, sequences, own, worlds)
+    played = with_acts(agent.model, sequences, acts)
+    trials = with_responses(design, columns, take_rows(design, columns, played))
+    return Simulation(trials=trials, values={n: np.array(v) for n, v in each.items()})
+
+
+def with_gaps(design: Trials, columns: Mapping[str, str], sequences: Sequences) -> Sequences:
+    """Sequences that say in which trials there will be no response: where the design has none."""
+    rows = {
+        stream: design.numbers(column) * 0.0 if column in design.columns else np.zeros(len(design))
         for stream, column in columns.items()
     }
-    trials = with_responses(design, columns, found)
-    return Simulation(trials=trials, values={n: np.array(v) for n, v in each.items()})
+    return dataclasses.replace(
+        sequences, actions={s: design.layout.pad(gaps, np.nan) for s, gaps in rows.items()}
+    )
+
+
+def take_rows(
+    design: Trials, columns: Mapping[str, str], played: Sequences
+) -> dict[str, np.ndarray]:
+    """What was done, and what was seen and known because of that, by column and row."""
+    layout, roles = design.layout, design.roles
+    actions = played.actions if isinstance(played.actions, dict) else {ONLY: played.actions}
+    found = {column: layout.take_rows(actions[stream]) for stream, column in columns.items()}
+    for given, whole in ((roles.inputs, played.inputs), (roles.covariates, played.covariates)):
+        for name, names in given.items():
+            series = whole[name] if name in whole else next(iter(whole.values()))
+            rows = np.reshape(layout.take_rows(np.asarray(series)), (len(design), -1))
+            found |= {c: rows[:, i] for i, c in enumerate(names) if differs(design, c, rows[:, i])}
+    return found
+
+
+def past_rows(
+    agent: Agent, design: Trials, columns: Mapping[str, str], rows: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Covariates that are the response before, by column, of responses by column and row."""
+    layout, found = design.layout, {}
+    for stream, part in streams_of(agent.response).items():
+        if not name_own_past(part, "answer"):
+            for name in name_own_past(part):
+                last = previous(layout.pad(rows[columns[stream]], np.nan))
+                found[design.roles.covariates[name][0]] = layout.take_rows(np.asarray(last))
+    return found
+
+
+def differs(design: Trials, column: str, rows: np.ndarray) -> bool:
+    """Whether rows that count are other than those of a column."""
+    known = np.where(design.frozen, 0.0, design.numbers(column))
+    return not np.array_equal(np.where(design.frozen, 0.0, rows), known, equal_nan=True)
 
 
 def with_responses(
@@ -116,6 +168,29 @@ def with_responses(
     """The trials of a design with responses in the columns of their streams."""
     roles = {stream: (column,) for stream, column in columns.items()}
     return Trials._of({**design.columns, **rows}, dataclasses.replace(design.roles, actions=roles))
+
+
+def check_can_simulate(agent: Agent, design: Trials, environment: Any = None) -> None:
+    """What is seen and known does not depend on what is done, unless an environment answers it.
+
+    Raises
+    ------
+    DataError
+        It does.
+    """
+    if environment is not None:
+        return
+    given = design.roles.actions
+    check_not_seen(design, {s: column for s, (column, *_) in (given or {}).items()})
+    check_not_answered(agent, design)
+    for part in streams_of(agent.response).values():
+        answers = name_own_past(part, "answer")
+        if answers:
+            raise DataError(
+                f"A {type(part).__name__} goes by {listed(answers)}, which follows from what was done: what "
+                "was recorded does not go with simulated choices. Pass environment=, which answers them and "
+                "shows what came of it, as environments.Bandit does."
+            )
 
 
 def check_not_seen(design: Trials, columns: Mapping[str, str]) -> None:
@@ -134,7 +209,7 @@ def check_not_seen(design: Trials, columns: Mapping[str, str]) -> None:
     if both:
         raise DataError(
             f"The responses in {listed(both)} are seen by the agent too, so that simulated ones would change "
-            "what it learns from. Simulate it with network.interact, where it is answered."
+            "what it learns from. Pass environment=, where choices are answered."
         )
 
 
@@ -157,9 +232,9 @@ def check_not_answered(agent: Agent, design: Trials) -> None:
         if len(seen) > 1 and np.any(np.any(seen, axis=0) & ~np.all(seen, axis=0) & ~design.frozen):
             raise DataError(
                 f"In these trials what {listed(inputs)} show depends on what was chosen, so that simulated "
-                "choices would go with the rewards of others. Give the rewards of all options in every trial "
-                "to an environment, and simulate with it: network.interact(environments.Replay(series=..., "
-                "arms=...), response, key, steps=...)."
+                "choices would go with the rewards of others. Pass an environment that knows what every "
+                "option pays: environment=environments.Replay(series=..., arms=...), with the rewards of all "
+                "options in every trial, or a Bandit."
             )
 
 
@@ -188,10 +263,10 @@ def draw_values(agent: Agent, count: int, key: Array) -> Values:
     return {name: np.asarray(found) for name, found in jax.vmap(agent.draw)(keys).items()}
 
 
-def simulate_actions(
-    model: Model, values: Values, sequences: Sequences, key: Array
-) -> dict[str, np.ndarray]:
-    """Simulated responses by stream, each of shape (subjects, blocks, steps).
+def simulate_sequences(
+    model: Model, values: Values, sequences: Sequences, key: Array, environments: Any = None
+) -> Acts:
+    """Simulated responses by stream, of shape (subjects, blocks, steps), and what was seen because of them.
 
     Raises
     ------
@@ -199,52 +274,15 @@ def simulate_actions(
         Values under which filtering fails.
     """
     given = {name: jnp.asarray(found) for name, found in values.items()}
-    actions, alive = draw_actions(model, given, sequences, key)
-    if not bool(jnp.all(alive)):
-        failing = np.flatnonzero(~np.asarray(alive))
+    acts = act_for_subjects(model, given, sequences, key, environments)
+    if not bool(jnp.all(acts.alive)):
+        failing = np.flatnonzero(~np.asarray(acts.alive))
         first = {name: float(found[failing[0]]) for name, found in values.items()}
         raise FilterError(
-            f"Filtering fails for {len(failing)} of {len(alive)} simulated subjects, first with {first}. "
-            "Choose priors of smaller volatilities, or another expansion than 'standard'."
+            f"Filtering fails for {len(failing)} of {len(acts.alive)} simulated subjects, first with "
+            f"{first}. Choose priors of smaller volatilities, or another expansion than 'standard'."
         )
-    return {stream: np.asarray(found) for stream, found in actions.items()}
-
-
-@jax.jit
-def draw_actions(
-    model: Model, values: Values, sequences: Sequences, key: Array
-) -> tuple[dict[str, Array], Array]:
-    """Responses by stream, and whether filtering went well, by subject."""
-
-    def of_block(values: Values, block: Sequences, key: Array) -> tuple[dict[str, Array], Array]:
-        network, response = model.instantiate(values)
-        beliefs = model.filter(network, block, model.reads)
-        streams = streams_of(response)
-        found = {
-            stream: part.sample(
-                own,
-                beliefs,
-                covariates={n: v for n, v in block.covariates.items() if n in part.covariates},
-            )
-            for own, (stream, part) in zip(
-                jax.random.split(key, len(streams)), streams.items(), strict=True
-            )
-        }
-        return found, jnp.all(beliefs.status.alive)
-
-    def of_subject(values: Values, blocks: Sequences, key: Array) -> tuple[dict[str, Array], Array]:
-        keys = jax.random.split(key, blocks.frozen.shape[0])
-        found, alive = jax.vmap(lambda block, own: of_block(values, block, own))(blocks, keys)
-        return found, jnp.all(alive)
-
-    count = sequences.frozen.shape[0]
-    return jax.vmap(of_subject)(values, sequences, jax.random.split(key, count))
-
-
-def with_actions(sequences: Sequences, actions: dict[str, np.ndarray]) -> Sequences:
-    """Sequences with simulated responses, none where trials are frozen."""
-    known = {s: np.where(sequences.frozen, np.nan, found) for s, found in actions.items()}
-    return dataclasses.replace(sequences, actions=known.get(ONLY, known))
+    return jax.tree.map(np.asarray, acts)
 
 
 @jax.jit
@@ -254,7 +292,8 @@ def act_under_draws(
     """Responses by stream under every draw, and whether filtering went well, by draw and subject."""
 
     def under(unconstrained: Array, key: Array) -> tuple[dict[str, Array], Array]:
-        return draw_actions(model, model.constrain(unconstrained), sequences, key)
+        acts = act_for_subjects(model, model.constrain(unconstrained), sequences, key)
+        return acts.actions, acts.alive
 
     return jax.vmap(under)(unconstrained, keys)
 

@@ -15,11 +15,11 @@ from pynodes._inference import priors
 from pynodes._inference.priors import AbstractPrior
 from pynodes._results.tables import extra
 from pynodes._typing import Array
+from pynodes.fit.agent.acting import act_for_subjects
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Model, Values
-from pynodes.fit.agent.simulation import draw_actions
 from pynodes.fit.data.layout import Sequences, TrialLayout
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials
@@ -142,7 +142,7 @@ class Stream:
 
     def draw(self, values: Any, key: Array) -> np.ndarray:
         """Responses as they might have been."""
-        found, _ = draw_actions(self.model, self.name_values(values), self.sequences, key)
+        found = act_for_subjects(self.model, self.name_values(values), self.sequences, key).actions
         return np.asarray(self.take_rows(found[self.stream]), float)
 
 

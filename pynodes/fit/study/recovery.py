@@ -16,14 +16,15 @@ from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
+from pynodes.environments import AbstractEnvironment
 from pynodes.fit._seeds import check_seed
+from pynodes.fit.agent.acting import Acts, stack_environments, with_acts
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import design_arrays
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Values
 from pynodes.fit.agent.several import select_covariates
-from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_actions
-from pynodes.fit.data.layout import Sequences
+from pynodes.fit.agent.simulation import check_can_simulate, draw_values, simulate_sequences
 from pynodes.fit.data.trials import Trials, check_trials
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def parameter_recovery(
     design: Trials,
     n: int = 200,
     *,
+    environment: AbstractEnvironment | Mapping[Any, AbstractEnvironment] | None = None,
     seed: int = 0,
     starts: int = 16,
     refine: int = 2,
@@ -147,6 +149,8 @@ def parameter_recovery(
         What is seen; simulated subjects take those of the design in turn. Its responses do not matter.
     n
         Number of simulated subjects.
+    environment
+        What answers simulated responses, as for :func:`~pynodes.fit.simulate`.
     seed, starts, refine, progress
         As for :func:`~pynodes.fit.fit_map`.
 
@@ -158,12 +162,16 @@ def parameter_recovery(
     n = positive("n", n)
     check_responds(agent)
     check_trials(design)
+    check_can_simulate(agent, design, environment)
+    worlds = stack_environments(environment, design.subjects)
     chance, acting, search = jax.random.split(jax.random.key(check_seed(seed)), 3)
     with Progress(None, f"simulating and fitting {n} subjects", progress):
         values = draw_values(agent, n, chance)
         sequences = repeat_subjects(design_arrays(agent.model, design), n)
-        actions = simulate_actions(agent.model, values, sequences, acting)
-        told = with_actions(sequences, actions)
+        acts = simulate_sequences(
+            agent.model, values, sequences, acting, repeat_subjects(worlds, n)
+        )
+        told = with_acts(agent.model, sequences, acts)
         posterior, _ = find_posteriors(agent.model, told, search, starts=starts, refine=refine)
     true = unconstrain_values(agent, values)
     return ParameterRecovery(agent=agent, true=true, posterior=posterior)
@@ -175,10 +183,9 @@ def unconstrain_values(agent: Agent, values: Values) -> np.ndarray:
     return np.stack([np.asarray(column) for column in columns], axis=-1)
 
 
-def repeat_subjects(sequences: Sequences, count: int) -> Sequences:
-    """Sequences of so many subjects, those of a design in turn."""
-    turn = np.arange(count) % sequences.frozen.shape[0]
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[turn], sequences)
+def repeat_subjects(whole: Any, count: int) -> Any:
+    """Arrays with subjects in front, of so many subjects, those of a design in turn."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[np.arange(count) % len(leaf)], whole)
 
 
 def check_responds(agent: Agent) -> None:
@@ -280,6 +287,7 @@ def model_recovery(
     design: Trials,
     n: int = 100,
     *,
+    environment: AbstractEnvironment | Mapping[Any, AbstractEnvironment] | None = None,
     seed: int = 0,
     starts: int = 16,
     refine: int = 2,
@@ -291,7 +299,7 @@ def model_recovery(
     ----------
     agents
         The agents by name; all with the same responses.
-    design, n, seed, starts, refine, progress
+    design, n, environment, seed, starts, refine, progress
         As for :func:`parameter_recovery`; n is the number of simulated subjects per agent.
 
     Raises
@@ -304,13 +312,16 @@ def model_recovery(
         check_responds(agent)
     check_same_streams(agents)
     own = select_covariates(agents, design)
+    for name, agent in agents.items():
+        check_can_simulate(agent, own[name], environment)
+    worlds = repeat_subjects(stack_environments(environment, design.subjects), n)
     known = {
         name: repeat_subjects(design_arrays(agent.model, own[name]), n)
         for name, agent in agents.items()
     }
 
-    def evidence(name: str, actions: dict[str, np.ndarray], key: Array) -> np.ndarray:
-        told = with_actions(known[name], actions)
+    def evidence(name: str, acts: Acts, key: Array) -> np.ndarray:
+        told = with_acts(agents[name].model, known[name], acts)
         posterior, _ = find_posteriors(agents[name].model, told, key, starts=starts, refine=refine)
         bar.advance()
         return np.asarray(posterior.log_evidence)
@@ -324,6 +335,6 @@ def model_recovery(
         ):
             chance, acting, search = jax.random.split(key, 3)
             values = draw_values(agent, n, chance)
-            actions = simulate_actions(agent.model, values, known[name], acting)
-            rows.append(np.stack([evidence(other, actions, search) for other in agents], axis=-1))
+            acts = simulate_sequences(agent.model, values, known[name], acting, worlds)
+            rows.append(np.stack([evidence(other, acts, search) for other in agents], axis=-1))
     return ModelRecovery(models=tuple(agents), evidence=np.stack(rows))

@@ -15,10 +15,12 @@ from pynodes._inference.laplace import LaplacePosterior, find_posteriors
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._runtime.series import positive
+from pynodes.environments import AbstractEnvironment
 from pynodes.fit._seeds import check_seed
+from pynodes.fit.agent.acting import stack_environments, with_acts
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import design_arrays
-from pynodes.fit.agent.simulation import draw_values, simulate_actions, with_actions
+from pynodes.fit.agent.simulation import check_can_simulate, draw_values, simulate_sequences
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
 from pynodes.fit.data.trials import Trials
@@ -222,6 +224,7 @@ def design_analysis(
     trials: Sequence[int],
     n: int = 100,
     *,
+    environment: AbstractEnvironment | Mapping[Any, AbstractEnvironment] | None = None,
     seed: int = 0,
     starts: int = 16,
     refine: int = 2,
@@ -242,6 +245,8 @@ def design_analysis(
         Numbers of trials to look at.
     n
         Number of simulated subjects.
+    environment
+        What answers simulated responses, as for :func:`~pynodes.fit.simulate`.
     seed, starts, refine, progress
         As for :func:`~pynodes.fit.fit_map`.
 
@@ -254,13 +259,15 @@ def design_analysis(
     """
     n = positive("n", n)
     check_responds(agent)
+    check_can_simulate(agent, design, environment)
+    worlds = stack_environments(environment, design.subjects)
     numbers = tuple(sorted({positive("trials", count) for count in trials}))
     chance, acting, search = jax.random.split(jax.random.key(check_seed(seed)), 3)
     values = draw_values(agent, n, chance)
     sequences = repeat_subjects(design_arrays(agent.model, design), n)
     check_length(sequences, numbers)
-    actions = simulate_actions(agent.model, values, sequences, acting)
-    told = with_actions(sequences, actions)
+    acts = simulate_sequences(agent.model, values, sequences, acting, repeat_subjects(worlds, n))
+    told = with_acts(agent.model, sequences, acts)
     true = unconstrain_values(agent, values)
 
     def after(count: int) -> LaplacePosterior:
