@@ -269,7 +269,9 @@ def test_the_module_runs_as_a_program():
     assert done.stderr == "pynodes: There is no file 'none.csv'.\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["filter", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["demo", "--help"], ["filter", "--help"], ["fit", "--help"]]
+)
 def test_help_is_no_error(arguments, capsys):
     assert status(*arguments) == 0
     assert "--help" in capsys.readouterr().out
@@ -312,3 +314,68 @@ def test_tables_of_two_people_are_read_as_other_programs_write_them(
         "beliefs-p2-1.png",
     ]
     assert "participant p2, session 1: 3 steps" in capsys.readouterr().out
+
+
+def test_a_file_of_two_people_is_fitted_as_in_python(tmp_path, monkeypatch, capsys):
+    """Texts of choices have codes; estimates, beliefs and the fit are those of the same call."""
+    monkeypatch.chdir(tmp_path)
+    rng, keys = np.random.default_rng(2), [(p, str(s)) for p in ("p1", "p2") for s in (1, 2)]
+    cells = rng.integers(0, 2, (len(keys), 12, 2))
+    words = [
+        (key, "TRUE" if o else "false", "rl"[c])
+        for key, rows in zip(keys, cells, strict=True)
+        for o, c in rows
+    ]
+    lines = [
+        ";".join((*key, outcome, "n/a" if row == 3 else choice))
+        for row, (key, outcome, choice) in enumerate(words)
+    ]
+    Path("data.csv").write_text("\n".join(["participant;session;outcome;choice", *lines]) + "\n")
+    asked = "fit data.csv --agent rescorla_wagner --input outcome --action choice --code choice=r,l"
+
+    assert main([*asked.split(), "--by", "participant,session", "--out", "run"]) == 0
+    said = capsys.readouterr().out
+    choices = np.where(np.arange(len(words)) == 3, np.nan, cells[..., 1].ravel())
+    frame = {"who": [key for key, *_ in words], "u": cells[..., 0].ravel(), "y": choices}
+    frame |= {
+        "participant": [key[0] for key in frame["who"]],
+        "session": [key[1] for key in frame["who"]],
+    }
+    trials = pn.Trials(frame, inputs="u", actions="y", by=["participant", "session"])
+    kept = pn.load("run/fit.npz")
+    alone = pn.fit_map(pn.agents.rescorla_wagner(), trials)
+    for name in alone.names:
+        np.testing.assert_array_equal(kept.values[name], alone.values[name])
+    with open("run/trajectories.csv", newline="") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if (row["participant"], row["session"]) == ("p2", "1")
+        ]
+    beliefs = alone.beliefs("p2", block=0)
+    np.testing.assert_allclose(
+        [float(row["u.predicted_mean"]) for row in rows], beliefs["u"].predicted_mean
+    )
+    for name in ("fit.png", "beliefs-p1.png", "beliefs-p2.png"):
+        assert plt.imread(f"run/{name}").shape[1] > 500
+    assert "estimates.csv" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("--agent binary --input outcome --action outcome", "Did you mean 'binary_hgf'?"),
+        ("--agent binary_hgf --input outcome --action rating", "'data.csv', column 'rating'"),
+        ("--agent binary_hgf --input outcome --action outcome --code outcome", "COLUMN=TEXT,TEXT"),
+        ("--agent binary_hgf --input outcome --action outcome --method nuts", "no method 'nuts'"),
+        ("--agent binary_hgf --input outcome --action outcome --by who", "no column 'who'"),
+        ("--agent delta_rule --input rating --action rating --levels 2", "--levels goes with"),
+    ],
+)
+def test_a_fit_that_cannot_be_takes_one_line(arguments, sentence, capsys):
+    assert status("fit", "data.csv", *arguments.split()) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert sentence in said.err

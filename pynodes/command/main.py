@@ -15,6 +15,7 @@ from pynodes._errors import PynodesError
 from pynodes.command.demo import demo
 from pynodes.command.files import FileError
 from pynodes.command.filter_file import MODELS, filter_file
+from pynodes.command.fit_file import AGENTS, METHODS, fit_file
 from pynodes.command.structure_file import structure_file
 
 
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=f"pynodes {pynodes.__version__}")
     commands = whole.add_subparsers(
-        title="commands", required=True, metavar="{demo,filter,structure}"
+        title="commands", required=True, metavar="{demo,filter,fit,structure}"
     )
 
     show = commands.add_parser(
@@ -64,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     show.set_defaults(run=demo)
 
     add_filter(commands)
+    add_fit(commands)
     add_structure(commands)
     return whole
 
@@ -112,6 +114,49 @@ def add_filter(commands: Any) -> None:
     own.add_argument("--expansion", help="standard, enhanced or unbounded")
     own.add_argument("--out", type=Path, default=Path("pynodes-run"), help="folder for the results")
     own.set_defaults(run=filter_file)
+
+
+def add_fit(commands: Any) -> None:
+    """The command that fits an agent to a table."""
+    own = commands.add_parser(
+        "fit",
+        help="fit an agent to what people chose or rated",
+        description="Fit a premade agent to columns of a table, a row per trial; write estimates.csv, "
+        "trajectories.csv, figures, and the fit in fit.npz.",
+        epilog="Cells that are empty or say NA, n/a or NaN are missing: an input that was not seen, a "
+        "response that was not given. True and false are 1 and 0.",
+    )
+    own.add_argument("file", type=Path, help="CSV file with a header line")
+    own.add_argument("--agent", required=True, help=f"a premade agent: {', '.join(AGENTS)}")
+    own.add_argument(
+        "--input", required=True, metavar="COLUMN", help="what was seen; of bandits what was paid"
+    )
+    own.add_argument("--action", required=True, metavar="COLUMN", help="what was done")
+    own.add_argument(
+        "--code",
+        action="append",
+        default=[],
+        metavar="COLUMN=TEXT,TEXT",
+        help="texts in a column and their codes from 0, as in choice=left,right",
+    )
+    own.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="COLUMN[,COLUMN]",
+        help="columns that say whose a trial is, the subject first, then sessions",
+    )
+    own.add_argument("--dt", metavar="COLUMN", help="column of the times since the previous trial")
+    own.add_argument(
+        "--time", metavar="COLUMN", help="in the place of --dt: column that says when a trial was"
+    )
+    own.add_argument("--levels", type=int, help="levels of a Gaussian filter")
+    own.add_argument(
+        "--method", default="map", help=f"{' or '.join(METHODS)}: each by itself, or a population"
+    )
+    own.add_argument("--seed", type=int, default=0, help="of the search")
+    own.add_argument("--out", type=Path, default=Path("pynodes-fit"), help="folder for the results")
+    own.set_defaults(run=fit_file)
 
 
 def add_structure(commands: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-import jax
 import numpy as np
 
 from pynodes._boundary import boundary
@@ -198,18 +197,11 @@ def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Panels:
     DataError
         A fit of several subjects, or a block that is not there.
     """
-    from pynodes.fit.agent.arrays import design_arrays
+    from pynodes.fit.agent.subject import rows_of_block
 
     if len(fit) != 1:
         raise DataError("This draws one subject. Take one of the fit, as in fit['s01'].")
-    layout = fit.trials.layout
-    rows = np.flatnonzero(layout.index[1] == block)
-    if not rows.size:
-        raise DataError(f"There is no block {block}: they are 0 to {int(layout.index[1].max())}.")
-    network, _ = fit.agent.instantiate(fit.estimates)
-    whole = design_arrays(fit.agent.model, fit.trials)
-    one = jax.tree.map(lambda leaf: np.asarray(leaf)[0, block, : len(rows)], whole)
-    beliefs = fit.agent.model.filter(network, one, None)
+    beliefs, rows = fit.beliefs(block=block), rows_of_block(fit.trials, 0, block)
     panels = plot_beliefs(beliefs, **options)
     for column in (name for (name, *_) in (fit.trials.roles.actions or {}).values()):
         draw_choices(panels, list(beliefs.labels.graph.inputs), fit.trials.numbers(column)[rows])

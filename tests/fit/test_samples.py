@@ -305,6 +305,54 @@ def test_trajectories_merge_with_the_data():
     assert merged["x2.mean"].notna().all()
 
 
+def test_a_subjects_beliefs_are_a_run_under_its_estimates():
+    """Of samples under the means of draws: what the network with these values believes, by session."""
+    samples = samples_of_study()
+    model, place = samples.agent.model, samples.trials.subjects.index("s1")
+    values = {n: float(v) for n, v in model.constrain(samples.flat.mean(axis=0)[place]).items()}
+    network, _ = samples.agent.instantiate(values)
+    owner, block, _ = samples.trials.layout.index
+    mine = samples.trials.numbers("u")[(owner == place) & (block == 1)]
+    beliefs = samples.beliefs("s1", block=1)
+
+    np.testing.assert_allclose(
+        beliefs["x2"].mean, network.filter({"u": mine})["x2"].mean, rtol=1e-4, atol=1e-6
+    )
+    assert set(beliefs.messages()) == {"x2->u"}
+    with pytest.raises(pn.DataError, match="name one"):
+        samples.beliefs()
+    with pytest.raises(pn.DataError, match="no block 7"):
+        samples.beliefs("s1", block=7)
+
+
+def test_events_have_onsets_durations_and_what_was_believed():
+    """Columns as BIDS orders them; durations of a column of timedeltas count in seconds."""
+    samples = samples_of_study()
+    onsets = 2.5 * samples.trials.layout.index[2]
+    waits = np.full(len(onsets), 1500, "timedelta64[ms]")
+    timed = samples.trials.with_columns({"onset": onsets, "wait": waits, "all": 0.0 * onsets})
+    timed = changed(samples, problem=dataclasses.replace(samples.problem, trials=timed))
+    events = timed.events("onset", duration="wait", trial_type="y", fields=["u.value_error"])
+
+    assert list(events.columns) == [
+        "onset",
+        "duration",
+        "trial_type",
+        "u.value_error",
+        "subject",
+        "session",
+        "trial",
+    ]
+    np.testing.assert_array_equal(events["onset"], onsets)
+    assert set(events["duration"]) == {1.5}
+    found = samples.trajectories(["u.value_error"])["u.value_error"]
+    np.testing.assert_array_equal(events["u.value_error"], found)
+    with pytest.raises(pn.DataError, match="does not rise to row 1"):
+        timed.events("all")
+    with pytest.raises(pn.DataError, match="0 or more"):
+        timed.events("onset", duration=-1.0)
+
+
 @pytest.mark.slow
 def test_trajectories_at_the_mode_are_those_of_a_fit():
     samples = samples_of_one()

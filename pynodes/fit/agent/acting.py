@@ -63,7 +63,8 @@ class Reminding(AbstractEnvironment):
 
     def show(self, state: Any) -> dict[str, Array]:
         """What was done last, and what the environment shows."""
-        return dict.fromkeys(self.names, state[1]) | dict(self.environment.show(state[0]))
+        shown: dict[str, Array] = dict.fromkeys(self.names, state[1])
+        return shown | dict(self.environment.show(state[0]))
 
     def answer(self, key: Array, state: Any, action: Any) -> tuple[Any, Mapping[str, Array]]:
         """The environment's answer."""
@@ -156,7 +157,7 @@ def act_in_environment(
     labels, steps = network.labels, block.frozen.shape[-1]
     own = {name for part in streams_of(response).values() for name in name_own_past(part)}
     blank = Moment(values={}, observed={}, interval=block.dt, frozen=jnp.asarray(block.frozen))
-    feed = Feed(steps=steps, series=blank, interval=1.0)
+    feed = Feed(steps=steps, series=blank, interval=jnp.ones(()))
     parties = Parties(
         response=response,
         environment=Reminding(environment=environment, names=tuple(sorted(own))),

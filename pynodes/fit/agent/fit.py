@@ -13,11 +13,14 @@ from pynodes._core.html import table
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.draws import pointwise_log_likelihoods, select_subjects
 from pynodes.fit.agent.predictive import Predictive, make_predictive
+from pynodes.fit.agent.subject import make_events, subject_beliefs
 from pynodes.fit.data.trials import Trials
 
 if TYPE_CHECKING:
+    import pandas
     from matplotlib.axes import Axes
 
+    from pynodes._results.trajectories import Trajectories
     from pynodes.plotting.panels import Panels
 
 
@@ -53,6 +56,67 @@ class AbstractFit(abc.ABC):
     @abc.abstractmethod
     def _score_draws(self) -> np.ndarray:
         """The draws over which a score averages, of the same shape."""
+
+    @abc.abstractmethod
+    def trajectories(self, fields: list[str] | None = None) -> pandas.DataFrame:
+        """What was believed in every trial: a row per row of the data, in its order."""
+
+    def beliefs(self, subject: Any = None, *, block: int = 0) -> Trajectories:
+        """What one subject believed in one block: a run, to draw, to explore, or to go on from.
+
+        Under its estimates; of samples under the means of the draws in unconstrained space.
+
+        Parameters
+        ----------
+        subject
+            One of :attr:`subjects`; of a fit of one it need not be named.
+        block
+            Which session, or part of one between resets, from 0.
+
+        Raises
+        ------
+        DataError
+            No such subject or block; several subjects, of which none is named.
+        """
+        return subject_beliefs(
+            self.agent, self.trials, np.mean(self._score_draws(), axis=0), subject, block
+        )
+
+    def events(
+        self,
+        onset: str,
+        *,
+        duration: str | float = 0.0,
+        trial_type: str | None = None,
+        fields: list[str] | None = None,
+    ) -> pandas.DataFrame:
+        """Trials as events of an imaging run, with what was believed as parametric modulators.
+
+        The columns are ``onset`` and ``duration`` in seconds, ``trial_type`` if there is one, the fields, and
+        the keys of the trials. So BIDS has them in ``events.tsv``, between tabs, ``na_rep="n/a"``, a file per
+        run.
+
+        Parameters
+        ----------
+        onset
+            The column that says when a trial began, from the beginning of its run: seconds, or durations.
+        duration
+            How long it took: the column that says so, or a number of seconds for all.
+        trial_type
+            A column of conditions, texts or numbers.
+        fields
+            As of :meth:`trajectories`.
+
+        Raises
+        ------
+        DataError
+            A column that is not there, an onset that is missing or does not rise, a duration below zero.
+        FieldError, UnknownNodeError
+            A field that is not there.
+        MissingExtraError
+            pandas is not installed.
+        """
+        return make_events(self.trajectories(fields), self.trials, onset, duration, trial_type)
 
     def predict(
         self,
