@@ -336,10 +336,10 @@ def test_a_file_of_two_people_is_fitted_as_in_python(tmp_path, monkeypatch, caps
     assert main([*asked.split(), "--by", "participant,session", "--out", "run"]) == 0
     said = capsys.readouterr().out
     choices = np.where(np.arange(len(words)) == 3, np.nan, cells[..., 1].ravel())
-    frame = {"who": [key for key, *_ in words], "u": cells[..., 0].ravel(), "y": choices}
+    frame = {"u": cells[..., 0].ravel(), "y": choices}
     frame |= {
-        "participant": [key[0] for key in frame["who"]],
-        "session": [key[1] for key in frame["who"]],
+        "participant": [key[0] for key, *_ in words],
+        "session": [key[1] for key, *_ in words],
     }
     trials = pn.Trials(frame, inputs="u", actions="y", by=["participant", "session"])
     kept = pn.load("run/fit.npz")
@@ -365,7 +365,7 @@ def test_a_file_of_two_people_is_fitted_as_in_python(tmp_path, monkeypatch, caps
     ("arguments", "sentence"),
     [
         ("--agent binary --input outcome --action outcome", "Did you mean 'binary_hgf'?"),
-        ("--agent binary_hgf --input outcome --action rating", "'data.csv', column 'rating'"),
+        ("--agent binary_hgf --input outcome --action rating", "column 'rating', row 0"),
         ("--agent binary_hgf --input outcome --action outcome --code outcome", "COLUMN=TEXT,TEXT"),
         ("--agent binary_hgf --input outcome --action outcome --method nuts", "no method 'nuts'"),
         ("--agent binary_hgf --input outcome --action outcome --by who", "no column 'who'"),

@@ -273,6 +273,22 @@ def test_a_forecast_is_a_fan_behind_what_was(beliefs, ahead):
     np.testing.assert_allclose(share, np.asarray(ahead["u"]).mean(axis=0))
 
 
+def test_a_forecast_goes_on_in_time_from_the_last_steps(beliefs, ahead):
+    """Times of the past go on with their interval, numbers and dates; what was left out is not there."""
+    days = np.datetime64("2020-01-01") + 2 * np.arange(STEPS)
+    for time, first in ((3.0 + 0.5 * np.arange(STEPS), 3.0), (days, days[0])):
+        panels = ahead.plot(["x2"], history=beliefs, time=time, last=9)
+        past, _, middle = panels["x2"].lines
+        step = time[1] - time[0]
+        np.testing.assert_array_equal(middle.get_xdata(), first + step * (STEPS + np.arange(7)))
+        np.testing.assert_array_equal(past.get_ydata(), beliefs["x2"].mean[-9:])
+        assert panels["x2"].get_xlabel() == "time"
+    with pytest.raises(pn.InputError, match="one or more"):
+        ahead.plot(history=beliefs, last=0)
+    with pytest.raises(pn.InputError, match=f"{STEPS + 7}"):
+        ahead.plot(history=beliefs, time=[1.0, 2.0])
+
+
 def test_clusters_are_observations_by_component(clustered):
     values, beliefs = clustered
 

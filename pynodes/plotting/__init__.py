@@ -21,6 +21,7 @@ if _TYPE_CHECKING:
     from pynodes.plotting.densities import plot_densities as plot_densities
     from pynodes.plotting.forecasts import plot_forecast as plot_forecast
     from pynodes.plotting.graph import plot_graph as plot_graph
+    from pynodes.plotting.groups import plot_groups as plot_groups
     from pynodes.plotting.node_detail import plot_node as plot_node
     from pynodes.plotting.panels import Panels as Panels
     from pynodes.plotting.population import plot_population as plot_population
@@ -56,6 +57,7 @@ _MODULES = {
     "plot_forecast": "forecasts",
     "plot_frequencies": "comparisons",
     "plot_graph": "graph",
+    "plot_groups": "groups",
     "plot_influence": "comparisons",
     "plot_node": "node_detail",
     "plot_population": "population",

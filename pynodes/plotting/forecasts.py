@@ -15,7 +15,14 @@ from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish_figure
 from pynodes.plotting.node_panel import marker_of_line
 from pynodes.plotting.panels import Given, Panels, arrange_panels
-from pynodes.plotting.selection import MOST, check_mass, observed_values, one_run
+from pynodes.plotting.selection import (
+    MOST,
+    anything_seen,
+    check_mass,
+    observed_values,
+    one_run,
+    shade,
+)
 
 if TYPE_CHECKING:
     from pynodes._results.simulations import Forecast
@@ -33,6 +40,8 @@ def plot_forecast(
     history: Trajectories | None = None,
     masses: Sequence[float] = MASSES,
     draws: int = 0,
+    time: Any = None,
+    last: int | None = None,
     title: str | None = None,
     axes: Given = None,
 ) -> Panels:
@@ -53,6 +62,11 @@ def plot_forecast(
         Shares of the draws that the bands hold, each between 0 and 1.
     draws
         How many draws are also shown, as thin lines.
+    time
+        What to write on the horizontal axis: of history and forecast, one entry per step of both; or of the
+        history alone, which then goes on with its usual interval. By default the step.
+    last
+        How many steps of the history are shown, counted from its end; by default all.
     title
         Title of the figure.
     axes
@@ -60,12 +74,13 @@ def plot_forecast(
 
     Returns
     -------
-    The panels by the names of the nodes; nothing is shown or saved.
+    The panels by the names of the nodes; nothing is shown or saved. Gaps of the history are shaded.
 
     Raises
     ------
     InputError
-        No node, too many to draw, a share that is none, or more draws than there are.
+        No node, too many to draw, a share that is none, more draws than there are, or times of another
+        length.
     FieldError
         A node that was not kept, or whose values are arrays; a history that is a batch of runs.
     """
@@ -73,6 +88,8 @@ def plot_forecast(
     found = {name: np.asarray(forecast[name]) for name in names}
     check_past(found, masses, draws)
     steps = 0 if history is None else one_run(history)
+    ahead = next(iter(found.values())).shape[1]
+    axis, first = extend_times(time, steps, ahead), first_shown(last, steps)
     for name in names if history is not None else []:
         history[name]  # type: ignore[index]
     with style.rules():
@@ -81,14 +98,45 @@ def plot_forecast(
         )
         for name, ax in panels.items():
             if history is not None:
-                draw_history(ax, history, name)
-                ax.axvline(steps - 0.5, color=style.GREY, lw=0.8, ls=":")
-            draw_fan(ax, steps + np.arange(found[name].shape[1]), found[name], masses, draws)
+                draw_history(ax, history, name, axis[:steps], first)
+                ax.axvline(axis[steps - 1], color=style.GREY, lw=0.8, ls=":")
+            draw_fan(ax, axis[steps:], found[name], masses, draws)
             ax.set_ylabel(name)
         said = ", ".join(f"{100 * mass:.4g}" for mass in masses)
         panels.axes[0].set_title(f"median, {said}%", loc="right", color=style.GREY, pad=2)
-        finish_figure(panels, "step", title)
+        finish_figure(panels, "step" if time is None else "time", title)
     return panels
+
+
+def extend_times(time: Any, steps: int, ahead: int) -> np.ndarray:
+    """When every step of a history and a forecast is."""
+    if time is None:
+        return np.arange(steps + ahead)
+    given = np.asarray(time)
+    if given.shape == (steps,) and steps > 1:
+        usual = np.median(np.diff(given)) if given.dtype.kind != "M" else median_wait(given)
+        return np.concatenate([given, given[-1] + usual * np.arange(1, ahead + 1)])
+    if given.shape != (steps + ahead,):
+        raise InputError(
+            f"time must have shape ({steps + ahead},), an entry per step of history and forecast, or "
+            f"({steps},) of the history, not {given.shape}."
+        )
+    return given
+
+
+def median_wait(stamps: np.ndarray) -> Any:
+    """The usual time between dates."""
+    waits = np.diff(stamps)
+    return np.median(waits.astype("int64")).astype("int64").astype(waits.dtype)
+
+
+def first_shown(last: int | None, steps: int) -> int:
+    """The first step of a history that is shown."""
+    if last is None:
+        return 0
+    if isinstance(last, bool) or not isinstance(last, int | np.integer) or last < 1:
+        raise InputError(f"last must be a number of steps, one or more, not {last!r}.")
+    return max(steps - int(last), 0)
 
 
 def check_past(found: dict[str, np.ndarray], masses: Sequence[float], draws: int) -> None:
@@ -131,16 +179,18 @@ def draw_fan(
     ax.plot(time[at], middle[at], color=style.BLUE, lw=1.4, marker=marker_of_line(time))
 
 
-def draw_history(ax: Axes, history: Trajectories, name: str) -> None:
-    """What was believed of a state, or observed of an input, before the forecast."""
+def draw_history(ax: Axes, history: Trajectories, name: str, time: np.ndarray, first: int) -> None:
+    """What was believed of a state, or observed of an input, from a step on before the forecast."""
     node: Any = history[name]
-    time = np.arange(np.shape(history.status.alive)[0])
-    if history.labels.graph.nodes[name].observable and np.ndim(node.mean) == 1:
+    observable = history.labels.graph.nodes[name].observable and np.ndim(node.mean) == 1
+    seen = np.asarray(node.observed) if observable else anything_seen(history)
+    time = time[first:]
+    shade(ax, time, ~seen[first:])
+    if observable:
         few = len(time) <= 1000
-        ax.plot(
-            time, observed_values(node), ".", color=style.INK, ms=3, alpha=0.6, rasterized=not few
-        )
+        values = observed_values(node)[first:]
+        ax.plot(time, values, ".", color=style.INK, ms=3, alpha=0.6, rasterized=not few)
         return
-    mean = np.asarray(node.mean)
+    mean = np.asarray(node.mean)[first:]
     at = thin(mean)
     ax.plot(time[at], mean[at], color=style.INK, lw=1.0, marker=marker_of_line(time))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,41 +13,80 @@ from pynodes._errors import DataError
 from pynodes._inference.priors import AbstractPrior
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
-from pynodes.plotting.posteriors import break_long_name, label_with_values
+from pynodes.plotting.scales import (
+    ParameterLabels,
+    label_with_values,
+    name_panel,
+    name_scale,
+    name_unconstrained,
+)
 
 if TYPE_CHECKING:
     from pynodes.fit.group.group_fit import GroupFit
     from pynodes.fit.mode.map_fit import MapFit
+    from pynodes.fit.sampling.samples import Samples
 
 
 @boundary
-def plot_population(group: GroupFit, *, axes: Given = None) -> Panels:
+def plot_population(
+    group: GroupFit | Samples, *, labels: ParameterLabels = None, axes: Given = None
+) -> Panels:
     """Draw what was found of a population, a panel per parameter: coefficients, scatter, 90 % intervals.
 
-    All are in unconstrained space. Slopes whose interval holds no zero are orange.
+    All are in unconstrained space, and below stands of what they are: of values, logarithms or logits. Slopes
+    whose interval holds no zero are orange.
 
     Parameters
     ----------
     group
-        A fit of a population.
+        A fit of a population, or samples of one.
+    labels
+        What to call parameters, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
     The panels by name; nothing is shown or saved.
+
+    Raises
+    ------
+    DataError
+        Samples of subjects without a population.
     """
-    table = group.population
-    owners = [owner(str(term), group.names) for term in table["term"]]
-    names = list(dict.fromkeys(owners))
-    rows = max(owners.count(name) for name in names)
+    found = summarise_population(group)
+    owners = {term: owner(term, group.names) for term in found}
+    names = list(dict.fromkeys(owners.values()))
+    rows = max(list(owners.values()).count(name) for name in names)
     with style.rules():
-        panels = side_by_side(names, axes, height=0.9 + 0.22 * rows, across=2, least=2.4)
+        panels = side_by_side(names, axes, height=1.1 + 0.22 * rows, across=2, least=2.4)
         for name, ax in panels.items():
-            part = table[np.array(owners) == name]
-            draw_terms(ax, part, [str(term).removeprefix(f"{name}:") for term in part["term"]])
-            ax.set_title(name)
+            part = {
+                term.removeprefix(f"{name}:"): found[term] for term in found if owners[term] == name
+            }
+            draw_terms(ax, part)
+            ax.set_title(name_panel(name, labels, panels))
+            if name in group.names:
+                scale = name_unconstrained(group.agent.priors[name])
+                ax.set_xlabel(f"on the scale of its {scale}", color=style.GREY)
     return panels
+
+
+def summarise_population(group: GroupFit | Samples) -> dict[str, tuple[float, float, float]]:
+    """Estimate and the ends of an interval of nine tenths, by the term's name."""
+    if hasattr(group, "individuals"):
+        table = group.population  # type: ignore[union-attr]
+        columns = (table[name].to_numpy(float) for name in ("estimate", "lower", "upper"))  # type: ignore[index]
+        return dict(zip(map(str, table["term"]), zip(*columns, strict=True), strict=True))  # type: ignore[index]
+    if not group.population:
+        raise DataError(
+            "These samples are of subjects without a population. Sample one: fit_nuts(agent, trials, "
+            "group=...)."
+        )
+    return {
+        term: (float(np.mean(draws)), *map(float, np.quantile(draws, (0.05, 0.95))))
+        for term, draws in group.population.items()  # type: ignore[union-attr]
+    }
 
 
 def owner(term: str, names: tuple[str, ...]) -> str:
@@ -54,23 +94,24 @@ def owner(term: str, names: tuple[str, ...]) -> str:
     return next((name for name in names if term.startswith(f"{name}:")), "of several parameters")
 
 
-def draw_terms(ax: Axes, part: Any, terms: list[str]) -> None:
+def draw_terms(ax: Axes, part: Mapping[str, tuple[float, float, float]]) -> None:
     """A row per term of one parameter."""
-    rows = np.arange(len(terms))
-    low, high = part["lower"].to_numpy(float), part["upper"].to_numpy(float)
-    slope = np.array([term != "Intercept" and term != "sd" for term in terms])
-    slope &= np.array(["|" not in term for term in terms])
+    terms, rows = list(part), np.arange(len(part))
+    middle, low, high = np.array(list(part.values())).T
+    slope = np.array([term not in ("Intercept", "sd") and "|" not in term for term in terms])
     surely = slope & ((low > 0) | (high < 0))
     for mask, colour in ((~surely, style.BLUE), (surely, style.ORANGE)):
         ax.hlines(rows[mask], low[mask], high[mask], color=colour, lw=1.2)
-        ax.plot(part["estimate"].to_numpy(float)[mask], rows[mask], "o", color=colour, ms=4)
+        ax.plot(middle[mask], rows[mask], "o", color=colour, ms=4)
     ax.axvline(0, color=style.GREY, lw=0.8, zorder=0)
     ax.set_yticks(rows, terms)
     ax.set_ylim(len(rows) - 0.5, -0.5)
 
 
 @boundary
-def plot_shrinkage(group: GroupFit, alone: MapFit, *, axes: Given = None) -> Panels:
+def plot_shrinkage(
+    group: GroupFit, alone: MapFit, *, labels: ParameterLabels = None, axes: Given = None
+) -> Panels:
     """Draw every subject's estimate by itself, and how it moves towards what the population expects of it.
 
     Parameters
@@ -79,6 +120,8 @@ def plot_shrinkage(group: GroupFit, alone: MapFit, *, axes: Given = None) -> Pan
         A fit of the population.
     alone
         A fit of the same agent to the same subjects, each by itself: that of :func:`~pynodes.fit.fit_map`.
+    labels
+        What to call parameters, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
@@ -101,7 +144,7 @@ def plot_shrinkage(group: GroupFit, alone: MapFit, *, axes: Given = None) -> Pan
         for place, (name, ax) in enumerate(panels.items()):
             prior = group.agent.priors[name]
             draw_moves(ax, prior, before[:, place], after[:, place], expected[:, place])
-            ax.set_title(break_long_name(name))
+            ax.set_title(name_panel(name, labels, panels))
         panels.axes[0].set_ylabel("subject, by estimate")
         panels.axes[0].legend(frameon=False, loc="upper left", handlelength=1.0, borderpad=0)
     return panels
@@ -124,4 +167,5 @@ def draw_moves(
     ax.set(xlim=(low, high), ylim=(-1, len(rows) * 1.25))
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
+    ax.set_xlabel(name_scale(prior), color=style.GREY)
     label_with_values(ax.xaxis, prior, low, high)

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import MaxNLocator, NullLocator
 from scipy.stats import gaussian_kde, norm
 
 from pynodes._boundary import boundary
 from pynodes._inference.priors import AbstractPrior
-from pynodes._inference.transforms import Identity
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, side_by_side
+from pynodes.plotting.scales import ParameterLabels, label_with_values, name_panel, name_scale
 
 if TYPE_CHECKING:
     from pynodes.fit.mode.map_fit import MapFit
     from pynodes.fit.sampling.samples import Samples
-
-
-LABELS = 5
-"""Ticks of an axis at most, so that their labels do not touch."""
-
-POWERS = [m * 10.0**e for e in range(-8, 9) for m in (1.0, 2.0, 5.0)]
-SHARES = [0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999]
-
-
-def label_with_values(axis: Axis, prior: AbstractPrior, low: float, high: float) -> None:
-    """Ticks of an axis in unconstrained space, at round values, from one number to another."""
-    if isinstance(prior.transform, Identity):
-        axis.set_major_locator(MaxNLocator(LABELS - 1))
-        return
-    values = np.array(round_values(prior))
-    places = np.asarray(prior.transform.unconstrain(jnp.asarray(values)))
-    inside = np.flatnonzero((places > low) & (places < high))
-    chosen = inside[:: max(1, math.ceil(len(inside) / LABELS))]
-    axis.set_ticks(places[chosen], [f"{value:g}" for value in values[chosen]])
-    axis.set_minor_locator(NullLocator())
-
-
-def round_values(prior: AbstractPrior) -> list[float]:
-    """Round values between the bounds of a prior."""
-    low, high = (float(bound) for bound in prior.bounds)
-    if math.isinf(high):
-        return [value for value in POWERS if value > low]
-    return [low + (high - low) * share for share in SHARES]
 
 
 def prior_density(prior: AbstractPrior, places: np.ndarray) -> np.ndarray:
@@ -62,21 +31,19 @@ def reach(prior: AbstractPrior, sds: float = 3.0) -> tuple[float, float]:
     return mean - sds * sd, mean + sds * sd
 
 
-def break_long_name(name: str) -> str:
-    """A parameter's name on two lines where it is long, so that it fits over a panel."""
-    return name if len(name) < 24 else name.replace(".", ".\n", 1)
-
-
 FINE = 400
 """Points of a density."""
 
 
 @boundary
-def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -> Panels:
+def plot_posteriors(
+    fit: MapFit, *, credible: float = 0.9, labels: ParameterLabels = None, axes: Given = None
+) -> Panels:
     """Draw posteriors against priors, a panel per parameter.
 
-    For one subject the densities of both, in unconstrained space, whose ticks are values. For several, each
-    subject's estimate and central interval, in the order of the estimates, over the interval of the prior.
+    For one subject the densities of both, in unconstrained space: ticks are values, and below stands which
+    scale it is. For several, each subject's estimate and central interval, in the order of the estimates,
+    over the interval of the prior.
 
     Parameters
     ----------
@@ -84,6 +51,8 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
         A fit by MAP.
     credible
         Probability of the intervals.
+    labels
+        What to call parameters, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
@@ -107,7 +76,7 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
                 )
             else:
                 draw_gaussian(ax, prior, float(means[0]), float(widths[0]))
-            ax.set_title(break_long_name(name))
+            ax.set_title(name_panel(name, labels, panels))
         if several:
             panels.axes[0].set_ylabel("subject, by estimate")
         else:
@@ -116,7 +85,7 @@ def plot_posteriors(fit: MapFit, *, credible: float = 0.9, axes: Given = None) -
 
 
 @boundary
-def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
+def plot_draws(samples: Samples, *, labels: ParameterLabels = None, axes: Given = None) -> Panels:
     """Draw the draws of a sampler against priors, a panel per parameter.
 
     The density of all chains' draws in unconstrained space, a line per subject; of one subject, a line per
@@ -126,6 +95,8 @@ def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
     ----------
     samples
         What a sampler drew.
+    labels
+        What to call parameters, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
@@ -145,7 +116,7 @@ def plot_draws(samples: Samples, *, axes: Given = None) -> Panels:
                 else [chain[:, 0] for chain in drawn]
             )
             draw_densities(ax, prior, series, several=several)
-            ax.set_title(break_long_name(name))
+            ax.set_title(name_panel(name, labels, panels))
         panels.explain_below(2)
     return panels
 
@@ -207,8 +178,9 @@ def draw_forest(
 
 
 def finish_panels(ax: Axes, prior: AbstractPrior, low: float, high: float) -> None:
-    """Limits, and ticks at values."""
+    """Limits, ticks at values, and which scale they are on."""
     ax.set_xlim(low, high)
+    ax.set_xlabel(name_scale(prior), color=style.GREY)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     label_with_values(ax.xaxis, prior, low, high)

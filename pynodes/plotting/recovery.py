@@ -20,7 +20,13 @@ from pynodes.plotting.panels import (
     side_by_side,
     write_in_cells,
 )
-from pynodes.plotting.posteriors import break_long_name, label_with_values
+from pynodes.plotting.scales import (
+    ParameterLabels,
+    label_with_values,
+    name_panel,
+    name_scale,
+    name_unconstrained,
+)
 
 if TYPE_CHECKING:
     from pynodes.fit.study.recovery import ModelRecovery, ParameterRecovery
@@ -29,7 +35,11 @@ if TYPE_CHECKING:
 
 @boundary
 def plot_recovery(
-    recovery: ParameterRecovery, *, credible: float = 0.9, axes: Given = None
+    recovery: ParameterRecovery,
+    *,
+    credible: float = 0.9,
+    labels: ParameterLabels = None,
+    axes: Given = None,
 ) -> Panels:
     """Draw estimates over the values that were simulated with, with intervals; orange where they miss.
 
@@ -39,6 +49,8 @@ def plot_recovery(
         Of parameters.
     credible
         Probability of the intervals.
+    labels
+        What to call parameters, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
@@ -53,7 +65,7 @@ def plot_recovery(
             prior = recovery.agent.priors[name]
             true, found = recovery.true[:, place], recovery.posterior.unconstrained[:, place]
             draw_scatter(ax, prior, true, np.asarray(found), halves[:, place])
-            ax.set_title(break_long_name(name))
+            ax.set_title(name_panel(name, labels, panels))
         panels.axes[0].set_ylabel(f"estimate, {100 * credible:.4g}% interval")
     return panels
 
@@ -76,7 +88,10 @@ def draw_scatter(
     for axis in (ax.xaxis, ax.yaxis):
         label_with_values(axis, prior, low, high)
     together = float(np.corrcoef(true, found)[0, 1]) if np.ptp(true) * np.ptp(found) > 0 else 0.0
-    ax.set_xlabel(f"simulated\n(r = {together:.2f}, {100 * hit.mean():.0f}% covered)")
+    scale = name_scale(prior)
+    ax.set_xlabel(
+        f"simulated{f', {scale}' * bool(scale)}\n(r = {together:.2f}, {100 * hit.mean():.0f}% covered)"
+    )
 
 
 @boundary
@@ -123,16 +138,21 @@ def draw_matrix(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> None:
 
 
 @boundary
-def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
+def plot_design(
+    found: DesignAnalysis, *, labels: ParameterLabels = None, axes: Given = None
+) -> Panels:
     """Draw the posterior standard deviation to be expected over the number of trials, a panel per parameter.
 
     The band holds four fifths of simulated subjects; the dotted line is the standard deviation of the prior,
-    the dashed one the root mean squared error of the estimates.
+    the dashed one the root mean squared error of the estimates. Whether they are of values, logarithms or
+    logits stands beside them.
 
     Parameters
     ----------
     found
         Of a design.
+    labels
+        What to call parameters, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
@@ -168,7 +188,7 @@ def plot_design(found: DesignAnalysis, *, axes: Given = None) -> Panels:
             ax.set_xticks(trials, [str(count) for count in found.trials])
             ax.xaxis.set_minor_locator(NullLocator())
             ax.set_ylim(0, None)
-            ax.set(title=break_long_name(name), xlabel="trials")
-        panels.axes[0].set_ylabel("standard deviation")
+            ax.set(title=name_panel(name, labels, panels), xlabel="trials")
+            ax.set_ylabel(f"SD of the {name_unconstrained(prior)}")
         panels.explain_below(3)
     return panels

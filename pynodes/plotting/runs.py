@@ -49,6 +49,7 @@ def plot_batch(
 
     The band is about how runs differ, not about how uncertain any of them is. A state is shown by its
     posterior mean, an input by its prediction. Up to twelve runs of a group have thin lines of their own.
+    Steps at which no run saw anything are shaded.
 
     Parameters
     ----------
@@ -91,8 +92,9 @@ def plot_batch(
     found = shown_values(
         beliefs, select_nodes(beliefs, numbers_of(beliefs) if nodes is None else nodes)
     )
+    unseen = ~anything_seen(beliefs).reshape(-1, shape[-1]).any(axis=0)
     if surprise:
-        found["surprise"] = np.asarray(beliefs.surprise)
+        found["surprise"] = np.where(unseen, np.nan, np.asarray(beliefs.surprise))
     with style.rules():
         size = (style.WIDTH, 0.6 + 1.15 * len(found))
         panels = arrange_panels(list(found), axes, size=size, sharex=True)
@@ -101,6 +103,7 @@ def plot_batch(
             for place, (group, mine) in enumerate(members.items()):
                 colour = style.MANY[place % len(style.MANY)]
                 draw_many(ax, axis, rows[mine], mass, colour, str(group))
+            shade(ax, axis, unseen)
             ax.set_ylabel(name)
         runs = int(np.prod(shape[:-1]))
         said = f"median and {100 * mass:.4g}% of {runs} runs"

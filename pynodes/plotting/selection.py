@@ -129,9 +129,9 @@ def observed_values(node: NodeBeliefs) -> np.ndarray:
 
 
 def anything_seen(beliefs: Trajectories) -> np.ndarray:
-    """Whether any input was observed, by step."""
+    """Whether any input was observed, by step, of one run or of a batch."""
     found = np.zeros(np.shape(beliefs.status.alive), bool)
     for group in beliefs.surprises:
         mask = np.asarray(beliefs.observed.get(group, True))
-        found |= mask.any(axis=-1) if mask.ndim == 2 else mask
+        found |= mask.any(axis=tuple(range(found.ndim, mask.ndim)))
     return found

@@ -14,6 +14,7 @@ from pynodes._inference.laplace import LaplacePosterior
 from pynodes.fit import (
     Comparison,
     LeaveOneOut,
+    LogNormal,
     ModelRecovery,
     ParameterRecovery,
     Trials,
@@ -23,6 +24,8 @@ from pynodes.fit import (
 from pynodes.fit.sampling.samples import Samples
 from pynodes.fit.sampling.target import Problem
 from pynodes.plotting import plot_residuals, style
+from pynodes.plotting.scales import label_with_values
+from tests.fit.drawn import samples_of_population
 from tests.fit.test_robustness import agent, frame, trials
 
 
@@ -386,6 +389,67 @@ def test_shrinkage_goes_from_one_fit_to_the_other():
     assert terms == ["Intercept", "sd"]
     with pytest.raises(pn.DataError, match="same subjects"):
         group.plot_shrinkage(alone["s01"])
+
+
+@pytest.mark.slow
+def test_groups_stand_side_by_side_with_what_is_expected_of_them():
+    """Under a formula of the group alone: the coefficients, whose covariance makes the intervals."""
+    data = pn.data.study().query("session == 1 and (subject < 's04' or subject > 's21')")
+    told = Trials(data, inputs="u", actions="y", by="subject")
+    name = "x2.tonic_volatility"
+    group = pn.fit_em(agent(), told, formulas={name: "group"})
+
+    panels = group.plot_groups("group", labels={name: "learning"})
+    ax = panels[name]
+    found = group.estimates
+    expected = [
+        found[f"{name}:Intercept"],
+        found[f"{name}:Intercept"] + found[f"{name}:group[T.patient]"],
+    ]
+    shown = [line.get_ydata() for line in ax.get_lines()]
+    np.testing.assert_allclose([float(shown[1][0]), float(shown[3][0])], expected)
+    sizes = [len(values) for values in shown]
+    assert sizes[1::2] == [1, 1]
+    assert sum(sizes[::2]) == len(group)
+    rows = group.expect({"group": ["control", "patient"]}).query("parameter == @name")
+    bars = [c.get_segments()[0][:, 1] for c in ax.collections]
+    np.testing.assert_allclose(bars, rows[["lower", "upper"]])
+    assert ax.get_title() == "learning"
+    with pytest.raises(pn.DataError, match="changes within"):
+        group.plot_groups("trial")
+    with pytest.raises(pn.InputError, match="labels has 'x3'"):
+        group.plot(labels={"x3": "other"})
+
+
+def test_a_population_of_draws_has_their_means_and_quantiles():
+    drawn = samples_of_population()
+    panels = drawn.plot_population()
+
+    for name in drawn.names:
+        terms = {t: d for t, d in drawn.population.items() if t.startswith(f"{name}:")}
+        (middle,) = (x for x in (coloured(panels[name], style.BLUE),) if len(x))
+        np.testing.assert_allclose(
+            np.sort(middle[:, 0]), np.sort([d.mean() for d in terms.values()])
+        )
+    assert panels["inverse_temperature"].get_xlabel() == "on the scale of its logarithm"
+    with pytest.raises(pn.DataError, match="without a population"):
+        samples(3).plot_population()
+
+
+@pytest.mark.parametrize("span", [(1.1, 1.9), (0.4, 21.0), (1e-5, 1e4), (90.0, 140.0)])
+def test_a_logarithmic_axis_has_three_to_five_round_ticks(span):
+    """However long or short it is; and it says what it is."""
+    prior = LogNormal(0.0, 1.0)
+    ax = plt.figure().add_subplot()
+    low, high = np.log(span)
+    label_with_values(ax.xaxis, prior, low, high)
+    values = [float(label.get_text()) for label in ax.get_xticklabels()]
+
+    assert 3 <= len(values) <= 6
+    np.testing.assert_allclose(ax.get_xticks(), np.log(values), rtol=1e-6)
+    assert span[0] <= values[0] < values[-1] <= span[1]
+    assert max(len(f"{value:g}") for value in values) <= 6
+    assert fit()["bert"].plot().axes[1].get_xlabel() == "logarithmic scale"
 
 
 def test_drawing_changes_no_setting():

@@ -230,17 +230,23 @@ class GroupFit(AbstractFit):
         """What was believed in every trial under the subjects' estimates: see :meth:`MapFit.trajectories`."""
         return self.individuals.trajectories(fields)
 
-    def plot(self, *, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw coefficients and scatter; see :func:`pynodes.plotting.plot_population`."""
         from pynodes.plotting import plot_population
 
-        return plot_population(self, axes=axes)
+        return plot_population(self, **options)
 
-    def plot_shrinkage(self, alone: MapFit, *, axes: Any = None) -> Panels:
+    def plot_shrinkage(self, alone: MapFit, **options: Any) -> Panels:
         """Draw how estimates moved from a fit of each alone; see :func:`pynodes.plotting.plot_shrinkage`."""
         from pynodes.plotting import plot_shrinkage
 
-        return plot_shrinkage(self, alone, axes=axes)
+        return plot_shrinkage(self, alone, **options)
+
+    def plot_groups(self, by: str, **options: Any) -> Panels:
+        """Draw groups of people side by side; see :func:`pynodes.plotting.plot_groups`."""
+        from pynodes.plotting import plot_groups
+
+        return plot_groups(self, by, **options)
 
     def coordinates(self, centred: dict[str, bool] | None = None) -> Coordinates:
         """Where a sampler of population and subjects begins; which parameters are centred is as for it."""
@@ -292,6 +298,23 @@ class GroupFit(AbstractFit):
     def _repr_html_(self) -> str:
         rows = population_rows(self)
         return table(repr(self), list(rows[0]), [list(row.values()) for row in rows])
+
+
+def expect_subjects(
+    fit: GroupFit, parameter: str, subjects: np.ndarray
+) -> tuple[float, float, float]:
+    """Mean of what is expected of some subjects, by number, and its 90 % interval, in unconstrained space."""
+    weights = np.asarray(fit.result.state.weights, float)
+    covariance, start = joint_covariance(fit.result.state), 0
+    for name, design in zip(fit.names, fit.group.population.designs, strict=True):
+        own = slice(start, start + len(design.terms))
+        if name == parameter:
+            row = np.asarray(design.fixed, float)[subjects].mean(axis=0)
+            middle = float(row @ weights[own])
+            away = REACH * float(np.sqrt(row @ covariance[own, own] @ row))
+            return middle, middle - away, middle + away
+        start += len(design.terms) + sum(g.levels * len(g.columns) for g in design.grouped)
+    raise KeyError(parameter)
 
 
 def population_rows(fit: GroupFit) -> list[dict[str, Any]]:

@@ -222,11 +222,11 @@ class MapFit(AbstractFit):
         rows = regressors(self.agent.model, self.values, self.trials, fields)
         return long_frame(self.trials, rows)
 
-    def plot(self, *, credible: float = 0.9, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw posteriors against priors; see :func:`pynodes.plotting.plot_posteriors`."""
         from pynodes.plotting import plot_posteriors
 
-        return plot_posteriors(self, credible=credible, axes=axes)
+        return plot_posteriors(self, **options)
 
     def plot_trajectories(self, *, block: int = 0, **options: Any) -> Panels:
         """Draw what one subject believed; see :func:`pynodes.plotting.plot_subject`."""

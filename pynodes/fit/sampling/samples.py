@@ -143,11 +143,17 @@ class Samples(AbstractFit):
 
         return make_tree(self, prior=prior, predictive=predictive, fields=fields)
 
-    def plot(self, *, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw the draws against priors; see :func:`pynodes.plotting.plot_draws`."""
         from pynodes.plotting import plot_draws
 
-        return plot_draws(self, axes=axes)
+        return plot_draws(self, **options)
+
+    def plot_population(self, **options: Any) -> Panels:
+        """Draw coefficients and scatter; see :func:`pynodes.plotting.plot_population`."""
+        from pynodes.plotting import plot_population
+
+        return plot_population(self, **options)
 
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
         """A row per quantity: first of the population, if there is one, then of every subject.

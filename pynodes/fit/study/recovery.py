@@ -108,11 +108,11 @@ class ParameterRecovery:
         ]
         return extra("pandas").DataFrame(rows)
 
-    def plot(self, *, credible: float = 0.9, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw estimates over true values; see :func:`pynodes.plotting.plot_recovery`."""
         from pynodes.plotting import plot_recovery
 
-        return plot_recovery(self, credible=credible, axes=axes)
+        return plot_recovery(self, **options)
 
     @property
     def posterior_sd(self) -> np.ndarray:

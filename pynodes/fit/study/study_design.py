@@ -175,11 +175,11 @@ class DesignAnalysis:
             if name in alone
         }
 
-    def plot(self, *, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw precision over the number of trials; see :func:`pynodes.plotting.plot_design`."""
         from pynodes.plotting import plot_design
 
-        return plot_design(self, axes=axes)
+        return plot_design(self, **options)
 
     def _information(self, name: str, population_sd: float) -> np.ndarray:
         """What every simulated subject tells of the mean, of shape (numbers of trials, subjects).
