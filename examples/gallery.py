@@ -16,11 +16,18 @@ from typing import Any
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 import pynodes as pn
 from pynodes import plotting
 
-DPI = 80
+DPI = 200
+"""Of images; films are for the screen."""
+
+SCREEN = 80
+
+COLOURS = 128
+"""Of an image, so that its file stays small: lines on white need no more."""
 
 
 @cache
@@ -185,6 +192,15 @@ def transitions() -> Any:
     return plotting.plot_transitions(world.filter(inputs), [0, 199, 399])
 
 
+def sides() -> Any:
+    """Two groups of people, whose learning differs."""
+    frame = pn.data.study().query("session == 1")
+    trials = pn.Trials(frame, inputs="u", actions="y", by="subject")
+    formulas = {"x2.tonic_volatility": "group", "inverse_temperature": "group"}
+    found = pn.fit_em(tried()[0], trials, formulas=formulas)
+    return found.plot_groups("group", labels={"x2.tonic_volatility": "tonic volatility of x2"})
+
+
 def predicted() -> Any:
     """What the priors of an agent allow, trial by trial."""
     agent, trials = tried()
@@ -212,6 +228,7 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "plot_predictions": predicted,
     "plot_check": lambda: fitted().predict(draws=50).plot("subject"),
     "plot_population": lambda: grouped().plot(),
+    "plot_groups": sides,
     "plot_shrinkage": lambda: grouped().plot_shrinkage(fitted()),
     "plot_comparison": lambda: compared().plot(),
     "plot_structure": lambda: searched().plot(),
@@ -238,12 +255,15 @@ def main(arguments: list[str] | None = None) -> None:
     for name in wanted:
         path = given.out / f"{name}.png"
         if name == "animate_beliefs":
-            path = beliefs().animate(path.with_suffix(".gif"), steps=[95, 96], dpi=DPI)
+            path = beliefs().animate(path.with_suffix(".gif"), steps=[95, 96], dpi=SCREEN)
         else:
             with plotting.paper(given.width):
                 figure = FIGURES[name]().figure
-            figure.savefig(path, dpi=DPI, pil_kwargs={"optimize": True})
+            figure.savefig(path, dpi=DPI)
             plt.close(figure)
+            Image.open(path).convert("RGB").quantize(COLOURS).save(
+                path, optimize=True, dpi=(DPI, DPI)
+            )
         print(f"Wrote {path}")
 
 

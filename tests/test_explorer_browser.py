@@ -672,3 +672,74 @@ def test_it_works_inside_a_notebook(chromium, tmp_path):
         assert not page.complaints()
     finally:
         chromium.switch_to.default_content()
+
+
+@pytest.fixture
+def timed(chromium, tmp_path):
+    """A page in the user's time, with what an agent did, on a graph whose names do not all fit inside."""
+    graph = (
+        pn.Graph()
+        .add(u=pn.BinaryInput(), belief=pn.ContinuousState(), pace=pn.ContinuousState())
+        .couple("belief", "u")
+        .couple("pace", "belief", pn.Volatility(strength=0.7))
+    )
+    outcomes = np.random.default_rng(3).integers(0, 2, STEPS).astype(float)
+    run = graph.compile().filter({"u": outcomes}, dt=np.where(np.arange(STEPS) % 4 == 0, 5.0, 1.0))
+    done = np.where(np.arange(STEPS) == 7, np.nan, 1 - outcomes)
+    run.explore(tmp_path / "run.html", time_name="time (s)", responses={"choice": done})
+    chromium.set_window_size(1400, 985)
+    page = Page(chromium, tmp_path / "run.html")
+    yield page, run, done
+    chromium.set_window_size(1400, 1000)
+    assert not page.complaints()
+
+
+def test_time_is_in_the_units_of_the_user_and_responses_are_shown(timed):
+    """Ticks stand where the time that they name had passed, between steps; a response is said and drawn."""
+    page, run, done = timed
+    page.slide(20)
+    assert f"time (s) {run.time[20]:g}" in page.text("#now")
+    assert f"choice {done[20]:g}" in page.text("#now")
+    places, words, label = page.js("""
+        const host = document.querySelector("#belief");
+        const axis = Object.values(Bokeh.index).find((view) => host.contains(view.el)).model.below[0];
+        return [axis.ticker.ticks, [...axis.major_label_overrides.values()], axis.axis_label];
+    """)
+    assert label == "time (s)"
+    assert len(places) > 3
+    np.testing.assert_allclose(
+        np.interp(places, np.arange(STEPS), run.time), [float(word) for word in words]
+    )
+    assert "choice" in page.text("#trajectories")
+
+
+def test_the_address_follows_what_is_seen_and_is_followed(timed):
+    page, *_ = timed
+    page.slide(33)
+    page.node("belief").click()
+    page.wait(lambda: page.driver.current_url.endswith("#step=33&node=belief"), "the address")
+    page.js("location.hash = 'step=5&node=pace'")
+    page.wait(lambda: page.step == 5 and page.text("#chosen-title") == "pace", "the page")
+
+
+def test_the_graph_stays_in_view_and_no_edge_strikes_numbers_through(timed):
+    """While tables scroll; what is written stands on a ground that hides edges; names stand all alike."""
+    page, *_ = timed
+    for width, height in ((1400, 985), (800, 685)):
+        page.driver.set_window_size(width, height)
+        page.js("document.getElementById('below').scrollIntoView({block: 'end'})")
+        box = page.js(
+            "const b = document.querySelector('[data-node=belief]').getBoundingClientRect();"
+            "return [b.top, b.bottom, innerHeight]"
+        )
+        assert 0 < box[0] < box[1] <= box[2]
+    remark = page.js("""
+        const text = [...document.querySelectorAll("#drawing text.remark")].find((one) => one.textContent);
+        const plate = text.previousElementSibling;
+        const [a, b] = [text, plate].map((one) => one.getBoundingClientRect());
+        const covered = b.left <= a.left && a.right <= b.right;
+        return [text.textContent, covered, plate.getAttribute("class")];
+    """)
+    assert remark == ["0.7", True, "plate"]
+    beside = page.js("return document.querySelectorAll('#drawing .beside.name').length")
+    assert beside == 3

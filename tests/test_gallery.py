@@ -9,6 +9,7 @@ import sys
 
 import matplotlib.pyplot as plt
 import pytest
+from PIL import Image
 
 from pynodes import plotting
 from tests.pages import ROOT
@@ -20,8 +21,8 @@ NAMES = [
     for name, found in ((name, getattr(plotting, name)) for name in dir(plotting))
     if inspect.isfunction(found) and name.startswith(("plot_", "animate_"))
 ]
-MOST = 100_000
-"""Bytes of an image."""
+MOST = 200_000
+"""Bytes of an image of 200 dots per inch."""
 
 
 def test_there_are_figures():
@@ -37,6 +38,9 @@ def test_every_figure_has_a_section_and_an_image():
         assert re.search(rf"!\[[^\]]+\]\(figures/gallery/{image.name}\)", section), name
         assert 3_000 < image.stat().st_size < MOST, name
         assert min(plt.imread(image).shape[:2]) > 100, name
+        assert image.suffix == ".gif" or Image.open(image).info["dpi"][0] == pytest.approx(
+            200, abs=1
+        )
 
 
 def test_the_gallery_shows_nothing_that_is_gone():

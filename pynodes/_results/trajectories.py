@@ -261,6 +261,9 @@ class Trajectories(KeptByName):
         *,
         nodes: str | Iterable[str] | None = None,
         title: str | None = None,
+        time: Any = None,
+        time_name: str | None = None,
+        responses: Mapping[str, Any] | None = None,
     ) -> Explorer:
         """A page in which a person moves through time and looks at every node (docs/explorer.md).
 
@@ -275,13 +278,19 @@ class Trajectories(KeptByName):
             Names of the nodes to show; by default all whose beliefs were kept.
         title
             What it is headed by.
+        time
+            When every step was, numbers or dates, for the axes; by default the time that passed, or the step.
+        time_name
+            What to call it, with its unit, as in ``"time (s)"``.
+        responses
+            What an agent did, by name, each of shape (time,) with NaN where nothing.
 
         Raises
         ------
         MissingExtraError
             Bokeh is not installed: ``pip install '.[explore]'`` in a copy of the repository.
         InputError
-            No node, or more numbers than a page can hold.
+            No node, more numbers than a page can hold, times or responses of another length.
         FieldError
             A batch of runs, a single step, or a node whose beliefs were not kept.
         UnknownNodeError
@@ -291,7 +300,9 @@ class Trajectories(KeptByName):
         """
         from pynodes.explorer import make_explorer
 
-        return make_explorer(self, path, nodes, title)
+        return make_explorer(
+            self, path, nodes, title, time=time, time_name=time_name, responses=responses
+        )
 
     def __repr__(self) -> str:
         shape = jnp.shape(self.found.alive)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,6 +67,10 @@ def make_explorer(
     path: str | os.PathLike[str] | None,
     nodes: Iterable[str] | None,
     title: str | None,
+    *,
+    time: Any = None,
+    time_name: str | None = None,
+    responses: Mapping[str, Any] | None = None,
 ) -> Explorer:
     """The explorer of a run; see :meth:`Trajectories.explore`."""
     shape = np.shape(beliefs.status.alive)
@@ -78,16 +82,35 @@ def make_explorer(
     names = chosen(beliefs, nodes)
     if title is not None and not isinstance(title, str):
         raise InputError(f"title must be a text, not {title!r}.")
+    if time_name is not None and not isinstance(time_name, str):
+        raise InputError(f"time_name must be a text, such as 'time (s)', not {time_name!r}.")
+    when = None if time is None else read_series("time", time, shape[0])
+    done = {
+        name: read_series(f"responses[{name!r}]", values, shape[0]).astype(float)
+        for name, values in (responses or {}).items()
+    }
     check_size(beliefs, names, shape[0])
     said = title or f"{len(names)} node{'s'[: len(names) > 1]} over {shape[0]:,} steps"
     with Progress(None, "making the explorer's page"):
         numbers = SeriesText(shape[0])
-        run = describe_trajectories(beliefs, names, numbers) | {"title": said}
+        run = describe_trajectories(beliefs, names, numbers, when, done) | {"title": said}
+        run["time_name"] = time_name or ("step" if run["time"] is None else "time")
         run |= {"count": len(numbers), "number": numbers.kind}
         found = Explorer(said, page(run, numbers.packed()))
     if path is not None:
         found.save(path)
     return found
+
+
+def read_series(name: str, values: Any, steps: int) -> np.ndarray:
+    """A series of the user's, an entry per step."""
+    array = np.asarray(values)
+    if array.shape != (steps,) or array.dtype.kind not in "biufM":
+        raise InputError(
+            f"{name} must have shape ({steps},), a number or a date per step, not shape {array.shape} of "
+            f"{array.dtype}."
+        )
+    return array
 
 
 def chosen(beliefs: Trajectories, nodes: Iterable[str] | None) -> list[str]:

@@ -40,9 +40,17 @@ ORDER = (
 
 
 def describe_trajectories(
-    beliefs: Trajectories, names: Sequence[str], numbers: SeriesText
+    beliefs: Trajectories,
+    names: Sequence[str],
+    numbers: SeriesText,
+    time: np.ndarray | None = None,
+    responses: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Everything about a run but its title; the series go to ``numbers``."""
+    when = elapsed_time(beliefs) if time is None else time
+    dates = when is not None and when.dtype.kind == "M"
+    if when is not None and dates:
+        when = when.astype("datetime64[ms]").astype(float) / 1000
     graph = beliefs.labels.graph
     shown = graph.subgraph(names)
     drawing = draw_paths(shown)
@@ -62,7 +70,11 @@ def describe_trajectories(
         "nodes": nodes,
         "edges": edges,
         "surprise": numbers.add(beliefs.surprise),
-        "time": numbers.add(times) if (times := elapsed_time(beliefs)) is not None else None,
+        "time": None if when is None else numbers.add(np.asarray(when, float)),
+        "dates": dates,
+        "responses": [
+            {"name": name, "place": numbers.add(given)} for name, given in (responses or {}).items()
+        ],
         "status": describe_status(beliefs),
         "others": len(graph) - len(names),
         "untold": untold,

@@ -81,6 +81,7 @@ class Chart {
     this.limits.setv({ start: low, end: high });
     this.range.setv({ start: now.start, end: now.end });
     this.settling = false;
+    if (run.time !== null) for (const axis of this.figure.below) writeTimes(axis, this.figure);
     this.paint();
     requestAnimationFrame(() => this.point());
   }
@@ -94,7 +95,7 @@ class Chart {
     for (const axis of [...this.figure.below, ...this.figure.left]) {
       if (!axis.properties.major_label_text_color) continue;
       axis.setv({ major_label_text_color: ink, axis_line_color: rule, major_tick_line_color: rule, minor_tick_line_color: null, major_label_text_font_size: "12px" });
-      if (axis.ticker) axis.ticker.desired_num_ticks = this.figure.left.includes(axis) ? 4 : 8;
+      if (axis.ticker?.properties.desired_num_ticks) axis.ticker.desired_num_ticks = this.figure.left.includes(axis) ? 4 : 8;
     }
     for (const grid of this.figure.center) if (grid.properties.grid_line_color) grid.grid_line_color = faint;
     this.figure.setv({ outline_line_color: null });
@@ -115,6 +116,13 @@ class Chart {
     this.ready.then(gone);
     this.cursor.remove();
   }
+}
+
+// The horizontal axis in the units of time, whatever the steps between.
+function writeTimes(axis, figure) {
+  const ticks = timeTicks(now.start, now.end), ticker = new Bokeh.FixedTicker({ ticks: ticks.map(([at]) => at) });
+  axis.setv({ ticker, major_label_overrides: new Map(ticks) });
+  for (const grid of figure.center) if (grid.dimension === 0) grid.ticker = ticker;
 }
 
 // Limits of the vertical axis over a stretch; a band that grows very wide is cut, so that the mean stays readable.

@@ -1,6 +1,7 @@
 // Graph: nodes and edges as SVG, with what is believed at the step.
 
-const NODE = 20, RING = 33, BESIDE = 39, LONGEST = run.crowded ? 12 : 14;
+const NODE = 20, RING = 33, BESIDE = 39, LONGEST = run.crowded ? 12 : 14, LETTER = 7.4;
+const INSIDE = run.nodes.every((node) => node.name.length <= 5); // names stand alike: all inside, or all beside
 const drawing = document.getElementById("drawing");
 const shown = new Map();
 const edgePaths = [];
@@ -33,13 +34,15 @@ function drawGraph() {
     way.append(svg("title", {}, `${edge.name}: ${edge.coupling} ${edge.remark}`));
     const remark = svg("text", { x: edge.spot[0], y: edge.spot[1], class: "remark", "text-anchor": "middle", "dominant-baseline": "central" });
     remark.textContent = edge.remark.replace("-", "−");
-    picture.append(way, remark);
+    const plate = svg("rect", { class: "plate", x: edge.spot[0] - plateWidth(edge.remark) / 2, y: edge.spot[1] - 9, width: edge.remark ? plateWidth(edge.remark) : 0, height: 18 });
+    picture.append(way, plate, remark);
     edgePaths.push({ edge, way, remark });
   }
   for (const node of run.nodes) picture.append(drawNode(node));
   drawing.append(picture);
   document.getElementById("graph").classList.toggle("wide", width > 700);
-  const fitting = Math.max(Math.min(1, drawing.clientWidth / width), 0.74);
+  const room = Math.max(innerHeight - 310, 260); // so that all of it is seen beside what scrolls
+  const fitting = Math.max(Math.min(1, drawing.clientWidth / width, width > 700 ? 1 : room / height), 0.74);
   picture.setAttribute("width", width * fitting);
   picture.setAttribute("height", height * fitting);
   drawing.scrollLeft = (drawing.scrollWidth - drawing.clientWidth) / 2;
@@ -47,19 +50,20 @@ function drawGraph() {
 
 function drawNode(node) {
   const group = svg("g", { class: "node", tabindex: 0, role: "button", transform: `translate(${node.place.join(" ")})`, "data-node": node.name });
-  const inside = node.name.length <= 5, line = inside ? 0 : 1;
+  const line = INSIDE ? 0 : 1;
   const parts = {
     group,
     shape: shapeOf(node.role),
     ring: svg("circle", { r: 0, class: "ring" }),
+    plate: svg("rect", { class: "plate" }),
     mean: svg("text", textPlace(line, 1 + line)),
     other: svg("text", textPlace(line + 1, 1 + line)),
     ...extremes(node),
   };
-  const name = svg("text", inside ? { class: "name", "text-anchor": "middle", "dominant-baseline": "central" } : { ...textPlace(0, 2), class: "beside name" });
+  const name = svg("text", INSIDE ? { class: "name", "text-anchor": "middle", "dominant-baseline": "central" } : { ...textPlace(0, 2), class: "beside name" });
   name.textContent = shortened(node.name);
   group.append(svg("title", {}, node.name));
-  group.append(svg("rect", { ...groundOf(), class: "ground" }), svg("circle", { r: RING + 4, class: "focus" }), parts.ring, parts.shape, name, parts.mean, parts.other);
+  group.append(svg("rect", { ...groundOf(), class: "ground" }), parts.plate, svg("circle", { r: RING + 4, class: "focus" }), parts.ring, parts.shape, name, parts.mean, parts.other);
   group.addEventListener("click", () => choose(node.name));
   group.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
@@ -85,6 +89,18 @@ function groundOf() {
 function textPlace(line, last) {
   const common = { class: "beside", "dominant-baseline": "central" };
   return run.crowded ? { ...common, y: RING + 10 + 15 * line, "text-anchor": "middle" } : { ...common, x: BESIDE, y: 16 * (line - last / 2) };
+}
+
+function plateWidth(text) {
+  return LETTER * text.length + 6;
+}
+
+// Behind what is written beside a node no edge is seen.
+function coverBehind(plate, lines) {
+  const written = lines.filter((text) => text), wide = Math.max(...lines.map(plateWidth));
+  const high = written.length ? 16 * lines.length + 4 : 0;
+  const spot = run.crowded ? { x: -wide / 2, y: RING + 1 } : { x: BESIDE - 3, y: -high / 2 };
+  for (const [key, value] of Object.entries({ ...spot, width: written.length ? wide : 0, height: high })) plate.setAttribute(key, value);
 }
 
 // The lowest and highest mean of a run, and its largest standard deviation.
@@ -113,6 +129,7 @@ function updateGraph() {
     parts.ring.setAttribute("r", spread && parts.widest ? NODE + (RING - NODE) * Math.min(spread / parts.widest, 1) : 0);
     parts.mean.textContent = mean;
     parts.other.textContent = other;
+    coverBehind(parts.plate, INSIDE ? [mean, other] : [shortened(node.name), mean, other]);
     parts.group.classList.toggle("missing", node.role === "input" && !observedAt(node, now.step));
     parts.group.setAttribute("aria-pressed", String(node.name === now.chosen));
     parts.group.setAttribute("aria-label", `${node.name}, ${node.kind}: ${mean} ${other}`);

@@ -31,7 +31,9 @@ function drawChosen(node) {
   chosen.charts = hosts.filter(([, picture]) => picture).map(([host, picture]) => {
     host.setAttribute("aria-label", `${picture.label}. The numbers are in the tables below.`);
     keyFor(host, picture);
-    return new Chart(host, picture);
+    const chart = new Chart(host, picture);
+    for (const axis of chart.figure.below) axis.setv({ axis_label: run.time_name, axis_label_text_color: colour("quiet"), axis_label_text_font_size: "12px", axis_label_text_font_style: "normal", axis_label_standoff: 0 });
+    return chart;
   });
   document.getElementById("belief-title").textContent = belief.label.slice(node.name.length + 2).replace(/^./, (letter) => letter.toUpperCase());
   return Promise.all(chosen.charts.map((chart) => chart.ready));

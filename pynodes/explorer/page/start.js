@@ -16,6 +16,13 @@ function firstChosen() {
   return (run.nodes.find((node) => node.role === "state") ?? run.nodes[0]).name;
 }
 
+// An address that is changed by hand is gone to.
+function goToAddress() {
+  const asked = new URLSearchParams(location.hash.slice(1)), name = asked.get("node");
+  if (/^\d+$/.test(asked.get("step") ?? "")) now.step = Math.min(Number(asked.get("step")), run.steps - 1);
+  choose(byName.has(name) ? name : now.chosen);
+}
+
 async function start() {
   if (typeof DecompressionStream === "undefined") {
     trouble("This browser is too old to read the page: it lacks DecompressionStream, which all have had since 2023.");
@@ -33,6 +40,7 @@ async function start() {
   listTrajectories();
   setStretch(0, run.steps - 1);
   await choose(firstChosen());
+  addEventListener("hashchange", goToAddress);
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -20,18 +20,31 @@ function update() {
   updateGraph();
   updateTables();
   pointAll();
+  followAddress();
+}
+
+// The address says what is seen, so that it can be copied; pages inside others have none of their own.
+let following = null;
+function followAddress() {
+  if (following !== null || !/^(file|https?):$/.test(location.protocol)) return;
+  following = setTimeout(() => {
+    following = null;
+    const seen = new URLSearchParams({ step: now.step, node: now.chosen });
+    if (`#${seen}` !== location.hash) history.replaceState(null, "", `#${seen}`);
+  }, 250);
 }
 
 const TOLD = 6;
 
 function nowInWords() {
   const parts = [`Step ${now.step} of ${run.steps - 1}`];
-  if (run.time !== null) parts.push(`time ${short(series[run.time][now.step], 6)}`);
+  if (run.time !== null) parts.push(`${run.time_name} ${timeAt(now.step)}`);
   const inputs = run.nodes.filter((node) => node.role === "input");
   for (const node of inputs.slice(0, TOLD)) {
     parts.push(observedAt(node, now.step) ? `${node.name} ${sawWhat(node, now.step)}` : `${node.name} not observed`);
   }
   if (inputs.length > TOLD) parts.push(`${inputs.length - TOLD} more inputs`);
+  for (const { name, place } of run.responses.slice(0, TOLD)) parts.push(`${name} ${short(series[place][now.step], 4)}`);
   parts.push(`surprise ${short(series[run.surprise][now.step], 4)} nats`);
   if (run.status.broken !== null && now.step >= run.status.broken) parts.push("beliefs had broken down and are held");
   return `${parts.join(" · ")}.`;

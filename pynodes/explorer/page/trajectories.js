@@ -5,6 +5,10 @@ const rows = new Map();
 function listTrajectories() {
   const total = { label: "surprise of all inputs", lines: [{ values: totalSurprise(), colour: "surprise", name: "surprise" }] };
   addRow("", element("strong", {}, "surprise"), total, "nats, all inputs");
+  for (const { name, place } of run.responses) {
+    const given = { label: `${name}: what was done`, lines: [], points: [{ values: series[place], colour: "ink", alone: true }] };
+    addRow(`response ${name}`, element("strong", {}, name), given, "responses");
+  }
   for (const node of run.nodes) {
     const button = element("button", { type: "button", "aria-label": `Choose ${node.name}` }, node.name);
     button.addEventListener("click", () => choose(node.name));

@@ -43,6 +43,31 @@ function observedAt(node, step) {
   return !mask || mask[step] !== 0;
 }
 
+// When a step is, in words.
+function timeAt(step) {
+  const value = series[run.time][step];
+  return run.dates ? new Date(1000 * value).toISOString().replace("T", " ").replace(/( 00:00)?:00\.000Z$/, "") : short(value, 6);
+}
+
+// Where round times lie between two steps, and how they are written; of dates, those of steps evenly apart.
+function timeTicks(start, end) {
+  const most = 6, times = series[run.time], first = Math.ceil(start), last = Math.floor(end);
+  if (run.dates || !(times[last] > times[first])) {
+    const apart = Math.max(Math.ceil((last - first) / most), 1), found = [];
+    for (let step = first; step <= last; step += apart) found.push([step, timeAt(step)]);
+    return found;
+  }
+  const rough = (times[last] - times[first]) / most, power = 10 ** Math.floor(Math.log10(rough));
+  const apart = power * [1, 2, 5, 10].find((digit) => digit * power >= rough), found = [];
+  for (let count = Math.ceil(times[first] / apart), step = first; count * apart <= times[last]; count++) {
+    const time = count * apart;
+    while (step < last && times[step + 1] < time) step++;
+    const passed = step < last && times[step + 1] > times[step] ? (time - times[step]) / (times[step + 1] - times[step]) : 0;
+    found.push([step + Math.min(Math.max(passed, 0), 1), short(time, 6)]);
+  }
+  return found;
+}
+
 // Few digits, a true minus sign, and a dash for what is not there.
 function short(value, digits = 4) {
   if (Number.isNaN(value)) return "–";
