@@ -28,6 +28,7 @@ extensions = [
     "mathematics",
     "references",
     "repository",
+    "words",
 ]
 # These are the indexes that GitHub shows, and the site has its own.
 exclude_patterns = ["README.md", "extensions", "templates"]
@@ -67,6 +68,7 @@ html_title = f"pynodes {release}"
 
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(DOCS / "extensions" / "scorer.js")
 html_show_sourcelink = False
 html_show_sphinx = False
 html_sidebars = {"**": ["sections.html"]}

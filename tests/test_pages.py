@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 import re
+import runpy
 
 import pytest
 
@@ -255,3 +256,12 @@ def test_the_index_of_couplings_says_which_one_a_word_means():
     kinds = [one for one in concrete(nodes, pn.AbstractNode) if one.inlets]
 
     assert said == {one.__name__: (meant(one, "value"), meant(one, "volatility")) for one in kinds}
+
+
+def test_a_term_of_the_field_leads_to_one_page():
+    """The index of the site, which its search shows first."""
+    words = runpy.run_path(str(ROOT / "docs" / "extensions" / "words.py"))["WORDS"]
+    every = [word.lower() for page in words.values() for word in page]
+
+    assert all((ROOT / "docs" / f"{page}.md").exists() for page in words)
+    assert len(set(every)) == len(every) > 80

@@ -44,7 +44,10 @@ def process(
     """Rewrite a docstring in place, before its sections are read."""
     lines[:] = linked(ended(sourced(returning("\n".join(lines))))).split("\n")
     if what in ("attribute", "data", "property"):
-        lines[:0] = ["..", ""]  # or what stands before a colon in the first line is taken for a type
+        lines[:0] = [
+            "..",
+            "",
+        ]  # or what stands before a colon in the first line is taken for a type
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

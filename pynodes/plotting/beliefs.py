@@ -12,10 +12,18 @@ from matplotlib.axes import Axes
 from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes._geometry import thin
+from pynodes._graph.edges import find_edge
 from pynodes.plotting import style
 from pynodes.plotting.node_panel import draw_node, draw_surprise, marker_of_line
 from pynodes.plotting.panels import Given, Panels, arrange_panels
-from pynodes.plotting.selection import anything_seen, check_mass, one_run, select_nodes, times
+from pynodes.plotting.selection import (
+    anything_seen,
+    check_mass,
+    one_run,
+    select_nodes,
+    shade,
+    times,
+)
 
 if TYPE_CHECKING:
     from pynodes._results.trajectories import Trajectories
@@ -41,9 +49,9 @@ def plot_beliefs(
     """Draw what nodes believed, a panel each, highest level on top.
 
     A state is drawn as its posterior mean with a credible band; an input as its prediction, with
-    its observations as points. Stretches without an observation are shaded, and the surprise, which
-    is then zero, is left out. A band that grows very wide in such a stretch is cut by the panel. Long
-    series are thinned without hiding an extreme.
+    its observations as points. Stretches without an observation are shaded; the surprise, which is then
+    zero, and rates, at which nothing was then learned, are left out. A band that grows very wide in such a
+    stretch is cut by the panel. Long series are thinned without hiding an extreme.
 
     Parameters
     ----------
@@ -83,7 +91,7 @@ def plot_beliefs(
     axis = times(time, steps)
     check_mass("credible", credible)
     learned = {
-        name: np.asarray(beliefs.edge(name).learning_rate)
+        name: observed_rate(beliefs, name)
         for name in ([rates] if isinstance(rates, str) else rates)
     }
     done = {
@@ -103,9 +111,12 @@ def plot_beliefs(
             draw_responses(panels[name], axis, values)
         for name, values in learned.items():
             draw_rate(panels[name], axis, values)
+        seen = anything_seen(beliefs)
         if surprise:
-            seen = anything_seen(beliefs)
             draw_surprise(panels["surprise"], axis, np.asarray(beliefs.surprise), seen)
+        for name in shown:
+            if name not in beliefs or not beliefs.labels.graph.nodes[name].observable:
+                shade(panels[name], axis, ~seen)
         finish_figure(panels, "step" if time is None else "time", title)
         warn_below(panels, axis, beliefs)
         for name in shown:
@@ -132,6 +143,17 @@ def warn_below(panels: Panels, axis: np.ndarray, beliefs: Trajectories) -> None:
         ax.axvline(axis[status.step], color=style.ORANGE, lw=0.8, ls=":")
     lower = panels.axes[-1]
     lower.set_xlabel(f"{lower.get_xlabel()}\n\n{textwrap.fill(status.message, LINE)}")
+
+
+def observed_rate(beliefs: Trajectories, edge: str) -> np.ndarray:
+    """The learning rate of an edge; NaN where its child is an input that observed nothing."""
+    rate, child = (
+        np.asarray(beliefs.edge(edge).learning_rate),
+        find_edge(beliefs.labels.graph, edge)[1],
+    )
+    if not beliefs.labels.graph.nodes[child].observable:
+        return rate
+    return np.where(np.asarray(beliefs[child].observed), rate, np.nan)
 
 
 def check_responses(name: str, values: Any, steps: int) -> np.ndarray:

@@ -100,12 +100,15 @@ def plot_node(
         note = draw_node(panels["belief"], beliefs, name, axis, credible)
         panels["belief"].set_title(note, loc="right", color=style.GREY, pad=2)
         unseen = ~anything_seen(beliefs)
+        if not beliefs.labels.graph.nodes[name].observable:
+            shade(panels["belief"], axis, unseen)
         for what, lines in shown.items():
             draw_lines(panels[what], axis, lines)
             shade(panels[what], axis, unseen)
             panels[what].set_ylabel(WORDS.get(what, what))
         panels["belief"].set_ylabel(name)
         if "precision" in panels:
+            panels["precision"].set_ylabel("precision\n(log scale)")
             panels["precision"].set_yscale("log")
             panels["precision"].yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
             panels["precision"].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
