@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -74,18 +74,18 @@ def plot_population(
 
 def summarise_population(group: GroupFit | Samples) -> dict[str, tuple[float, float, float]]:
     """Estimate and the ends of an interval of nine tenths, by the term's name."""
-    if hasattr(group, "individuals"):
-        table = group.population  # type: ignore[union-attr]
-        columns = (table[name].to_numpy(float) for name in ("estimate", "lower", "upper"))  # type: ignore[index]
-        return dict(zip(map(str, table["term"]), zip(*columns, strict=True), strict=True))  # type: ignore[index]
-    if not group.population:
+    found: Any = group.population
+    if not isinstance(found, dict):
+        columns = (found[name].to_numpy(float) for name in ("estimate", "lower", "upper"))
+        return dict(zip(map(str, found["term"]), zip(*columns, strict=True), strict=True))
+    if not found:
         raise DataError(
             "These samples are of subjects without a population. Sample one: fit_nuts(agent, trials, "
             "group=...)."
         )
     return {
         term: (float(np.mean(draws)), *map(float, np.quantile(draws, (0.05, 0.95))))
-        for term, draws in group.population.items()  # type: ignore[union-attr]
+        for term, draws in found.items()
     }
 
 

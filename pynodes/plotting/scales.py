@@ -86,6 +86,7 @@ def choose_values(prior: AbstractPrior, low: float, high: float) -> np.ndarray:
 def choose_powers(least: float, most: float) -> np.ndarray:
     """Round values on a logarithmic axis: as many leading digits as there is room for."""
     exponents = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    inside = np.zeros(0)
     for digits in STEPS:
         values = np.array([digit * 10.0**exponent for exponent in exponents for digit in digits])
         inside = values[(values > least) & (values < most)]
@@ -96,5 +97,5 @@ def choose_powers(least: float, most: float) -> np.ndarray:
 
 def choose_evenly(least: float, most: float) -> np.ndarray:
     """Round values an even step apart, where the axis is too short for others."""
-    values = MaxNLocator(LABELS).tick_values(least, most)
+    values = np.asarray(MaxNLocator(LABELS).tick_values(least, most))
     return values[(values > least) & (values < most)]

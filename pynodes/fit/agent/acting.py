@@ -63,8 +63,8 @@ class Reminding(AbstractEnvironment):
 
     def show(self, state: Any) -> dict[str, Array]:
         """What was done last, and what the environment shows."""
-        shown: dict[str, Array] = dict.fromkeys(self.names, state[1])
-        return shown | dict(self.environment.show(state[0]))
+        last: Array = state[1]
+        return {**dict.fromkeys(self.names, last), **self.environment.show(state[0])}
 
     def answer(self, key: Array, state: Any, action: Any) -> tuple[Any, Mapping[str, Array]]:
         """The environment's answer."""
