@@ -261,9 +261,9 @@ def main(arguments: list[str] | None = None) -> None:
                 figure = FIGURES[name]().figure
             figure.savefig(path, dpi=DPI)
             plt.close(figure)
-            Image.open(path).convert("RGB").quantize(COLOURS).save(
-                path, optimize=True, dpi=(DPI, DPI)
-            )
+            with Image.open(path) as image:
+                small = image.convert("RGB").quantize(COLOURS)
+            small.save(path, optimize=True, dpi=(DPI, DPI))
         print(f"Wrote {path}")
 
 

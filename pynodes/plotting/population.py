@@ -83,8 +83,9 @@ def summarise_population(group: GroupFit | Samples) -> dict[str, tuple[float, fl
             "These samples are of subjects without a population. Sample one: fit_nuts(agent, trials, "
             "group=...)."
         )
+    ends = {term: np.quantile(draws, (0.05, 0.95)) for term, draws in found.items()}
     return {
-        term: (float(np.mean(draws)), *map(float, np.quantile(draws, (0.05, 0.95))))
+        str(term): (float(np.mean(draws)), float(ends[term][0]), float(ends[term][1]))
         for term, draws in found.items()
     }
 
