@@ -108,7 +108,7 @@ WORDS = {
 
 
 class IndexWords(SphinxTransform):
-    """Entries of the index at the top of the pages that answer them."""
+    """Entries of the index at the top of the pages that answer them, below the title."""
 
     default_priority: ClassVar = 500  # before the index of a page is read, at 850
 
@@ -119,7 +119,8 @@ class IndexWords(SphinxTransform):
         if words and section is not None:
             target = section["ids"][0]
             entries = [("single", word, target, "main", None) for word in words]
-            section.insert(0, addnodes.index(entries=entries, inline=False))
+            # After the title, which Sphinx takes from the first place of a section.
+            section.insert(1, addnodes.index(entries=entries, inline=False))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
