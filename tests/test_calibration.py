@@ -173,4 +173,4 @@ def test_beliefs_are_near_the_exact_posterior_at_length(name, expansion, margina
     """The same promise on more and longer series, for both kinds of prediction."""
     network = network_of(MODERATE[name], expansion=expansion, marginalise=marginalise)
     runaway = RUNAWAY.get((name, expansion, marginalise), ())
-    assert_near_the_truth(name, network, 20, 200, 20_000, runaway)
+    assert_near_the_truth(name, network, 20, 200, 5_000, runaway)
