@@ -26,11 +26,10 @@ WAYS = [
         expansion,
         settings,
         limit,
-        marks=[] if limit and not settings and expansion == pn.Unbounded() else pytest.mark.slow,
+        marks=[] if limit and expansion == pn.Unbounded() else pytest.mark.slow,
     )
     for expansion in cases.EXPANSIONS
-    for settings in SETTINGS
-    for limit in (10_000, 0)
+    for settings, limit in zip(SETTINGS, (10_000, 0), strict=True)
 ]
 """Expansion, prediction, and the number of parameters up to which derivatives go forward."""
 

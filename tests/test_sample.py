@@ -8,8 +8,6 @@ import pynodes as pn
 from tests.laws import cases
 from tests.small import STEPS, VALUES, binary, driven, network, paired, tracked
 
-pytestmark = pytest.mark.versions
-
 RUNS = 4000
 """Simulations per test."""
 
@@ -88,6 +86,7 @@ def assert_moments(values: np.ndarray, mean: object, variance: object) -> None:
     assert np.abs(spread).max() < BOUND
 
 
+@pytest.mark.versions
 def test_a_random_walk_spreads_with_time(drawn):
     """Mean m + ρt, variance 1/π + exp(ω) t; its observation adds the noise."""
     mean, variance = 0.5 + 0.3 * ELAPSED, 0.5 + np.exp(-1.0) * ELAPSED

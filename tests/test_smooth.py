@@ -12,8 +12,6 @@ import pynodes as pn
 from tests import small
 from tests.laws import cases
 
-pytestmark = pytest.mark.versions
-
 SETTINGS = [("standard", True), ("enhanced", False), ("unbounded", True)]
 STATES = ("x", "y", "z")
 SAME = {"rtol": 1e-9, "atol": 1e-11}
@@ -105,6 +103,7 @@ def test_a_series_can_be_taken_up_where_the_filter_left_it():
     assert_same(later, whole, here=slice(7, None))
 
 
+@pytest.mark.versions
 def test_frozen_steps_are_as_if_they_were_not_there():
     network, series = modest()
     frozen = np.zeros(STEPS, dtype=bool)

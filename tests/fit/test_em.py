@@ -14,8 +14,6 @@ from tests.fit import groups
 from tests.fit.cases import watcher
 from tests.fit.groups import CENTRE, SPREAD, VARIANCE, rater, trials, twofold
 
-pytestmark = pytest.mark.versions
-
 FORMULA = "group + scale(age) + (1|site)"
 
 
@@ -104,6 +102,7 @@ def test_coefficients_and_effects_are_conditional_means():
     np.testing.assert_allclose(table["upper"][:3] - expected[:3], width, rtol=1e-4)
 
 
+@pytest.mark.versions
 def test_evidence_is_that_of_all_ratings():
     best, hessian = by_hand()
     laplace = log_posterior(best) + np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(hessian)[1]

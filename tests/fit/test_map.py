@@ -16,8 +16,6 @@ from pynodes._inference.newton import minimise
 from pynodes.fit import Agent, Beta, LogNormal, Normal, Trials, fit_map
 from tests.fit.cases import FREE, chooser, table, watcher
 
-pytestmark = pytest.mark.versions
-
 SUBJECTS = ((14, 11), (9, 13), (20, 6))
 
 
@@ -44,6 +42,7 @@ def linear_trials(count=12, seed=4):
     return Trials({"u": inputs, "y": random.normal(0.7, 1, count)}, inputs="u", actions="y")
 
 
+@pytest.mark.versions
 def test_evidence_posterior_and_mode_are_exact_where_all_is_gaussian():
     """Responses around known beliefs with an unknown offset are jointly normal."""
     data, prior = linear_trials(), Normal(-0.3, 1.7)

@@ -10,8 +10,6 @@ import pynodes as pn
 from tests.laws import cases
 from tests.laws.same import assert_same
 
-pytestmark = pytest.mark.versions
-
 RICH = cases.rich_graph()
 
 

@@ -9,8 +9,6 @@ from scipy import integrate, stats
 from tests.responses import cases
 from tests.responses.cases import CASES, SIMULATED, TRIALS, beliefs
 
-pytestmark = pytest.mark.versions
-
 every = pytest.mark.parametrize("case", CASES, ids=repr)
 
 
