@@ -137,13 +137,13 @@ def score_in_turn(space, values, orders):
     return found
 
 
-def hidden(sets):
+def hidden(sets, memories=(0.8, 0.05)):
     """Order known: Brier's score and F1 of edges; order unknown: how often the right one of 25 graphs."""
     forward = [g for g in GRAPHS if not np.tril(g).any()]
     places = [i for i, g in enumerate(GRAPHS) if not np.tril(g).any()]
     edges = np.array([[g[0, 1], g[0, 2], g[1, 2]] for g in forward])
     prior = np.sum(np.where(edges, np.log(0.3), np.log(0.7)), axis=1)
-    for keep in (0.8, 0.05):
+    for keep in memories:
         space, rng = make_space(keep, 0.25), np.random.default_rng(int(100 * keep))
         truth, reported, best, cost, gaps = [], [], [], [], []
         for _ in range(sets):

@@ -10,7 +10,10 @@ docs/performance.md.
 from __future__ import annotations
 
 import argparse
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -340,6 +343,47 @@ def banks(sets):
         print(f"bank, {steps} steps: coverage {np.mean(inside):.3f}, RMSE {rmse:.3f}")
 
 
+def jumps(sets):
+    """Recipe H: a strength that jumps, as a regression in contexts; RMSE of what is believed at each step."""
+    truth = np.repeat([0.0, 0.0, 0.2, 0.2, 0.8, 0.8, 0.5, 0.5, 0.5, 0.5], 100)
+    node = pn.RegressionInput(
+        terms=1, noise="known", precision=100.0, initial_variance=0.25, tonic_volatility=-12.0
+    )
+    network = pn.Graph().add(y=node, x=pn.Regressor()).couple("x", "y").compile()
+    copies = structure.contexts(network, stay=0.99, hypotheses=16)
+    errors = []
+    for number in range(sets):
+        rng = np.random.default_rng(number)
+        x = 2 + 0.1 * rng.normal(size=1000)
+        y = truth * x + 0.1 * rng.normal(size=1000)
+        found = copies.filter({"x": x, "y": y}).averages["y"]["strengths"]
+        errors.append(np.sqrt(np.mean((np.asarray(found)[:, 0] - truth) ** 2)))
+    print(f"jumping strength: RMSE {np.mean(errors):.4f}, worst set {np.max(errors):.4f}")
+
+
+def peers(sets, python):
+    """Recipe A again, with the same series given to tigramite in an environment of its own."""
+    if not python:
+        print("peers: name an interpreter that has tigramite by --peer")
+        return
+    names = list("abcd")
+    graph = structure.lagged(names, initial_variance=0.1, noise_shape=4.0, noise_scale=3.0)
+    space = structure.space(graph, probability=0.3)
+    for steps in (100, 400):
+        rng = np.random.default_rng(steps)
+        drawn = [draw_lagged(rng, steps=steps) for _ in range(sets)]
+        truth = np.array([[on] for on, _ in drawn])
+        found = [structure.search(space, dict(zip(names, x.T, strict=True))) for _, x in drawn]
+        f1, precision, recall, _ = score_edges(np.array([edges_of(f, names) for f in found]), truth)
+        print(f"{steps} steps, {sets} sets, pynodes: F1 {f1:.3f}", end=" ")
+        print(f"(precision {precision:.3f}, recall {recall:.3f})", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "series.npz"
+            np.savez(path, series=np.array([x for _, x in drawn]), truth=truth, lags=1)
+            script = Path(__file__).with_name("structure_peer.py")
+            subprocess.run([python, str(script), str(path)], check=True)
+
+
 PARTS = {
     "scores": scores,
     "lagged": lagged,
@@ -348,7 +392,9 @@ PARTS = {
     "switching": switching,
     "contexts": contexts,
     "banks": banks,
+    "jumps": jumps,
     "hidden": hidden,
+    "peers": peers,
 }
 """Every part by name."""
 
@@ -358,10 +404,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=100, help="simulated sets of every part")
     parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--peer", default="", help="interpreter of an environment with tigramite")
     given = parser.parse_args()
     for name in given.only:
         began = time.perf_counter()
-        PARTS[name](given.sets)
+        PARTS[name](given.sets, *([given.peer] if name == "peers" else []))
         print(f"  ({name}: {time.perf_counter() - began:.0f} s)", flush=True)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import pynodes as pn
 from pynodes import structure
+from tests.compilations import count_compilations
 
 NAMES = ["a", "b", "c"]
 
@@ -71,31 +72,46 @@ def test_priors_under_which_series_explode_are_refused():
         search(initial_variance=1e4, probability=0.99).calibrate(2)
 
 
-@pytest.mark.slow
-def test_hidden_states_are_calibrated_by_their_own_network(tmp_path):
-    """Strengths and volatilities are drawn, the network sampled, and its graphs searched again."""
+def make_hidden_space(strength):
+    """Two hidden states seen through noise, of which one may drive the other within a step."""
     states = {name: pn.ContinuousState(autoconnection=0.8) for name in ("x", "y")}
     inputs = {name: pn.ContinuousInput(precision=4.0) for name in ("u", "v")}
     graph = pn.Graph().add(**inputs, **states).couple("x", "u").couple("y", "v").couple("x", "y")
-    space = structure.space(
+    return structure.space(
         graph.with_settings(evidence="in_turn"),
         "x->y",
         probability=0.5,
-        strength=pn.Normal(0.0, 1.0),
+        strength=strength,
         free={"*.tonic_volatility": pn.Normal(-1.0, 0.5)},
     )
-    rng = np.random.default_rng(2)
-    found = structure.search(space, {"u": rng.normal(size=50), "v": rng.normal(size=50)})
-    pn.save(tmp_path / "found.npz", found)
-    loaded = pn.load(tmp_path / "found.npz")
-    calibration = found.calibrate(20)
 
-    assert loaded.score.known.keys() == found.score.known.keys()
-    np.testing.assert_array_equal(loaded.strengths["sd"], found.strengths["sd"])
+
+@pytest.mark.slow
+def test_hidden_states_are_calibrated_by_their_own_network(tmp_path):
+    """Strengths and volatilities are drawn, the network sampled, and its graphs searched again."""
+    rng = np.random.default_rng(2)
+    data = {"u": rng.normal(size=50), "v": rng.normal(size=50)}
+    found = structure.search(make_hidden_space(pn.Normal(0.0, 1.0)), data)
+    calibration = found.calibrate(20)
 
     assert abs(calibration.z) < 3
     assert 0 < calibration.truth.mean() < 1
     assert calibration.probability.std() > 0.2
+
+    pn.save(tmp_path / "found.npz", found)
+    loaded = pn.load(tmp_path / "found.npz")
+    assert loaded.score.known.keys() == found.score.known.keys()
+    np.testing.assert_array_equal(loaded.strengths["sd"], found.strengths["sd"])
+
+    with count_compilations() as counted:
+        other = structure.search(make_hidden_space(pn.Normal(0.3, 2.0)), data)
+        alone = dataclasses.replace(found.score, known={}).evidence(np.array([[True]]))
+    off, on = np.array([[False]]), np.array([[True]])
+    assert counted.programs == 0
+    # An edge that is off costs nothing, whatever its prior; who is scored beside a graph changes nothing.
+    np.testing.assert_allclose(other.score.evidence(off), found.score.evidence(off), rtol=1e-8)
+    assert abs(other.score.evidence(on) - found.score.evidence(on)) > 0.1
+    np.testing.assert_array_equal(alone, found.score.evidence(on))
 
 
 def test_graphs_that_data_cannot_tell_apart_are_grouped():
