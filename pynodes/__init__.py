@@ -29,6 +29,7 @@ from pynodes._core.modules import parameter as parameter
 from pynodes._core.scheme import AbstractScheme as AbstractScheme
 from pynodes._core.structured import Structured as Structured
 from pynodes._engine.closed_form import ClosedForm as ClosedForm
+from pynodes._engine.joint import JointNewton as JointNewton
 from pynodes._equations.couplings import coupling_term as coupling_term
 from pynodes._equations.graph import Equations as Equations
 from pynodes._equations.nodes import family_equation as family_equation

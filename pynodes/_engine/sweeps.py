@@ -161,34 +161,52 @@ def update(
     """
     beliefs, informed = dict(beliefs), dict[int, Any]()
     for index in program.schedule.upward:
-        node, prediction = program.nodes[index], beliefs[index]
-        known = prediction if prior is None else prior[index]
-        found: Any = None
-        if structured.applies(program, index):
-            evidence, heard, found = structured.hear(program, index, beliefs, informed, dt)
-        else:
-            beliefs |= repredict_children(program, index, beliefs, dt)
-            evidence, heard = hear_children(program, index, beliefs | {index: known}, informed, dt)
-        heard = combine_and(heard, gates.get(index, True))
-        belief = known
-        if heard is not False:
-            learned = apply_to_group(program, index, type(node).update)(node, known, evidence)
-            belief = learned if heard is True else learned.where(heard)
-        if found is not None:
-            belief = structured.settle(belief, found, evidence.nodes, heard)
-        if evident is not None:
-            heard = combine_or(heard, evident.get(index, False))
-        if index in seen:
-            value, observed = seen[index]
-            observe = apply_to_group(program, index, type(node).observe)
-            belief = observe(node, belief, value, observed)
-            heard = combine_or(heard, observed)
-            if program.structured is not None:
-                belief = structured.witness(program, index, belief)
-        if jnp.ndim(heard) > len(places(program.schedule.groups[index].size, 1)):
-            belief = dataclasses.replace(belief, evident=heard)
-        beliefs[index] = belief if prior is None else prediction.with_posterior(belief)
-        informed[index] = heard
+        update_group(
+            program, index, beliefs, informed, seen, dt, gates, prior=prior, evident=evident
+        )
     if program.structured is not None:
         beliefs = structured.look_back(program, beliefs, informed, gates)
     return beliefs, informed
+
+
+def update_group(
+    program: Program,
+    index: int,
+    beliefs: Beliefs,
+    informed: dict[int, Any],
+    seen: Seen,
+    dt: Scalar,
+    gates: Gates,
+    *,
+    prior: Mapping[int, Any] | None = None,
+    evident: Evident | None = None,
+) -> None:
+    """One group's part of the upward sweep; ``beliefs`` and ``informed`` are changed in place."""
+    node, prediction = program.nodes[index], beliefs[index]
+    known = prediction if prior is None else prior[index]
+    found: Any = None
+    if structured.applies(program, index):
+        evidence, heard, found = structured.hear(program, index, beliefs, informed, dt)
+    else:
+        beliefs.update(repredict_children(program, index, beliefs, dt))
+        evidence, heard = hear_children(program, index, beliefs | {index: known}, informed, dt)
+    heard = combine_and(heard, gates.get(index, True))
+    belief = known
+    if heard is not False:
+        learned = apply_to_group(program, index, type(node).update)(node, known, evidence)
+        belief = learned if heard is True else learned.where(heard)
+    if found is not None:
+        belief = structured.settle(belief, found, evidence.nodes, heard)
+    if evident is not None:
+        heard = combine_or(heard, evident.get(index, False))
+    if index in seen:
+        value, observed = seen[index]
+        observe = apply_to_group(program, index, type(node).observe)
+        belief = observe(node, belief, value, observed)
+        heard = combine_or(heard, observed)
+        if program.structured is not None:
+            belief = structured.witness(program, index, belief)
+    if jnp.ndim(heard) > len(places(program.schedule.groups[index].size, 1)):
+        belief = dataclasses.replace(belief, evident=heard)
+    beliefs[index] = belief if prior is None else prediction.with_posterior(belief)
+    informed[index] = heard

@@ -1,0 +1,352 @@
+"""Joint: nodes that array couplings join settle together, the others hear their children in turn.
+
+One sweep lets every node hear its children once, at its prediction. Between arrays that is too little: a
+layer of many units tells its parent what each of them heard, as if the others had heard nothing. Here
+all that array couplings join moves together, by Gauss-Newton steps on the energy of the step.
+
+Variables are the errors of free nodes, value minus what is predicted of it, in the order of levels, so
+that a prior is as simple for a state with a past as for a layer in between. The curvature is D + J'CJ,
+with D the precisions of predictions, J from errors to what comes in at the observed nodes, and C the
+curvature of their energies there. Its inverse is the covariance of the errors: layers in between are
+integrated out by reading the rows of the states alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from pynodes._compiler.program import Program, places
+from pynodes._core.beliefs import alongside
+from pynodes._core.scheme import AbstractScheme
+from pynodes._engine import sweeps
+from pynodes._engine.edges import (
+    Beliefs,
+    Evident,
+    apply_to_group,
+    combine_and,
+    combine_or,
+    hear_children,
+    sum_inlets,
+)
+from pynodes._engine.feed import Gates, Seen
+from pynodes._errors import GraphError, ParameterError
+from pynodes._typing import Array, Scalar
+from pynodes.couplings import AbstractArrayCoupling
+from pynodes.nodes._volatile import Volatile, update_inner
+
+SHARES = (1.0, 0.5, 0.25, 0.0625, 0.015625, 0.0)
+"""Shares of a Gauss-Newton step, of which the largest that does not raise the energy is taken."""
+
+ROUNDING = 1e-6
+"""Share of a prediction's precision below which what is added to it is nothing."""
+
+INLETS = ("location", "drift")
+"""What moves the predicted mean of a node with a past, as far as it is fed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class JointNewton(AbstractScheme):
+    """Nodes that array couplings join settle together in every step; the others as under ``ClosedForm``.
+
+    For deep networks that observe states with a past. The posterior of a step is a Gaussian at the least
+    energy, with the inverse of the Gauss-Newton curvature there; in a linear Gaussian block that is the
+    step of a Kalman filter. Volatility parents then hear the settled move as they hear any other.
+
+    The cost of a step grows with the cube of the number of free units that are joined.
+
+    Parameters
+    ----------
+    iterations
+        Gauss-Newton steps per step of time; 1 is exact where all functions are linear.
+
+    Raises
+    ------
+    ParameterError
+        Iterations that are no whole number of at least 1.
+
+    Source: Bell and Cathey (1993), doi 10.1109/9.250476, the iterated Kalman filter as a Gauss-Newton method;
+    derived for graphs in docs/theory/deep.md.
+    """
+
+    iterations: int = 6
+
+    def __post_init__(self) -> None:
+        count = self.iterations
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ParameterError(
+                f"JointNewton: iterations must be a whole number of at least 1, not {count!r}."
+            )
+
+    def infer(
+        self, program: Program, beliefs: Beliefs, seen: Seen, dt: Scalar, gates: Gates
+    ) -> tuple[Beliefs, Evident]:
+        block = find_block(program, frozenset(seen))
+        if not block.free:
+            return sweeps.update(program, beliefs, seen, dt, gates)
+        found, informed = dict(beliefs), dict[int, Any]()
+        for index in block.before:
+            sweeps.update_group(program, index, found, informed, seen, dt, gates)
+        outside = dict(informed) | dict.fromkeys((*block.free, *block.observed), False)
+        joint = Joint(program, block, found, outside, seen, dt, gates)
+        beliefs_of_block, heard = joint.posterior(joint.settle(self.iterations))
+        found |= beliefs_of_block
+        informed |= heard
+        for index in block.after:
+            sweeps.update_group(program, index, found, informed, seen, dt, gates)
+        return found, informed
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """What settles together, by the numbers of groups, and what is updated before and after it.
+
+    Attributes
+    ----------
+    free
+        Groups that move, parents first.
+    observed
+        Groups that were seen and that a free one predicts.
+    before, after
+        The other groups, children first: those below a free one, and all others.
+    """
+
+    free: tuple[int, ...]
+    observed: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def find_block(program: Program, seen: frozenset[int]) -> Block:
+    """The groups that array couplings join, as far as something is seen below them.
+
+    Raises
+    ------
+    GraphError
+        A free group of them is a volatility parent, whose children it hears by another rule.
+    """
+    schedule = program.schedule
+    joined, told, below = set[int](), set[int](), set[int]()
+    for index in schedule.upward:  # children first
+        for bundle in schedule.groups[index].down:
+            coupling = program.couplings[bundle.couplings.sources[0]]
+            if isinstance(coupling, AbstractArrayCoupling) and not bundle.lagged:
+                joined |= {index, *bundle.ends.sources}
+    for index in schedule.upward:
+        group = schedule.groups[index]
+        ends = {end for bundle in group.up if not bundle.lagged for end in bundle.ends.sources}
+        if index in seen or ends & told:
+            told.add(index)
+    free = tuple(
+        index
+        for index in schedule.downward
+        if index in joined and index in told - seen and program.nodes[index].learns
+    )
+    for index in free:
+        if any(bundle.volatile for bundle in schedule.groups[index].up):
+            raise GraphError(
+                "JointNewton: an array that predicts others is a volatility parent too, and hears its "
+                "children by two rules. Put a state in between, or use ClosedForm()."
+            )
+    for index in schedule.downward:
+        ends = {end for bundle in schedule.groups[index].down for end in bundle.ends.sources}
+        if ends & (below | set(free)):
+            below.add(index)
+    observed = tuple(i for i in schedule.downward if i in joined & seen & below)
+    rest = [index for index in schedule.upward if index not in free]
+    return Block(
+        free=free,
+        observed=observed,
+        before=tuple(index for index in rest if index in below),
+        after=tuple(index for index in rest if index not in below),
+    )
+
+
+class Joint:
+    """The energy of one step along the errors of a block, and its least."""
+
+    def __init__(
+        self,
+        program: Program,
+        block: Block,
+        beliefs: Beliefs,
+        outside: Evident,
+        seen: Seen,
+        dt: Scalar,
+        gates: Gates,
+    ) -> None:
+        self.program, self.block, self.beliefs = program, block, beliefs
+        self.seen, self.dt, self.gates = seen, dt, gates
+        start = {i: jnp.zeros_like(beliefs[i].predicted_mean) for i in block.free}
+        self.start, self.unravel = ravel_pytree(start)
+        self.precisions = self.flat(self.own_precision)
+        self.moves = self.flat(lambda i: gates.get(i, True))
+        self.center = self.flat(lambda i: beliefs[i].predicted_mean)
+        # Children that are no part of the block say what they say in closed form.
+        told = {i: hear_children(program, i, beliefs, outside, dt) for i in block.free}
+        said = {i: evidence.value for i, (evidence, _) in told.items()}
+        self.told = {i: flag for i, (_, flag) in told.items()}
+        self.pull = self.flat(lambda i: 0.0 if said[i] is None else said[i].gradient)
+        self.stiffness = self.flat(lambda i: 0.0 if said[i] is None else said[i].curvature)
+
+    def flat(self, part: Callable[[int], Any]) -> Array:
+        """One number for every error, from those of groups."""
+        kind = self.start.dtype
+        parts = []
+        for index in sorted(self.block.free):
+            mean = self.beliefs[index].predicted_mean
+            value = jnp.asarray(part(index))
+            parts.append(jnp.ravel(jnp.broadcast_to(alongside(value, mean), jnp.shape(mean))))
+        return jnp.concatenate(parts).astype(kind)
+
+    def own_precision(self, index: int) -> Array:
+        """Precision of a group around what its parents in the block make of it."""
+        belief = self.beliefs[index]
+        inner = self.depends(index)
+        return 1 / (belief.conditional_variance if inner else belief.predicted_variance)
+
+    def depends(self, index: int) -> bool:
+        """Whether a group has parents in the block that move its mean."""
+        return any(
+            end in self.block.free
+            for bundle in self.program.schedule.groups[index].down
+            if not bundle.lagged
+            for end in bundle.ends.sources
+        )
+
+    def reach(self, errors: Array) -> tuple[Array, Array]:
+        """What comes in at observed groups, and the values of free ones, each as a vector."""
+        view, values, parts = dict(self.beliefs), {}, self.unravel(errors)
+        for index in self.block.free:
+            node = self.program.nodes[index]
+            values[index] = self.mean(index, view) + parts[index]
+            known_as = apply_to_group(self.program, index, type(node).known_as)
+            view[index] = known_as(node, self.beliefs[index], values[index])
+        inlets = {i: self.inlets(i, view) for i in self.block.observed}
+        return ravel_pytree(inlets)[0], ravel_pytree(values)[0]
+
+    def mean(self, index: int, view: Mapping[int, Any]) -> Array:
+        """What a group's parents predict of it, at their values."""
+        belief, node = self.beliefs[index], self.program.nodes[index]
+        if not self.depends(index):
+            return belief.predicted_mean
+        inlet = sum_inlets(self.program, index, view, self.dt)
+        if not node.has_memory:
+            rule = apply_to_group(self.program, index, predict_afresh)
+            return rule(node, inlet, self.dt)
+        before = sum_inlets(self.program, index, self.beliefs, self.dt)
+        reach = self.dt if belief.interval is None else alongside(belief.interval, belief.mean)
+        moved = [inlet[name] - before[name] for name in INLETS if name in inlet]
+        return belief.predicted_mean + reach * sum(moved, start=jnp.zeros(()))
+
+    def inlets(self, index: int, view: Mapping[int, Any]) -> dict[str, Array]:
+        """What comes in at an observed group."""
+        found = sum_inlets(self.program, index, view, self.dt)
+        return {name: jnp.asarray(sent, self.start.dtype) for name, sent in found.items()}
+
+    def leaf_energy(self, came: Array) -> Array:
+        """Energy of what was observed, by what comes in there."""
+        like = {i: self.inlets(i, self.beliefs) for i in self.block.observed}
+        inlets = ravel_pytree(like)[1](came)
+        total = jnp.zeros(())
+        for index in self.block.observed:
+            node, (value, observed) = self.program.nodes[index], self.seen[index]
+            mean = self.beliefs[index].predicted_mean
+            if observed is not True:  # a number that is there, so that no slope is lost to NaN
+                value = jnp.where(alongside(observed, mean), value, mean)
+            term = apply_to_group(self.program, index, node_energy)(node, value, inlets[index])
+            if observed is not True:
+                term = jnp.where(alongside(observed, term), term, 0.0)
+            total = total + jnp.sum(term)
+        return total
+
+    def energy(self, errors: Array) -> Array:
+        """Energy of the step: of predictions, of what was observed, and of other children."""
+        came, values = self.reach(errors)
+        away = values - self.center
+        own = 0.5 * jnp.sum(self.precisions * errors**2)
+        others = jnp.sum(away * (0.5 * self.stiffness * away - self.pull))
+        return own + others + self.leaf_energy(came)
+
+    def linearise(self, errors: Array) -> tuple[Array, Array, Array]:
+        """Slope and Gauss-Newton curvature along errors, and how values follow from them."""
+        came, values = self.reach(errors)
+        inward, onward = jax.jacfwd(self.reach)(errors)
+        slope = jax.grad(self.leaf_energy)
+
+        def bend(direction: Array) -> Array:
+            return jax.jvp(slope, (came,), (direction,))[1]
+
+        bent = jax.vmap(bend, in_axes=1, out_axes=1)(inward)
+        away = values - self.center
+        along = self.precisions * errors + inward.T @ slope(came)
+        along = along + onward.T @ (self.stiffness * away - self.pull)
+        curvature = jnp.diag(self.precisions) + inward.T @ bent
+        curvature = curvature + onward.T @ (self.stiffness[:, None] * onward)
+        # What a closed gate holds has a curvature of its own and no slope.
+        held = self.moves[:, None] * self.moves[None, :]
+        curvature = held * curvature + jnp.diag(1 - self.moves)
+        return self.moves * along, curvature, onward
+
+    def settle(self, iterations: int) -> Array:
+        """Errors of least energy, after so many steps that never raise it."""
+        shares = jnp.asarray(SHARES, self.start.dtype)
+
+        def step(_: Any, errors: Array) -> Array:
+            slope, curvature, _ = self.linearise(errors)
+            direction = -jax.scipy.linalg.solve(curvature, slope, assume_a="pos")
+            reached = jax.vmap(lambda share: self.energy(errors + share * direction))(shares)
+            fine = (reached <= self.energy(errors)).at[-1].set(True)
+            return errors + shares[jnp.argmax(fine)] * direction
+
+        return jax.lax.fori_loop(0, iterations, step, self.start)
+
+    def heard(self, index: int, elements: Array) -> Any:
+        """Whether a group learned something, given which of its elements anything observed depends on."""
+        seen: Any = self.told[index]
+        for leaf in self.block.observed:
+            observed = self.seen[leaf][1]
+            seen = combine_or(seen, observed if isinstance(observed, bool) else jnp.any(observed))
+        seen = combine_and(seen, self.gates.get(index, True))
+        return seen if isinstance(seen, bool) else combine_and(seen, elements)
+
+    def posterior(self, errors: Array) -> tuple[Beliefs, dict[int, Any]]:
+        """Beliefs of free groups, with the variances that the curvature leaves; and who learned something."""
+        _, curvature, onward = self.linearise(errors)
+        covariance = jnp.linalg.inv(curvature) * self.moves[None, :]
+        spread = jnp.sum(onward @ covariance * onward, axis=1)
+        told = jnp.diag(curvature) > self.precisions * (1 + ROUNDING)
+        means, variances = self.unravel(self.reach(errors)[1]), self.unravel(spread)
+        elements = self.unravel(told.astype(spread.dtype))
+        found, heard = {}, {}
+        for index in self.block.free:
+            node, belief = self.program.nodes[index], self.beliefs[index]
+            flag = heard[index] = self.heard(index, elements[index] > 0)
+            learned = belief.updated(means[index], variances[index])
+            if isinstance(learned, Volatile):
+                rule = apply_to_group(self.program, index, hear_inner)
+                learned = rule(node, learned)
+            learned = learned if flag is True else learned.where(flag)
+            apart = jnp.ndim(flag) > len(places(self.program.schedule.groups[index].size, 1))
+            found[index] = dataclasses.replace(learned, evident=flag) if apart else learned
+        return found, heard
+
+
+def predict_afresh(node: Any, inlet: Any, dt: Scalar) -> Array:
+    """What a node without a past is predicted to be."""
+    return node.predict(node.init(), inlet, dt).predicted_mean
+
+
+def node_energy(node: Any, value: Array, inlet: Any) -> Array:
+    """Energy of a node at a value."""
+    return node.energy(value, inlet)
+
+
+def hear_inner(node: Any, belief: Any) -> Any:
+    """A belief with an inner level that has heard the move."""
+    return update_inner(node.expansion, belief)
