@@ -189,7 +189,7 @@ class Joint:
         self.center = self.flat(lambda i: beliefs[i].predicted_mean)
         # Children that are no part of the block say what they say in closed form.
         told = {i: hear_children(program, i, beliefs, outside, dt) for i in block.free}
-        said = {i: evidence.value for i, (evidence, _) in told.items()}
+        said: dict[int, Any] = {i: evidence.value for i, (evidence, _) in told.items()}
         self.told = {i: flag for i, (_, flag) in told.items()}
         self.pull = self.flat(lambda i: 0.0 if said[i] is None else said[i].gradient)
         self.stiffness = self.flat(lambda i: 0.0 if said[i] is None else said[i].curvature)

@@ -9,6 +9,7 @@ from pynodes.couplings.initial import LeCun as LeCun
 from pynodes.couplings.initial import Orthogonal as Orthogonal
 from pynodes.couplings.initial import RandomNormal as RandomNormal
 from pynodes.deep import models as models
+from pynodes.deep.amortised import Amortised as Amortised
 from pynodes.deep.callbacks import Callback as Callback
 from pynodes.deep.callbacks import Event as Event
 from pynodes.deep.callbacks import Log as Log

@@ -70,7 +70,7 @@ class ClosedLearning:
                 f"One sweep in closed form learns from whole values, and {listed(first.masks)} hold NaN. "
                 "Use a scheme on points."
             )
-        self.network = network
+        self.network, self.scheme = network, training.scheme
         given = tuple(first.arrays)
         check_roots(network, given)
         edges = learning_edges(network)
@@ -128,6 +128,10 @@ class ClosedLearning:
     def current(self) -> Network:
         """The network with its weights as they are now."""
         return self.network.replace(jax.device_get(self.weights))
+
+    def current_scheme(self) -> Any:
+        """The scheme, which learns nothing itself."""
+        return self.scheme
 
 
 def learning_edges(network: Network) -> tuple[Edge, ...]:

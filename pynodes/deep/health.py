@@ -95,7 +95,8 @@ def health(
         Values that do not fit, or a network without weights that learn.
     """
     if isinstance(run, TrainingRun):
-        network, usual = run.network, run.training.test_with
+        network, usual = run.network, run.scheme
+        usual = usual if isinstance(usual, AbstractPointScheme) else run.training.test_with
     else:
         network, usual = run, Settle()
     check_network(network)

@@ -58,7 +58,12 @@ class PointLearning:
         self.weights = jax.tree.map(jnp.copy, select_weights(self.numbers))
         check_weights(self.layout, self.weights)
         logs = read_logs(self.layout, self.numbers) if training.precisions == "learned" else {}
-        self.state = learner.init(self.weights), logs, learner.init(logs) if logs else None
+        own = jax.tree.map(jnp.copy, self.scheme.own_weights())
+        self.state = (
+            learner.init(self.weights),
+            (logs, learner.init(logs) if logs else None),
+            (own, learner.init(own) if own else None),
+        )
         self.plan = Plan(
             learner=learner,
             weights_per_batch=training.weights_per_batch,
@@ -101,13 +106,18 @@ class PointLearning:
     def current(self) -> Network:
         """The network with its weights, and precisions that learn, as they are now."""
         network = write_weights(self.network, self.layout, jax.device_get(self.weights))
-        logs = jax.device_get(self.state[1])
+        logs = jax.device_get(self.state[1][0])
         names = {
             f"{name}.precision": np.exp(np.ravel(log)[position])
             for index, log in logs.items()
             for position, name in enumerate(self.layout.blocks[index].names)
         }
         return network.replace(names) if names else network
+
+    def current_scheme(self) -> AbstractPointScheme:
+        """The scheme with what it learned itself."""
+        own = jax.device_get(self.state[2][0])
+        return self.scheme.with_own_weights(own) if own else self.scheme
 
 
 @partial(jax.jit, static_argnames=("layout", "plan"), donate_argnames=("weights", "state"))
@@ -127,21 +137,22 @@ def learn_batches(
     """Learn from batches, one after the other; what there is to say of each."""
 
     def learn(carry: tuple[Weights, Any], now: tuple[Array, Array]) -> tuple[Any, dict[str, Any]]:
-        weights, (state, logs, state_of_logs) = carry
-        own, key = now
+        weights, (state, (logs, state_of_logs), (own, state_of_own)) = carry
+        acting = scheme.with_own_weights(own) if own else scheme
+        chosen, key = now
         known = insert_logs(numbers, logs)
         problem = make_problem(
             layout,
             insert_weights(known, weights),
-            {name: array[own] for name, array in arrays.items()},
-            {name: mask[own] for name, mask in masks.items()},
-            own.shape[0],
+            {name: array[chosen] for name, array in arrays.items()},
+            {name: mask[chosen] for name, mask in masks.items()},
+            chosen.shape[0],
         )
 
         def update(slopes: Weights, state: Any, weights: Weights) -> tuple[Weights, Any]:
             return plan.learner.update(slopes, state, weights, rate)
 
-        found, weights, state = scheme.learn(
+        found, weights, state = acting.learn(
             problem, key, plan.record, update, weights, state, plan.weights_per_batch
         )
         after = dataclasses.replace(problem, numbers=insert_weights(known, weights))
@@ -149,7 +160,10 @@ def learn_batches(
         if logs:
             slopes = jax.grad(partial(energy_of_logs, problem, found))(logs)
             logs, state_of_logs = plan.learner.update(slopes, state_of_logs, logs, rate)
-        return (weights, (state, logs, state_of_logs)), record
+        if own:
+            slopes = acting.own_slopes(problem, found)
+            own, state_of_own = plan.learner.update(slopes, state_of_own, own, rate)
+        return (weights, (state, (logs, state_of_logs), (own, state_of_own))), record
 
     (weights, state), record = lax.scan(learn, (weights, state), (rows, keys))
     return weights, state, record

@@ -93,6 +93,20 @@ class AbstractPointScheme(Module, abc.ABC):
             weights, state = update(self.gradients(moved, found), state, weights)
         return found, weights, state
 
+    def own_weights(self) -> dict[str, Any]:
+        """What of the scheme itself learns, by name; nothing of most."""
+        return {}
+
+    def with_own_weights(self, weights: dict[str, Any]) -> AbstractPointScheme:
+        """The scheme with others in their place."""
+        del weights
+        return self
+
+    def own_slopes(self, problem: Problem, found: Found) -> dict[str, Any]:
+        """What they descend, as a mean over samples."""
+        del problem, found
+        return {}
+
     def take_turns(self, labels: Any, roles: dict[str, str]) -> dict[str, int] | None:
         """When each node moves, by name; None if all move at once."""
         del labels, roles

@@ -72,12 +72,15 @@ class TrainingRun:
         How it was trained.
     ended
         Why it ended: ``"finished"``, ``"stopped"`` by a callback, ``"interrupted"``, or ``"diverged"``.
+    scheme
+        By which values are found in the end: that of training, with what it learned itself.
     """
 
     network: Network
     history: History
     training: Training
     ended: str = "finished"
+    scheme: Any = None
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the energy of every node over epochs, each above its lowest."""
@@ -205,8 +208,10 @@ class Trainer:
 
     def result(self) -> TrainingRun:
         """The run as it is now."""
-        network = self.network if self.learning is None else self.learning.current()
-        return TrainingRun(network, self.history, self.training, self.ended)
+        network, scheme = self.network, self.training.scheme
+        if self.learning is not None:
+            network, scheme = self.learning.current(), self.learning.current_scheme()
+        return TrainingRun(network, self.history, self.training, self.ended, scheme)
 
     def tell(self, hook: str, event: Event) -> bool:
         """Tell all callbacks; whether one asks for the end."""
@@ -312,7 +317,9 @@ class Trainer:
         if t.validate_with is None or (self.epoch + 1) % t.validate_every:
             return {}
         values, targets = t.validate_with
-        network, scheme = self.learning.current(), t.test_with
+        network = self.learning.current()
+        own = t.test_scheme is None and not isinstance(t.scheme, ClosedForm)
+        scheme = self.learning.current_scheme() if own else t.test_with
         report = test_with(network, values, targets, scheme, 1024, jax.random.key(t.key))
         found = {"validation_energy": report.energy}
         if len(report.accuracies) == 1:

@@ -18,6 +18,9 @@ if _TYPE_CHECKING:
     from pynodes.plotting.correlations import (
         plot_trajectory_correlation as plot_trajectory_correlation,
     )
+    from pynodes.plotting.deep import plot_cosines as plot_cosines
+    from pynodes.plotting.deep import plot_receptive_fields as plot_receptive_fields
+    from pynodes.plotting.deep import plot_reconstructions as plot_reconstructions
     from pynodes.plotting.densities import plot_densities as plot_densities
     from pynodes.plotting.forecasts import plot_forecast as plot_forecast
     from pynodes.plotting.graph import plot_graph as plot_graph
@@ -50,6 +53,7 @@ _MODULES = {
     "plot_comparison": "comparisons",
     "plot_confusion": "recovery",
     "plot_correlation": "correlations",
+    "plot_cosines": "deep",
     "plot_densities": "densities",
     "plot_design": "recovery",
     "plot_draws": "posteriors",
@@ -63,6 +67,8 @@ _MODULES = {
     "plot_population": "population",
     "plot_posteriors": "posteriors",
     "plot_predictions": "checks",
+    "plot_receptive_fields": "deep",
+    "plot_reconstructions": "deep",
     "plot_recovery": "recovery",
     "plot_residuals": "residuals",
     "plot_runs": "runs",
