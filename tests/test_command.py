@@ -244,18 +244,19 @@ def test_a_breakdown_names_node_and_step(capsys):
 
 
 def test_the_demo_writes_the_figures_that_it_names(capsys):
-    """Two series, two pictures each."""
+    """Two series and a deep network, two pictures each."""
     assert main(["demo", "--out", "figures"]) == 0
 
     said = capsys.readouterr().out
     found = sorted(Path("figures").iterdir())
-    assert len(found) == 4
+    assert len(found) == 6
     for path in found:
         assert str(path) in said
         assert plt.imread(path).shape[0] > 200
     assert "USD/CHF" in said
     assert "warning" not in said
     assert "320 trials" in said
+    assert "of 100 other images told right" in said
 
 
 def test_the_module_runs_as_a_program():

@@ -57,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser(
         "demo",
         help="filter two classic series and draw what the nodes believed",
-        description="Filter the USD/CHF series and a binary series through three-level networks.",
+        description="Filter the USD/CHF series and a binary series through three-level networks; where "
+        "optax is installed, train a small deep network too.",
     )
     show.add_argument(
         "--out", type=Path, default=Path("pynodes-demo"), help="folder for the figures"
