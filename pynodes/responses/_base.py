@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.beliefs import alongside
@@ -84,6 +85,11 @@ class AbstractResponse(Module, abc.ABC):
 
     def check(self) -> str | None:
         """What keeps the response from being used, in words that follow its name; None if nothing."""
+        return None
+
+    def doubt(self, responses: np.ndarray) -> str | None:
+        """What is implausible about some responses, such as their units, in words that follow "they"."""
+        del responses
         return None
 
     @property

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
+
+import numpy as np
 
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
@@ -19,8 +22,31 @@ from pynodes.responses.regressors import (
 USUAL_TIME = math.log(500.0)
 """Half a second, as a log reaction time in milliseconds."""
 
+SHORTEST, LONGEST = 50.0, 60_000.0
+"""Milliseconds between which the median of reaction times lies, whatever the task."""
 
-class LogReactionTime(AbstractNormalResponse):
+
+class AbstractLogTime(AbstractNormalResponse):
+    """A log reaction time, of a time in milliseconds."""
+
+    expects: ClassVar = "finite numbers, the logarithms of milliseconds"
+
+    def doubt(self, responses: np.ndarray) -> str | None:
+        middle = float(np.nanmedian(responses))
+        if middle > math.log(LONGEST):
+            return (
+                f"have the median {middle:.4g}: times, it seems, and not their logarithms. Give "
+                "np.log(milliseconds)."
+            )
+        if middle < math.log(SHORTEST):
+            return (
+                f"have the median {middle:.3g}, the logarithm of {math.exp(middle):.3g} milliseconds: of "
+                "seconds, it seems. Add log(1000) = 6.908, or give np.log(milliseconds)."
+            )
+        return None
+
+
+class LogReactionTime(AbstractLogTime):
     """Log reaction time to a binary outcome, linear in surprise and three uncertainties.
 
     Parameters
@@ -60,7 +86,7 @@ class LogReactionTime(AbstractNormalResponse):
         )
 
 
-class MinimalLogReactionTime(AbstractNormalResponse):
+class MinimalLogReactionTime(AbstractLogTime):
     """Log reaction time to a binary outcome, linear in surprise and the outcome's uncertainty alone.
 
     Parameters
@@ -85,7 +111,7 @@ class MinimalLogReactionTime(AbstractNormalResponse):
         )
 
 
-class TransitionLogReactionTime(AbstractNormalResponse):
+class TransitionLogReactionTime(AbstractLogTime):
     """Log reaction time to one of many transitions, linear in surprise and two uncertainties.
 
     The beliefs are those about the transition that happened, as

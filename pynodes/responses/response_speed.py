@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import nearest
@@ -15,6 +17,7 @@ from pynodes.responses._base import Given
 from pynodes.responses._distributions import AbstractNormalResponse
 from pynodes.responses._fields import Reader, node
 from pynodes.responses._probability import inside
+from pynodes.responses.log_reaction_time import LONGEST, SHORTEST
 
 
 def belief(probability: Array) -> Array:
@@ -49,7 +52,21 @@ def check_attention(attention: str) -> str | None:
     return f"attention is none of those known, but {attention!r}. {nearest(attention, ATTENTION)}"
 
 
-class ResponseSpeed(AbstractNormalResponse):
+class AbstractSpeed(AbstractNormalResponse):
+    """A speed: one over a time in milliseconds."""
+
+    expects: ClassVar = "finite numbers, one over milliseconds"
+
+    def doubt(self, responses: np.ndarray) -> str | None:
+        middle = float(np.nanmedian(responses))
+        if middle > SHORTEST:
+            return f"have the median {middle:.4g}: times, it seems, and not speeds. Give 1 / milliseconds."
+        if not 1 / LONGEST < middle < 1 / SHORTEST:
+            return f"have the median {middle:.3g}, which is no speed per millisecond. Give 1 / milliseconds."
+        return None
+
+
+class ResponseSpeed(AbstractSpeed):
     """Speed of the response to a binary outcome: its own intercept, and a gain where attention was.
 
     Its mean is ζ₁₁ + ζ₂ a after the outcome 1 and ζ₁₀ + ζ₂ (1 - a) after 0, a being the attention that
@@ -91,7 +108,7 @@ class ResponseSpeed(AbstractNormalResponse):
         return check_attention(self.attention)
 
 
-class TransitionResponseSpeed(AbstractNormalResponse):
+class TransitionResponseSpeed(AbstractSpeed):
     """Speed of the response to one of many transitions: an intercept, and a gain where attention was.
 
     The beliefs are those about the transition that happened, as

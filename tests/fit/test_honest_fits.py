@@ -1,5 +1,7 @@
 """What a fit says of data that do not mean what they seem to, by studies in which the truth is known."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,8 @@ import pandas as pd
 import pytest
 
 import pynodes as pn
+from pynodes.fit.mode.problems import describe_units
+from tests.fit.drawn import gaussian_modes
 
 TRIALS = 24
 RNG = np.random.default_rng(7)
@@ -214,3 +218,30 @@ def test_tables_of_one_study_share_its_key():
     table = pn.compare(fits).table.reset_index()
 
     assert len(fits["slow"].table().merge(table, on="p")) >= 2
+
+
+@pytest.mark.parametrize(
+    ("scale", "word"),
+    [
+        (lambda ms: np.log(ms), None),
+        (lambda ms: np.log(ms / 1000), "log\\(1000\\)"),
+        (lambda ms: ms, "np.log"),
+    ],
+    ids=["log milliseconds", "log seconds", "milliseconds"],
+)
+def test_reaction_times_in_other_units_are_said(scale, word):
+    """Half a second by the logarithm of milliseconds, as the parameters are; and speeds likewise."""
+    times = RNG.gamma(9.0, 55.0, TRIALS)
+    log_time, speed = pn.responses.MinimalLogReactionTime(), pn.responses.ResponseSpeed()
+    said = log_time.doubt(scale(times))
+
+    assert said is None if word is None else re.search(word, said)
+    agent = pn.Agent(pn.models.binary_hgf(2), log_time, free={"intercept": pn.Normal(6.2, 1.0)})
+    trials = pn.Trials({"u": OUTCOMES, "rt": scale(times)}, inputs="u", actions="rt")
+    found = list(describe_units(gaussian_modes(agent, trials)))
+    assert [sentence.startswith("The responses in 'rt' have") for sentence in found] == [
+        True
+    ] * bool(word)
+    assert speed.doubt(1 / times) is None
+    assert "1 / milliseconds" in speed.doubt(1000 / times)
+    assert "times" in speed.doubt(times)

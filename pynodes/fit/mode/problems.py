@@ -81,11 +81,21 @@ def fails_beside(model: Model, own: tuple[Sequences, Array, Array]) -> Array:
 def describe_fit_problems(fit: MapFit) -> list[str]:
     """What went wrong or may mislead, a sentence each."""
     edges = find_at_bound(fit), find_remote(fit), fit._fragile
-    return [*describe_contradictions(fit)] + [
+    return [*describe_units(fit), *describe_contradictions(fit)] + [
         sentence
         for index in range(len(fit))
         for sentence in describe_subject(fit, index, *(which[index] for which in edges))
     ]
+
+
+def describe_units(fit: MapFit) -> Iterator[str]:
+    """Responses whose units are others than their parameters are for."""
+    columns = fit.trials.roles.actions or {}
+    for stream, part in streams_of(fit.agent.response).items() if fit.agent.response else ():
+        rows = np.where(fit.trials.frozen, np.nan, fit.trials.numbers(columns[stream][0]))
+        doubt = part.doubt(rows) if np.isfinite(rows).any() else None
+        if doubt:
+            yield f"The responses in {columns[stream][0]!r} {doubt}"
 
 
 def describe_subject(
