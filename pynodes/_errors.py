@@ -52,7 +52,7 @@ class InputError(PynodesError, ValueError):
 
 
 class DataError(InputError):
-    """A table of trials that does not hold what it is said to hold."""
+    """A table of trials that does not fit the roles of its columns."""
 
 
 class FormulaError(InputError):
@@ -72,7 +72,7 @@ class FieldError(PynodesError, AttributeError):
 
 
 class FilterError(PynodesError, ArithmeticError):
-    """A belief broke down while filtering: a precision fell to zero or below.
+    """A belief failed while filtering: a precision fell to zero or below.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class CheckpointError(PynodesError, ValueError):
 
 
 class SamplingError(PynodesError, RuntimeError):
-    """A sampler that got nowhere: a chain that is stuck."""
+    """A chain of a sampler that is stuck."""
 
 
 class PrecisionWarning(UserWarning):

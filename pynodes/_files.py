@@ -29,7 +29,7 @@ ELSEWHERE = {
 
 @boundary
 def save(path: str | os.PathLike[str], thing: Any) -> None:
-    """Write a graph, a network, beliefs, trials, an agent, a fit or what came of one to a file.
+    """Write a graph, a network, beliefs, trials, an agent, a fit or its results to a file.
 
     Everything comes back as it was, number for number and bit for bit: :func:`load`. A file of this
     name is replaced, at once and only when the new one is whole; an interrupted call leaves it as it is.
@@ -56,7 +56,7 @@ def save(path: str | os.PathLike[str], thing: Any) -> None:
     if cls is None or (cls in catalogue.records and cls is not type(thing)):
         raise FormatError(
             f"pynodes.save keeps {', '.join(catalogue.names)}, not {format_value(thing, 60)}. For arrays "
-            "take numpy.savez; a table is written by what made it."
+            "use numpy.savez; for tables, pandas."
         )
     file = FileWriter(catalogue)
     content = file.record(thing, cls, cls.__name__)
@@ -71,7 +71,7 @@ def load(
     kinds: Iterable[Any] = (),
     functions: Mapping[str, Any] | None = None,
 ) -> Any:
-    """What :func:`save` wrote to a file.
+    """Read a file that :func:`save` wrote.
 
     Nothing in a file is run, and what it says is checked before it is used.
 
@@ -109,7 +109,7 @@ def load(
     except Exception as error:  # whatever a header may say, it is the file's fault
         said = str(error) if isinstance(error, PynodesError) else repr(error)
         raise FormatError(
-            f"{name!r} does not say what a file of a {kind} says: {said} It was changed after pynodes.save "
+            f"{name!r} is not a valid file of a {kind}: {said} It was changed after pynodes.save "
             "wrote it, or another version wrote it."
         ) from error
 

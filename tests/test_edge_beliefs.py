@@ -100,5 +100,5 @@ def test_what_has_no_rate_says_so():
         beliefs.edge("y->u")
     with pytest.raises(pn.FieldError, match="implied learning rate is about a probability"):
         _ = beliefs.edge("x->u").implied_learning_rate
-    with pytest.raises(pn.FieldError, match="were not kept"):
+    with pytest.raises(pn.FieldError, match="were not recorded"):
         network.filter({"u": VALUES}, record=["u"]).edge("x->u")

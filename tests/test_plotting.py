@@ -225,7 +225,7 @@ def many():
             pn.InputError,
             r"between 0 and 1, such as 0\.9, not 90",
         ),
-        (lambda: binary(record=["x2"])[1].plot("x3"), pn.FieldError, "were not kept"),
+        (lambda: binary(record=["x2"])[1].plot("x3"), pn.FieldError, "were not recorded"),
         (lambda: binary()[1].plot(colour="red"), TypeError, "colour"),
         (lambda: pn.Graph().plot(), pn.GraphError, "no nodes"),
     ],

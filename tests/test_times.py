@@ -96,7 +96,7 @@ def test_what_looks_a_row_back_stops_where_another_subject_begins():
     np.testing.assert_array_equal(begun["u_0"], [0, 1, nan, 1, nan, 2])
 
 
-@pytest.mark.parametrize(("by", "word"), [("aab", "6 steps"), ("aabbaa", "not together")])
+@pytest.mark.parametrize(("by", "word"), [("aab", "6 steps"), ("aabbaa", "not contiguous")])
 def test_labels_that_fit_no_rows_are_refused(by, word):
     with pytest.raises(pn.InputError, match=word):
         pn.responses.previous(VALUES, by=list(by))

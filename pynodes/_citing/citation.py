@@ -37,7 +37,7 @@ METHODS = {"nuts": ("hoffman2014",), "smc": ("delmoral2006",), "pathfinder": ("z
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Citation:
-    """What to say of how something was computed; ``str()`` is a paragraph and its references.
+    """A methods paragraph with references; ``str()`` is its text.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Citation:
 
 
 def cite(*things: Any) -> Citation:
-    """A paragraph on how something was computed, the papers behind it, versions and settings.
+    """Methods paragraph, references, versions and settings of graphs, agents or fits.
 
     The papers are those that the descriptions of its parts name as their sources, one's own kinds
     included if they name one of these.

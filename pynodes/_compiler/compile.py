@@ -249,7 +249,7 @@ def find_structured(
     whole = settings.expansion
     if isinstance(whole, Structured) and settings.scheme != default:
         raise GraphError(
-            f"Structured is a way to hear children in closed form, and the scheme {settings.scheme!r} finds "
+            f"Structured is for updates in closed form, and the scheme {settings.scheme!r} finds "
             "beliefs otherwise. Give another expansion, such as 'enhanced', or no scheme."
         )
     if isinstance(whole, Structured) and settings.evidence == "in_turn":
@@ -262,8 +262,8 @@ def find_structured(
         if own != whole and (isinstance(own, Structured) or isinstance(whole, Structured)):
             raise GraphError(
                 f"{name!r} has the expansion {own!r} in a graph whose expansion is {whole!r}. Structured "
-                "keeps what nodes share between them, so it is a choice of whole graphs: give it, or another "
-                "one, to the graph or to compile(), and none to the node."
+                "keeps beliefs conditional on those of other nodes, so it is a choice of whole graphs: give "
+                "an expansion to the graph or to compile(), and none to the node."
             )
     return whole if isinstance(whole, Structured) else None
 

@@ -16,7 +16,7 @@ from pynodes._typing import AnyArray, Array, Scalar
 
 
 class VarianceParts(Module):
-    """Where the variance of a node's move comes from, for those who scale it.
+    """Parts of the predicted variance of a node's move.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class VarianceParts(Module):
 
 
 class AbstractBelief(Module, abc.ABC):
-    """What the engine asks of any belief, of one node or of a group of them stacked.
+    """Interface of beliefs, of one node or of a stacked group.
 
     A subclass says what the next step starts from; the other methods have answers that suit a belief
     without children.
@@ -44,22 +44,22 @@ class AbstractBelief(Module, abc.ABC):
 
     @abc.abstractmethod
     def carry(self) -> Any:
-        """What the next step starts from."""
+        """The part of the belief from which the next step starts."""
 
     @abc.abstractmethod
     def from_state(self, state: Any) -> Any:
-        """A remembered belief as if it had just been predicted so."""
+        """The belief of the previous step as a prediction."""
 
     @abc.abstractmethod
     def where(self, informed: Array) -> Any:
         """The posterior where evidence arrived, the prediction elsewhere."""
 
     def parent_view(self) -> Any:
-        """What its children's couplings may see of it."""
+        """The belief as its children's couplings see it."""
         return self
 
     def as_prior(self) -> Any:
-        """The current belief in the place of the prediction: what it would say to its children now."""
+        """The current belief as the prediction for its children."""
         return self
 
     def with_posterior(self, posterior: Any) -> Any:
@@ -71,7 +71,7 @@ class AbstractBelief(Module, abc.ABC):
         return jnp.array(False)
 
     def is_valid(self) -> Array:
-        """Whether the belief is one: finite, at least."""
+        """Whether the belief is valid: finite, at least."""
         fine = jnp.array(True)
         for leaf in jax.tree.leaves(self):
             fine = fine & jnp.all(jnp.isfinite(leaf))
@@ -196,7 +196,7 @@ class Gaussian(AbstractBelief):
         return dataclasses.replace(self, mean=mean, variance=variance)
 
     def clamped(self, value: Array, observed: Array | bool = True) -> Gaussian:
-        """The belief after its value was seen; where it was not, the prediction stays."""
+        """The belief after an observation; where it is missing, the prediction stays."""
         still = jnp.zeros_like(self.variance)
         if observed is True:
             return self.updated(jnp.broadcast_to(value, jnp.shape(self.mean)), still)
@@ -218,12 +218,12 @@ class Gaussian(AbstractBelief):
         )
 
     def carry(self) -> Gaussian:
-        """What the next step starts from."""
+        """The part of the belief from which the next step starts."""
         kept = None if self.structured is None else self.structured.carry()
         return Gaussian(mean=self.mean, variance=self.variance, structured=kept)
 
     def parent_view(self) -> Gaussian:
-        """What its children's couplings may see of it."""
+        """The belief as its children's couplings see it."""
         return Gaussian(
             mean=self.mean,
             variance=self.variance,
@@ -232,7 +232,7 @@ class Gaussian(AbstractBelief):
         )
 
     def as_prior(self) -> Gaussian:
-        """The current belief in the place of the prediction: what it would say to its children now."""
+        """The current belief as the prediction for its children."""
         return dataclasses.replace(self, predicted_mean=self.mean, predicted_variance=self.variance)
 
     def with_posterior(self, posterior: Gaussian) -> Gaussian:
@@ -242,7 +242,7 @@ class Gaussian(AbstractBelief):
         )
 
     def from_state(self, state: Gaussian) -> Gaussian:
-        """A remembered belief as if it had just been predicted so."""
+        """The belief of the previous step as a prediction."""
         still = state.predicted(state.mean, variance=state.variance)
         return dataclasses.replace(still, variance_parts=self.variance_parts)
 
@@ -253,7 +253,7 @@ class Gaussian(AbstractBelief):
         )
 
     def is_valid(self) -> Array:
-        """Whether the belief is one: finite, and of positive precision."""
+        """Whether the belief is valid: finite, and of positive precision."""
         return (self.variance >= 0) & (jnp.abs(self.mean) + self.variance < jnp.inf)
 
     @property
@@ -264,7 +264,7 @@ class Gaussian(AbstractBelief):
         return self.variance + self.distance_to(self.origin_mean) ** 2 + self.origin_variance
 
     def distance_to(self, origin_mean: Array) -> Array:
-        """How far the node is from where its value parents, heard again, put it.
+        """Distance of the node from the prediction of its updated value parents.
 
         Parents of a value that is seen with little noise take nearly all of its error: the difference
         of two nearly equal numbers is then rounding, which a small variance would make an enormous error.
@@ -279,7 +279,7 @@ class Gaussian(AbstractBelief):
         return jnp.where(jnp.abs(distance) > ROUNDINGS * rounding, distance, left)
 
     def volatility_message(self, strength: Array, point: Array) -> VolatilityMessage:
-        """What the node's move says about a parent of its log variance, predicted at ``point``.
+        """Evidence of the node's move about a parent of its log variance, predicted at ``point``.
 
         An array says as much for each of its elements; those that were not observed say nothing.
         """
@@ -298,7 +298,7 @@ class Gaussian(AbstractBelief):
         )
 
     def shift_evidence(self) -> Evidence:
-        """What the node's belief says about a shift of its predicted mean.
+        """Evidence of the node's belief about a shift of its predicted mean.
 
         With averaged predictions it is the likelihood of the shift, the node's own value integrated
         out: what the node learned from below, widened by its conditional variance. At the parents'

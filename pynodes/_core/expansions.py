@@ -71,7 +71,7 @@ def step_mean(point: Array, variance: Array, *pulls: Array | None) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class AbstractExpansion(abc.ABC):
-    """How volatility evidence moves a belief; a subclass says so in ``volatile``."""
+    """A volatility update: how volatility evidence changes a belief. Subclasses define ``volatile``."""
 
     def __call__(self, belief: Gaussian, evidence: ChildEvidence) -> tuple[Array, Array]:
         """Posterior mean and variance of a predicted belief that has heard its children."""
@@ -132,7 +132,7 @@ class Enhanced(AbstractExpansion):
 
 @dataclasses.dataclass(frozen=True)
 class Unbounded(AbstractExpansion):
-    """A blend of two quadratic expansions, one at the prediction and one where the evidence pulls.
+    """A blend of two quadratic expansions, one at the prediction and one at the mode of the evidence.
 
     The first keeps the part of the curvature that is never negative. The second is taken at the mode
     of a concave surrogate of the posterior (docs/theory/unbounded.md). They are mixed by their

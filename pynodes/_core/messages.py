@@ -25,7 +25,7 @@ class Evidence(Module):
 
 
 class VolatilityMessage(Module):
-    """What a child's squared move says about a parent of its log variance.
+    """Evidence of a child's squared move about a parent of its log variance.
 
     Had the parent been at ``x``, the child's move would have had variance
     ``other_variance + added_variance * exp(strength * (x - point))``. The edge is looked at twice
@@ -58,13 +58,13 @@ class VolatilityMessage(Module):
     log_growth: Array
 
     def predicted(self) -> Evidence:
-        """Evidence of the look at the prediction, taken there."""
+        """Evidence evaluated at the prediction."""
         precision = reciprocal(self.variance)
         error = self.squared_move * precision - 1
         return volatility_evidence(self.strength, self.added_variance * precision, error)
 
     def known(self, x: Array) -> Evidence:
-        """Evidence of the look at a known parent, taken at ``x``."""
+        """Evidence evaluated at a known parent, at ``x``."""
         return volatility_evidence(self.strength, *self.share_and_error(self.growth_at(x)))
 
     def growth_at(self, x: Array) -> Array:
@@ -94,7 +94,7 @@ class VolatilityMessage(Module):
         return 0.5 * (log(here * variance) - self.squared_move * (here - reciprocal(variance)))
 
     def predicted_log_density(self, x: Array) -> Array:
-        """Expected log density of the child's move in the look at the prediction."""
+        """Expected log density of the child's move, evaluated at the prediction."""
         growth = self.added_variance * jnp.exp(self.strength * (x - self.point))
         variance = self.variance - self.added_variance + growth
         return -0.5 * (log(variance) + self.squared_move * reciprocal(variance))

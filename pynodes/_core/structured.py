@@ -235,7 +235,7 @@ class Structure(Module):
     gain: Array | None = None
 
     def carry(self) -> Structure | None:
-        """What the next step starts from."""
+        """The part of the belief from which the next step starts."""
         return None if self.conditionals is None else Structure(conditionals=self.conditionals)
 
 

@@ -14,7 +14,7 @@ from pynodes._typing import Scalar
 
 @dataclasses.dataclass(frozen=True)
 class ClosedForm(AbstractScheme):
-    """Every node hears its children once, leaves first, and updates as its expansion says.
+    """One sweep in closed form: every node is updated once, leaves first, by its expansion.
 
     Source: Mathys et al. (2011), doi 10.3389/fnhum.2011.00039; Weber et al. (2023), arXiv 2305.10937.
     """

@@ -36,6 +36,6 @@ def recall(program: Program, state: State, index: int) -> Any:
 
 
 def carry(program: Program, beliefs: Mapping[int, Any]) -> State:
-    """What the next step starts from."""
+    """The part of the belief from which the next step starts."""
     nodes = enumerate(program.nodes)
     return tuple(beliefs[index].carry() if node.has_memory else None for index, node in nodes)

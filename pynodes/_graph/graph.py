@@ -312,7 +312,7 @@ class Graph:
     def revise(
         self, nodes: Mapping[str, AbstractNode] | None = None, /, **named: AbstractNode
     ) -> Graph:
-        """A graph in which some nodes are others: with other parameters, or of another kind.
+        """A graph in which some nodes have other parameters, or are of another kind.
 
         They keep their names and their edges, all of which must suit them.
 
@@ -361,7 +361,7 @@ class Graph:
 
     @boundary
     def repeat(self, times: int, shared: Iterable[str] = ()) -> Graph:
-        """The graph so many times side by side: a plate.
+        """Copies of the graph side by side: a plate.
 
         Copies of ``x`` are named ``x[0]``, ``x[1]``, ...
 

@@ -30,10 +30,10 @@ class Settings:
     Parameters
     ----------
     expansion
-        How volatility evidence is added: ``"enhanced"`` (the default), ``"unbounded"``,
-        ``"standard"`` or an expansion object.
+        The volatility update: ``"enhanced"`` (the default), ``"standard"``, ``"unbounded"``,
+        ``"structured"`` or an expansion object.
     marginalise
-        Whether predictions average over the parents' uncertainty, or take them at their means.
+        Whether predictions average over the uncertainty of parents, or take parents at their means.
     probability_clip
         Predicted probabilities stay within [clip, 1 - clip].
     evidence

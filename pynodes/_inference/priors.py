@@ -418,7 +418,7 @@ class Beta(AbstractPrior):
 
 @dataclasses.dataclass(frozen=True)
 class Fixed:
-    """A parameter that is not fitted but set.
+    """A parameter that is fixed, not fitted.
 
     Parameters
     ----------

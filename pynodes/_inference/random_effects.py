@@ -38,7 +38,7 @@ GRID_STEP = 0.01
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RandomEffects:
-    """How frequent models are among subjects. Made by :func:`pynodes.random_effects_bms`.
+    """Frequencies of models among subjects. Made by :func:`pynodes.random_effects_bms`.
 
     Attributes
     ----------

@@ -82,7 +82,7 @@ def pack(header: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
     text = json.dumps(header).encode()
     if len(text) > LONGEST_HEADER:
         raise FormatError(
-            f"What is said of the arrays takes {len(text):,} bytes, more than the {LONGEST_HEADER:,} that a "
+            f"The header takes {len(text):,} bytes, more than the {LONGEST_HEADER:,} that a "
             "file may have."
         )
     parts = [(HEADER, text)]
@@ -132,7 +132,7 @@ def take_apart(data: memoryview) -> list[memoryview]:
     place = 0
     for piece in [*lay_out(parts), rest]:
         if data[place : place + len(piece)] != piece:
-            raise FormatError(f"it is laid out otherwise, from byte {place} on.")
+            raise FormatError(f"its layout differs, from byte {place} on.")
         place += len(piece)
     if place != len(data):
         raise FormatError(f"it goes on for {len(data) - place} bytes after its end.")
@@ -222,8 +222,8 @@ def encode_array(array: np.ndarray) -> bytes:
     little = little.astype(little.dtype.newbyteorder("<"), copy=False)
     if little.dtype.str not in TYPES:
         raise FormatError(
-            f"Numbers of type {little.dtype} are not kept in files. Make them truth values, whole numbers, "
-            "or real ones in single or double precision."
+            f"Arrays of type {little.dtype} cannot be saved. Convert them to booleans, integers, or floats "
+            "in single or double precision."
         )
     shape = ", ".join(map(str, little.shape)) + "," * (little.ndim == 1)
     said = f"{{'descr': '{little.dtype.str}', 'fortran_order': False, 'shape': ({shape}), }}"
@@ -241,7 +241,7 @@ def decode_array(part: memoryview) -> np.ndarray:
     said = ARRAY_HEADER.fullmatch(bytes(part[start:begin]))
     kind = said[1].decode() if said else ""
     if said is None or kind not in TYPES:
-        raise FormatError(f"an array is of a type that no file holds, or says none: {kind!r}.")
+        raise FormatError(f"an array is of a type that files cannot have: {kind!r}.")
     shape = tuple(int(size) for size in said[2].replace(b" ", b"").split(b",") if size)
     if len(shape) > 32 or len(part) - begin != math.prod(shape) * np.dtype(kind).itemsize:
         raise FormatError(f"an array of shape {shape} has {len(part) - begin} bytes.")

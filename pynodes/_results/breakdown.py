@@ -71,8 +71,8 @@ def advise(labels: Labels, name: str, node: Any) -> list[str]:
     curved = curved_edges(labels, name)
     if curved:
         found.append(
-            f"The function of {listed(curved)} is curved, and its curvature at the prediction does not hold "
-            "where the observation is: lower the strength, or the tonic_volatility of the parent."
+            f"The function of {listed(curved)} is nonlinear, and its curvature at the prediction is wrong at "
+            "the observation: lower the strength, or the tonic_volatility of the parent."
         )
     crowded = crowded_children(labels, name)
     if crowded:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class EdgeBeliefs:
-    """What went up one edge, step by step; every field has shape (time,), after any batch.
+    """Prediction errors and learning rates of one edge; fields have shape (time,), after any batch.
 
-    Everything follows from the recorded beliefs of parent and child. Where the child is the only one
-    that is heard, and the expansion is Standard, the parent's mean moves by ``learning_rate error``.
+    Everything follows from the recorded beliefs of parent and child. For a parent of one child under
+    the Standard expansion, the parent's mean moves by ``learning_rate error``.
     Defined for Probability, Observation and Volatility edges (docs/learners.md).
 
     Parameters
@@ -58,7 +58,7 @@ class EdgeBeliefs:
 
     @property
     def error(self) -> Array:
-        """The error that the parent heard: of the child's mean, or of its volatility; zero in a gap.
+        """The child's value or volatility prediction error; zero in a gap.
 
         Of an outcome it is how far it was from its probability (δ), of a reading how far the percept was.
         TAPAS: ``da`` of the level below, ``dau`` of a continuous input.
@@ -151,9 +151,9 @@ class EdgeBeliefs:
 
 @dataclasses.dataclass(frozen=True)
 class EdgeMessages:
-    """What a parent told its child, and what it heard; every array has time first.
+    """Messages along one edge: the parent's contribution and the child's evidence; time is first.
 
-    NaN where a step did not count, because it was frozen or a belief had broken down.
+    NaN where a step did not count, because it was frozen or a belief had failed.
 
     Attributes
     ----------
@@ -161,16 +161,15 @@ class EdgeMessages:
         What the parent added to the child's prediction, in the units of the edge's inlet: to its drift,
         its logit, its log volatility, ...
     gradient, curvature
-        What the child said about the parent: the first derivative and minus the second of its log
-        density, at the parent's predicted mean; zero where it had nothing to say. None where the parent
-        does not hear such: a constant hears nothing.
+        Evidence for the parent: the first derivative and minus the second of the child's log density,
+        at the parent's predicted mean; zero where there is no evidence. None for parents that do not
+        learn, such as constants.
     support
-        Log density of what the child did at every value that the parent may take, along the last axis;
-        None unless the parent takes one of a few values.
+        Log density of the child at every value of a discrete parent, along the last axis; else None.
 
     A gradient times the parent's posterior variance is how far the child pulls the parent's mean. These
     pulls add up to the move of the mean where no child is a volatility child, or the expansion is
-    Standard. The other expansions look at volatility children from other points too.
+    Standard. The other expansions evaluate volatility evidence at other points too.
     """
 
     contribution: Array

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class NodeBeliefs:
-    """What one node believed, field by field; every field has shape (time,), after any batch.
+    """Beliefs of one node by field; every field has shape (time,), after any batch.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class NodeBeliefs:
 
     @property
     def mean(self) -> Array:
-        """Posterior mean; of an input, what was observed, or its predicted mean where nothing was."""
+        """Posterior mean; of an input, the observation, or its predicted mean where it is missing."""
         return self._field("mean")
 
     @property
@@ -59,19 +59,19 @@ class NodeBeliefs:
     @property
     @boundary
     def value_error(self) -> Array:
-        """How far the posterior mean is from the prediction; of a binary node, over its variance (δ)."""
+        """Value prediction error (δ): posterior minus predicted mean; of a binary node, over its variance."""
         return self._field("value_error")
 
     @property
     @boundary
     def volatility_error(self) -> Array:
-        """How much larger the squared move was than predicted, relative to the prediction (Δ)."""
+        """Volatility prediction error (Δ): excess of the squared move over its prediction, relative to it."""
         return self._field("volatility_error")
 
     @property
     @boundary
     def effective_precision(self) -> Array:
-        """The share of the predicted variance that grew in this step (γ)."""
+        """Effective precision (γ): share of the predicted variance that was added in this step."""
         return self._field("effective_precision")
 
     @property
@@ -89,7 +89,7 @@ class NodeBeliefs:
     @property
     @boundary
     def value(self) -> Array:
-        """What an input was given; NaN where nothing was observed."""
+        """Observations of an input; NaN where missing."""
         if not self._observed():
             raise FieldError(f"{self._name!r} was given no values: it is not observed.")
         values, observed = self._own(self._trajectories.values), self._mask()
@@ -115,9 +115,7 @@ class NodeBeliefs:
         if field in fields:
             return fields[field]
         if field in ("value_error", "volatility_error") and not self._has_parents():
-            raise FieldError(
-                f"{self._name!r} has no parents, so it has no {field}: nothing would hear it."
-            )
+            raise FieldError(f"{self._name!r} has no parents, so it has no {field}.")
         raise FieldError(f"{self._name!r} has no field {field!r}. {nearest(field, self.fields)}")
 
     def _own(self, groups: dict[int, Array]) -> Array:

@@ -71,8 +71,9 @@ def far_logits(beliefs: Trajectories) -> Iterator[Doubt]:
                 step,
                 parent,
                 f"{parent!r} went to a logit of {logit[step:].max():.3g} of {child!r} from step {step} "
-                "on, where no series can tell a probability from 0 or 1. It has run away: use the time unit "
-                "for which the volatilities are meant, lower tonic_volatility, or choose another expansion.",
+                "on, where a probability cannot be distinguished from 0 or 1. It has run away: use the time "
+                "unit for which the volatilities are meant, lower tonic_volatility, or choose another "
+                "expansion.",
             )
 
 
@@ -91,8 +92,8 @@ def far_log_variances(beliefs: Trajectories) -> Iterator[Doubt]:
                 step,
                 parent,
                 f"{parent!r} moved the log variance of {child!r} by {farthest:+.3g} from where it began (by "
-                f"more than {FARTHEST_LOG_VARIANCE:g} from step {step} on), which no series can tell. It has "
-                "run away: use the time unit for which the volatilities are meant, lower its "
+                f"more than {FARTHEST_LOG_VARIANCE:g} from step {step} on), beyond any plausible change. It "
+                "has run away: use the time unit for which the volatilities are meant, lower its "
                 f"tonic_volatility{advise_expansion(beliefs, parent)}.",
             )
 
@@ -160,7 +161,7 @@ def bad_guesses(beliefs: Trajectories) -> Iterator[Doubt]:
                 int(seen[begin]),
                 name,
                 f"From step {seen[begin]} on, {WINDOW} observations of {name!r} had a surprise of "
-                f"{mean[begin]:.2f} nats each; a guess that knows nothing has {guess:.2f}. The network "
+                f"{mean[begin]:.2f} nats each; chance has {guess:.2f}. The network "
                 "predicts worse than that: change its volatilities or learning rates, the unit of dt, or the "
                 "expansion.",
             )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Forecast(KeptByName):
-    """Many draws of what may come; ``forecast["x"]`` has shape (draws, time).
+    """Draws of the future; ``forecast["x"]`` has shape (draws, time).
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Forecast(KeptByName):
         self.labels.place(name)
         column = self._column(name)
         if column is None:
-            raise FieldError(f"{name!r} was not kept, only {listed(self.names)}.")
+            raise FieldError(f"{name!r} was not recorded, only {listed(self.names)}.")
         group, position = column
         whole = self.records[group]
         return whole if position is None else whole[:, :, position]

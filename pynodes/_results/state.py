@@ -176,7 +176,7 @@ def origins(
         check_node_exists(name, new.graph.nodes)
         if name in came:
             raise StateError(
-                f"{name!r} cannot restart and take over what {came[name]!r} believed: say one of them."
+                f"{name!r} cannot both restart and take over the belief of {came[name]!r}. Give one of them."
             )
     for name, node in new.graph.nodes.items():
         if name in old.nodes and not (name in came or name in names or name in anew):
@@ -190,9 +190,8 @@ def check_same_kind(name: str, old: AbstractNode, new: AbstractNode) -> None:
     fixed = [choice for choice in choices_of(new) if choice not in Settings.names()]
     if type(old) is not type(new) or any(getattr(old, c) != getattr(new, c) for c in fixed):
         raise StateError(
-            f"{name!r} is {new!r} in the new network, and was {old!r}. If what was believed of it still "
-            f"holds, say so with names={{{name!r}: {name!r}}}; if not, let it begin anew with "
-            f"restart=[{name!r}]."
+            f"{name!r} is {new!r} in the new network, and was {old!r}. If its belief is still valid, pass "
+            f"names={{{name!r}: {name!r}}}; if not, let it begin anew with restart=[{name!r}]."
         )
 
 

@@ -16,7 +16,7 @@ from pynodes._typing import Array
 
 
 class Status(Module):
-    """What happened in a run: arrays, which are put into words when somebody asks.
+    """Status of a run: failures and doubts, as arrays, and as messages on request.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Status(Module):
 
     @property
     def ok(self) -> Array:
-        """Whether no belief broke down. A run may be implausible all the same: see :attr:`plausible`."""
+        """Whether no belief failed. A run may be implausible all the same: see :attr:`plausible`."""
         xp = namespace_of(self.alive)
         return xp.all(xp.atleast_1d(self.alive), axis=-1)
 

@@ -139,13 +139,13 @@ class Trajectories(KeptByName):
         self.labels.place(name)
         if self._column(name) is None:
             raise FieldError(
-                f"The beliefs of {name!r} were not kept, only those of {listed(self.names)}."
+                f"The beliefs of {name!r} were not recorded, only those of {listed(self.names)}."
             )
         return NodeBeliefs(self, name)
 
     @boundary
     def edge(self, name: str) -> EdgeBeliefs:
-        """What a parent learned from a child, as learning rates; named as in ``"x2->u"``.
+        """Prediction errors and learning rates of an edge, named as in ``"x2->u"``.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class Trajectories(KeptByName):
 
     @boundary
     def messages(self) -> dict[str, EdgeMessages]:
-        """What went down and up every edge at every step, by the edge's name, as in ``"x2->u"``.
+        """Messages along every edge at every step, by the edge's name, as in ``"x2->u"``.
 
         Messages are not recorded; the run is made again, with the inputs that it had.
 
@@ -192,7 +192,7 @@ class Trajectories(KeptByName):
         names: Mapping[str, str] | None = None,
         restart: str | Iterable[str] = (),
     ) -> State:
-        """Where another network can continue from: ``.final``, carried over to it.
+        """``.final`` transferred to another network, such as an edited one.
 
         Parameters and errors as for :meth:`State.transfer`.
         """
@@ -265,7 +265,7 @@ class Trajectories(KeptByName):
         time_name: str | None = None,
         responses: Mapping[str, Any] | None = None,
     ) -> Explorer:
-        """A page in which a person moves through time and looks at every node (docs/explorer.md).
+        """An interactive HTML page of the run (docs/explorer.md).
 
         The page holds all it needs, numbers and charts, and asks nothing of the network. In a notebook
         it is shown in place.

@@ -121,7 +121,7 @@ class Network(Module):
 
     @boundary
     def switch(self, edges: Mapping[str, Any]) -> Self:
-        """A network in which some edges are on or off; one that is off might as well not be there.
+        """A network in which some edges are switched on or off.
 
         The first switch makes a network whose program can be switched, even if it switches nothing.
         From there on no switch compiles anything: truth values may be traced, so that ``jax.vmap``
@@ -326,7 +326,7 @@ class Network(Module):
         gate: Gate | None = None,
         start: State | None = None,
     ) -> dict[str, EdgeMessages]:
-        """What goes down and up every edge at every step, by the edge's name, as in ``"x2->u"``.
+        """Messages along every edge at every step, by the edge's name, as in ``"x2->u"``.
 
         Parameters and errors as for :meth:`filter`.
         """
@@ -377,7 +377,7 @@ class Network(Module):
         record: Iterable[str] | None = None,
         throw: bool = True,
     ) -> Trajectories:
-        """What every node believes of every step once the whole series is known.
+        """Smoothing: beliefs about every step given the whole series.
 
         The series is filtered, then retraced from its end: each step is taken again, with what came
         after it as one more child of every node that remembers (docs/theory/smoothing.md).
@@ -473,7 +473,7 @@ class Network(Module):
         draws: int = 1000,
         record: Iterable[str] | None = None,
     ) -> Forecast:
-        """What may come: many draws of the future, from any state.
+        """Draws of the future, from any state.
 
         Parameters
         ----------
@@ -508,7 +508,7 @@ class Network(Module):
         draws: int = 1000,
         record: Iterable[str] | None = None,
     ) -> Forecast:
-        """What a network with priors on its parameters supposes before it has seen anything.
+        """Prior predictive check: series drawn with parameters from priors.
 
         Parameters
         ----------
@@ -549,7 +549,7 @@ class Network(Module):
         record: Iterable[str] | None = None,
         throw: bool = True,
     ) -> Interaction:
-        """An agent that predicts, acts, is answered and learns, step by step, in one compiled loop.
+        """Closed loop of an agent and an environment: predict, act, observe, update.
 
         Parameters
         ----------

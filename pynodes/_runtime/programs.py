@@ -17,7 +17,7 @@ LEAST_SECONDS = 0.1
 
 @boundary
 def cache_programs(folder: str | os.PathLike[str]) -> None:
-    """Keep what is compiled in a folder, so that the next process need not compile it again.
+    """Keep compiled programs in a folder, for later processes.
 
     A setting of the whole process: JAX's compilation cache, for all that is compiled from now on, with
     programs in it that compile in less than the second that JAX waits for. They are found again by their

@@ -151,7 +151,7 @@ def flag_beginnings(by: Any, steps: int) -> np.ndarray:
     columns = list(by) if isinstance(by, list | tuple) and len(np.shape(by[0])) == 1 else [by]
     parts = [np.asarray(column).tolist() for column in columns]
     if any(not isinstance(part, list) or len(part) != steps for part in parts):
-        raise InputError(f"by must say of each of {steps} steps whose it is.")
+        raise InputError(f"by must have a key, such as a subject, for each of {steps} steps.")
     keys = list(zip(*parts, strict=True))
     begins[1:] = [one != other for one, other in zip(keys[1:], keys[:-1], strict=True)]
     heads = [key for key, begin in zip(keys, begins, strict=True) if begin]
@@ -159,7 +159,7 @@ def flag_beginnings(by: Any, steps: int) -> np.ndarray:
     if twice is not None:
         label = ", ".join(map(str, twice))
         raise InputError(
-            f"The trials of {label} are not together. Sort the rows by whose they are."
+            f"The trials of {label} are not contiguous. Sort the rows by the columns of by."
         )
     return begins
 

@@ -253,8 +253,8 @@ def check_smoothable(labels: Labels) -> None:
     """
     if isinstance(labels.settings.expansion, Structured):
         raise SmoothingError(
-            "A network under Structured cannot be smoothed yet: smoothing takes beliefs for independent that "
-            "Structured keeps conditional on one another. Compile it with expansion='enhanced' to smooth it."
+            "A network under Structured cannot be smoothed yet: smoothing takes beliefs as independent, and "
+            "Structured keeps them conditional on one another. Compile it with expansion='enhanced'."
         )
     for parent, child, coupling in labels.graph.edges:
         if getattr(coupling, "lag", 0):
@@ -269,6 +269,6 @@ def check_smoothable(labels: Labels) -> None:
         silent = type(node).memory_gain is AbstractNode.memory_gain
         if silent or not isinstance(node.init(), Gaussian):
             raise SmoothingError(
-                f"{listed(names)} cannot be smoothed: a {type(node).__name__} does not say what a Gaussian "
-                "belief keeps over a step. Use network.filter, or give the kind a memory_gain(dt)."
+                f"{listed(names)} cannot be smoothed: a {type(node).__name__} does not define the "
+                "memory_gain(dt) of a Gaussian belief. Use network.filter, or define it."
             )

@@ -36,7 +36,7 @@ def bandit_hgf(
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
-    """An agent who follows what every arm is worth, and chooses by a softmax of what they promise.
+    """A bandit HGF that learns the value of every arm, and chooses by a softmax of predicted values.
 
     Free are the tonic volatility that all arms share, ``"arms.tonic_volatility"``, ``Normal(-5, 1.5)``;
     those of the states above, ``Normal(-8, 1.5)`` and so on; and the inverse temperature, ``LogNormal(1,
@@ -91,7 +91,7 @@ def bandit_rescorla_wagner(
     perseveration: bool = False,
     free: Priors | None = None,
 ) -> Agent:
-    """An agent who learns what every arm pays at a fixed rate, and chooses by a softmax of that.
+    """A Rescorla-Wagner learner of the value of every arm, with choices by a softmax.
 
     Free are the learning rate that all arms share, ``"arms.learning_rate"``, ``LogitNormal(-1, 1)``, and the
     inverse temperature, ``LogNormal(1, 1)``. Inputs are made of choices and rewards by
@@ -186,7 +186,7 @@ def dual_rescorla_wagner(
     perseveration: bool = False,
     free: Priors | None = None,
 ) -> Agent:
-    """A learner of two options, of which the one that was not chosen is learned about too.
+    """A Rescorla-Wagner learner of two options, with counterfactual learning.
 
     Free are the learning rate, ``LogitNormal(-1, 1)``, the share of it for the other option, ``LogitNormal(0,
     1)``, and the inverse temperature. What was chosen is an input too, ``"u.choice"``.

@@ -27,7 +27,7 @@ def categorical_hgf(
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
-    """A categorical hierarchical Gaussian filter, which bets on the outcomes it predicts.
+    """A categorical hierarchical Gaussian filter that chooses by its predicted probabilities.
 
     Free are the tonic volatility that all logits share, ``"logits.tonic_volatility"``, ``Normal(-5, 1.5)``;
     those of the states above, ``Normal(-8, 1.5)``; and the inverse temperature, ``LogNormal(1, 1)``.
@@ -55,7 +55,7 @@ def categorical_hgf(
 def transition_hgf(
     states: int = 4, levels: int = 3, *, free: Priors | None = None, **settings: Any
 ) -> Agent:
-    """An agent who watches a world go from state to state, and learns how. It does nothing.
+    """A transition HGF that learns transition probabilities; without responses.
 
     It is fitted to what is seen alone. Free are the tonic volatility that all logits share,
     ``"logits.tonic_volatility"``, ``Normal(-6, 1.5)``, and those of the states above, ``Normal(-9, 1.5)``

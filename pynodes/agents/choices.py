@@ -31,7 +31,7 @@ def binary_hgf(
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
-    """A binary hierarchical Gaussian filter, which bets on the outcomes it predicts.
+    """A binary hierarchical Gaussian filter that chooses by its predicted probability.
 
     Free are the tonic volatilities of all states, ``Normal(-4, 1.5)`` of ``x2``, ``Normal(-7, 1.5)`` of
     ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``. Beliefs begin with precision 1: an
@@ -81,7 +81,7 @@ def rescorla_wagner(
     perseveration: bool = False,
     free: Priors | None = None,
 ) -> Agent:
-    """A Rescorla-Wagner learner that bets on outcomes.
+    """A Rescorla-Wagner learner that chooses by its predicted probability.
 
     Free are the learning rate, ``LogitNormal(-1, 1)`` (in TAPAS around 0, a rate of one half), and the
     inverse temperature.
@@ -113,7 +113,7 @@ def pearce_hall(
     perseveration: bool = False,
     free: Priors | None = None,
 ) -> Agent:
-    """A Pearce-Hall learner that bets on outcomes.
+    """A Pearce-Hall learner that chooses by its predicted probability.
 
     Free are the salience, ``LogitNormal(0, 1)``, the initial associability, ``LogitNormal(0, 1)`` as in
     TAPAS, and the inverse temperature. A salience above one, which TAPAS allows, can take an expectation
@@ -144,7 +144,7 @@ def sutton_k1(
     perseveration: bool = False,
     free: Priors | None = None,
 ) -> Agent:
-    """A learner that adapts its learning rate by Sutton's K1, and bets on outcomes.
+    """A Sutton K1 learner, with an adaptive learning rate, that chooses by its predicted probability.
 
     Free are the meta-rate, ``LogNormal(0, 1)`` (a standard deviation of 10 in TAPAS), the initial learning
     rate, ``LogitNormal(-1, 1)``, and the inverse temperature.

@@ -31,7 +31,7 @@ def continuous_hgf(
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
-    """A continuous hierarchical Gaussian filter, which says what it expects next.
+    """A continuous hierarchical Gaussian filter that reports its predictions.
 
     With v the variance of the first twenty values of the series (1 without one), free are the tonic
     volatilities, ``Normal(log v - 3, 1.5)`` of ``x1`` and ``Normal(-5, 1.5)`` above; the precision of the
@@ -75,7 +75,7 @@ def continuous_hgf(
 def kalman_filter(
     *, series: Any = None, response: Response = FROM_LEARNER, free: Priors | None = None
 ) -> Agent:
-    """A Kalman filter, which says what it expects next.
+    """A Kalman filter that reports its predictions.
 
     With v as for :func:`continuous_hgf`, free are the tonic volatility, ``Normal(log v - 3, 1.5)``, the
     precision of an observation, ``LogNormal(-log v, 1)``, and the variance of what is said,
@@ -110,7 +110,7 @@ def delta_rule(
     response: Response = FROM_LEARNER,
     free: Priors | None = None,
 ) -> Agent:
-    """A learner of a quantity at a fixed rate, which says what it expects next.
+    """A learner of a quantity with a constant learning rate, which reports its predictions.
 
     Free are the learning rate, ``LogitNormal(-1, 1)``, and the variance of what is said,
     ``LogNormal(log v, 2)``, with v as for :func:`continuous_hgf`; without a response also the precision of
@@ -150,7 +150,7 @@ def jget(
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
-    """An agent who learns a quantity and the noise around it, and says what it expects next.
+    """A jget model, which learns a quantity and its noise, and reports its predictions.
 
     With v as for :func:`continuous_hgf`, free are the tonic volatilities, ``Normal(log v - 3, 1.5)`` of
     ``x1`` and ``Normal(-5, 1.5)`` of all other states, and the variance of what is said,

@@ -167,8 +167,8 @@ class AbstractArrayCoupling(AbstractCoupling):
         """What variances of the parent around ``x`` add to those of the child; linear in them."""
         del x, variance
         raise PynodesError(
-            f"{type(self).__name__} does not say what variances of its parent become (spread), so it has no "
-            "place in a scheme of Gaussian beliefs. Use a scheme of point values."
+            f"{type(self).__name__} defines no variances (spread), so it cannot be used in a scheme of "
+            "Gaussian beliefs. Use a scheme on points."
         )
 
     def bend(self, x: Array, force: Array) -> Array:

@@ -36,16 +36,16 @@ class AbstractCoupling(Module, abc.ABC):
 
     @property
     def label(self) -> str:
-        """What tells it apart from other couplings between the same two nodes: its kind."""
+        """Its name among couplings between the same two nodes: its kind."""
         return type(self).__name__
 
     @property
     def slot(self) -> str:
-        """What no two edges between the same two nodes have in common: the inlet."""
+        """A key that two edges between the same two nodes may not share: the inlet."""
         return self.inlet
 
     def bind(self, parent: AbstractNode, child: AbstractNode, position: int) -> Self:
-        """The coupling once it knows its two ends, and which of the child's parents its own is.
+        """The coupling for its two ends, and for the position of its parent among the child's.
 
         Called when the edge is made; a coupling that depends on its ends' choices takes them here.
         """
@@ -53,7 +53,7 @@ class AbstractCoupling(Module, abc.ABC):
         return self
 
     def incompatibility(self, parent: AbstractNode, child: AbstractNode) -> str | None:
-        """What keeps two nodes from being so coupled, as words that follow the parent's name; or None."""
+        """Why two nodes cannot be so coupled, as words that follow the parent's name; or None."""
         if not parent.value_shape or (
             parent.elementwise and parent.value_shape == child.value_shape
         ):
@@ -74,7 +74,7 @@ class AbstractCoupling(Module, abc.ABC):
 
     @abc.abstractmethod
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
-        """Log density of what the child did, had the parent been at ``x``.
+        """Log density of the child's belief if the parent were at ``x``.
 
         Terms that do not depend on ``x`` may be left out; the other parents of the child enter by
         their means.
@@ -94,7 +94,7 @@ class AbstractCoupling(Module, abc.ABC):
     def tilt(
         self, mean: Array, variance: Array, parent: Gaussian, child: Gaussian, dt: Scalar
     ) -> Tilt:
-        """What the child makes of a parent that might be predicted as N(mean, variance).
+        """Effect of the child on a parent that is predicted as N(mean, variance).
 
         The log evidence is relative to that at the parent's own prediction. Unless a coupling says
         otherwise, the child is a Gaussian factor, known by its evidence: exact where the log density is
@@ -106,7 +106,7 @@ class AbstractCoupling(Module, abc.ABC):
         return dataclasses.replace(there, log_evidence=there.log_evidence - here.log_evidence)
 
     def can_tilt(self, child: Gaussian) -> bool:
-        """Whether what the child saw allows for a tilt of the coupling's own."""
+        """Whether the coupling's own tilt applies to this child."""
         del child
         return True
 
@@ -127,7 +127,7 @@ class AbstractVolatilityCoupling(AbstractCoupling):
 
     @abc.abstractmethod
     def message(self, parent: Gaussian, child: Gaussian) -> VolatilityMessage:
-        """What the child's move says about the parent."""
+        """Evidence of the child's move about the parent."""
 
     def elasticity(self, parent: Gaussian) -> Array:
         """By how much the log of the child's variance that it moves changes, per unit of the parent.

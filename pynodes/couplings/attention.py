@@ -17,7 +17,7 @@ from pynodes.couplings._windows import check_sizes
 
 
 class Attention(AbstractArrayCoupling):
-    """Self-attention with several heads, of sequences of shape (places, features).
+    """Self-attention with several heads, of sequences of shape (positions, features).
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from pynodes.couplings.initial import ALONE, EdgePlace
 
 
 class Compose(AbstractArrayCoupling):
-    """What the last of several couplings makes of what the others make of the parent.
+    """Composition of array couplings, one after the other.
 
     ``Compose(Normalisation(), Attention(heads=4))``. Parameters of the parts go by their numbers:
     ``"x->y.1.weights"``.

@@ -26,21 +26,20 @@ class Drift(AbstractShift):
     function
         Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
     curvature
-        How the bend of f enters the evidence: ``"gauss_newton"`` or ``"regression"``, under which no
-        precision falls, or ``"exact"``.
-
+        How the second derivative of f enters the evidence: ``"gauss_newton"`` or ``"regression"``, under
+        which no precision falls, or ``"exact"``.
     lag
-        1 for a parent whose value of the step before counts: such edges may close cycles.
+        1 for the parent's value of the previous step: such edges may close cycles.
     upward
-        Whether the parent hears the child through a lagged edge.
+        Whether the child's evidence updates the parent through a lagged edge.
 
     Raises
     ------
     CouplingError
         A function that is unknown or cannot be traced, or an unknown curvature.
 
-    Source: Weber et al. (2023), arXiv 2305.10937. The evidence carries the time step that the
-    prediction has, which pyhgf 0.3.2 leaves out (docs/theory/value.md).
+    Source: Weber et al. (2023), arXiv 2305.10937. The evidence contains the time step, as the
+    prediction does; pyhgf 0.3.2 leaves it out (docs/theory/value.md).
     """
 
     inlet: ClassVar = "drift"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Emission(AbstractCoupling):
-    """Coupling from a hidden alternative into a binary node, whose probability depends on it.
+    """Coupling from a hidden state into a binary node, whose probability depends on it.
 
     The child is predicted with the average of the probabilities over what the parent may be. The
     parent's posterior is Bayes' rule, if it is the child's only parent; further parents of the child

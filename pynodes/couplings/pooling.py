@@ -70,7 +70,7 @@ class Pooling(AbstractArrayCoupling):
     def spread(self, x: Array, variance: Array) -> Array:
         if self.kind != "mean":
             raise PynodesError(
-                "Pooling of the largest says nothing of variances. Use kind='mean', or a scheme of points."
+                "Pooling with kind='max' defines no variances. Use kind='mean', or a scheme on points."
             )
         windows = self.cut(slope(self.function, x) ** 2 * variance)
         return self.scale**2 * jnp.mean(windows, axis=1) / windows.shape[1]

@@ -21,21 +21,20 @@ if TYPE_CHECKING:
 class PseudoCount(AbstractCoupling):
     """Value coupling into an exponential-family state: adds ``strength parent`` to its log pseudo-count.
 
-    The child learns the slower, the higher the parent. The parent hears from the predictive density
-    how well the observation agrees with so much certainty; it hears nothing from a family whose
-    predictions do not depend on the count (Bernoulli, Categorical).
+    The higher the parent, the lower the child's learning rate. The evidence for the parent is the
+    predictive density of the observation at other counts; families whose predictions do not depend on
+    the count (Bernoulli, Categorical) send none.
 
-    The prediction takes the parent's mean. The log density is not concave in the parent: far outliers
-    bend it the other way. The curvature of the evidence is therefore no less than that of a density
-    that is linear in the count, so that no observation lowers the log count by more than one, and no
-    precision falls.
+    The prediction takes the parent's mean. The log density is not concave in the parent for far
+    outliers. The curvature of the evidence is therefore no less than that of a density that is linear
+    in the count, so that no observation lowers the log count by more than one, and no precision falls.
 
     Parameters
     ----------
     strength
         Log pseudo-count per unit of the parent.
     family
-        Taken from the child when the edge is made.
+        Taken from the child.
 
     Source: docs/theory/families.md.
     """

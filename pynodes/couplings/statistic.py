@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 class Statistic(AbstractCoupling):
     """Value coupling into an exponential-family state: adds ``strength parent`` to one expected statistic.
 
-    The parent hears that statistic of every observation as a Gaussian observation with the child's
-    ``precision``. The other statistics of the same observation are heard as if they were independent
-    of it.
+    The evidence for the parent is that statistic of every observation, as a Gaussian observation with
+    the child's ``precision``. The statistics of one observation are taken as independent.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ class Statistic(AbstractCoupling):
     component
         Number of the statistic, from 0; the parents of a child take one after another unless it is given.
     family
-        Taken from the child when the edge is made.
+        Taken from the child.
 
     Raises
     ------

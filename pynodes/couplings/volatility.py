@@ -46,9 +46,9 @@ class Volatility(AbstractLogVariance):
     strength
         Log volatility per unit of the parent (κ).
     lag
-        1 for a parent whose value of the step before counts: such edges may close cycles.
+        1 for the parent's value of the previous step: such edges may close cycles.
     upward
-        Whether the parent hears the child through a lagged edge.
+        Whether the child's evidence updates the parent through a lagged edge.
 
     Source: Mathys et al. (2014), doi 10.3389/fnhum.2014.00825; docs/theory/volatility.md. Unlike pyhgf
     0.3.2, several volatility parents of one child do not share out its error.

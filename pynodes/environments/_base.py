@@ -11,7 +11,7 @@ from pynodes._typing import Array
 
 
 class AbstractEnvironment(Module, abc.ABC):
-    """A world in which an agent acts, written for one agent; subclassing it is all it takes to add one.
+    """An environment in which an agent acts, written for one agent.
 
     Fields declared with ``parameter`` may be batched and differentiated; fields declared with ``choice``
     are static. All methods are traced by JAX: no Python branches on states or actions.
@@ -22,7 +22,7 @@ class AbstractEnvironment(Module, abc.ABC):
         """The state of the world before the first step: arrays in any tree."""
 
     def show(self, state: Any) -> Mapping[str, Array]:
-        """What the agent is shown before it acts, by name.
+        """Covariates that the agent sees before it acts, by name.
 
         Series of the network's regressors, parameters that are known per step, and covariates of its
         response; a response that does not take some of them is not given those.

@@ -16,7 +16,7 @@ from pynodes.environments._base import AbstractEnvironment
 
 
 class Replay(AbstractEnvironment):
-    """What would be observed is known beforehand; actions may choose which part of it is.
+    """Observations that are given beforehand; actions may choose which of them are seen.
 
     Its state is the number of the step. After the end of its series nothing is observed any more.
 

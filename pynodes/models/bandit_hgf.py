@@ -45,7 +45,7 @@ def bandit_hgf(
     attractor: PerLevel = 0.0,
     **settings: Any,
 ) -> Graph:
-    """An input for the reward of each arm, a state for what each is worth, and shared parents above.
+    """A reward input and a value state for each arm of a bandit, and shared volatility parents.
 
     ``u_0``, ``u_1``, ... are the rewards. Binary ones have logits ``x2_0``, ``x2_1``, ... under ``x3``,
     ``x4``, ...; continuous ones have means ``x1_0``, ``x1_1``, ... under ``x2``, ``x3``, ... In every step
@@ -130,7 +130,7 @@ def bandit_hgf(
 
 
 def bandit_inputs(choices: Any, rewards: Any, arms: int = 3) -> dict[str, AnyArray]:
-    """Inputs of :func:`pynodes.models.bandit_hgf`: choices, and the rewards that they brought.
+    """Inputs of :func:`pynodes.models.bandit_hgf` from choices and rewards.
 
     Parameters
     ----------

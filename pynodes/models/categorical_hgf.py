@@ -30,7 +30,7 @@ def categorical_hgf(
     volatility_strength: PerLevel = 1.0,
     **settings: Any,
 ) -> Graph:
-    """A categorical input ``u`` under a state for the logit of each outcome, and shared parents above.
+    """A categorical input ``u`` under a state for the logit of each outcome, and volatility parents.
 
     ``x2_0``, ``x2_1``, ... are the logits, ``x3`` is the volatility parent of all of them, and every
     further state that of the one below.

@@ -29,7 +29,7 @@ def jget(
     tonic_noise: Scalar | None = None,
     **settings: Any,
 ) -> Graph:
-    """A continuous input ``u`` whose mean and noise both have a hierarchy of states.
+    """Jumping Gaussian estimation: an input ``u`` whose mean and noise have a hierarchy of states each.
 
     ``x1``, ``x2``, ... track the mean, ``a1``, ``a2``, ... the log variance of the noise; every further
     state is the volatility parent of the one below. The input has no fixed noise.

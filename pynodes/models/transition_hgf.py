@@ -38,7 +38,7 @@ def transition_hgf(
     volatility_strength: PerLevel = 1.0,
     **settings: Any,
 ) -> Graph:
-    """An input for each state of the world: what followed it, with a logit for every next state.
+    """Transition probabilities: a categorical input for each state, a logit for every next state.
 
     ``u_0``, ``u_1``, ... are what followed state 0, 1, ...; ``x2_0_1`` is the logit of going from 0 to 1;
     ``x3`` is the volatility parent of all logits. In every step one input is observed, that of the state

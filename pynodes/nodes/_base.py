@@ -107,7 +107,7 @@ class AbstractNode(Module, abc.ABC):
         return np.ones(values.shape, dtype=bool)
 
     def check(self, connected: Collection[str]) -> str | None:
-        """What keeps the node from being filtered, as words that follow its name; None if nothing does.
+        """Why the node cannot be filtered, as words that follow its name; None if it can.
 
         Looked at when a graph is compiled and when a parameter is replaced, for what concerns several
         fields at once, or the inlets that parents feed.
@@ -115,7 +115,7 @@ class AbstractNode(Module, abc.ABC):
         del connected
 
     def bind(self, fed: Collection[str]) -> Self:
-        """The node once it knows which of its inlets its parents feed; called when a graph is compiled."""
+        """The node for the inlets that its parents feed; called when a graph is compiled."""
         del fed
         return self
 
@@ -128,7 +128,7 @@ class AbstractNode(Module, abc.ABC):
         """The belief about this step, from the previous belief and what the parents predict."""
 
     def average(self, belief: Any, inlet: Inlets, variance: Inlets) -> Any:
-        """The prediction averaged over what the parents may be, from the variance that they give each inlet.
+        """The prediction averaged over the parents, from the variance that they give each inlet.
 
         Asked for by the Structured expansion, of kinds whose :meth:`predict` takes the parents at their
         means; by default nothing is averaged.
@@ -137,23 +137,23 @@ class AbstractNode(Module, abc.ABC):
         return belief
 
     def update(self, belief: Any, evidence: ChildEvidence) -> Any:
-        """The belief once the children have been heard."""
+        """The belief after the evidence of the children."""
         del evidence
         raise PynodesError(
             f"{type(self).__name__} has children but no update(belief, evidence): it cannot learn from them."
         )
 
     def observe(self, belief: Any, value: Array, observed: Array | bool) -> Any:
-        """The belief once its value was seen; where ``observed`` is false nothing was."""
+        """The belief after an observation; where ``observed`` is false there is none."""
         return belief.clamped(value, observed)
 
     def repredict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
-        """The belief once its value parents, already updated, have been heard again."""
+        """The prediction from value parents that are already updated."""
         del inlet, dt
         return belief
 
     def memory_gain(self, dt: Scalar) -> tuple[Scalar, Scalar]:
-        """What smoothing must know of a memory that holds a Gaussian belief.
+        """How a Gaussian belief of the previous step enters the prediction, for smoothing.
 
         Returns
         -------
@@ -166,7 +166,7 @@ class AbstractNode(Module, abc.ABC):
         )
 
     def kept_share(self, dt: Scalar) -> tuple[Scalar, Scalar]:
-        """How much of its value, and of its variance, a step keeps.
+        """Shares of its value and of its variance that a step keeps.
 
         Of nodes with volatility parents or children. Asked for by the Structured expansion; from
         :meth:`memory_gain` unless a kind says so itself.
@@ -202,12 +202,12 @@ class AbstractNode(Module, abc.ABC):
         return Gaussian.certain(belief.mean + jnp.sqrt(belief.variance) * noise)
 
     def sample_hidden(self, key: Array, belief: Any) -> Any:
-        """The prediction of a simulated node, once all that it holds besides its value was drawn."""
+        """The prediction of a simulated node, after everything but its value was drawn."""
         del key
         return belief
 
     def known_as(self, belief: Any, value: Array) -> Any:
-        """What a simulated node is, once its value was drawn from the prediction: that value, known."""
+        """The belief of a simulated node after its value was drawn: that value, known."""
         del belief
         return Gaussian.certain(value)
 

@@ -79,16 +79,16 @@ class AbstractLearner(AbstractNode):
 
     @abc.abstractmethod
     def begin(self) -> Any:
-        """What it knows before the first step: arrays in any tree."""
+        """The memory before the first step: arrays in any tree."""
 
     def expect(self, memory: Any, inlet: Inlets, dt: Scalar) -> Any:
-        """What it expects to know at this step before it observes: the same, unless time changes it."""
+        """The memory predicted for this step: the same, unless time changes it."""
         del inlet, dt
         return memory
 
     @abc.abstractmethod
     def learn(self, memory: Any, value: Array) -> Any:
-        """What it knows once it has observed a value."""
+        """The memory after an observation."""
 
     @abc.abstractmethod
     def log_density(self, memory: Any, value: Array) -> Array:
@@ -100,7 +100,7 @@ class AbstractLearner(AbstractNode):
 
     @abc.abstractmethod
     def show(self, memory: Any) -> dict[str, Array]:
-        """What trajectories keep of a memory, by field; also as ``predicted_...`` of what it expected."""
+        """Fields of the memory in trajectories; predictions are ``predicted_...``."""
 
     def init(self) -> Learning:
         return Learning(memory=self.begin())

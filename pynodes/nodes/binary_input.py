@@ -18,7 +18,7 @@ from pynodes.nodes._outcomes import averaged_outcome
 
 
 class BinaryInput(AbstractNode):
-    """An outcome that is 1 with the probability whose logit its parents sum to.
+    """A binary outcome, 0 or 1; its parents add to its logit.
 
     Its variance is that of a coin with the predicted probability.
 

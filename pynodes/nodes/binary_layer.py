@@ -14,7 +14,7 @@ from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
 class BinaryLayer(AbstractNode):
-    """An array of outcomes, each 1 with the probability whose logit its parents sum to.
+    """An array of binary outcomes; parents add to their logits.
 
     It has no past. Its values are data, 0 or 1, or shares between them, which count as that many ones
     and zeros.

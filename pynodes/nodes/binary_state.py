@@ -16,7 +16,7 @@ from pynodes.nodes._outcomes import averaged_outcome
 
 
 class BinaryState(AbstractNode):
-    """An unobserved outcome: 1 with the probability whose logit its parents sum to.
+    """A hidden binary state, 0 or 1; its parents add to its logit.
 
     Its posterior odds are its prior odds times the likelihood ratio of what its children did. A
     child averages over it as over a variable of the same mean and variance.

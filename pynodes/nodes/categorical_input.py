@@ -16,7 +16,7 @@ from pynodes.nodes._outcomes import AbstractCategorical
 
 
 class CategoricalInput(AbstractCategorical):
-    """One of several outcomes, each with a logit that its parents sum to; observed as a code from 0.
+    """A categorical outcome, observed as a code from 0; its parents add to the logits.
 
     Its belief is a vector: the probability of every outcome, and once one was observed, 1 for that
     one and 0 for the others. Its variances are those of as many coins.

@@ -16,7 +16,7 @@ from pynodes.nodes._outcomes import check_count
 
 
 class CategoricalLayer(AbstractNode):
-    """One of several outcomes, with the probabilities of a softmax of what its parents sum to.
+    """A categorical outcome with a softmax of its parents' contributions.
 
     It has no past. Its value is a vector with 1 for the outcome; data are codes from 0, or such
     vectors, whose numbers may also be shares that sum to one.

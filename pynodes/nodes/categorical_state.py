@@ -12,7 +12,7 @@ from pynodes.nodes._outcomes import AbstractCategorical
 
 
 class CategoricalState(AbstractCategorical):
-    """An unobserved outcome, one of several, each with a logit that its parents sum to.
+    """A hidden categorical state; its parents add to the logits of its outcomes.
 
     Its belief is the vector of their probabilities. The posterior weighs each predicted probability by
     the likelihood of what the children did, and sums to one. Children are coupled with ``Emission``.

@@ -22,7 +22,7 @@ class ContinuousState(AbstractWalk):
     tonic_drift
         Drift per unit of time that it has by itself (ρ).
     autoconnection
-        What it keeps of its previous mean (λ), in [0, 1]: 1 is a random walk.
+        Share of its previous mean that is kept (λ), in [0, 1]: 1 is a random walk.
     initial_mean, initial_precision
         The belief before the first step.
     memory
@@ -30,12 +30,12 @@ class ContinuousState(AbstractWalk):
         undiminished, as in the literature. ``"exact"``: an Ornstein-Uhlenbeck process that keeps λ
         per unit of time, in mean and in standard deviation; needs λ > 0.
     expansion
-        How it hears its volatility children; the graph's setting unless given here.
+        Its volatility update; the graph's setting unless given here.
     marginalise
         Whether its prediction averages over its parents' uncertainty; the graph's setting unless
         given here.
     shape
-        Of an array of such states with the same parameters, as a layer; () for one.
+        Shape of an array of such states with the same parameters; () for one.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from pynodes.nodes._learner import AbstractLearner, Learning
 
 
 class KalmanFilter(AbstractLearner):
-    """Follows a Gaussian random walk that is observed under noise, at a gain that settles down.
+    """The Kalman filter of a Gaussian random walk with observation noise.
 
     The same beliefs as of a ContinuousState, random walk and all, over a ContinuousInput, in one node.
     ``mean`` and ``precision`` are of the walk; ``gain`` is the share of the error that a step moves by.

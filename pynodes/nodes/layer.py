@@ -21,26 +21,26 @@ from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
 
 class Layer(AbstractNode):
-    """An array of units, each a link of what its parents sum to plus Gaussian noise.
+    """A layer of units: a link function of the sum of the parents' contributions, plus Gaussian noise.
 
     A unit is predicted with mean ``link(location)`` and variance ``1/precision + exp(log_noise)``; the
-    exponential is there only if a ``Noise`` parent is. It has no past: steps, trials and samples are
+    exponential is there only with a ``Noise`` parent. It has no memory: steps, trials and samples are
     independent given the parents. Given a value, it is data; otherwise it is inferred.
 
     Parameters
     ----------
     shape
-        Of the array; () for one unit.
+        Shape of the array; () for one unit.
     link
         The nonlinearity of the child: a name (``pynodes.couplings.FUNCTIONS``) or a function.
     precision
-        Of every unit given its parents.
+        Precision of every unit given its parents.
     prior_precision
-        Of a layer without parents, around 0; None for a flat prior.
+        Precision of a layer without parents, around 0; None for a flat prior.
     marginalise
         Whether predictions average over the uncertainty of parents; the graph's setting unless given.
     expansion
-        How one sweep in closed form hears children; the graph's setting unless given.
+        Volatility update of one sweep in closed form; the graph's setting unless given.
     root
         Whether it has no parents; found out when a graph is compiled.
 

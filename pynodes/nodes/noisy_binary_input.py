@@ -34,16 +34,16 @@ class Percept(Gaussian):
 
 
 class NoisyBinaryInput(AbstractNode):
-    """An outcome whose logit its parents sum to, read with Gaussian noise around one of two levels.
+    """A binary outcome observed with Gaussian noise around one of two levels: perceptual uncertainty.
 
     The series are readings, real numbers. ``mean`` is the probability that the outcome was 1 given
     the reading, ``predicted_mean`` the one before it; ``reading`` and ``predicted_reading`` are in the
-    units of the series. Its parents hear the probability in the place of the outcome.
+    units of the series. Its parents receive the probability instead of the outcome.
 
     Parameters
     ----------
     low, high
-        What is read on average where the outcome is 0, and where it is 1.
+        Mean reading for outcome 0, and for outcome 1.
     variance
         Variance of a reading, in squared units of the data. Give a series under
         ``"<name>.variance"`` with the inputs for noise that is known per step.

@@ -21,17 +21,17 @@ from pynodes.nodes._learner import AbstractLearner, Learning
 
 
 class RegressionInput(AbstractLearner):
-    """A linear regression on its parents that is learned online, all strengths jointly.
+    """Bayesian linear regression on its parents, learned online, all strengths jointly.
 
     Each parent is one term, joined by a ``Term`` coupling. The surprise is the exact log evidence of the
     parents, strengths and noise integrated out, as long as the parents are known (regressors, states that
-    are observed). Of a hidden parent the mean is taken; its variance widens the prediction, and what it
-    hears takes the strengths at their means: an approximation.
+    are observed). Of a hidden parent the mean is taken; its variance widens the prediction, and its
+    evidence takes the strengths at their means: an approximation.
 
     Parameters
     ----------
     terms
-        How many parents it may have.
+        Number of parents.
     noise
         ``"learned"``: its variance is inverse gamma, and strengths and their variances are in units of it.
         ``"known"``: it is ``1 / precision``.

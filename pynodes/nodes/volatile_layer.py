@@ -21,22 +21,22 @@ from pynodes.nodes._walk import Walk
 class VolatileLayer(AbstractNode):
     """An array of units, Gaussian around what its parents predict, each with a log variance of its own.
 
-    The log variances are an inner level, which walks from sample to sample and is learned by one sweep in
-    closed form; under schemes on points they stay where they begin.
+    The log variances are an inner level, a random walk from sample to sample, which is learned by one sweep
+    in closed form; under schemes on points they keep their initial values.
 
     Parameters
     ----------
     shape
-        Of the array; () for one unit.
+        Shape of the array; () for one unit.
     log_variance
-        What is added to the inner level.
+        Added to the inner level.
     inner_tonic_volatility, inner_tonic_drift, inner_autoconnection
-        How the inner level walks.
+        The random walk of the inner level.
     initial_inner_mean, initial_inner_precision
         The belief about the inner level before the first sample.
     memory
-        Whether a unit's variance carries over from sample to sample, as published recordings have it. The
-        variance of exchangeable samples does not.
+        Whether a unit's variance carries over from sample to sample, as in pyhgf. The variance of
+        exchangeable samples does not.
     marginalise, expansion
         As for :class:`Layer`, of both levels.
 

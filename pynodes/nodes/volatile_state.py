@@ -20,11 +20,11 @@ from pynodes.nodes._walk import AbstractWalk, Walk
 
 
 class VolatileState(AbstractWalk):
-    """A state with a log volatility of its own, which walks and is learned as well.
+    """A state with a log volatility of its own, a random walk that is learned as well.
 
-    It is a :class:`ContinuousState` and the volatility parent that it would have, with strength 1, as
-    one node: an inner level that nobody else hears. It has value and volatility parents and children
-    as a ContinuousState has; what volatility parents say adds to the inner level.
+    It is a :class:`ContinuousState` and its volatility parent of strength 1 (the inner level) as one
+    node. It has value and volatility parents and children as a ContinuousState has; volatility
+    parents add to the inner level.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class VolatileState(AbstractWalk):
     memory, expansion, marginalise
         As for :class:`ContinuousState`, of both levels.
     shape
-        Of an array of such states, each with an inner level of its own; () for one.
+        Shape of an array of such states, each with its inner level; () for one.
 
     Raises
     ------
@@ -47,8 +47,8 @@ class VolatileState(AbstractWalk):
     Beliefs about the inner level are the fields ``inner_mean``, ``inner_precision``,
     ``predicted_inner_mean`` and ``predicted_inner_precision``.
 
-    Source: the layers of volatile nodes in pyhgf 0.3.2, whose values have no past of their own;
-    derived in docs/theory/volatility.md.
+    Source: the layers of volatile nodes in pyhgf 0.3.2, whose values are no random walks; derived in
+    docs/theory/volatility.md.
     """
 
     inner_tonic_volatility: Scalar = parameter(-4.0, symbol="ω₂")

@@ -54,9 +54,9 @@ def animate_beliefs(
 ) -> Path:
     """Write a film of belief propagation: in every step predictions run down the graph and updates up.
 
-    Level by level the nodes whose turn it is have a thick outline, and the edges along which they hear are
-    thick. Beside a node stands its prediction until it is updated, then what it believes; colours are as
-    in :func:`plot_graph`.
+    Level by level the nodes that are updated have a thick outline, and the edges along which messages
+    arrive are thick. Beside a node stands its prediction until it is updated, then its belief; colours are
+    as in :func:`plot_graph`.
 
     Parameters
     ----------

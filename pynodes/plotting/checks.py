@@ -175,7 +175,7 @@ def fans(predicted: Predictive, rows: np.ndarray) -> dict[str, tuple[np.ndarray,
 
 @boundary
 def plot_subject(fit: MapFit, *, block: int = 0, **options: Any) -> Panels:
-    """Draw what one subject believed under its estimates, a panel for every node, and its choices.
+    """Draw the beliefs of one subject under its estimates, a panel for every node, and its choices.
 
     Choices between 0 and 1 are ticks above and below the panels of the inputs.
 

@@ -24,7 +24,7 @@ STRONG = 3.0
 
 @boundary
 def plot_comparison(found: AbstractComparison, *, axes: Given = None) -> Panels:
-    """Draw how far every model is from the best one, for all subjects together and for each.
+    """Draw a model comparison: log evidence relative to the best model, of all subjects and of each.
 
     On the left the sum over subjects; on the right a point per subject, less than zero where the subject
     speaks against the model. The grey band is three nats wide on both sides.
@@ -72,7 +72,7 @@ def plot_comparison(found: AbstractComparison, *, axes: Given = None) -> Panels:
 
 @boundary
 def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given = None) -> Panels:
-    """Draw how frequent models are, how surely the most frequent one, and whose model is which.
+    """Draw model frequencies, exceedance probabilities, and model probabilities of each subject.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def draw_shares(ax: Axes, rows: np.ndarray, found: RandomEffects, credible: floa
 
 @boundary
 def plot_influence(loo: LeaveOneOut, *, axes: Given = None) -> Panels:
-    """Draw the Pareto shape of every item that was left out, and how well it was predicted.
+    """Draw leave-one-out cross-validation: Pareto k and log predictive density of every item.
 
     Orange items are so influential that leaving them out could not be estimated; the dashed line is where
     that begins with these draws. An item on which no parameter bears is drawn at the bottom.

@@ -92,7 +92,7 @@ def plot_graph(
     if beliefs is not None:
         if fold:
             raise InputError(
-                "Copies that are drawn as one do not believe one thing. Leave out fold."
+                "Copies that are drawn as one have different beliefs. Leave out fold or beliefs."
             )
         place = a_step(step, one_run(beliefs))
         for name in beliefs.names:

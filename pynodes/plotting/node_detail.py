@@ -52,7 +52,7 @@ def plot_node(
     """Draw one node in detail.
 
     Its belief, and where it has them its precision, its prediction errors, its effective precision and its
-    surprise; the learning rates with which it heard its children; what every parent added to its
+    surprise; the learning rates of the edges to its children; what every parent added to its
     prediction, in the units of the inlet that it feeds; and how far every child pulled its mean. Pulls add
     up to the move of the mean with value children only; see :class:`~pynodes.Trajectories.messages`.
 

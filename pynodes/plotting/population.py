@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def plot_population(
     group: GroupFit | Samples, *, labels: ParameterLabels = None, axes: Given = None
 ) -> Panels:
-    """Draw what was found of a population, a panel per parameter: coefficients, scatter, 90 % intervals.
+    """Draw a population, a panel per parameter: coefficients, standard deviations, 90 % intervals.
 
     All are in unconstrained space, and below stands of what they are: of values, logarithms or logits. Slopes
     whose interval holds no zero are orange.
@@ -113,7 +113,7 @@ def draw_terms(ax: Axes, part: Mapping[str, tuple[float, float, float]]) -> None
 def plot_shrinkage(
     group: GroupFit, alone: MapFit, *, labels: ParameterLabels = None, axes: Given = None
 ) -> Panels:
-    """Draw every subject's estimate by itself, and how it moves towards what the population expects of it.
+    """Draw shrinkage (partial pooling): every subject's separate and hierarchical estimate.
 
     Parameters
     ----------

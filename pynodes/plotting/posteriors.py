@@ -39,7 +39,7 @@ FINE = 400
 def plot_posteriors(
     fit: MapFit, *, credible: float = 0.9, labels: ParameterLabels = None, axes: Given = None
 ) -> Panels:
-    """Draw posteriors against priors, a panel per parameter.
+    """Draw posteriors and priors, a panel per parameter.
 
     For one subject the densities of both, in unconstrained space: ticks are values, and below stands which
     scale it is. For several, each subject's estimate and central interval, in the order of the estimates,
@@ -86,7 +86,7 @@ def plot_posteriors(
 
 @boundary
 def plot_draws(samples: Samples, *, labels: ParameterLabels = None, axes: Given = None) -> Panels:
-    """Draw the draws of a sampler against priors, a panel per parameter.
+    """Draw the draws of a sampler and the priors, a panel per parameter.
 
     The density of all chains' draws in unconstrained space, a line per subject; of one subject, a line per
     chain. Chains that do not lie on one another have not converged.

@@ -96,7 +96,7 @@ def draw_scatter(
 
 @boundary
 def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
-    """Draw which model had the most evidence for data of which, and what that says of the true one.
+    """Draw the confusion and the inversion matrix of a model recovery.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def draw_matrix(ax: Axes, values: np.ndarray, names: tuple[str, ...]) -> None:
 def plot_design(
     found: DesignAnalysis, *, labels: ParameterLabels = None, axes: Given = None
 ) -> Panels:
-    """Draw the posterior standard deviation to be expected over the number of trials, a panel per parameter.
+    """Draw a design analysis: expected posterior sd by number of trials, a panel per parameter.
 
     The band holds four fifths of simulated subjects; the dotted line is the standard deviation of the prior,
     the dashed one the root mean squared error of the estimates. Whether they are of values, logarithms or

@@ -45,7 +45,7 @@ def select_nodes(beliefs: Trajectories, nodes: Any, *, drawable: bool = True) ->
     for name in names:
         beliefs[name]
     if not names:
-        raise InputError("There is no node to draw. Name some that were kept, or leave nodes out.")
+        raise InputError("There is no node to draw. Name recorded ones, or leave nodes out.")
     if len(names) > MOST:
         raise InputError(
             f"{len(names)} panels are too many to read. Name some nodes, as in plot(['x1', 'x2'])."

@@ -69,7 +69,7 @@ class AbstractResponse(Module, abc.ABC):
         """Log probability, or log density, of a response in its trial."""
 
     def prediction(self, beliefs: Reader, given: Given) -> Array:
-        """What is expected of the response: its mean, or the probability of every option."""
+        """The expected response: its mean, or the probability of every option."""
         del beliefs, given
         raise PynodesError(f"{type(self).__name__} predicts nothing: it defines no prediction().")
 
@@ -84,7 +84,7 @@ class AbstractResponse(Module, abc.ABC):
         return abs(values) < jnp.inf
 
     def check(self) -> str | None:
-        """What keeps the response from being used, in words that follow its name; None if nothing."""
+        """Why the response cannot be used, in words that follow its name; None if it can."""
         return None
 
     def doubt(self, responses: np.ndarray) -> str | None:
@@ -197,7 +197,7 @@ class AbstractResponse(Module, abc.ABC):
         return jnp.sum(each, axis=-1) if each.ndim else each
 
     def predict(self, beliefs: Beliefs, *, covariates: Covariates | None = None) -> Array:
-        """What is expected of every response: its mean, or the probability of every option.
+        """The expected response of every trial: its mean, or the probability of every option.
 
         Parameters
         ----------

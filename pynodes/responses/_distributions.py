@@ -18,7 +18,7 @@ from pynodes.responses._probability import log_sigmoid
 
 
 class AbstractBinaryResponse(AbstractResponse):
-    """A choice between 0 and 1. A subclass says the :meth:`logit` of choosing 1.
+    """A binary choice, 0 or 1. Subclasses define the :meth:`logit` of choosing 1.
 
     Its prediction is the probability of choosing 1.
     """
@@ -31,7 +31,7 @@ class AbstractBinaryResponse(AbstractResponse):
 
     @property
     def lapses(self) -> Scalar | None:
-        """Share of choices that are made blindly, each option alike; None for none."""
+        """Lapse rate: share of random choices; None for none."""
         return None
 
     @abc.abstractmethod
@@ -55,7 +55,7 @@ class AbstractBinaryResponse(AbstractResponse):
 
 
 class AbstractChoiceResponse(AbstractResponse):
-    """A choice among K options, 0 to K - 1. A subclass says their :meth:`values` and :meth:`scores`.
+    """A choice among K options, 0 to K - 1. Subclasses define :meth:`values` and :meth:`scores`.
 
     Their probabilities are proportional to the exponentials of the scores; they are its prediction.
     """
@@ -64,12 +64,12 @@ class AbstractChoiceResponse(AbstractResponse):
 
     @property
     def lapses(self) -> Scalar | None:
-        """Share of choices that are made blindly, each option that is there alike; None for none."""
+        """Lapse rate: share of random choices among the offered options; None for none."""
         return None
 
     @abc.abstractmethod
     def values(self, beliefs: Reader) -> Array:
-        """What each option is worth, of shape (..., K)."""
+        """Value of each option, of shape (..., K)."""
 
     @abc.abstractmethod
     def scores(self, beliefs: Reader, given: Given) -> Array:
@@ -117,7 +117,7 @@ def add_lapses(log_chance: Array, lapse_rate: Scalar | None, count: Array | floa
 
 
 class AbstractNormalResponse(AbstractResponse):
-    """A number, normally distributed around a mean. A subclass says the :meth:`mean`.
+    """A number, normally distributed around a mean. Subclasses define the :meth:`mean`.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class AbstractNormalResponse(AbstractResponse):
 
     @abc.abstractmethod
     def mean(self, beliefs: Reader, given: Given) -> Array:
-        """What the response is expected to be."""
+        """The expected response."""
 
     def log_density(self, beliefs: Reader, response: Array, given: Given) -> Array:
         error = response - self.mean(beliefs, given)

@@ -18,7 +18,7 @@ from pynodes._typing import AnyArray, Array
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Covariate:
-    """What a response needs to know of every trial besides beliefs.
+    """A covariate: what a response needs of every trial besides beliefs.
 
     Attributes
     ----------

@@ -78,7 +78,7 @@ class BetaResponse(AbstractResponse):
 
 
 def squeeze(responses: Array, share: float = 0.95) -> Array:
-    """Responses on a scale from 0 to 1, drawn in towards its middle: 0.5 + share (y - 0.5).
+    """Responses from 0 to 1, moved towards the middle: 0.5 + share (y - 0.5).
 
     Parameters
     ----------

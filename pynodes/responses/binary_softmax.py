@@ -14,7 +14,7 @@ from pynodes.responses._series import Covariate
 
 
 class BinarySoftmax(AbstractBinaryResponse):
-    """Choosing 1 with log odds β (r₁ x - r₀ (1 - x)), x being the belief that it is right.
+    """Choosing 1 with log odds β (r₁ x - r₀ (1 - x)), with the belief x that it is right.
 
     The rewards r₀ and r₁ of being right about 0 and about 1 are covariates ``reward_zero`` and
     ``reward_one``, one where they are not given.

@@ -123,7 +123,7 @@ class JointResponse(Module):
     def predict(
         self, beliefs: Beliefs, *, covariates: Covariates | None = None
     ) -> dict[str, Array]:
-        """What is expected of every stream, by name."""
+        """Expected responses of every stream, by name."""
         return {
             name: part.predict(beliefs, covariates=own)
             for name, part, own in self._shared(covariates)

@@ -18,7 +18,7 @@ PAST = ("previous_choice", "previous_reward")
 
 
 class OwnResponse(AbstractResponse):
-    """A response whose log density is a function of one's own. Make one with :meth:`of`.
+    """A response whose log density is a function of yours. Make one with :meth:`of`.
 
     Parameters
     ----------

@@ -138,7 +138,7 @@ class TwoTemperatureSoftmax(AbstractSoftmax):
 
 
 class StayShiftSoftmax(AbstractSoftmax):
-    """A softmax in which the last choice is worth more or less than it is believed to be.
+    """A softmax in which the last choice gains or loses value after a win or a loss.
 
     The option chosen last gains ``win_bias`` if it was rewarded and ``loss_bias`` if it was not. Both
     choice and reward, 0 or 1, are covariates ``previous_choice`` and ``previous_reward``; where either is

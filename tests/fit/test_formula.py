@@ -175,7 +175,7 @@ WRONG = {
     "one group": ("same", "same for all subjects"),
     "one level": ("(1|same)", "same for all subjects"),
     "same twice": ("group + C(group)", "made up of those before it"),
-    "slope of units": ("(1 + age|subject)", "one of its own"),
+    "slope of units": ("(1 + age|subject)", "has its own"),
     "offset": ("offset(age)", "no coefficient"),
 }
 

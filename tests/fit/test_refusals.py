@@ -82,9 +82,9 @@ def test_the_mass_of_an_interval_is_a_share(mass):
 def test_what_is_learned_of_individuals_in_a_population_is_not_averaged_over_their_priors():
     group = pn.fit_em(chooser(), trials())
 
-    with pytest.raises(pn.DataError, match="population for a prior"):
+    with pytest.raises(pn.DataError, match="population as a prior"):
         pn.parameter_average(group.individuals)
-    with pytest.raises(pn.DataError, match="population for a prior"):
+    with pytest.raises(pn.DataError, match="population as a prior"):
         group.individuals.identifiability()
 
 

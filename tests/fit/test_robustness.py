@@ -61,7 +61,7 @@ def test_constant_responses_are_fitted(always):
 
     assert fit.converged.all()
     assert np.isfinite(fit.lme).all()
-    assert all("worse than a guess" in problem for problem in fit.problems())
+    assert all("worse than chance" in problem for problem in fit.problems())
     assert bool(fit.problems()) == (always != round(OUTCOMES[:40].mean()))
     ones = OUTCOMES[:40].mean()
     agreeing = np.log(fit.estimates["inverse_temperature"]) > 1.0

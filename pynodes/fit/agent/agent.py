@@ -27,7 +27,7 @@ from pynodes.responses import AbstractResponse, JointResponse
 
 
 class Agent:
-    """A network, what it does given its beliefs, and priors of what is unknown. It holds no data.
+    """A network, a response model, and priors on the free parameters. It holds no data.
 
     Parameters are addressed by name: ``"x2.tonic_volatility"`` of the network, ``"inverse_temperature"``
     of the response, ``"choice.inverse_temperature"`` of a stream. Where both have a name, it is given as
@@ -107,7 +107,7 @@ class Agent:
 
     @property
     def fixed(self) -> dict[str, float]:
-        """Every other number of network and response by name, and what it is fixed at.
+        """Fixed parameters of network and response by name, with their values.
 
         What is fixed is supposed to be known, and decides comparisons as much as what is free. Free it by
         name, or set it by :meth:`replace`.
@@ -188,7 +188,7 @@ class Agent:
 
     @boundary
     def log_likelihood(self, values: Mapping[str, Any], trials: Trials) -> Array:
-        """Log likelihood of all responses together, in nats; without responses, of what was seen.
+        """Log likelihood of all responses together, in nats; without responses, of the inputs.
 
         Differentiable in the values. Minus infinity, with gradient zero, where filtering fails before a
         response.

@@ -46,7 +46,7 @@ class AbstractFit(abc.ABC):
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """How the fit came about: the method, what it was asked for, and versions."""
+        """Method, settings and versions of the fit."""
         return {"method": self.method} | self.settings | self.versions
 
     @abc.abstractmethod
@@ -59,7 +59,7 @@ class AbstractFit(abc.ABC):
 
     @abc.abstractmethod
     def trajectories(self, fields: list[str] | None = None) -> pandas.DataFrame:
-        """What was believed in every trial: a row per row of the data, in its order."""
+        """Beliefs and prediction errors in every trial: a row per row of the data, in its order."""
 
     def beliefs(self, subject: Any = None, *, block: int = 0) -> Trajectories:
         """What one subject believed in one block: a run, to draw, to explore, or to go on from.

@@ -47,7 +47,7 @@ Measure = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Predictive:
-    """Responses under draws of an agent's parameters. Made by ``fit.predict()`` and :func:`prior_predictive`.
+    """Prior or posterior predictive responses. Made by ``fit.predict()`` and :func:`prior_predictive`.
 
     Everything is computed when it is first asked for. What is seen, and covariates, are those of the trials.
 
@@ -191,7 +191,7 @@ class Predictive:
         return plot_predictions(self, subject, **options)
 
     def problems(self) -> list[str]:
-        """What may mislead, a sentence each; empty if nothing was found."""
+        """Problems, a sentence each; empty if there are none."""
         count = int(self.failed.sum())
         if not count:
             return []

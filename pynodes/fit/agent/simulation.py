@@ -61,7 +61,7 @@ def simulate(
     seed: int = 0,
     progress: bool | None = None,
 ) -> Simulation:
-    """A study as the agent would have answered it.
+    """Simulate a study: responses of an agent to a design.
 
     What is seen, and covariates, are those of the design; but a covariate that is the response before, as
     under ``perseveration``, is the one that was simulated. A response that is missing in the design stays

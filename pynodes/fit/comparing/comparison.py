@@ -130,7 +130,7 @@ class Comparison(AbstractComparison):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PredictiveComparison(AbstractComparison):
-    """How well several models predict what they have not seen. Made by :func:`compare` with ``by="loo"``.
+    """Model comparison by leave-one-out cross-validation. Made by :func:`compare` with ``by="loo"``.
 
     It can stand wherever a comparison by evidence can; ``probability`` are then weights.
 
@@ -172,7 +172,7 @@ class PredictiveComparison(AbstractComparison):
         return frame.sort_values("elpd", ascending=False, ignore_index=True)
 
     def problems(self) -> list[str]:
-        """What may mislead, a sentence each; empty if nothing was found."""
+        """Problems, a sentence each; empty if there are none."""
         return [f"{name}: {said}" for name, part in self.parts.items() for said in part.problems()]
 
 
@@ -184,7 +184,7 @@ def compare(
     unit: str = "trial",
     progress: bool | None = None,
 ) -> Comparison | PredictiveComparison:
-    """How probable, or how good at predicting, several agents are for the same trials.
+    """Model comparison of several agents for the same trials: evidence, AIC, BIC or LOO.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def random_effects_bms(
     families: Families | None = None,
     prior_counts: float | Mapping[str, float] | None = None,
 ) -> RandomEffects:
-    """Compare models of a group in which the right model may differ between subjects.
+    """Random-effects Bayesian model selection: subjects may differ in their model.
 
     Bayesian model selection with random effects.
 
@@ -81,7 +81,7 @@ def random_effects_bms(
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class GroupComparison:
-    """Whether groups of people differ in how frequent models are. Made by :func:`compare_groups`.
+    """Whether groups of subjects differ in model frequencies. Made by :func:`compare_groups`.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class GroupComparison:
 
     @property
     def probability(self) -> float:
-        """Probability that groups differ, if that they do was as probable before as that they do not."""
+        """Posterior probability that groups differ, from a prior of one half."""
         return float(1 / (1 + np.exp(np.clip(-self.log_bayes_factor, -700, 700))))
 
     @property
@@ -138,7 +138,7 @@ def compare_groups(
     families: Families | None = None,
     prior_counts: float | Mapping[str, float] | None = None,
 ) -> GroupComparison:
-    """Ask whether groups of people, such as patients and controls, differ in how frequent models are.
+    """Compare groups of subjects, such as patients and controls, in their model frequencies.
 
     Two hypotheses are compared by their evidence: that models are as frequent in every group, and that
     each group has frequencies of its own.

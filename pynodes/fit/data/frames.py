@@ -282,8 +282,6 @@ def read_keys(columns: Columns, names: Sequence[str]) -> list[tuple[Any, ...]]:
         values = find_column(columns, name, "by").tolist()
         for row, value in enumerate(values):
             if is_missing(value) or value != value:
-                raise DataError(
-                    f"Row {row} has no {name!r}, so it belongs to nobody. Fill it in or leave the row out."
-                )
+                raise DataError(f"Row {row} has no {name!r}. Fill it in or leave the row out.")
         parts.append(values)
     return list(zip(*parts, strict=True)) if parts else [()] * len(next(iter(columns.values())))

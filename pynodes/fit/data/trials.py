@@ -39,7 +39,7 @@ SHOWN = 20
 
 
 class Trials:
-    """What subjects saw and did: the columns of a data frame by their roles.
+    """Data of subjects: the columns of a data frame by their roles.
 
     Every row is a trial, and every row counts: a trial of which something is missing stays in its place.
 

@@ -77,7 +77,7 @@ def fit_em(
     seed: int = 0,
     progress: bool | None = None,
 ) -> GroupFit:
-    """Fit a group: how parameters are distributed in it, and its subjects in that light (empirical Bayes).
+    """Hierarchical fit of a group with partial pooling, by Laplace-EM (empirical Bayes).
 
     Subjects' parameters, in unconstrained space, are normal around what the formulas say of them. By turns
     the most probable parameters of every subject are found, and from these and their uncertainty the

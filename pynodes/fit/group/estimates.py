@@ -93,7 +93,7 @@ class EMResult:
 
     @property
     def population_sds(self) -> np.ndarray:
-        """Standard deviations of subjects around what is expected of them, by parameter."""
+        """Standard deviations of subjects around the group prediction, by parameter."""
         return np.sqrt(np.sum(np.asarray(self.state.scale) ** 2, axis=1))
 
     @property

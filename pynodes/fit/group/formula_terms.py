@@ -144,8 +144,8 @@ def is_scatter(part: GroupedEffects, factor: str, trials: Trials, parameter: str
     if part.columns == ("1",) and set(factor.split(":")) <= set(trials.roles.by):
         return True
     raise FormulaError(
-        f"{said}, of which every subject has one of its own: they cannot be told from the scatter of "
-        f"the subjects, which is always there. {advise_parameters_per(trials)}"
+        f"{said}, of which every subject has its own: they cannot be told apart from the standard deviation "
+        f"between subjects, which every model has. {advise_parameters_per(trials)}"
     )
 
 

@@ -44,7 +44,7 @@ REACH = float(ndtri(0.95))
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class GroupFit(AbstractFit):
-    """A population and its subjects. Made by :func:`~pynodes.fit.fit_em`.
+    """A hierarchical fit: a population and its subjects. Made by :func:`~pynodes.fit.fit_em`.
 
     Attributes
     ----------
@@ -89,12 +89,12 @@ class GroupFit(AbstractFit):
 
     @property
     def population_sds(self) -> dict[str, float]:
-        """Standard deviations of subjects around what is expected of them, by parameter."""
+        """Standard deviations of subjects around the group prediction, by parameter."""
         return dict(zip(self.names, self.result.population_sds.tolist(), strict=True))
 
     @property
     def expected(self) -> np.ndarray:
-        """What is expected of every subject in unconstrained space, of shape (subjects, free values)."""
+        """Group prediction for every subject in unconstrained space, of shape (subjects, free values)."""
         return np.asarray(self.result.state.means)
 
     @property
@@ -113,7 +113,7 @@ class GroupFit(AbstractFit):
 
     @property
     def effects(self) -> pandas.DataFrame:
-        """A row per level of a factor and column with grouped effects: estimate, error and 90 % interval.
+        """A row per level of a factor and column with random effects: estimate, error and 90 % interval.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class GroupFit(AbstractFit):
         return effect_table(self)
 
     def expect(self, data: Any) -> pandas.DataFrame:
-        """What is expected of others: a row per row of some covariates and parameter.
+        """Group prediction for new covariates: a row per row of them and parameter.
 
         ``estimate`` is the expected value, with the ends of a 90 % interval of the expectation;
         ``unconstrained`` is the same in unconstrained space, with its ``standard_error``. Effects of levels
@@ -162,7 +162,7 @@ class GroupFit(AbstractFit):
 
     @property
     def shrinkage(self) -> dict[str, np.ndarray]:
-        """The share of the population's variance that a subject's own data took away, by parameter.
+        """The share of the population's variance that a subject's own data removed, by parameter.
 
         One where a subject's data say all about it; zero where it is what the population expects of it.
         """
@@ -171,7 +171,7 @@ class GroupFit(AbstractFit):
 
     @property
     def centred(self) -> dict[str, bool]:
-        """Whether a sampler does better with a parameter centred than by its standardised differences.
+        """Whether a sampler should use the centred parameterisation, by parameter.
 
         It does where subjects' own data say more of it than the population, in half of them at least.
         """
@@ -181,7 +181,7 @@ class GroupFit(AbstractFit):
 
     @property
     def log_evidence(self) -> float:
-        """Log probability of the data by Laplace's method, all that is unknown being integrated.
+        """Log evidence by Laplace's method, over the parameters of subjects and population.
 
         Of two fits to the same trials, with other formulas or of other agents, the one with more is better.
         """
@@ -194,18 +194,18 @@ class GroupFit(AbstractFit):
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion of the group, of what is unknown of the population and of all trials."""
+        """Integrated BIC, of the population parameters and of all trials."""
         return float(
             len(self.estimates) * np.log(max(self.observations, 1)) - 2 * self.log_likelihood
         )
 
     @property
     def observations(self) -> int:
-        """Number of trials in which something was done, or without responses something seen."""
+        """Number of trials with a response; without responses, with an observation."""
         return int(scored_rows(self.agent.model, self.trials).sum())
 
     def problems(self) -> list[str]:
-        """What went wrong or may mislead, a sentence each; empty if nothing did."""
+        """Problems of the fit, a sentence each; empty if there are none."""
         return [*describe_group_problems(self), *self.individuals.problems()]
 
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
@@ -227,11 +227,11 @@ class GroupFit(AbstractFit):
         return subject_rows(self, mass)
 
     def trajectories(self, fields: list[str] | None = None) -> pandas.DataFrame:
-        """What was believed in every trial under the subjects' estimates: see :meth:`MapFit.trajectories`."""
+        """Beliefs in every trial under the subjects' estimates: see :meth:`MapFit.trajectories`."""
         return self.individuals.trajectories(fields)
 
     def plot(self, **options: Any) -> Panels:
-        """Draw coefficients and scatter; see :func:`pynodes.plotting.plot_population`."""
+        """Draw coefficients and standard deviations; see :func:`pynodes.plotting.plot_population`."""
         from pynodes.plotting import plot_population
 
         return plot_population(self, **options)

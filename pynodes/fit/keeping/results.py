@@ -207,7 +207,7 @@ def check_terms(name: str, part: Parsed, design: Design, trials: Trials) -> None
     if found.shape != np.shape(design.fixed) or not np.allclose(
         found, design.fixed, rtol=1e-6, atol=1e-6
     ):
-        raise FormatError(f"The design of {name!r} is not what its terms say.")
+        raise FormatError(f"The design of {name!r} does not fit its terms.")
 
 
 def list_covariates(part: Any) -> list[str]:

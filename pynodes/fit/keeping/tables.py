@@ -99,9 +99,7 @@ def read_column(name: str, said: Any, file: FileReader) -> np.ndarray:
     if values.dtype.kind != "i" or (
         values.size and not 0 <= values.min() <= values.max() < len(levels)
     ):
-        raise FormatError(
-            f"{where} says of some rows that they are at a level that it does not have."
-        )
+        raise FormatError(f"{where} has rows with a level that does not exist.")
     found = np.empty(len(levels), object)
     found[:] = levels
     if kind == TEXTS:

@@ -69,8 +69,8 @@ def parameter_average(fit: MapFit) -> ParameterAverage:
     precision = posterior.hessian.sum(axis=0) - surplus * prior
     if np.min(np.linalg.eigvalsh(precision)) <= 0:
         raise DataError(
-            "The subjects' posteriors say less together than the prior they share: their average is not "
-            "defined. Their Hessians are smaller than the prior's precision in some direction."
+            "The subjects' posteriors together are less informative than their common prior, so that their "
+            "average is not defined: in some direction their Hessians are smaller than its precision."
         )
     weighted = np.einsum("sij,sj->i", posterior.hessian, posterior.unconstrained)
     mean = np.linalg.solve(precision, weighted - surplus * prior @ centre)

@@ -29,7 +29,7 @@ SMALL = 0.15
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Identifiability:
-    """Directions in the space of the parameters, and how much the data say along each.
+    """Directions in parameter space, and how informative the data are along each.
 
     Made by ``fit.identifiability()``. Parameters are measured in standard deviations of their priors, in
     which a Gaussian prior alone has curvature one in every direction (docs/theory/evidence.md).
@@ -53,7 +53,7 @@ class Identifiability:
 
     @property
     def learned(self) -> np.ndarray:
-        """Share of the prior's variance that the data took away, along each direction."""
+        """Share of the prior's variance that the data removed, along each direction."""
         return 1 - 1 / np.maximum(self.curvatures, 1.0)
 
     @property
@@ -70,7 +70,7 @@ class Identifiability:
         return extra("pandas").DataFrame(columns | parts)
 
     def problems(self) -> list[str]:
-        """A sentence for every direction along which the data say next to nothing; empty if there is none."""
+        """A sentence for every direction along which the data are uninformative; empty if there is none."""
         return list(describe_flat_directions(self))
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ def analyse_identifiability(fit: MapFit) -> Identifiability:
     sound = np.asarray(fit.posterior.converged)
     if not sound.any():
         raise DataError(
-            "No search ended at a mode, so that no direction can be told. See .problems() of the fit."
+            "No search ended at a mode, so that there are no directions. See .problems() of the fit."
         )
     sds = np.array([float(prior.unconstrained_sd) for prior in fit.agent.priors.values()])
     hessian = np.asarray(fit.posterior.hessian, float)[sound].mean(axis=0)

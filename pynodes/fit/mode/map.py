@@ -54,7 +54,7 @@ def fit_map(
     seed: int = 0,
     progress: bool | None = None,
 ) -> MapFit | dict[str, MapFit]:
-    """Fit every subject by itself: its most probable free values, and Laplace's evidence for the agent.
+    """MAP estimates and Laplace's log evidence of every subject, each by itself.
 
     Starts are drawn from the priors and looked at; the best are refined by Newton's method with exact second
     derivatives, in unconstrained space, for all subjects at once. Other subjects, seeds or data of the same

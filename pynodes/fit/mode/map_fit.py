@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class MapFit(AbstractFit):
-    """The most probable parameters of every subject. Made by :func:`~pynodes.fit.fit_map`.
+    """MAP estimates of every subject. Made by :func:`~pynodes.fit.fit_map`.
 
     Numbers have shape (subjects,), those of a single subject's trials (). Standard deviations, covariances
     and Hessians are in unconstrained space (log space under a LogNormal prior).
@@ -104,25 +104,25 @@ class MapFit(AbstractFit):
 
     @property
     def complexity(self) -> Any:
-        """What the evidence takes off the accuracy; infinite where filtering failed at every start."""
+        """Accuracy minus evidence; infinite where filtering failed at every start."""
         known = np.isfinite(self.posterior.log_evidence)
         evidence = np.where(known, self.posterior.log_evidence, -np.inf)
         return self._own(np.where(known, self.posterior.log_likelihood, 0.0) - evidence)
 
     @property
     def aic(self) -> Any:
-        """Akaike's criterion: twice the number of free values less twice the accuracy."""
+        """AIC: twice the number of free parameters minus twice the accuracy."""
         return self._own(2 * len(self.names) - 2 * self.posterior.log_likelihood)
 
     @property
     def bic(self) -> Any:
-        """Schwarz's criterion, of the number of trials in which something was done."""
+        """BIC, of the number of trials with a response."""
         count = np.maximum(self._counts, 1)
         return self._own(len(self.names) * np.log(count) - 2 * self.posterior.log_likelihood)
 
     @property
     def observations(self) -> Any:
-        """Number of trials in which something was done, or without responses something seen."""
+        """Number of trials with a response; without responses, with an observation."""
         return self._own(self._counts)
 
     @property
@@ -147,11 +147,11 @@ class MapFit(AbstractFit):
         return {name: self._own(edges[:, index]) for index, name in enumerate(self.names)}
 
     def problems(self) -> list[str]:
-        """What went wrong or may mislead, a sentence each; empty if nothing did."""
+        """Problems of the fit, a sentence each; empty if there are none."""
         return problems.describe_fit_problems(self)
 
     def identifiability(self) -> Identifiability:
-        """Along which directions the data say something, and along which next to nothing.
+        """Directions along which the data are informative, and along which not.
 
         Raises
         ------
@@ -201,7 +201,7 @@ class MapFit(AbstractFit):
         return subject_table(self)
 
     def trajectories(self, fields: list[str] | None = None) -> pandas.DataFrame:
-        """What was believed in every trial under the estimates: a row per row of the data, in its order.
+        """Beliefs and prediction errors in every trial under the estimates: a row per row of the data.
 
         It has the columns that key the trials, so that it merges with the data, and a column per field.
         Which fields are predictions and which posteriors their names say.
@@ -229,7 +229,7 @@ class MapFit(AbstractFit):
         return plot_posteriors(self, **options)
 
     def plot_trajectories(self, *, block: int = 0, **options: Any) -> Panels:
-        """Draw what one subject believed; see :func:`pynodes.plotting.plot_subject`."""
+        """Draw the beliefs of one subject; see :func:`pynodes.plotting.plot_subject`."""
         from pynodes.plotting import plot_subject
 
         return plot_subject(self, block=block, **options)

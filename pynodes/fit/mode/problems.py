@@ -121,19 +121,19 @@ def describe_subject(
         return
     yield from describe_guess(fit, index, who)
     if not found.converged[index]:
-        yield f"{who}the search did not end at a mode. Give more starts, or priors that say more."
+        yield f"{who}the search did not end at a mode. Give more starts, or more informative priors."
     if not found.definite[index]:
         yield (
             f"{who}the Hessian is not positive definite: some direction is fixed neither by data nor by "
-            "priors. The evidence takes the prior's curvature there and is not to be relied on."
+            "priors. The evidence uses the prior's curvature there and is unreliable."
         )
     for number, name in enumerate(fit.names):
         if bounded[number]:
             yield f"{who}{name!r} is at a bound of its prior; its posterior is not Gaussian there."
         if far[number]:
             yield (
-                f"{who}{name!r} is more than {REMOTE:g} prior standard deviations from where the prior "
-                "expects it. Look whether prior or model suits this subject."
+                f"{who}{name!r} is more than {REMOTE:g} prior standard deviations from the prior mean. "
+                "Check whether prior and model suit this subject."
             )
         if failing[number]:
             yield (
@@ -150,8 +150,8 @@ def describe_guess(fit: MapFit, index: int, who: str) -> Iterator[str]:
     accuracy = float(np.atleast_1d(fit.accuracy)[index])
     if guess is not None and accuracy < guess:
         yield (
-            f"{who}the fit predicts the responses worse than a guess that knows nothing: log likelihood "
-            f"{accuracy:.1f}, of a guess {guess:.1f}. Look whether choices are coded the other way round, "
+            f"{who}the fit predicts the responses worse than chance: log likelihood "
+            f"{accuracy:.1f}, of chance {guess:.1f}. Check whether choices are coded the other way round, "
             "and whether trials are in order."
         )
 
@@ -191,8 +191,8 @@ def locate_impossible_response(fit: MapFit, index: int, unconstrained: Any) -> s
             )
             return (
                 f"the response{given} {trial_label(trials, rows)} has no likelihood although filtering goes "
-                f"well: the log density of the {kind} is not finite there. Look whether it takes such a "
-                "response, and what it reads."
+                f"well: the log density of the {kind} is not finite there. Check whether it takes such a "
+                "response, and the fields that it reads."
             )
     return ""
 
@@ -213,8 +213,8 @@ def describe_contradictions(fit: MapFit) -> Iterator[str]:
             action = (trials.roles.actions or {})[ONLY][0]
             yield (
                 f"in {apart} of {int(both.sum())} trials {name!r}, which is learned from (column "
-                f"{columns[0]!r}), is not what was done (column {action!r}). Where both are the subject's "
-                "own choices, code them alike."
+                f"{columns[0]!r}), differs from the response (column {action!r}). If both are the subject's "
+                "choices, code them alike."
             )
 
 
@@ -260,6 +260,6 @@ def check_own_prior(fit: MapFit) -> None:
     """
     if fit.settings.get("prior") == "population":
         raise DataError(
-            "These estimates have their population for a prior, which cannot be taken out of them again. Fit "
+            "These estimates have their population as a prior, which cannot be removed. Fit "
             "the same trials with fit_map, under the agent's own priors."
         )

@@ -143,7 +143,7 @@ class Checkpoint:
             or not isinstance(values, dict)
             or not is_names(names, arrays)
         ):
-            raise CheckpointError(f"{path!r} does not say what a checkpoint says. {self._advice()}")
+            raise CheckpointError(f"{path!r} is not a valid checkpoint. {self._advice()}")
         self._compare(identity)
         return values, dict(zip(names, arrays, strict=True))
 

@@ -92,9 +92,9 @@ def check_weights(samples: Samples) -> Iterator[str]:
     """Draws from something else that weights cannot make up for."""
     if samples.pareto_k is not None and not samples.pareto_k <= RELIABLE:
         yield (
-            "No normal distribution is near the posterior: the weights of its draws have a tail of shape "
-            f"{samples.pareto_k:.2f}, above {RELIABLE:g}, so that means and intervals are not to be relied "
-            "on. Use fit_nuts."
+            "The normal approximation is poor: the importance weights have a Pareto k of "
+            f"{samples.pareto_k:.2f}, above {RELIABLE:g}, so that means and intervals are unreliable. "
+            "Use fit_nuts."
         )
 
 
@@ -102,12 +102,12 @@ def check_mixing(samples: Samples) -> Iterator[str]:
     """Chains that disagree, and quantities of which there are few effective draws."""
     labels, draws = list_quantities(samples)
     if draws.shape[-1] < FEWEST:
-        yield f"There are only {draws.shape[-1]} draws per chain: too few to say anything. Draw more."
+        yield f"There are only {draws.shape[-1]} draws per chain: too few for diagnostics. Draw more."
         return
     found = measure(draws)
     apart = ~(found["r_hat"] <= AGREEING)
     if draws.shape[1] == 1:
-        yield "There is one chain, so that nothing says whether another would agree. Take chains=4."
+        yield "There is one chain, so that agreement of chains cannot be checked. Use chains=4."
     elif apart.any():
         worst = int(np.nanargmax(np.where(np.isnan(found["r_hat"]), np.inf, found["r_hat"])))
         yield (
@@ -132,9 +132,9 @@ def check_divergences(samples: Samples) -> Iterator[str]:
     if flags is None or not count:
         return
     advice = (
-        "another parameterisation ('centred' or 'noncentred') of the parameters with the smallest scatter"
+        "another parameterisation ('centred' or 'noncentred') of parameters with a small population sd"
         if samples.population
-        else "priors that say more"
+        else "more informative priors"
     )
     yield (
         f"{count} of {flags.size} draws diverged ({count / flags.size:.2%}): the sampler missed some region, "
@@ -155,7 +155,7 @@ def check_energy(samples: Samples) -> Iterator[str]:
         yield (
             f"The energy of chain{'s' * (len(chains) > 1)} {listed(chains.tolist())} hardly moves (E-BFMI "
             f"below {MOVING:g}): tails are explored slowly. Try another parameterisation, or "
-            "priors that say more."
+            "more informative priors."
         )
 
 

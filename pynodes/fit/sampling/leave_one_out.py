@@ -46,7 +46,7 @@ WIDER = 1.5
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class LeaveOneOut:
-    """Log predictive density of items, each left out in turn. Made by :meth:`pynodes.fit.Samples.loo`.
+    """Leave-one-out cross-validation of items. Made by :meth:`pynodes.fit.Samples.loo`.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class LeaveOneOut:
         return extra("pandas").DataFrame(self.keys | found | {"reliable": self.reliable})
 
     def problems(self) -> list[str]:
-        """What may mislead, a sentence each; empty if nothing was found."""
+        """Problems, a sentence each; empty if there are none."""
         wrong = np.flatnonzero(~self.reliable)
         if not len(wrong):
             return []

@@ -41,7 +41,7 @@ def fit_nuts(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Samples:
-    """Draw from the posterior by the no-U-turn sampler; of a single subject, or of a whole study at once.
+    """Sample the posterior by the no-U-turn sampler (MCMC), of one subject or of a group.
 
     The parameters of a single subject have the agent's priors. Those of several are normally distributed in
     a population that is unknown too (docs/groups.md). Chains begin around the mode, farther out than the

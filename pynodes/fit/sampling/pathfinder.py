@@ -46,7 +46,7 @@ def fit_pathfinder(
     seed: int = 0,
     progress: bool | None = None,
 ) -> Samples:
-    """Draws from the posterior by variational inference: quick, and as good as a normal distribution can be.
+    """Sample the posterior by Pathfinder (variational inference): fast normal approximations.
 
     From every start one goes down to the mode; of the normal distributions that the way suggests the
     nearest to the posterior is drawn from, and draws are chosen by their weights. Where these cannot

@@ -78,17 +78,17 @@ class Samples(AbstractFit):
 
     @property
     def agent(self) -> Agent:
-        """Who was fitted."""
+        """The agent."""
         return self.problem.agent
 
     @property
     def trials(self) -> Trials:
-        """To what."""
+        """The trials."""
         return self.problem.trials
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """How the fit came about: the method, what it was asked for, and versions."""
+        """Method, settings and versions of the fit."""
         return super().provenance | self.problem.settings
 
     @property
@@ -150,7 +150,7 @@ class Samples(AbstractFit):
         return plot_draws(self, **options)
 
     def plot_population(self, **options: Any) -> Panels:
-        """Draw coefficients and scatter; see :func:`pynodes.plotting.plot_population`."""
+        """Draw coefficients and standard deviations; see :func:`pynodes.plotting.plot_population`."""
         from pynodes.plotting import plot_population
 
         return plot_population(self, **options)
@@ -175,7 +175,7 @@ class Samples(AbstractFit):
         return summarise_draws(self, mass)
 
     def problems(self) -> list[str]:
-        """What may mislead, a sentence each; empty if nothing was found.
+        """Problems, a sentence each; empty if there are none.
 
         Chains that are stuck or disagree, few effective draws, divergences, energies that hardly move.
 
@@ -201,7 +201,7 @@ class Samples(AbstractFit):
         return found
 
     def loo(self, unit: str = "trial", *, progress: bool | None = None) -> LeaveOneOut:
-        """How well every trial, session or subject is predicted by a model that has not seen it.
+        """Leave-one-out cross-validation (PSIS-LOO) of trials, sessions or subjects.
 
         By Pareto-smoothed importance sampling (docs/theory/leaving_out.md): nothing is fitted again.
 
@@ -222,7 +222,7 @@ class Samples(AbstractFit):
     def trajectories(
         self, fields: list[str] | None = None, *, at: str = "mean", draws: int | None = None
     ) -> pandas.DataFrame:
-        """What was believed in every trial: a row per row of the data, in its order.
+        """Beliefs and prediction errors in every trial: a row per row of the data, in its order.
 
         It has the columns that key the trials, so that it merges with the data, and a column per field.
         Which fields are predictions and which posteriors their names say.

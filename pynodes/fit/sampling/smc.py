@@ -56,7 +56,7 @@ def fit_smc(
     seed: int = 0,
     progress: bool | None = None,
 ) -> Samples:
-    """Draws from the posterior by particles that come from the prior, with the log evidence on the way.
+    """Sample the posterior by sequential Monte Carlo (SMC), with the log evidence.
 
     Slower than :func:`fit_nuts`, but it finds several modes, and its evidence does not suppose that the
     posterior is normal: a check of that of :func:`fit_map`. It is ``samples.log_evidence``, with

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class PriorCheck:
-    """How filtering went under draws from the priors. Made by :func:`check_priors`.
+    """Failures of filtering under draws from the priors. Made by :func:`check_priors`.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class PriorCheck:
 def check_priors(
     agent: Agent, trials: Trials, n: int = 1000, *, seed: int = 0, progress: bool | None = None
 ) -> PriorCheck:
-    """Filter what subjects saw under draws from the priors, and count how often that fails.
+    """Filter the inputs under draws from the priors, and count failures.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def prior_predictive(
     do: Mapping[str, Any] | None = None,
     progress: bool | None = None,
 ) -> Predictive:
-    """What an agent would do before anything is known of it: responses under draws from its priors.
+    """Prior predictive check: responses under draws from an agent's priors.
 
     Parameters
     ----------

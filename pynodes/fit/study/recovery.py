@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ParameterRecovery:
-    """Parameters that were simulated with, and what fits made of them. See :func:`parameter_recovery`.
+    """Simulated parameters and their estimates. See :func:`parameter_recovery`.
 
     Attributes
     ----------
@@ -139,7 +139,7 @@ def parameter_recovery(
     refine: int = 2,
     progress: bool | None = None,
 ) -> ParameterRecovery:
-    """Simulate with parameters from the priors, fit, and look how much of them comes out.
+    """Parameter recovery: simulate with parameters from the priors, fit, and compare.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ModelRecovery:
-    """Models that were simulated with, and which had the most evidence. See :func:`model_recovery`.
+    """Which model had the most evidence for simulated data of each. See :func:`model_recovery`.
 
     Attributes
     ----------
@@ -293,7 +293,7 @@ def model_recovery(
     refine: int = 2,
     progress: bool | None = None,
 ) -> ModelRecovery:
-    """Simulate with every agent, fit every agent, and see which has the most evidence for whose data.
+    """Model recovery: simulate with every agent, fit every agent, and compare their evidence.
 
     Parameters
     ----------

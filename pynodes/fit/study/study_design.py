@@ -43,7 +43,7 @@ ROUNDING = 1e-6
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class DesignAnalysis:
-    """What the first so many trials of a design tell of every parameter. Made by :func:`design_analysis`.
+    """Posterior precision of every parameter by number of trials. Made by :func:`design_analysis`.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ def design_analysis(
     refine: int = 2,
     progress: bool | None = None,
 ) -> DesignAnalysis:
-    """How precisely the parameters will be known after so many trials of a design.
+    """Design analysis: posterior precision of parameters by number of trials.
 
     Subjects are drawn from the priors and simulated through the whole design; then each is fitted to its
     first trials only, responses to the others being missing. All fits run one compiled program.
