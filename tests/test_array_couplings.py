@@ -306,7 +306,9 @@ def test_a_scheme_of_gaussians_refuses_what_does_not_spread():
     graph = pn.Graph().add(x=pn.ContinuousState(shape=(5, 6)), u=pn.ContinuousInput(shape=(5, 6)))
     network = graph.couple("x", "u", pn.Attention()).compile()
 
-    with pytest.raises(pn.PynodesError, match=r"Attention defines no variances.*Use a scheme on point"):
+    with pytest.raises(
+        pn.PynodesError, match=r"Attention defines no variances.*Use a scheme on point"
+    ):
         network.filter({"u": np.zeros((2, 5, 6))})
 
 
