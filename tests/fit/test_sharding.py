@@ -1,6 +1,5 @@
 """Many devices, and many processes: the same call finds the same."""
 
-import functools
 import json
 import os
 import socket
@@ -23,7 +22,7 @@ def begun(*arguments, devices=1):
         "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
         "JAX_ENABLE_X64": "1",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0",
     }
     call = [sys.executable, "-m", "tests.fit.shared_fit", *map(str, arguments)]
     return subprocess.Popen(
@@ -36,11 +35,6 @@ def told(process):
     output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     return json.loads(output.splitlines()[-1])
-
-
-@functools.cache
-def alone():
-    return told(begun())
 
 
 def same(found, expected):
@@ -58,26 +52,21 @@ def same(found, expected):
 
 
 @pytest.mark.slow
-def test_subjects_are_shared_out_over_devices():
-    """Three subjects on four devices: one has nothing of its own to do."""
-    found = told(begun(devices=4))
+def test_subjects_are_shared_out_over_devices_and_over_processes():
+    """Three subjects on four devices, of which one has nothing of its own to do; and on two processes.
 
-    assert (alone()["devices"], found["devices"]) == (1, 4)
-    same(found, alone())
-
-
-@pytest.mark.slow
-def test_subjects_are_shared_out_over_processes():
-    """Two of them with a device each: both are told of all subjects."""
+    Each of these has a device, and both are told of all subjects.
+    """
+    alone = told(begun())
+    devices = told(begun(devices=4))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
+    processes = [told(process) for process in [begun(address, 2, number) for number in range(2)]]
 
-    processes = [begun(address, 2, number) for number in range(2)]
-
-    for found in map(told, processes):
-        assert found["devices"] == 2
-        same(found, alone())
+    assert [found["devices"] for found in (alone, devices, *processes)] == [1, 4, 2, 2]
+    for found in (devices, *processes):
+        same(found, alone)
 
 
 def test_what_is_missing_to_a_multiple_is_the_last_subject_again():
