@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 WORDS = {
-    "start": ("installation", "first steps", "tutorial", "getting started"),
+    "start": ("filtering", "installation", "first steps", "tutorial", "getting started"),
     "models": (
         "HGF",
         "hierarchical Gaussian filter",
@@ -31,6 +31,7 @@ WORDS = {
         "hBayesDM",
     ),
     "theory/value": (
+        "precision",
         "prediction error",
         "precision weighting",
         "precision-weighted prediction error",

@@ -33,8 +33,8 @@ def plot_population(
 ) -> Panels:
     """Draw a population, a panel per parameter: coefficients, standard deviations, 90 % intervals.
 
-    All are in unconstrained space, and below stands of what they are: of values, logarithms or logits. Slopes
-    whose interval holds no zero are orange.
+    All are in unconstrained space; below stands where that is of logarithms or logits. Slopes whose interval
+    holds no zero are orange.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def plot_population(
             }
             draw_terms(ax, part)
             ax.set_title(name_panel(name, labels, panels))
-            if name in group.names:
-                scale = name_unconstrained(group.agent.priors[name])
+            scale = name_unconstrained(group.agent.priors[name]) if name in group.names else "value"
+            if scale != "value":
                 ax.set_xlabel(f"on the scale of its {scale}", color=style.GREY)
     return panels
 
