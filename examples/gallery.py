@@ -208,6 +208,54 @@ def predicted() -> Any:
     return found.plot_trials()
 
 
+@cache
+def digits() -> tuple[Any, np.ndarray, Any]:
+    """A trained network of handwritten digits, halves of images, and what they settled to."""
+    import optax
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    images, seen = images / 16, 1400
+    graph = (
+        pn.Graph()
+        .add(z=pn.Layer(shape=64, prior_precision=4.0), h=pn.Layer(shape=128, precision=4.0))
+        .add(x=pn.Layer(shape=64, precision=20.0), y=pn.CategoricalLayer(outcomes=10))
+        .couple("z", "h", pn.Dense())
+        .couple("h", "x", pn.Dense(function="tanh"))
+        .couple("z", "y", pn.Dense(function="tanh"))
+    )
+    training = pn.deep.Training(
+        epochs=10,
+        batch=64,
+        scheme=pn.deep.GaussNewton(outer=3, inner=5),
+        optimiser=optax.adam(4e-3),
+        drop_last=True,
+    )
+    data = {"x": images[:seen], "y": labels[:seen]}
+    run = pn.deep.train(graph.compile(key=0), data, training)
+    half = images[seen:].copy()
+    half[:, 32:] = np.nan
+    filled = pn.deep.settle(run.network, {"x": half}, pn.deep.GaussNewton(outer=8, inner=8))
+    return run.network, half, filled["x"].value
+
+
+def cosines() -> Any:
+    """What weights learn beside backpropagation, by depth and precision."""
+    rng = np.random.default_rng(0)
+    batch = {"x": rng.normal(size=(256, 64)), "y": rng.integers(0, 10, 256)}
+    scheme = pn.deep.GaussNewton(outer=4, inner=8)
+    chains = {
+        precision: pn.deep.models.chain([64, *[48] * 6, 10], precision=precision).compile(key=0)
+        for precision in (1.0, 10.0, 60.0)
+    }
+    return plotting.plot_cosines(
+        {
+            f"precision {precision:g}": pn.deep.health(chain, batch, scheme)
+            for precision, chain in chains.items()
+        }
+    )
+
+
 FIGURES: dict[str, Callable[[], Any]] = {
     "plot_graph": graph,
     "plot_beliefs": every_node,
@@ -239,6 +287,13 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "plot_design": lambda: pn.design_analysis(
         tried()[0], design(), trials=[40, 80, 160], n=30
     ).plot(),
+    "plot_reconstructions": lambda: plotting.plot_reconstructions(digits()[1], digits()[2], (8, 8))[
+        0, 0
+    ],
+    "plot_receptive_fields": lambda: plotting.plot_receptive_fields(
+        np.asarray(digits()[0]["h->x.weights"]).T, (8, 8)
+    ).flat[0],
+    "plot_cosines": cosines,
 }
 """Every figure, by the name of the function that draws it."""
 
