@@ -96,22 +96,13 @@ def infer(
         beliefs, evident = take_in_turn(program, state, predicted, seen, dt, gates)
     if has_lagged(program):
         beliefs = hear_later(program, beliefs, evident, dt, gates)
-    return Step(
-        program=program,
-        before=state,
-        predicted=predicted,
-        beliefs=beliefs,
-        evident=dict(evident),
-        seen=dict(seen),
-    )
+    return Step(program, state, predicted, beliefs, dict(evident), dict(seen))
 
 
 def predict(program: Program, state: State, dt: Scalar, view: View | None = None) -> Beliefs:
     """Downward: every node predicts from its previous belief and what it sees of its parents.
 
-    Returns
-    -------
-    What children see of every group: its prediction, or what ``view`` makes of it.
+    Found is what children see of every group: its prediction, or what ``view`` makes of it.
     """
     beliefs: Beliefs = {}
     for index in program.schedule.downward:
@@ -138,26 +129,19 @@ def update(
 ) -> tuple[Beliefs, Evident]:
     """Upward: every node takes its observed value, or updates from what its children learned.
 
+    Found are the beliefs, and which nodes learned something.
+
     Parameters
     ----------
-    program
-        The network, with the parameters of the step.
-    beliefs
-        What every group predicts.
-    seen
-        What was observed.
-    dt
-        Time since the previous step.
+    program, beliefs, seen, dt
+        The network with the parameters of the step, what every group predicts, what was observed, and
+        the time since the previous step.
     gates
         Which nodes may learn. One that may not stays at its prediction and says nothing to its parents.
     prior
         What groups know before they hear their children, where that is more than they predict.
     evident
         Nodes that are known to have learned something, whatever their children say.
-
-    Returns
-    -------
-    The beliefs, and which nodes learned something.
     """
     beliefs, informed = dict(beliefs), dict[int, Any]()
     for index in program.schedule.upward:
