@@ -50,14 +50,10 @@ class Step(Module):
 
     Attributes
     ----------
-    program
-        The program, with the parameters of the step.
-    before
-        The state from which it was taken.
-    predicted
-        What every group predicted.
-    beliefs
-        What every group believes after it.
+    program, before
+        The program with the parameters of the step, and the state from which it was taken.
+    predicted, beliefs
+        What every group predicted, and what it believes after it.
     evident
         Which nodes learned from an observation in it.
     seen
@@ -96,7 +92,14 @@ def infer(
         beliefs, evident = take_in_turn(program, state, predicted, seen, dt, gates)
     if has_lagged(program):
         beliefs = hear_later(program, beliefs, evident, dt, gates)
-    return Step(program, state, predicted, beliefs, dict(evident), dict(seen))
+    return Step(
+        program=program,
+        before=state,
+        predicted=predicted,
+        beliefs=beliefs,
+        evident=dict(evident),
+        seen=dict(seen),
+    )
 
 
 def predict(program: Program, state: State, dt: Scalar, view: View | None = None) -> Beliefs:
