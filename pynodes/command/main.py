@@ -112,7 +112,7 @@ def add_filter(commands: Any) -> None:
         metavar="PARAMETER=VALUE",
         help="such as x2.tonic_volatility=-3",
     )
-    own.add_argument("--expansion", help="standard, enhanced or unbounded")
+    own.add_argument("--expansion", help="enhanced, standard, unbounded or structured")
     own.add_argument("--out", type=Path, default=Path("pynodes-run"), help="folder for the results")
     own.set_defaults(run=filter_file)
 
