@@ -46,7 +46,7 @@ def search_agent(
         )
     masks = space.masks()
     strengths = {n: float(np.asarray(agent.network[f"{n}.strength"])) for n in space.edges}
-    columns, key = [], jax.random.key(seed)
+    columns, trusted, key = [], [], jax.random.key(seed)
     with Progress(len(masks), "graphs", progress) as bar:
         for mask in masks:
             values = {
@@ -57,6 +57,8 @@ def search_agent(
             sequences = to_arrays(model, trials)
             posterior, _ = find_posteriors(model, sequences, key, starts=STARTS, refine=REFINE)
             columns.append(np.asarray(posterior.log_evidence, float))
+            found = np.asarray(posterior.converged) & np.asarray(posterior.definite)
+            trusted.append(found & (np.asarray(posterior.agreeing) > 1))
             bar.advance()
     log: Any = np.stack(columns, axis=1)
     joint = log + space.log_prior(masks)
@@ -69,4 +71,5 @@ def search_agent(
         log_evidence=log,
         edge_probability=weights @ masks,
         found={},
+        trusted=np.stack(trusted, axis=1),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import logsumexp
 
+from pynodes._boundary import boundary
 from pynodes._errors import GraphError, InputError, listed
 from pynodes._inference.random_effects import RandomEffects, infer_frequencies
 from pynodes._progress import Progress
@@ -41,6 +42,8 @@ class FoundSubjects:
         Of every edge in every subject by itself, of shape (subjects, edges).
     found
         What was found in every subject by itself, by name; empty for agents.
+    trusted
+        For agents, whether a mode was found, and by more than one search, of shape (subjects, graphs).
     """
 
     space: Space
@@ -49,6 +52,7 @@ class FoundSubjects:
     log_evidence: np.ndarray
     edge_probability: np.ndarray
     found: Mapping[Any, Found]
+    trusted: np.ndarray | None = None
 
     def __getitem__(self, subject: Any) -> Found:
         """What was found in one subject."""
@@ -106,6 +110,21 @@ class FoundSubjects:
         factor = np.log(probability / (1 - probability)) - np.log(prior / (1 - prior))
         evidence = np.stack([np.zeros_like(factor), factor], axis=1)
         return infer_frequencies(evidence, ("absent", "present"))
+
+    @boundary
+    def problems(self) -> list[str]:
+        """What speaks against taking the probabilities at their word, subject by subject, in sentences."""
+        said = [f"{name}: {one}" for name, found in self.found.items() for one in found.problems()]
+        if self.trusted is None:
+            return said
+        for name, trusted in zip(self.subjects, self.trusted, strict=True):
+            if not trusted.all():
+                said.append(
+                    f"{name}: under {np.sum(~trusted)} of {len(trusted)} graphs no mode was found, or by one "
+                    "search only. Evidence may be too low there, and speak for other graphs: fit the subject "
+                    "under these with more starts=, and compare."
+                )
+        return said
 
     def check_listed(self) -> None:
         """All graphs were scored for all subjects.

@@ -1,5 +1,7 @@
 """Who shares a parent, how many levels there are, many subjects, reductions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -133,5 +135,8 @@ def test_the_graph_in_a_participants_head_is_scored_by_responses():
 
     np.testing.assert_allclose(found.log_evidence[0], [float(fit.lme) for fit in fits], rtol=1e-6)
     assert found.edge_probability.shape == (1, 1)
+    assert found.problems() == []
+    missed = dataclasses.replace(found, trusted=np.array([[True, False]]))
+    assert "under 1 of 2 graphs no mode was found" in missed.problems()[0]
     with pytest.raises(pn.InputError, match="agent must be"):
         structure.search(space, trials, agent="somebody")
