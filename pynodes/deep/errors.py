@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pynodes._core.beliefs import ROUNDINGS
 from pynodes._core.modules import parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array
@@ -47,8 +48,8 @@ class Errors(AbstractPointScheme):
         Number of steps.
     step
         Step size; ``"auto"`` takes, for every sample, one over the largest curvature at the forward
-        pass, by four turns of power iteration. A fixed one beyond twice that diverges;
-        its status says so.
+        pass, by four turns of power iteration, and halves it where a step raised the sample's energy. A
+        fixed one beyond twice that diverges; its status says so.
 
     Raises
     ------
@@ -72,15 +73,23 @@ class Errors(AbstractPointScheme):
         del key
         slopes_at = slopes_of_errors(problem)
         errors = no_errors(problem)
-        step = self.step
-        if step is None:
-            step = 1 / largest_curvature(problem, slopes_at, errors)
+        layout, fixed = problem.layout, self.step is not None
+        step = (
+            jnp.asarray(self.step) if fixed else 1 / largest_curvature(problem, slopes_at, errors)
+        )
 
-        def tick(errors: Variables) -> tuple[Variables, Variables, dict[int, Array]]:
+        def tick(held: Any) -> tuple[Any, Variables, dict[int, Array]]:
+            errors, step, before = held
             slopes, terms = slopes_at(errors)
-            return add_scaled(problem.layout, errors, -step, slopes), slopes, terms
+            now = before
+            if not fixed:  # the curvature may be larger on the way than where it was measured
+                now = per_sample(layout, terms)
+                slack = ROUNDINGS * jnp.finfo(now.dtype).eps * jnp.abs(now)
+                step = jnp.where(now > before + slack, step / 2, step)
+            return (add_scaled(layout, errors, -step, slopes), step, now), slopes, terms
 
-        return follow(problem, tick, errors, self.steps, record)
+        unknown = jnp.full(problem.count, jnp.inf)
+        return follow(problem, tick, (errors, step, unknown), self.steps, record)
 
 
 class GaussNewton(AbstractPointScheme):
@@ -117,14 +126,15 @@ class GaussNewton(AbstractPointScheme):
         del key
         slopes_at = slopes_of_errors(problem)
 
-        def tick(errors: Variables) -> tuple[Variables, Variables, dict[int, Array]]:
+        def tick(held: Any) -> tuple[Any, Variables, dict[int, Array]]:
+            (errors,) = held
             slopes, terms = slopes_at(errors)
             apply = curvature_at(problem, errors)
             direction = conjugate_gradients(problem.layout, apply, slopes, self.inner)
             moved = shorten(problem, errors, direction, per_sample(problem.layout, terms))
-            return moved, slopes, terms
+            return (moved,), slopes, terms
 
-        found = follow(problem, tick, no_errors(problem), self.outer, record)
+        found = follow(problem, tick, (no_errors(problem),), self.outer, record)
         # Few steps that go far: how steep it was before the last one says little.
         last = root_mean_squares(problem.layout, problem.slopes(found.variables)[0])
         return dataclasses.replace(found, last=last)
@@ -132,22 +142,23 @@ class GaussNewton(AbstractPointScheme):
 
 def follow(
     problem: Problem,
-    tick: Callable[[Variables], tuple[Variables, Variables, dict[int, Array]]],
-    errors: Variables,
+    tick: Callable[[Any], tuple[Any, Variables, dict[int, Array]]],
+    held: Any,
     steps: Any,
     record: Record | None,
 ) -> Found:
-    """So many steps along errors, and the values at their end."""
+    """So many steps along errors, which what is held begins with, and the values at their end."""
     layout = problem.layout
     if record:
 
-        def recorded(errors: Variables, _: Any) -> Any:
-            moved, slopes, terms = tick(errors)
+        def recorded(held: Any, _: Any) -> Any:
+            errors = held[0]
+            held, slopes, terms = tick(held)
             path = problem.predict(errors) if record.values else {}
             kept = {i: path[i] for i in errors} if record.values else None
-            return moved, (root_mean_squares(layout, slopes), sample_means(terms), kept)
+            return held, (root_mean_squares(layout, slopes), sample_means(terms), kept)
 
-        errors, (sizes, trace, path) = lax.scan(recorded, errors, length=record.steps)
+        (errors, *_), (sizes, trace, path) = lax.scan(recorded, held, length=record.steps)
         values, terms, _ = problem.forward(errors)
         end = sample_means(terms)
         trace = {i: jnp.concatenate([trace[i], end[i][None]]) for i in trace}
@@ -157,14 +168,14 @@ def follow(
         variables = {i: values[i] for i in layout.variables}
         return Found(variables=variables, first=first, last=last, trace=trace, path=path)
 
-    def body(number: Array, held: Any) -> Any:
-        errors, first, _ = held
-        errors, slopes, _ = tick(errors)
+    def body(number: Array, carry: Any) -> Any:
+        held, first, _ = carry
+        held, slopes, _ = tick(held)
         last = root_mean_squares(layout, slopes)
-        return errors, {i: jnp.where(number == 0, last[i], first[i]) for i in first}, last
+        return held, {i: jnp.where(number == 0, last[i], first[i]) for i in first}, last
 
-    zero = root_mean_squares(layout, errors)
-    errors, first, last = lax.fori_loop(0, steps, body, (errors, zero, zero))
+    zero = root_mean_squares(layout, held[0])
+    (errors, *_), first, last = lax.fori_loop(0, steps, body, (held, zero, zero))
     values = problem.predict(errors)
     return Found(variables={i: values[i] for i in layout.variables}, first=first, last=last)
 

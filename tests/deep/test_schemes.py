@@ -144,6 +144,25 @@ def test_a_step_that_is_too_long_says_so():
     assert pn.deep.settle(network, values, pn.deep.Errors(steps=60)).settled
 
 
+def test_automatic_steps_shrink_where_the_curvature_grows():
+    """Of a chain of 16 layers whose curvature at the forward pass is less than on the way."""
+    rng = np.random.default_rng(16)
+    names = ["x", *(f"h{i}" for i in range(1, 17)), "y"]
+    graph = pn.Graph().add(
+        {name: pn.Layer(shape=32) for name in names[:-1]}, y=pn.CategoricalLayer(outcomes=10)
+    )
+    for above, below in itertools.pairwise(names):
+        size, function = (10 if below == "y" else 32), "identity" if above == "x" else "tanh"
+        reach = np.sqrt(6 / (size + 32))
+        weights = rng.uniform(-reach, reach, (size, 32))
+        graph = graph.couple(above, below, pn.Dense(weights=weights, bias=None, function=function))
+    network = graph.compile()
+    values = {"x": rng.normal(size=(32, 32)), "y": rng.integers(0, 10, 32)}
+    least = settle(network, values, pn.deep.GaussNewton(outer=40, inner=20))
+    found = settle(network, values, pn.deep.Errors(steps=300))
+    np.testing.assert_allclose(found.energy, least.energy, atol=1e-3)
+
+
 def test_programs_do_not_grow_with_depth():
     """Of equal layers: as many equations at 8 as at 32, for every scheme."""
     from pynodes.deep.numbers import read_numbers
@@ -192,6 +211,7 @@ def test_the_spectrum_is_that_of_the_curvature():
     np.testing.assert_allclose(found.states, expected, rtol=1e-9)
     np.testing.assert_allclose(found.errors, expected, rtol=1e-9)
     np.testing.assert_allclose(found.safe_step, 2 / expected, rtol=1e-9)
+    np.testing.assert_allclose(found.safe_error_step, 2 / expected, rtol=1e-9)
     with pytest.raises(pn.InputError, match="the forward pass is the answer"):
         pn.deep.spectrum(network, {"x": np.ones((2, 1))})
 
