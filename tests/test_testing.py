@@ -1,6 +1,7 @@
 """The public checks: kinds that break a law are found, and the sentence says which law and where."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -309,3 +310,60 @@ def test_a_check_that_is_misused_says_how_to_use_it(wrong, error, sentence):
     """Wrong arguments are no broken laws."""
     with pytest.raises(error, match=sentence):
         wrong()
+
+
+class Overstated(pn.Probability):
+    """A tilt that moves the belief twice as far as what happened does."""
+
+    def tilt(self, mean, variance, parent, child, dt):
+        right = super().tilt(mean, variance, parent, child, dt)
+        return dataclasses.replace(right, gradient=2 * right.gradient)
+
+
+class Inflated(pn.Probability):
+    """A tilt whose derivatives in the mean are right, and whose evidence grows with the variance."""
+
+    def tilt(self, mean, variance, parent, child, dt):
+        right = super().tilt(mean, variance, parent, child, dt)
+        return dataclasses.replace(right, factor=right.factor * (1 + variance))
+
+
+class Elastic(pn.Volatility):
+    """Leans on its parent twice as much as it predicts."""
+
+    def elasticity(self, parent):
+        return 2 * self.strength
+
+
+class Hoarding(pn.ContinuousState):
+    """Says that it keeps half of what it keeps."""
+
+    def kept_share(self, dt):
+        return 0.5, 0.5
+
+
+class Skewed(pn.BinaryInput):
+    """An average that is none."""
+
+    def average(self, belief, inlet, variance):
+        right = super().average(belief, inlet, variance)
+        return dataclasses.replace(right, predicted_mean=right.predicted_mean**2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "child", "sentence"),
+    [
+        (Overstated(), pn.BinaryInput(), "tilt: its gradient is the slope of its log evidence"),
+        (Inflated(), pn.BinaryInput(), "tilt: its log evidence changes with the variance by half"),
+        (Elastic(), pn.ContinuousState(), "elasticity: the slope of the child's log variance"),
+        (Hoarding(), None, "kept_share: the share of its value that a step keeps"),
+        (Skewed(), None, "average: over parents that are known it is the prediction"),
+    ],
+)
+def test_wrong_words_to_the_structured_expansion_are_found(wrong, child, sentence):
+    """Each overrides one hook, and says something that its own predictions contradict."""
+    check = pn.testing.check_node
+    if child is not None:
+        check = partial(pn.testing.check_coupling, child=child)
+    with pytest.raises(AssertionError, match=sentence):
+        check(wrong)

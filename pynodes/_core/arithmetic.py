@@ -7,6 +7,7 @@ over time carries. Here the reciprocal that the value needs, or one more, serves
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -40,6 +41,24 @@ def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
 
 
 @jax.custom_jvp
+def inverse_root(x: Array) -> Array:
+    """``1 / sqrt(x)``, of what is not near zero: its derivative is a product."""
+    return lax.rsqrt(x)
+
+
+@inverse_root.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    root = inverse_root(primals[0])
+    return root, -0.5 * root * root * root * tangents[0]
+
+
+def root(x: Array) -> Array:
+    """A square root whose derivative is zero, not infinite, at zero."""
+    positive = x > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+
+@jax.custom_jvp
 def seam(values: Any) -> Any:
     """The same values; their tangents are materialised.
 
@@ -53,6 +72,23 @@ def seam(values: Any) -> Any:
 @seam.defjvp
 def _(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
     return primals[0], lax.optimization_barrier(tangents[0])
+
+
+@jax.custom_jvp
+def stage(values: Any) -> Any:
+    """The same values; where something is differentiated they are materialised, and their tangents too.
+
+    As :func:`seam`, for values that all tangents need and that are dear although every operation in them
+    is cheap, such as a polynomial: XLA would compute them once per tangent.
+    """
+    return values
+
+
+@stage.defjvp
+def _(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
+    # One by one: going backward, JAX cannot split a barrier of which some operands do not depend on anything.
+    hold = partial(jax.tree.map, lax.optimization_barrier)
+    return hold(primals[0]), hold(tangents[0])
 
 
 LIMIT = 64.0

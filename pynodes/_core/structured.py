@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.arithmetic import CEILING, bound_log_growth, log, reciprocal
+from pynodes._core.arithmetic import CEILING, bound_log_growth, log, reciprocal, root, stage
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.expansions import (
     AbstractExpansion,
@@ -24,8 +24,17 @@ from pynodes._core.expansions import (
     sum_messages,
 )
 from pynodes._core.messages import VolatilityMessage
-from pynodes._core.modules import Module
+from pynodes._core.modules import Module, choice
 from pynodes._typing import Array, Scalar
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Places under the standard normal distribution, in pairs about zero, and their weights."""
+
+    points: tuple[float, ...]
+    weights: tuple[float, ...]
+
 
 NODES = (3, 5, 7)
 """Numbers of nodes that may be asked for."""
@@ -69,11 +78,14 @@ class Structured(AbstractExpansion):
         if isinstance(self.nodes, bool) or self.nodes not in NODES:
             raise GraphError(f"Structured: nodes must be 3, 5 or 7, not {self.nodes!r}.")
 
-    def rule(self) -> list[tuple[float, float]]:
-        """Nodes of the standard normal distribution, and their weights."""
+    def rule(self) -> Rule:
+        """The rule of Gauss and Hermite for the standard normal distribution."""
         points, weights = np.polynomial.hermite_e.hermegauss(self.nodes)
-        weights = weights / np.sum(weights)
-        return [(float(x), float(w)) for x, w in zip(points, weights, strict=True)]
+        points, weights = points - points[::-1], weights + weights[::-1]
+        return Rule(
+            points=tuple(float(0.5 * x) for x in points),
+            weights=tuple(float(w) for w in weights / np.sum(weights)),
+        )
 
     def __call__(self, belief: Gaussian, evidence: ChildEvidence) -> tuple[Array, Array]:
         if evidence.nodes is not None:
@@ -89,12 +101,60 @@ class Structured(AbstractExpansion):
         centre = point if pull is None else point + variance * pull
         window = reach_of(variance, jnp.mean(jnp.abs(message.strength)))
 
-        def log_evidence(offset: Array) -> Array:
-            x = beside_messages(centre + offset, message)
-            return sum_messages(message.log_density(x), centre)
+        def hear(places: Places) -> list[Heard]:
+            found = [beside_messages(centre + step, message) for step in places.steps()]
+            return [(sum_messages(message.log_density(x), centre), 1.0) for x in found]
 
-        nodes = weigh(self.rule(), centre, variance, window, log_evidence)
+        nodes = weigh(Places.spread(self.rule(), window), centre, variance, hear)
         return nodes.mean, nodes.variance
+
+
+LEAN = 40.0
+"""No log variance is taken to change by more than this from the middle to a node: 17 powers of ten."""
+
+
+class Places(Module):
+    """Where a parent is looked at: the places of a rule, so many times a scale from a middle.
+
+    Attributes
+    ----------
+    scale
+        Standard deviation of the places.
+    shift
+        How far their middle is above the parent's prediction; None where it is the prediction.
+    rule
+        Places and weights for a scale of one.
+    """
+
+    scale: Array
+    shift: Array | None = None
+    rule: Rule = choice()
+
+    @classmethod
+    def spread(cls, rule: Rule, variance: Array, shift: Array | None = None) -> Places:
+        """Places of this variance."""
+        return cls(scale=root(variance), shift=shift, rule=rule)
+
+    def steps(self) -> list[Array]:
+        """From the middle."""
+        return [self.scale * point for point in self.rule.points]
+
+    def offsets(self) -> list[Array]:
+        """From the parent's prediction."""
+        steps = self.steps()
+        return steps if self.shift is None else [self.shift + step for step in steps]
+
+    def reach(self, slope: Array) -> Array:
+        """By how much something of this slope changes over one scale, within :data:`LEAN` at the farthest."""
+        farthest = LEAN / self.rule.points[-1]
+        return jnp.clip(slope * self.scale, -farthest, farthest)
+
+    def powers(self, slope: Array) -> list[Array]:
+        """``exp(slope step)`` at all places: an exponential and a reciprocal for every two of them."""
+        reach = self.reach(slope)
+        above = [jnp.exp(reach * point) for point in self.rule.points if point > 0]
+        middle = [jnp.ones_like(reach)] * (len(self.rule.points) % 2)
+        return stage([*(reciprocal(one) for one in reversed(above)), *middle, *above])
 
 
 class Conditional(Module):
@@ -129,6 +189,8 @@ class Neighbourhood(Module):
     ----------
     strength
         Mean strength of the edges below, which bounds how far the nodes are apart.
+    scale
+        Standard deviation of the nodes about the prediction.
     kept
         Regression of the previous value on the present one.
     blurred
@@ -136,15 +198,27 @@ class Neighbourhood(Module):
     """
 
     strength: Array
+    scale: Array
     kept: Array
     blurred: Array
+
+    @classmethod
+    def still(cls, variance: Array) -> Neighbourhood:
+        """Of a parent that learns nothing of its children."""
+        none = jnp.zeros_like(variance)
+        return cls(strength=none, scale=root(variance), kept=none, blurred=none)
 
     @classmethod
     def of(cls, before: Array, predicted: Array, gain: Scalar, strength: Array) -> Neighbourhood:
         """From the variances before and after a step that kept ``gain`` of the value."""
         kept = gain * before * reciprocal(jnp.maximum(predicted, before))
         blurred = jnp.maximum(before * (1 - gain * kept), 0.0)
-        return cls(strength=strength, kept=kept, blurred=blurred)
+        scale = root(reach_of(predicted, strength))
+        return stage(cls(strength=strength, scale=scale, kept=kept, blurred=blurred))
+
+    def places(self, rule: Rule) -> Places:
+        """The nodes about the prediction."""
+        return Places(scale=self.scale, rule=rule)
 
 
 class ConditionalPrediction(Module):
@@ -177,11 +251,34 @@ class ConditionalPrediction(Module):
         """Mean and variance of the child with the parent this far above its prediction."""
         lean = self.steepness * offset
         carried = self.carried * jnp.exp(jnp.where(lean < CEILING, lean, CEILING))
-        return self.mean + self.slope * offset, carried + self.growth(offset) + self.rest
+        growth = jnp.exp(bound_log_growth(self.log_growth + self.strength * offset))
+        return self.mean + self.slope * offset, carried + growth + self.rest
 
-    def growth(self, offset: Array) -> Array:
-        """The growth of the variance with the parent this far above its prediction."""
-        return jnp.exp(bound_log_growth(self.log_growth + self.strength * offset))
+    def over(self, places: Places) -> list[tuple[Array, Array]]:
+        """The same at all places of a rule."""
+        carried, steepness = self.carried, self.steepness
+        if places.shift is not None:
+            carried = carried * jnp.exp(jnp.clip(steepness * places.shift, -LEAN, LEAN))
+        leans = places.powers(steepness)
+        return stage(
+            [
+                (self.mean + self.slope * offset, carried * lean + growth + self.rest)
+                for offset, lean, growth in zip(
+                    places.offsets(), leans, self.growths(places), strict=True
+                )
+            ]
+        )
+
+    def growths(self, places: Places) -> list[Array]:
+        """The growth of the variance at all places of a rule."""
+        middle = self.log_growth
+        if places.shift is not None:
+            middle = middle + self.strength * places.shift
+        # At the farthest place growth stays under its bound.
+        top = CEILING - jnp.abs(places.reach(self.strength)) * places.rule.points[-1]
+        bounded = bound_log_growth(middle)
+        growth = stage(jnp.exp(jnp.where(bounded < top, bounded, top)))
+        return [growth * power for power in places.powers(self.strength)]
 
 
 class Nodes(Module):
@@ -189,24 +286,24 @@ class Nodes(Module):
 
     Attributes
     ----------
-    offsets
-        Places of the nodes above the parent's prediction.
+    places
+        Of the nodes.
     weights
         Posterior weights.
+    moved
+        The mean of the nodes, above their middle.
     centre, mean, variance
         Mean of the parent before its volatility children were heard; its posterior moments.
-    spread
-        Variance of the nodes under their prior weights.
     log_evidence
         Log of the weighted sum of what the children's evidence was at the nodes.
     """
 
-    offsets: tuple[Array, ...]
+    places: Places
     weights: tuple[Array, ...]
+    moved: Array
     centre: Array
     mean: Array
     variance: Array
-    spread: Array
     log_evidence: Array
 
 
@@ -290,12 +387,17 @@ def find(
     return middle, around + 0.02 * apart**2
 
 
+Heard = tuple[Array, Any]
+"""How probable what was heard is at one place: a logarithm, and a factor beside it."""
+
+
 def weigh_about(
-    rule: Sequence[tuple[float, float]],
+    rule: Rule,
     centre: Array,
     variance: Array,
     strength: Array,
     log_evidence: Callable[[Array], Array],
+    hear: Callable[[Places], list[Heard]],
     shift: Array,
 ) -> Nodes:
     """As :func:`weigh`, with the nodes where the posterior is instead of where the prior is."""
@@ -313,73 +415,71 @@ def weigh_about(
         variance * spread * reciprocal(jnp.where(narrower, 1.0, left)),
     )
 
-    def corrected(offset: Array) -> Array:
-        place = offset - shift
+    def hear_corrected(places: Places) -> list[Heard]:
         # The rule's weights are those of N(middle, spread): they are exchanged for those of the prior, as far
         # as the nodes reach.
-        prior = -0.5 * place**2 * reciprocal(reached)
-        rule = -0.5 * (place - middle) ** 2 * reciprocal(spread)
-        return log_evidence(offset) + prior - rule
+        steps = places.steps()
+        prior = [-0.5 * (middle + step) ** 2 * reciprocal(reached) for step in steps]
+        own = [-0.5 * step**2 * reciprocal(spread) for step in steps]
+        heard = zip(hear(places), prior, own, strict=True)
+        return [(value + one - other, factor) for (value, factor), one, other in heard]
 
-    nodes = weigh(rule, centre + middle, left, spread, corrected, shift + middle)
+    places = Places.spread(rule, spread, shift + middle)
+    nodes = weigh(places, centre + middle, left, hear_corrected)
     ratio = spread * reciprocal(reached)
     return dataclasses.replace(nodes, log_evidence=nodes.log_evidence + 0.5 * log(ratio))
 
 
 def weigh(
-    rule: Sequence[tuple[float, float]],
+    places: Places,
     centre: Array,
     variance: Array,
-    spread: Array,
-    log_evidence: Any,
-    shift: Array | float = 0.0,
+    hear: Callable[[Places], list[Heard]] | None = None,
 ) -> Nodes:
     """Look at a parent's nodes about a centre, and weigh them by what its children say there.
 
     Parameters
     ----------
-    rule
-        Standard nodes and weights.
+    places
+        Of the nodes, about the centre.
     centre, variance
         The parent's belief before.
-    spread
-        Variance of the nodes.
-    log_evidence
-        What the children say of a place so far above ``centre - shift``; None if they say nothing.
-    shift
-        How far the centre is above the prediction.
+    hear
+        What the children say at the places; None if they say nothing.
     """
-    scale = jnp.sqrt(spread)
-    steps = [scale * point for point, _ in rule]
-    offsets = [step + shift for step in steps]
-    weights: list[Any] = [jnp.asarray(weight) + jnp.zeros_like(scale) for _, weight in rule]
-    total = jnp.zeros_like(scale)
-    if log_evidence is not None:
-        heard = [log_evidence(offset) for offset in offsets]
-        top = heard[0]
-        for one in heard[1:]:
-            top = jnp.maximum(top, one)
+    steps = places.steps()
+    weights: list[Any] = [weight + jnp.zeros_like(places.scale) for weight in places.rule.weights]
+    total = jnp.zeros_like(places.scale)
+    if hear is not None:
+        heard = stage(hear(places))
+        top = heard[0][0]
+        for value, _ in heard[1:]:
+            top = jnp.maximum(top, value)
         top = jax.lax.stop_gradient(top)
-        weights = [weight * jnp.exp(one - top) for weight, one in zip(weights, heard, strict=True)]
+        weights = [
+            weight * factor * jnp.exp(value - top)
+            for weight, (value, factor) in zip(places.rule.weights, heard, strict=True)
+        ]
         norm = sum(weights[1:], start=weights[0])
         total = top + log(norm)
-        weights = [weight * reciprocal(norm) for weight in weights]
+        share = reciprocal(norm)
+        weights, total = stage(([weight * share for weight in weights], total))
     moved = average(weights, steps)
     around = average(weights, [(step - moved) ** 2 for step in steps])
     return Nodes(
-        offsets=tuple(offsets),
+        places=places,
         weights=tuple(weights),
+        moved=moved,
         centre=centre,
         mean=centre + moved,
-        variance=around + (variance - spread),
-        spread=spread,
+        variance=around + (variance - places.scale**2),
         log_evidence=total,
     )
 
 
-def average(weights: Sequence[Array], values: Sequence[Array]) -> Array:
+def average(weights: Sequence[Any], values: Sequence[Array]) -> Array:
     """A weighted sum over nodes."""
-    terms = [weight * value for weight, value in zip(weights, values, strict=True)]
+    terms: list[Array] = [weight * value for weight, value in zip(weights, values, strict=True)]
     return sum(terms[1:], start=terms[0])
 
 
@@ -407,24 +507,47 @@ def condition(
     parent_mean, parent_variance
         The parent's belief after the step.
     """
-    weights, offsets = nodes.weights, nodes.offsets
-    middle = average(weights, offsets)
-    around = [offset - middle for offset in offsets]
-    variance = average(weights, [one * one for one in around]) + SOFT * nodes.spread
+    weights, places = nodes.weights, nodes.places
+    around = [step - nodes.moved for step in places.steps()]
+    variance = average(weights, [one * one for one in around]) + SOFT * places.scale**2
     share = reciprocal(jnp.where(variance > 0, variance, 1.0))
     mean = average(weights, means)
     slope = share * average(weights, [a * m for a, m in zip(around, means, strict=True)])
+    mean, slope, share = stage((mean, slope, share))
     left = average(
         weights,
         [v + (m - mean - slope * a) ** 2 for a, m, v in zip(around, means, variances, strict=True)],
     )
-    lean = share * average(weights, [a * log(v) for a, v in zip(around, variances, strict=True)])
     limit = jnp.abs(strength)
-    steepness = jnp.clip(lean, -limit, limit)
-    ahead = average(weights, [jnp.exp(steepness * a) for a in around])
+    steepness = jnp.clip(share * lean_of(weights, around, variances), -limit, limit)
+    left, steepness = stage((left, steepness))
+    ahead = average(weights, places.powers(steepness))
+    ahead = ahead * jnp.exp(jnp.clip(-steepness * nodes.moved, -LEAN, LEAN))
+    middle = nodes.moved if places.shift is None else places.shift + nodes.moved
     moved = parent_mean - (predicted_mean + middle)
     return (
         Conditional(slope=slope, steepness=steepness, variance=left * reciprocal(ahead)),
         mean + slope * moved,
         left + slope**2 * parent_variance,
     )
+
+
+def lean_of(weights: Sequence[Array], around: Sequence[Array], variances: Sequence[Array]) -> Array:
+    """The covariance of the log of a variance with a place whose weighted mean is zero.
+
+    A constant has none, so logs are taken relative to that in the middle: one less of the dearest operation.
+    """
+    middle = len(variances) // 2
+    inverse = reciprocal(variances[middle])
+    terms = [
+        weight * one * log(jnp.clip(variance * inverse, 1 / FARTHEST, FARTHEST))
+        for number, (weight, one, variance) in enumerate(
+            zip(weights, around, variances, strict=True)
+        )
+        if number != middle
+    ]
+    return sum(terms[1:], start=terms[0])
+
+
+FARTHEST = 1e30
+"""No variance at a node is taken for more than so many times the one in the middle."""

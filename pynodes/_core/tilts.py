@@ -7,11 +7,14 @@ whatever it consists of; derived in docs/theory/structured.md.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.arithmetic import inverse_root, log, reciprocal
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Module
 from pynodes._typing import Array
@@ -23,32 +26,59 @@ class Tilt(Module):
     Attributes
     ----------
     log_evidence
-        Log probability of what happened, up to a constant that does not depend on the Gaussian.
+        Log probability of what happened, up to a constant that does not depend on the Gaussian, and without
+        what ``factor`` says of it.
     gradient
         Its first derivative in the mean: the posterior mean is ``mean + variance * gradient``.
     curvature
         Minus its second: the posterior variance is ``variance * (1 - variance * curvature)``.
+    factor
+        By which the probability is to be multiplied further: what is a product need not go through a
+        logarithm, the dearest of all operations here, to be weighed.
     """
 
     log_evidence: Array
     gradient: Array
     curvature: Array
+    factor: Any = 1.0
+
+    def total(self) -> Array:
+        """The whole log evidence."""
+        if isinstance(self.factor, float):
+            return self.log_evidence
+        return self.log_evidence + log(self.factor)
+
+    def since(self, base: Tilt) -> Tilt:
+        """The same, its evidence relative to that of another tilt."""
+        return dataclasses.replace(
+            self,
+            log_evidence=self.log_evidence - base.log_evidence,
+            factor=self.factor * reciprocal(base.factor),
+        )
 
     def moments(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         """Mean and variance of the posterior of N(mean, variance)."""
         return mean + variance * self.gradient, variance * (1 - variance * self.curvature)
 
 
+def nothing_heard(mean: Array) -> Tilt:
+    """The tilt of nothing."""
+    still = jnp.zeros_like(mean)
+    return Tilt(log_evidence=still, gradient=still, curvature=still, factor=still + 1.0)
+
+
 def tilt_by_evidence(evidence: Evidence, point: Array, mean: Array, variance: Array) -> Tilt:
     """The tilt by a quadratic log density that is zero at a point."""
     step = mean - point
-    share = reciprocal(1 + evidence.curvature * variance)
+    root = inverse_root(1 + evidence.curvature * variance)
+    share = root * root
     gradient = evidence.gradient - evidence.curvature * step
     return Tilt(
         log_evidence=step * (evidence.gradient - 0.5 * evidence.curvature * step)
-        + 0.5 * (log(share) + variance * share * gradient**2),
+        + 0.5 * variance * share * gradient**2,
         gradient=share * gradient,
         curvature=share * evidence.curvature,
+        factor=root,
     )
 
 
@@ -57,9 +87,10 @@ def tilt_by_value(value: Array, mean: Array, variance: Array) -> Tilt:
     precision = reciprocal(variance)
     error = (value - mean) * precision
     return Tilt(
-        log_evidence=0.5 * (log(precision) - error * (value - mean)),
+        log_evidence=-0.5 * error * (value - mean),
         gradient=error,
         curvature=precision,
+        factor=jnp.sqrt(precision),
     )
 
 
@@ -79,7 +110,7 @@ def combine_tilts(tilts: Sequence[Tilt], variance: Array) -> Tilt:
     )
     for one in tilts:
         kept = reciprocal(1 - variance * one.curvature)
-        without = one.log_evidence + 0.5 * (log(kept) - variance * kept * one.gradient**2)
+        without = one.total() + 0.5 * (log(kept) - variance * kept * one.gradient**2)
         axes = tuple(range(jnp.ndim(one.gradient) - rank))
         constant = constant + jnp.sum(without, axes)
         pull = pull + jnp.sum(kept * one.gradient, axes)
@@ -99,6 +130,7 @@ def tilt_further(first: Tilt, second: Tilt, variance: Array) -> Tilt:
         log_evidence=first.log_evidence + second.log_evidence,
         gradient=first.gradient + share * second.gradient,
         curvature=first.curvature + share**2 * second.curvature,
+        factor=first.factor * second.factor,
     )
 
 
@@ -144,6 +176,7 @@ class Site(Module):
             log_evidence=jnp.where(narrows, proper.log_evidence, wide.log_evidence),
             gradient=jnp.where(narrows, proper.gradient, wide.gradient),
             curvature=jnp.where(narrows, proper.curvature, wide.curvature),
+            factor=jnp.where(narrows, proper.factor, 1.0),
         )
 
     def as_factor(self, mean: Array, variance: Array) -> Tilt:
@@ -151,12 +184,7 @@ class Site(Module):
         curvature = jnp.where(self.curvature >= 0, self.curvature, 0.0)
         evidence = Evidence(gradient=self.gradient, curvature=curvature)
         here = tilt_by_evidence(evidence, self.mean, self.mean, self.variance)
-        there = tilt_by_evidence(evidence, self.mean, mean, variance)
-        return Tilt(
-            log_evidence=there.log_evidence - here.log_evidence,
-            gradient=there.gradient,
-            curvature=there.curvature,
-        )
+        return tilt_by_evidence(evidence, self.mean, mean, variance).since(here)
 
     def as_widening(self, mean: Array, variance: Array) -> Tilt:
         """The bounded tilt by a factor that widens."""
@@ -176,9 +204,5 @@ def silence(active: Array | bool | None, tilt: Tilt) -> Tilt:
     """The tilt where there was something to hear, none elsewhere; None says that there always was."""
     if active is True or active is None:
         return tilt
-    nothing = jnp.zeros_like(tilt.log_evidence)
-    return Tilt(
-        log_evidence=jnp.where(active, tilt.log_evidence, nothing),
-        gradient=jnp.where(active, tilt.gradient, nothing),
-        curvature=jnp.where(active, tilt.curvature, nothing),
-    )
+    nothing = nothing_heard(tilt.log_evidence)
+    return jax.tree.map(lambda one, other: jnp.where(active, one, other), tilt, nothing)

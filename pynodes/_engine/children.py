@@ -5,7 +5,6 @@ Of the structured expansion (``structured.py``); what a Gaussian and a factor ma
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -52,7 +51,8 @@ class Term(Module):
 
         def one(on: Any, active: Any, coupling: Any, child: Any) -> Tilt:
             send = mute_if_off(lambda *edge: edge[0].tilt(mean, variance, *edge[1:]))
-            return silence(active, send(on, coupling, self.parent, child, self.dt))
+            heard = silence(on, send(on, coupling, self.parent, child, self.dt))
+            return silence(active, heard)
 
         if self.fan > 1:
             one = jax.vmap(one)
@@ -71,18 +71,17 @@ class ValueChildren(Module):
     terms
         The others.
     base
-        The log evidence at the node's own prediction.
+        What they make of the node's own prediction.
     """
 
     point: Array
     value: Evidence | None
     terms: tuple[Term, ...]
-    base: Array
+    base: Tilt
 
     def tilt(self, mean: Array, variance: Array) -> Tilt:
         """The tilt of N(mean, variance), its log evidence relative to that at the node's prediction."""
-        tilt = self.absolute(mean, variance)
-        return dataclasses.replace(tilt, log_evidence=tilt.log_evidence - self.base)
+        return self.absolute(mean, variance).since(self.base)
 
     def absolute(self, mean: Array, variance: Array) -> Tilt:
         """The tilt of N(mean, variance), relative to a node that is known to be at its predicted mean."""
@@ -104,13 +103,12 @@ class Seen(Module):
     value
         What was observed.
     base
-        Log density of it under the node's prediction.
+        What it makes of the node's prediction.
     """
 
     value: Array
-    base: Array
+    base: Tilt
 
     def tilt(self, mean: Array, variance: Array) -> Tilt:
         """The tilt of N(mean, variance), its log evidence relative to that at the node's prediction."""
-        tilt = tilt_by_value(self.value, mean, variance)
-        return dataclasses.replace(tilt, log_evidence=tilt.log_evidence - self.base)
+        return tilt_by_value(self.value, mean, variance).since(self.base)

@@ -6,21 +6,23 @@ The downward half of the structured expansion (``structured.py``).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.program import Bundle, Program, Wiring, places, switches_of
+from pynodes._core.arithmetic import root, stage
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.structured import (
     ConditionalPrediction,
     Neighbourhood,
+    Rule,
     Structure,
     average,
     begin,
-    reach_of,
     weigh,
 )
 from pynodes._engine.edges import (
@@ -61,12 +63,45 @@ def look_down(
         strength = mean_strength(program, index, volatile, belief)
         gain = node_gain(program, index, node, dt)[0]
         around = Neighbourhood.of(before.variance, belief.predicted_variance, gain, strength)
-        spread = reach_of(belief.predicted_variance, strength)
         nodes = weigh(
-            program.structured.rule(), belief.mean, belief.predicted_variance, spread, None
+            around.places(program.structured.rule()), belief.mean, belief.predicted_variance
         )
         belief = know(belief, neighbourhood=around, nodes=nodes)
     return belief
+
+
+def given_parents(
+    program: Program, index: int, belief: Gaussian, state: Sequence[Any], world: Mapping[int, Any]
+) -> Gaussian:
+    """What is believed of a group's nodes once it is known where their volatility parents are.
+
+    Of several parents, each moves the mean and multiplies the variance by itself.
+    """
+    group, mean, ratio = program.schedule.groups[index], belief.mean, jnp.zeros_like(belief.mean)
+    for number, bundle in enumerate(group.down):
+        if not bundle.conditional or any(end not in world for end in bundle.ends.sources):
+            continue
+        offsets = {end: world[end].mean - state[end].mean for end in bundle.ends.sources}
+        edge = (
+            program.down[index][number].present,
+            gather_parents(program, index, number, lambda offset: offset, offsets),
+            belief.structured.conditionals[number],
+        )
+        moved, wider = over_edges(lean_on_parent, group.size, bundle.fan)(edge, belief.variance)
+        last = len(places(group.size, bundle.fan)) - 1
+        mean = mean + (jnp.sum(moved, last) if bundle.fan > 1 else moved)
+        ratio = ratio + (jnp.sum(wider, last) if bundle.fan > 1 else wider)
+    return dataclasses.replace(belief, mean=mean, variance=belief.variance * jnp.exp(ratio))
+
+
+def lean_on_parent(edge: Any, variance: Array) -> tuple[Array, Array]:
+    """What knowing a parent adds to a child's mean, and to the log of its variance."""
+    present, offset, conditional = edge
+    moved = conditional.slope * offset
+    wider = jnp.log(conditional.variance) + conditional.steepness * offset - jnp.log(variance)
+    if present is None:
+        return moved, wider
+    return jnp.where(present, moved, 0.0), jnp.where(present, wider, 0.0)
 
 
 def know(belief: Any, **facts: Any) -> Any:
@@ -117,12 +152,6 @@ def moved_parents(bundle: Bundle, beliefs: Mapping[int, Any], sign: float) -> Be
         )
         for end in bundle.ends.sources
     }
-
-
-def root(variance: Array) -> Array:
-    """A square root whose derivative is zero, not infinite, at zero."""
-    positive = variance > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1.0)), 0.0)
 
 
 def mean_strength(program: Program, index: int, volatile: list[int], parent: Any) -> Array:
@@ -229,9 +258,9 @@ def predict_conditionals(
         present = program.down[index][number].present if on is None else on
         coupling = program.couplings[bundle.couplings.sources[0]]
         others = None if alone and bundle.fan == 1 else inlet[f"{type(coupling).inlet}_variance"]
-        predict = over_edges(predict_edge, group.size, bundle.fan)
+        predict = over_edges(partial(predict_edge, rule), group.size, bundle.fan)
         edge = (on, present, coupling, parents, conditional)
-        prediction, variance, grown = predict(edge, (belief, gain, share, others, rule_of(rule)))
+        prediction, variance, grown = predict(edge, (belief, gain, share, others))
         found.append(prediction)
         variances.append((variance, grown, present, bundle.fan))
     variance = over_slots(group.size, variances, 0, belief.predicted_variance)
@@ -247,11 +276,6 @@ def predict_conditionals(
             parts, variance=parts.variance + wider, added_variance=grown
         ),
     )
-
-
-def rule_of(rule: list[tuple[float, float]]) -> tuple[Any, ...]:
-    """Nodes and weights as static numbers that pass through ``vmap``."""
-    return tuple(rule)
 
 
 def over_slots(size: int, found: list[Any], which: int, otherwise: Array) -> Array:
@@ -279,15 +303,14 @@ def neighbourhood_view(belief: Any) -> tuple[Gaussian, Neighbourhood]:
     """What a child must know of a volatility parent; of one that learns nothing, that it is where it is."""
     around = None if belief.structured is None else belief.structured.neighbourhood
     if around is None:
-        still = jnp.zeros_like(belief.predicted_mean)
-        around = Neighbourhood(strength=still, kept=still, blurred=still)
+        around = Neighbourhood.still(belief.predicted_variance)
     return belief.parent_view(), around
 
 
-def predict_edge(edge: Any, node: Any) -> tuple[ConditionalPrediction, Array, Array]:
+def predict_edge(rule: Rule, edge: Any, node: Any) -> tuple[ConditionalPrediction, Array, Array]:
     """One child on one volatility edge: its conditional prediction, and variance and growth averaged."""
     on, present, coupling, (parent, around), conditional = edge
-    belief, gain, share, others, rule = node
+    belief, gain, share, others = node
     parts = belief.variance_parts
     strength = jnp.asarray(coupling.elasticity(parent))
     log_growth = parts.log_growth
@@ -310,18 +333,18 @@ def predict_edge(edge: Any, node: Any) -> tuple[ConditionalPrediction, Array, Ar
             jnp.where(there, value, 0.0) for value in (strength, slope, steepness)
         )
     shape = jnp.shape(belief.predicted_mean)
-    prediction = ConditionalPrediction(
-        mean=belief.predicted_mean,
-        slope=jnp.broadcast_to(slope, shape),
-        carried=jnp.broadcast_to(carried, shape),
-        steepness=jnp.broadcast_to(steepness, shape),
-        log_growth=jnp.broadcast_to(log_growth, shape),
-        strength=jnp.broadcast_to(strength, shape),
-        rest=jnp.broadcast_to(rest, shape),
+    prediction = stage(
+        ConditionalPrediction(
+            mean=belief.predicted_mean,
+            slope=jnp.broadcast_to(slope, shape),
+            carried=jnp.broadcast_to(carried, shape),
+            steepness=jnp.broadcast_to(steepness, shape),
+            log_growth=jnp.broadcast_to(log_growth, shape),
+            strength=jnp.broadcast_to(strength, shape),
+            rest=jnp.broadcast_to(rest, shape),
+        )
     )
-    scale = jnp.sqrt(reach_of(parent.predicted_variance, around.strength))
-    steps = [scale * point for point, _ in rule]
-    weights = [weight for _, weight in rule]
-    variance = average(weights, [prediction.at(step)[1] for step in steps])
+    places = around.places(rule)
+    variance = average(rule.weights, [one for _, one in prediction.over(places)])
     variance = variance + prediction.slope**2 * parent.predicted_variance
-    return prediction, variance, average(weights, [prediction.growth(step) for step in steps])
+    return prediction, *stage((variance, average(rule.weights, prediction.growths(places))))

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.program import Bundle, Program, Wiring, places, switches_of
+from pynodes._core.arithmetic import stage
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.messages import Evidence
@@ -25,7 +26,9 @@ from pynodes._core.structured import (
     MANY,
     Conditional,
     ConditionalPrediction,
+    Heard,
     Nodes,
+    Places,
     condition,
     reach_of,
     weigh,
@@ -34,6 +37,7 @@ from pynodes._core.structured import (
 from pynodes._core.tilts import (
     Site,
     Tilt,
+    nothing_heard,
     silence,
     tilt_by_evidence,
     tilt_by_value,
@@ -101,11 +105,11 @@ def hear(
         tilt = tilt_of(program, index, below, mean, variance)
         if count > 1:
             alone = apply_to_group(program, index, log_evidence_apart)(below, mean, variance)
-            gain = below.base - sum(apart, start=alone)
+            gain = below.base.total() - sum(apart, start=alone)
         mean, variance = tilt.moments(mean, variance)
     nodes = None
     if volatile:
-        nodes = look(program, belief, volatile, mean, variance)
+        nodes = look(program, belief, volatile, mean, variance, moved=below is not None)
         gain = gain + nodes.log_evidence
     return ChildEvidence(tilt=tilt, nodes=nodes), any_active, (below, gain)
 
@@ -134,14 +138,14 @@ def evidence_apart(children: ChildMessages, sent: Evidence, belief: Any) -> Arra
     mean, variance = belief.predicted_mean, belief.predicted_variance
     if children.fan > 1:
         mean, variance = (jnp.expand_dims(one, children.nodes) for one in (mean, variance))
-    return children.sum_edges(tilt_by_evidence(sent, mean, mean, variance).log_evidence)
+    return children.sum_edges(tilt_by_evidence(sent, mean, mean, variance).total())
 
 
 def log_evidence_apart(below: ValueChildren, mean: Array, variance: Array) -> Array:
     """The same of the children that are no Gaussian factors."""
     total = jnp.zeros_like(mean)
     for term in below.terms:
-        found = term.tilts(mean, variance).log_evidence
+        found = term.tilts(mean, variance).total()
         total = total + jnp.sum(found, tuple(range(jnp.ndim(found) - jnp.ndim(mean))))
     return total
 
@@ -154,10 +158,10 @@ def gather_below(
         return None
     point, variance = belief.predicted_mean, belief.predicted_variance
     value = jax.tree.map(lambda *parts: sum(parts[1:], start=parts[0]), *values) if values else None
-    below = ValueChildren(point=point, value=value, terms=tuple(terms), base=jnp.zeros_like(point))
-    return dataclasses.replace(
-        below, base=tilt_of(program, index, below, point, variance).log_evidence
-    )
+    below = ValueChildren(point=point, value=value, terms=tuple(terms), base=nothing_heard(point))
+    if value is None and len(terms) == 1 and terms[0].fan == 1:
+        return below  # A tilt of its own is relative to the prediction already.
+    return dataclasses.replace(below, base=tilt_of(program, index, below, point, variance))
 
 
 def tilt_of(program: Program, index: int, below: Any, mean: Array, variance: Array) -> Tilt:
@@ -169,12 +173,20 @@ def lay_predictions(
     program: Program, index: int, bundle: Bundle, wiring: Wiring, beliefs: Mapping[int, Any]
 ) -> ConditionalPrediction:
     """The conditional predictions of the children in a bundle, beside its edges."""
+    (child,) = bundle.ends.sources
+    return lay_of_children(program, index, bundle, wiring, beliefs[child].structured.predictions)
+
+
+def lay_of_children(
+    program: Program, index: int, bundle: Bundle, wiring: Wiring, facts: Sequence[Any]
+) -> Any:
+    """What the children in a bundle have for every bundle of their parents, beside the edges of this one."""
     groups, stacks = program.schedule.groups, program.schedule.stacks
     (child,) = bundle.ends.sources
     at = {down.couplings.sources[0]: number for number, down in enumerate(groups[child].down)}
     sources = bundle.couplings.sources
     return lay_beside(
-        [beliefs[child].structured.predictions[at[stack]] for stack in sources],
+        [facts[at[stack]] for stack in sources],
         [stacks[stack] for stack in sources],
         bundle.couplings,
         wiring.couplings,
@@ -188,6 +200,7 @@ def look(
     volatile: list[tuple[ChildMessages, Any]],
     mean: Array,
     variance: Array,
+    moved: bool,
 ) -> Nodes:
     """Look at a group's nodes where they may be, and weigh what their volatility children say there."""
 
@@ -195,13 +208,27 @@ def look(
         parts = [hear_at(children, predictions, offset) for children, predictions in volatile]
         return sum(parts[1:], start=parts[0])
 
-    strength = belief.structured.neighbourhood.strength
-    shift = mean - belief.predicted_mean
+    def hear_all(places: Places) -> list[Heard]:
+        parts = [hear_over(children, predictions, places) for children, predictions in volatile]
+        return [multiply(heard) for heard in zip(*parts, strict=True)]
+
+    around, rule = belief.structured.neighbourhood, program.structured.rule()
     if sum(count_messages(children) for children, _ in volatile) >= MANY:
-        rule = program.structured.rule()
-        return weigh_about(rule, mean, variance, strength, log_evidence, shift)
-    spread = reach_of(variance, strength)
-    return weigh(program.structured.rule(), mean, variance, spread, log_evidence, shift)
+        shift = mean - belief.predicted_mean
+        return weigh_about(rule, mean, variance, around.strength, log_evidence, hear_all, shift)
+    places = around.places(rule)
+    if moved:
+        spread = reach_of(variance, around.strength)
+        places = Places.spread(rule, spread, mean - belief.predicted_mean)
+    return weigh(places, mean, variance, hear_all)
+
+
+def multiply(heard: Sequence[Heard]) -> Heard:
+    """What several children say of one place, as one."""
+    value, factor = heard[0]
+    for one, other in heard[1:]:
+        value, factor = value + one, factor * other
+    return value, factor
 
 
 def count_messages(children: ChildMessages) -> int:
@@ -214,22 +241,50 @@ def count_messages(children: ChildMessages) -> int:
 def hear_at(children: ChildMessages, predictions: ConditionalPrediction, offset: Array) -> Array:
     """Log evidence of the children in one bundle, with their parents so far above their predictions."""
 
-    def one(edge: Any, offset: Array) -> Array:
+    def send(prediction: ConditionalPrediction, below: Any, offset: Array) -> list[Tilt]:
+        return [below.tilt(*prediction.at(offset))]
+
+    (found,) = hear_edges(children, predictions, send, offset)
+    return found[0]
+
+
+def hear_over(
+    children: ChildMessages, predictions: ConditionalPrediction, places: Places
+) -> list[Heard]:
+    """What the children in one bundle say of their parents' places."""
+
+    def send(prediction: ConditionalPrediction, below: Any, places: Places) -> list[Tilt]:
+        return [below.tilt(mean, variance) for mean, variance in prediction.over(places)]
+
+    return hear_edges(children, predictions, send, places)
+
+
+def hear_edges(
+    children: ChildMessages,
+    predictions: ConditionalPrediction,
+    send: Callable[[ConditionalPrediction, Any, Any], list[Tilt]],
+    where: Any,
+) -> list[Heard]:
+    """What the children of every parent in a bundle say of some places together."""
+    own = jnp.ndim(children.parent.mean) - children.nodes
+    alone = children.fan == 1
+
+    def one(edge: Any, where: Any) -> list[Heard]:
         on, active, prediction, below = edge
-
-        def send(prediction: ConditionalPrediction, below: Any, offset: Array) -> Array:
-            return below.tilt(*prediction.at(offset)).log_evidence
-
-        found = mute_if_off(send)(on, prediction, below, offset)
+        tilts = [silence(on, tilt) for tilt in mute_if_off(send)(on, prediction, below, where)]
         if active is not None:
-            found = jnp.where(alongside(active, found), found, 0.0)
-        extra = tuple(range(jnp.ndim(offset), jnp.ndim(found)))
-        return jnp.sum(found, extra) if extra else found
+            tilts = [silence(alongside(active, tilt.gradient), tilt) for tilt in tilts]
+        if alone and all(jnp.ndim(tilt.gradient) == own for tilt in tilts):
+            return [(tilt.log_evidence, tilt.factor) for tilt in tilts]
+        extra = [tuple(range(own, jnp.ndim(tilt.gradient))) for tilt in tilts]
+        return [(jnp.sum(tilt.total(), axes), 1.0) for tilt, axes in zip(tilts, extra, strict=True)]
 
     active = None if children.flags is True else children.flags
     edge = (children.switches, active, predictions, children.children.structured.below)
-    found = over_edges(one, children.size, children.fan)(edge, offset)
-    return children.sum_edges(found)
+    found = over_edges(one, children.size, children.fan)(edge, where)
+    if alone:
+        return found
+    return [(children.sum_edges(value), 1.0) for value, _ in found]
 
 
 def settle(belief: Any, found: tuple[Any, Array], nodes: Nodes | None, heard: Any) -> Any:
@@ -250,7 +305,7 @@ def witness(program: Program, index: int, belief: Any) -> Any:
     if program.schedule.groups[index].conditional_shapes is None:
         return belief
     tilt = tilt_by_value(belief.mean, belief.predicted_mean, belief.predicted_variance)
-    return know(belief, below=Seen(value=belief.mean, base=tilt.log_evidence))
+    return know(belief, below=Seen(value=belief.mean, base=tilt))
 
 
 def look_back(
@@ -280,7 +335,8 @@ def remember(
             kept.append(None)
             continue
         wiring = program.down[index][number]
-        parents = gather_parents(program, index, number, posterior_view, beliefs)
+        view = posterior_view if len(bundle.ends.sources) == 1 else posterior_view_alike
+        parents = gather_parents(program, index, number, view, beliefs)
         active = active_parents(program, index, number, informed)
         on = switches_of(program, wiring)
         present = wiring.present if on is None else on
@@ -299,9 +355,11 @@ def remember(
         moved = combine_or(moved, active)
     moved = combine_and(moved, gates.get(index, True))
     if moved is not True:
+        # Where nothing moved the belief is the prediction; what that alone would have made of the children
+        # need not be computed.
         where = alongside(moved, mean) if moved is not False else False
-        mean = jnp.where(where, mean, belief.mean)
-        variance = jnp.where(where, variance, belief.variance)
+        mean = jnp.where(where, mean, belief.predicted_mean)
+        variance = jnp.where(where, variance, belief.predicted_variance)
     return dataclasses.replace(know(belief, conditionals=tuple(kept)), mean=mean, variance=variance)
 
 
@@ -329,6 +387,15 @@ def posterior_view(belief: Any) -> tuple[Array, Array, Array, Nodes | None]:
     return belief.predicted_mean, belief.mean, belief.variance, nodes
 
 
+def posterior_view_alike(belief: Any) -> tuple[Array, Array, Array, Nodes | None]:
+    """The same in one form, whether or not a parent's nodes are about its prediction."""
+    predicted, mean, variance, nodes = posterior_view(belief)
+    if nodes is not None and nodes.places.shift is None:
+        places = dataclasses.replace(nodes.places, shift=jnp.zeros_like(nodes.moved))
+        nodes = dataclasses.replace(nodes, places=places)
+    return predicted, mean, variance, nodes
+
+
 def active_parents(program: Program, index: int, number: int, informed: Evident) -> Any:
     """Whether any parent in a bundle learned something."""
     bundle = program.schedule.groups[index].down[number]
@@ -354,15 +421,23 @@ def remember_edge(edge: Any, node: Any) -> tuple[Conditional, Array, Array]:
     (predicted_mean, parent_mean, parent_variance, nodes), prediction = edge
     below, heard = node
     means, variances = [], []
-    for offset in nodes.offsets:
-        mean, variance = prediction.at(offset)
+    for mean, variance in prediction.over(nodes.places):
         if below is not None:
             tilt = silence(True if heard is True else heard, below.tilt(mean, variance))
-            mean, variance = tilt.moments(mean, variance)
+            mean, variance = stage(tilt).moments(mean, variance)
         means.append(mean)
         variances.append(variance)
-    return condition(
-        nodes, means, variances, prediction.strength, predicted_mean, parent_mean, parent_variance
+    means, variances = stage((means, variances))
+    return stage(
+        condition(
+            nodes,
+            means,
+            variances,
+            prediction.strength,
+            predicted_mean,
+            parent_mean,
+            parent_variance,
+        )
     )
 
 

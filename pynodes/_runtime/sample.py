@@ -12,7 +12,8 @@ import numpy as np
 from pynodes._compiler.labels import Kept
 from pynodes._compiler.program import Program
 from pynodes._engine import sweeps
-from pynodes._engine.edges import apply_to_group
+from pynodes._engine.conditionals import given_parents
+from pynodes._engine.edges import Beliefs, apply_to_group
 from pynodes._engine.feed import Feed
 from pynodes._engine.loop import Now, scan
 from pynodes._engine.sweeps import State
@@ -61,14 +62,24 @@ def sample_futures(
 
 
 def sample_world(program: Program, state: State, key: Array) -> World:
-    """Every node that remembers, as it is before the first step."""
+    """Every node that remembers, as it is before the first step: parents first.
+
+    Under Structured a child is drawn from what is believed of it given its parents as they were drawn.
+    """
     keys = jax.random.split(key, len(state))
 
     def sample(index: int, belief: Any) -> Any:
         node, own = program.nodes[index], split_keys(program, index, keys[index])
         return apply_to_group(program, index, type(node).sample_initial)(node, own, belief)
 
-    return tuple(None if belief is None else sample(g, belief) for g, belief in enumerate(state))
+    world: Beliefs = {}
+    for index in program.schedule.downward:
+        belief = state[index]
+        if belief is not None:
+            if getattr(belief, "structured", None) is not None:
+                belief = given_parents(program, index, belief, state, world)
+            world[index] = sample(index, belief)
+    return tuple(world.get(index) for index in range(len(state)))
 
 
 def sample_step(

@@ -24,6 +24,7 @@ from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.modules import Module
 from pynodes._core.structured import Structured
 from pynodes._engine import sweeps
+from pynodes._engine.conditionals import average_outcomes
 from pynodes._engine.edges import Beliefs, Evident, apply_to_group, combine_or, sum_inlets
 from pynodes._engine.feed import Feed
 from pynodes._engine.filter import (
@@ -39,7 +40,9 @@ from pynodes._engine.filter import (
 from pynodes._engine.loop import Now, scan, select
 from pynodes._engine.sweeps import State, Step
 from pynodes._errors import SmoothingError, listed
+from pynodes._runtime.smooth_structured import step_back
 from pynodes._typing import Array, Scalar
+from pynodes.couplings import AbstractVolatilityCoupling
 from pynodes.nodes import AbstractNode
 
 
@@ -87,18 +90,23 @@ def smooth_series(program: Program, feed: Feed, state: State | None, kept: Kept)
     begin = sweeps.start(program) if state is None else state
     run, forward = run_and_keep(program, feed, begin, partial(filter_step, feed), emit=emit_passed)
     counts = run.alive if feed.series.frozen is None else run.alive & ~feed.series.frozen
+    structured = program.structured is not None
     backward = scan(
         program,
         feed,
-        no_future(begin),
-        retake_step,
+        run.final if structured else no_future(begin),
+        retake_structured_step if structured else retake_step,
         lambda now, found, _: report_smoothing(now, found, kept),
         beside=(*forward.emitted, counts),
         hold=False,
         reverse=True,
     )
     records, still, invalid = backward.emitted
-    first = report_groups(program, rest_given_future(program, begin, backward.final), kept)
+    if structured:
+        resting = rest(program, backward.final)
+    else:
+        resting = rest_given_future(program, begin, backward.final)
+    first = report_groups(program, resting, kept)
     records = repeat_last(counts, records, still, first)
     alive = run.alive & ~jnp.any(invalid, axis=-1)
     where = jnp.argmin(alive)
@@ -115,6 +123,25 @@ def retake_step(now: Now, futures: Futures) -> tuple[Futures, bool, Any]:
     earlier = send_back(now, before, known, evident, inlets)
     shown = merge_smoothing(now, filtered, known)
     return select(counts, earlier, futures), True, (shown, invalid)
+
+
+def retake_structured_step(now: Now, after: State) -> tuple[State, bool, Any]:
+    """Under Structured: beliefs before a step, given the whole series, from those after it."""
+    before, filtered, counts = now.beside
+    known = dict(filtered)
+    for index, belief in enumerate(after):
+        if belief is not None:
+            known[index] = dataclasses.replace(
+                filtered[index].updated(belief.mean, belief.variance), structured=belief.structured
+            )
+    earlier = step_back(now, before, after)
+    valid = jnp.all(
+        jnp.array([jnp.all(belief.is_valid()) for belief in earlier if belief is not None])
+    )
+    earlier = select(valid, earlier, before)
+    shown = merge_smoothing(now, filtered, known)
+    invalid = counts & flag_nodes(now.program, known, is_invalid)
+    return select(counts, earlier, after), True, (shown, invalid)
 
 
 def report_smoothing(
@@ -222,6 +249,8 @@ def merge_smoothing(now: Now, filtered: Beliefs, known: Beliefs) -> Beliefs:
             expected = apply_to_group(now.program, index, type(node).predict)(
                 node, sweeps.initial(now.program, index), inlet, now.dt
             )
+            if now.program.structured is not None:
+                expected = average_outcomes(now.program, index, expected, priors, inlet, now.dt)
             observe = apply_to_group(now.program, index, type(node).observe)
             belief = observe(node, expected, value, observed)
         if isinstance(belief, Gaussian):
@@ -243,6 +272,35 @@ def rest_given_future(program: Program, state: State, futures: Futures) -> Belie
     return {index: know(belief, futures[index]) for index, belief in rest(program, state).items()}
 
 
+def check_tree(labels: Labels) -> None:
+    """Under Structured: states are joined by volatility alone, and have one such parent each at most.
+
+    Raises
+    ------
+    SmoothingError
+        Names the edge, or the state and its parents.
+    """
+    nodes, parents = labels.graph.nodes, dict[str, list[str]]()
+    instead = "Compile the graph with expansion='enhanced' to smooth it."
+    for parent, child, coupling in labels.graph.edges:
+        if not nodes[child].has_memory:
+            continue
+        if not isinstance(coupling, AbstractVolatilityCoupling):
+            if nodes[parent].has_memory:
+                raise SmoothingError(
+                    "Under Structured, smoothing follows volatility edges between states, and "
+                    f"{parent}->{child} is a {type(coupling).__name__}. {instead}"
+                )
+            continue
+        parents.setdefault(child, []).append(parent)
+        several = len(parents[child]) > 1
+        if several or not nodes[parent].has_memory or type(nodes[child].init()) is not Gaussian:
+            raise SmoothingError(
+                "Under Structured, smoothing needs one volatility parent at most of a state, itself a state, "
+                f"and {child!r} has {listed(parents[child])}. {instead}"
+            )
+
+
 def check_smoothable(labels: Labels) -> None:
     """Refuse a graph with nodes that do not say what they keep over a step, or hold no Gaussian belief.
 
@@ -252,10 +310,7 @@ def check_smoothable(labels: Labels) -> None:
         Names them and their kind.
     """
     if isinstance(labels.settings.expansion, Structured):
-        raise SmoothingError(
-            "A network under Structured cannot be smoothed yet: smoothing takes beliefs as independent, and "
-            "Structured keeps them conditional on one another. Compile it with expansion='enhanced'."
-        )
+        check_tree(labels)
     for parent, child, coupling in labels.graph.edges:
         if getattr(coupling, "lag", 0):
             raise SmoothingError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import jax
@@ -102,8 +101,7 @@ class AbstractCoupling(Module, abc.ABC):
         """
         evidence, point = self.evidence(parent, child, dt), parent.predicted_mean
         here = tilt_by_evidence(evidence, point, point, parent.predicted_variance)
-        there = tilt_by_evidence(evidence, point, mean, variance)
-        return dataclasses.replace(there, log_evidence=there.log_evidence - here.log_evidence)
+        return tilt_by_evidence(evidence, point, mean, variance).since(here)
 
     def can_tilt(self, child: Gaussian) -> bool:
         """Whether the coupling's own tilt applies to this child."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from pynodes._core.arithmetic import log_probability_of_shift
 from pynodes._core.beliefs import Gaussian
-from pynodes._core.logistic import LogitBelief, tilt_by_outcome
+from pynodes._core.logistic import LogitBelief, tilt_by_guess, tilt_by_outcome
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import parameter
 from pynodes._core.tilts import Tilt
@@ -48,17 +48,19 @@ class AbstractLogit(AbstractNonlinear):
         value, _, _ = self.outcome_of(child)
         logit, gain = self.logit_of(child), self.strength * self.line(parent).slope
         others = logit.variance - gain**2 * parent.predicted_variance
-        tilt = tilt_by_outcome(
+        by = tilt_by_guess if logit.hidden else tilt_by_outcome
+        tilt = by(
             value,
             logit.mean + gain * (mean - parent.predicted_mean),
             gain**2 * variance + jnp.where(others > 0, others, 0.0),
-            logit.probability(),
+            logit.probability,
             logit.floor,
         )
         return Tilt(
             log_evidence=tilt.log_evidence,
             gradient=gain * tilt.gradient,
             curvature=gain**2 * tilt.curvature,
+            factor=tilt.factor,
         )
 
     def log_density(self, x: Array, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:

@@ -54,8 +54,8 @@ class AbstractCategorical(AbstractNode):
         if self.normalised:
             logits = logits - log_sum_of_others(logits)
         floor = jnp.full_like(logits, self.probability_clip)
-        logit = LogitBelief(mean=logits, variance=spread, floor=floor)
-        probability = logit.probability()
+        logit = LogitBelief.of(logits, spread, floor)
+        probability = logit.probability
         if self.normalised:
             probability = probability / jnp.sum(probability)
         return expect(belief, probability, logit)
@@ -73,15 +73,18 @@ def log_sum_of_others(logits: Array) -> Array:
     return jax.nn.logsumexp(others, axis=-1)
 
 
-def averaged_outcome(belief: Any, inlet: Inlets, variance: Inlets, clip: float) -> Any:
+def averaged_outcome(
+    belief: Any, inlet: Inlets, variance: Inlets, clip: float, *, hidden: bool = True
+) -> Any:
     """The prediction of a node that is 0 or 1, averaged over what its logit may be."""
     shape = jnp.shape(belief.predicted_mean)
-    logit = LogitBelief(
-        mean=jnp.broadcast_to(inlet["logit"], shape),
-        variance=jnp.broadcast_to(variance["logit"], shape),
-        floor=jnp.full_like(belief.predicted_mean, clip),
+    logit = LogitBelief.of(
+        jnp.broadcast_to(inlet["logit"], shape),
+        jnp.broadcast_to(variance["logit"], shape),
+        jnp.full_like(belief.predicted_mean, clip),
+        hidden=hidden,
     )
-    return expect(belief, logit.probability(), logit)
+    return expect(belief, logit.probability, logit)
 
 
 def expect(belief: Any, probability: Array, logit: LogitBelief) -> Any:

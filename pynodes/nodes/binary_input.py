@@ -54,7 +54,7 @@ class BinaryInput(AbstractNode):
         return belief.predicted(probability, variance=probability * (1 - probability))
 
     def average(self, belief: Gaussian, inlet: Inlets, variance: Inlets) -> Gaussian:
-        return averaged_outcome(belief, inlet, variance, self.probability_clip)
+        return averaged_outcome(belief, inlet, variance, self.probability_clip, hidden=False)
 
     def surprise(self, belief: Gaussian) -> Array:
         probability = belief.predicted_mean

@@ -26,6 +26,7 @@ from pynodes.nodes import AbstractNode, ContinuousState
 from pynodes.testing.array_couplings import check_array_coupling
 from pynodes.testing.nodes import add_input, observations
 from pynodes.testing.shapes import check_instance, feeds_one, finite, same, same_beliefs, says_one
+from pynodes.testing.structured import leans_as_it_predicts, tilts_as_it_says
 
 DRAWS = 8
 DT = 1.3
@@ -61,6 +62,9 @@ def check_coupling(
     * if the parent is one of several alternatives, the density differs between any two of them as the
       child's surprise does, were the parent known;
     * if it moves a variance, so does the parent in the child's own prediction;
+    * what it says to the Structured expansion in words of its own is so: a ``tilt``'s gradient, curvature and
+      slope in the variance are derivatives of its log evidence, and an ``elasticity`` is the slope of the
+      child's log variance;
     * at strength zero it is silent: without it, the child believes the same, and so do the child's
       other parents;
     * the gradient of the surprise in its strength equals central differences.
@@ -198,8 +202,10 @@ def evidence_is_derivative(
     """Evidence is the first derivative, and minus the second, of the log density."""
     drawn = draw_moments(parent, values, seed)
     first = {name: jnp.asarray(numbers[0]) for name, numbers in drawn.items()}
-    above, _, below = moment(coupling, parent, child, first)
+    above, before, below = moment(coupling, parent, child, first)
     says_one(coupling, above, below, DT)
+    leans_as_it_predicts(coupling, above)
+    tilts_as_it_says(coupling, above, before, child, first["value"])
 
     @jax.jit
     @jax.vmap

@@ -28,6 +28,7 @@ from pynodes.testing.shapes import (
     predicts_for_one,
     same,
 )
+from pynodes.testing.structured import averages_what_it_predicts, keeps_what_it_says
 
 STEPS, FEWEST = 24, 8
 
@@ -51,6 +52,8 @@ def check_node(
     * two chunks with the state carried over are one run;
     * an infinite observation, which is what a refused one becomes where JAX traces it, is no belief;
     * gradients of the surprise equal central differences, for every parameter;
+    * what it says to the Structured expansion in words of its own is so: ``kept_share`` is the slopes of its
+      prediction in the belief before, and an ``average`` over parents that are known is the prediction;
     * with ``outcomes``: the predictive probabilities sum to one.
 
     Parameters
@@ -84,6 +87,8 @@ def check_node(
             if node.observable:
                 observes_one(one, values[0])
     with jax.enable_x64(True):
+        keeps_what_it_says(one, seed)
+        averages_what_it_predicts(one, seed)
         filter_series(network, values, "beliefs are finite")
     for bits, rtol in ((32, 1e-4), (64, 1e-9)):
         with jax.enable_x64(bits == 64):
