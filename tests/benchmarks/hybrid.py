@@ -40,7 +40,7 @@ class World:
         return (
             pn.Graph()
             .add(
-                pace=pn.ContinuousState(tonic_volatility=-3.0),
+                pace=pn.ContinuousState(tonic_volatility=-1.5),
                 x=pn.ContinuousState(
                     shape=2, tonic_volatility=-3.5, autoconnection=KEPT, initial_precision=100.0
                 ),
@@ -99,7 +99,11 @@ def compare(seeds=1, particles=5000):
                 ("settled", pn.JointNewton(iterations=4)),
             ):
                 begin = time.perf_counter()
-                found = world.graph().compile(scheme=scheme).filter({"y": world.pixels})
+                found = (
+                    world.graph()
+                    .compile(scheme=scheme, expansion="unbounded")
+                    .filter({"y": world.pixels})
+                )
                 error, z = world.score(found["x"].mean, 1 / found["x"].precision)
                 with_pace = np.corrcoef(found["pace"].mean, world.pace)[0, 1]
                 spent = time.perf_counter() - begin
