@@ -13,6 +13,7 @@ from pynodes._errors import InputError
 from pynodes.plotting import style
 from pynodes.plotting.panels import name_sides, one_panel
 from pynodes.plotting.runs import numbers_of
+from pynodes.plotting.scales import ParameterLabels, check_labels
 from pynodes.plotting.selection import one_run, scalar, select_nodes
 
 if TYPE_CHECKING:
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
 
 
 @boundary
-def plot_correlation(fit: MapFit | Samples, *, ax: Axes | None = None) -> Axes:
+def plot_correlation(
+    fit: MapFit | Samples, *, labels: ParameterLabels = None, ax: Axes | None = None
+) -> Axes:
     """Draw the posterior correlation of every two parameters of a subject; its mean over several subjects.
 
     Parameters
     ----------
     fit
         A fit by MAP, or samples.
+    labels
+        What to call parameters, by their names.
     ax
         Where to draw; by default new axes in a figure of suitable size.
 
@@ -39,9 +44,10 @@ def plot_correlation(fit: MapFit | Samples, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     InputError
-        A fit with one parameter.
+        A fit with one parameter, or a label for one that is not there.
     """
-    names = fit.names
+    check_labels(labels, fit.names)
+    names = tuple((labels or {}).get(name, name) for name in fit.names)
     if len(names) < 2:
         raise InputError("There are no two parameters that could correlate.")
     each = correlations(fit)

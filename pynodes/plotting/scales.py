@@ -43,6 +43,19 @@ def name_unconstrained(prior: AbstractPrior) -> str:
     return "logarithm" if isinstance(prior.transform, Log) else "logit"
 
 
+def check_labels(labels: ParameterLabels, known: Iterable[str]) -> None:
+    """Labels are for parameters that are there.
+
+    Raises
+    ------
+    InputError
+        One is not.
+    """
+    for given in labels or {}:
+        if given not in known:
+            raise InputError(f"labels has {given!r}. {nearest(given, list(known))}")
+
+
 def name_panel(name: str, labels: ParameterLabels, known: Iterable[str]) -> str:
     """What stands over the panel of a parameter: the user's label, or its name, on two lines if it is long.
 
@@ -51,9 +64,7 @@ def name_panel(name: str, labels: ParameterLabels, known: Iterable[str]) -> str:
     InputError
         A label for a parameter that is not there.
     """
-    for given in labels or {}:
-        if given not in known:
-            raise InputError(f"labels has {given!r}. {nearest(given, list(known))}")
+    check_labels(labels, known)
     if labels and name in labels:
         return labels[name]
     return name if len(name) < 24 else name.replace(".", ".\n", 1)

@@ -207,6 +207,10 @@ def test_correlations_are_written_in_cells():
     cell = drawn.plot_correlation().texts[0].get_text()
     flat = drawn.unconstrained.reshape(-1, 2)
     assert float(cell) == pytest.approx(np.corrcoef(flat.T)[0, 1], abs=0.0051)
+    named = drawn.plot_correlation(labels={"inverse_temperature": "β"})
+    assert [label.get_text() for label in named.get_yticklabels()] == ["β"]
+    with pytest.raises(pn.InputError, match="labels has 'beta'"):
+        drawn.plot_correlation(labels={"beta": "β"})
 
     single = fit_map(
         pn.agents.binary_hgf(2, free={"inverse_temperature": pn.Fixed(2.0)}),

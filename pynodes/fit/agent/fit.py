@@ -177,11 +177,11 @@ class AbstractFit(abc.ABC):
         rows = np.sum(np.stack(list(parts)), axis=0, dtype=float)
         return float(np.sum(logsumexp(rows, axis=0) - np.log(len(rows))))
 
-    def plot_correlation(self, *, ax: Axes | None = None) -> Axes:
+    def plot_correlation(self, **options: Any) -> Axes:
         """Draw posterior correlations of parameters; see :func:`pynodes.plotting.plot_correlation`."""
         from pynodes.plotting import plot_correlation
 
-        return plot_correlation(self, ax=ax)  # type: ignore[arg-type]
+        return plot_correlation(self, **options)  # type: ignore[arg-type]
 
     def plot_residuals(self, *, draws: int = 50, seed: int = 0, axes: Any = None) -> Panels:
         """Draw what the fit leaves unexplained; see :func:`pynodes.plotting.plot_residuals`."""
