@@ -122,7 +122,7 @@ def format_value(value: object, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-def listed(names: Iterable[object]) -> str:
+def quote(names: Iterable[object]) -> str:
     """Names as prose: ``'a', 'b' and 'c'``; long lists are cut."""
     quoted = [repr(name) for name in names]
     if not quoted:
@@ -138,4 +138,4 @@ def nearest(name: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(
         format_value(name) if not isinstance(name, str) else name, known, n=1, cutoff=0.6
     )
-    return f"Did you mean {close[0]!r}?" if close else f"Known here: {listed(known)}."
+    return f"Did you mean {close[0]!r}?" if close else f"Known here: {quote(known)}."

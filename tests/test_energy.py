@@ -10,7 +10,7 @@ import pytest
 
 import pynodes as pn
 from pynodes._engine import sweeps
-from pynodes._engine.energy import energy
+from pynodes._engine.energy import group_energy
 
 
 def normal(x, mean, variance):
@@ -83,7 +83,7 @@ def test_its_slope_along_an_edge_is_minus_the_evidence(kind, coupling):
     value, at = jnp.asarray(1.0), jnp.asarray(0.3)
 
     def term(x):
-        return energy(program, {child: value, parent: x}, begin, 0.5)[child]
+        return group_energy(program, {child: value, parent: x}, begin, 0.5)[child]
 
     def view(index, belief):
         return pn.Gaussian.certain(at) if index == parent else belief

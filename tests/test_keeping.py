@@ -585,7 +585,7 @@ def overlapping(count, size):
     """An archive whose parts contain one another: unpacked, it is count times as large."""
     data, entries = b"\0" * size, []
     for number in reversed(range(count)):
-        (local, _) = container.lay_out([(container.name_array(number), data)])
+        (local, _) = container.lay_out_parts([(container.name_array(number), data)])
         entries.append((container.name_array(number), data))
         data = bytes(local) + data
     return data + container.list_contents(entries)

@@ -89,3 +89,44 @@ def test_no_comment_is_a_banner_or_leftover():
     found = {name: unwanted.findall(text) for name, text in TEXTS.items()}
 
     assert not {name: lines for name, lines in found.items() if lines}
+
+
+TWICE = {"__dir__", "__getattr__", "_"}
+TWICE |= {"Normal"}  # the prior, and the family of distributions
+TWICE |= {"binary_hgf", "continuous_hgf", "categorical_hgf", "transition_hgf", "bandit_hgf", "jget"}
+"""Names of two things: ``pn.models.binary_hgf`` makes a network, ``pn.agents.binary_hgf`` an agent."""
+
+PARTICIPLE = re.compile(r"[a-z]+(ed|wn|ept|old|aid|ought)")
+"""How a word ends that says what has been done; a function is named for what it does."""
+
+
+def definitions() -> list[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    """Functions and classes of every module, with its name."""
+    return [
+        (name, node)
+        for name, tree in TREES.items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
+
+
+def test_no_name_is_defined_in_two_modules():
+    """One word for one thing: who searches for a name finds what is meant."""
+    homes: dict[str, set[str]] = {}
+    for name, node in definitions():
+        homes.setdefault(node.name, set()).add(name)
+
+    twice = {name: sorted(modules) for name, modules in homes.items() if len(modules) > 1}
+    assert not {name: modules for name, modules in twice.items() if name not in TWICE}
+    assert TWICE - set(twice) == set(), "defined once: take them off the list"
+
+
+def test_no_function_is_named_by_a_participle():
+    """``read``, not ``given``; adjectives before a noun are another thing."""
+    found = {
+        f"{name}: {node.name}"
+        for name, node in definitions()
+        if isinstance(node, ast.FunctionDef) and PARTICIPLE.fullmatch(node.name)
+    }
+
+    assert found == {"structure/lagged.py: lagged"}  # the regression on lagged series

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 import pynodes as pn
-from pynodes._core.logistic import WEIGHTS, average, tilt_by_guess, tilt_by_outcome
+from pynodes._core.logistic import WEIGHTS, average_logistic, tilt_by_guess, tilt_by_outcome
 from pynodes._core.tilts import Site
 from tests.laws import cases
 from tests.oracles.grid_filter import Axis, bernoulli, grid_filter
@@ -354,7 +354,10 @@ def test_gradients_are_finite_and_equal_central_differences():
 def test_an_outcome_tilts_by_the_derivatives_of_its_evidence():
     """The mixture is near the logistic function, and its tilt is its own derivatives."""
     x = np.linspace(-30, 30, 2001)
-    assert np.max(np.abs(average(jnp.asarray(x), jnp.zeros(2001)) - 1 / (1 + np.exp(-x)))) < 0.004
+    assert (
+        np.max(np.abs(average_logistic(jnp.asarray(x), jnp.zeros(2001)) - 1 / (1 + np.exp(-x))))
+        < 0.004
+    )
     assert sum(WEIGHTS) == pytest.approx(1)
 
     def tilt(logit, outcome=1.0):

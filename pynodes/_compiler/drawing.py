@@ -16,7 +16,7 @@ from pynodes._graph.edges import DOT, Key
 from pynodes._graph.graph import Graph
 from pynodes._typing import Array
 from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling
-from pynodes.couplings._array import fold
+from pynodes.couplings._array import fold_name
 from pynodes.couplings.initial import EdgePlace
 
 
@@ -55,7 +55,7 @@ def draw_weights(graph: Graph, key: Any) -> dict[Key, AbstractCoupling]:
 def draw_edge(coupling: Any, each: Key, root: Array, place: EdgePlace) -> AbstractCoupling:
     """One coupling with its numbers."""
     parent, child, slot = each
-    return coupling.draw(fold(root, f"{parent}->{child}{DOT}{slot}"), place)
+    return coupling.draw(fold_name(root, f"{parent}->{child}{DOT}{slot}"), place)
 
 
 def read_key(key: Any) -> Array:

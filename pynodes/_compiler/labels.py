@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from pynodes._core.modules import parameters_in
-from pynodes._core.structured import begin
+from pynodes._core.structured import begin_conditional
 from pynodes._errors import ParameterError, UnknownNodeError, nearest
 from pynodes._graph.edges import name_edges
 from pynodes._graph.graph import Graph
@@ -170,5 +170,5 @@ class Labels:
 
 def dimensions(node: AbstractNode, conditionals: Any) -> Any:
     """How many dimensions each part of a node's remembered belief has."""
-    shapes = jax.eval_shape(lambda: begin(node.init(), conditionals).carry())
+    shapes = jax.eval_shape(lambda: begin_conditional(node.init(), conditionals).carry())
     return jax.tree.map(lambda shape: len(shape.shape), shapes)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._core.modules import Module, short, traced
+from pynodes._core.modules import Module, is_traced, short
 
 CAPTION = "text-align:left;white-space:nowrap"
 
@@ -86,7 +86,7 @@ def describe_field(module: Module, field: dataclasses.Field[Any]) -> tuple[str, 
     if field.name.startswith("_") or not (declared or isinstance(value, SIMPLE)):
         return None
     symbol = field.metadata.get("parameter", {}).get("symbol", "")
-    return field.name, symbol, "traced" if traced(value) else plainly(value)
+    return field.name, symbol, "traced" if is_traced(value) else plainly(value)
 
 
 def plainly(value: Any) -> str:

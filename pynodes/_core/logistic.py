@@ -54,7 +54,7 @@ class LogitBelief(Module):
     @classmethod
     def of(cls, mean: Array, variance: Array, floor: Array, *, hidden: bool = True) -> LogitBelief:
         """With the probability that follows."""
-        found = average(mean, variance)
+        found = average_logistic(mean, variance)
         low = jnp.where(found > floor, found, floor)
         probability = jnp.where(low < 1 - floor, low, 1 - floor)
         return cls(
@@ -62,7 +62,7 @@ class LogitBelief(Module):
         )
 
 
-def average(logit: Array, variance: Array) -> Array:
+def average_logistic(logit: Array, variance: Array) -> Array:
     """The logistic function averaged over N(logit, variance)."""
     return sum_parts(logit, variance)[0]
 

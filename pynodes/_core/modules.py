@@ -213,7 +213,7 @@ def same_module(one: Module, other: Module) -> bool:
     """Whether two modules are of one kind and agree in every choice and number."""
     if one is other:
         return True
-    if type(one) is not type(other) or traced((one, other)):
+    if type(one) is not type(other) or is_traced((one, other)):
         return False
     if any(getattr(one, name) != getattr(other, name) for name in choices_of(one)):
         return False
@@ -291,7 +291,7 @@ def checked_value(owner: str, name: str, value: Any, spec: dict[str, Any]) -> No
             f"{owner}: {name} must {expected} {np.shape(value)}. To run many values at once, use jax.vmap "
             "over network.replace."
         )
-    if not traced(value):
+    if not is_traced(value):
         what = f"{owner}: {name}"
         array = np.asarray(to_float(what, value) if isinstance(value, int) else value)
         wrong = array[~in_range(array, spec)]
@@ -348,7 +348,7 @@ def check_in_range(what: str, number: float, spec: dict[str, Any]) -> None:
 
 def as_array(value: Any) -> Any:
     """Nested sequences of numbers as an array; anything else as it is, for the checks to refuse."""
-    if not isinstance(value, list | tuple) or traced(value):
+    if not isinstance(value, list | tuple) or is_traced(value):
         return jnp.asarray(value) if isinstance(value, list | tuple) else value
     try:
         return np.asarray(value, dtype=float)
@@ -374,7 +374,7 @@ MOST_SHOWN = 20
 
 def short(value: Any) -> str:
     """A field's value as a repr shows it: plain numbers rather than arrays."""
-    if isinstance(value, np.ndarray | np.generic | jax.Array) and not traced(value):
+    if isinstance(value, np.ndarray | np.generic | jax.Array) and not is_traced(value):
         large = f"array of shape {value.shape}"
         return large if value.size > MOST_SHOWN else repr(np.asarray(value).tolist())
     return getattr(value, "__name__", None) or repr(value)
@@ -416,7 +416,7 @@ def namespace_of(*arrays: Any) -> Any:
     return np if all(isinstance(array, np.ndarray | np.generic) for array in arrays) else jnp
 
 
-def traced(tree: Any) -> bool:
+def is_traced(tree: Any) -> bool:
     """Whether any leaf of a tree is known only while tracing."""
     if isinstance(tree, Tracer):
         return True
@@ -430,4 +430,4 @@ def evaluate_now(tree: Any) -> contextlib.AbstractContextManager[Any]:
 
     What is made once and kept must not belong to a trace that happens to be under way.
     """
-    return contextlib.nullcontext() if traced(tree) else jax.ensure_compile_time_eval()
+    return contextlib.nullcontext() if is_traced(tree) else jax.ensure_compile_time_eval()

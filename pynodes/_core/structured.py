@@ -29,7 +29,7 @@ from pynodes._typing import Array, Scalar
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class QuadratureRule:
     """Places under the standard normal distribution, in pairs about zero, and their weights."""
 
     points: tuple[float, ...]
@@ -78,11 +78,11 @@ class Structured(AbstractExpansion):
         if isinstance(self.nodes, bool) or self.nodes not in NODES:
             raise GraphError(f"Structured: nodes must be 3, 5 or 7, not {self.nodes!r}.")
 
-    def rule(self) -> Rule:
+    def rule(self) -> QuadratureRule:
         """The rule of Gauss and Hermite for the standard normal distribution."""
         points, weights = np.polynomial.hermite_e.hermegauss(self.nodes)
         points, weights = points - points[::-1], weights + weights[::-1]
-        return Rule(
+        return QuadratureRule(
             points=tuple(float(0.5 * x) for x in points),
             weights=tuple(float(w) for w in weights / np.sum(weights)),
         )
@@ -105,7 +105,7 @@ class Structured(AbstractExpansion):
             found = [beside_messages(centre + step, message) for step in places.steps()]
             return [(sum_messages(message.log_density(x), centre), 1.0) for x in found]
 
-        nodes = weigh(Places.spread(self.rule(), window), centre, variance, hear)
+        nodes = weigh_nodes(Places.spread(self.rule(), window), centre, variance, hear)
         return nodes.mean, nodes.variance
 
 
@@ -128,10 +128,10 @@ class Places(Module):
 
     scale: Array
     shift: Array | None = None
-    rule: Rule = choice()
+    rule: QuadratureRule = choice()
 
     @classmethod
-    def spread(cls, rule: Rule, variance: Array, shift: Array | None = None) -> Places:
+    def spread(cls, rule: QuadratureRule, variance: Array, shift: Array | None = None) -> Places:
         """Places of this variance."""
         return cls(scale=root(variance), shift=shift, rule=rule)
 
@@ -216,7 +216,7 @@ class Neighbourhood(Module):
         scale = root(reach_of(predicted, strength))
         return stage(cls(strength=strength, scale=scale, kept=kept, blurred=blurred))
 
-    def places(self, rule: Rule) -> Places:
+    def places(self, rule: QuadratureRule) -> Places:
         """The nodes about the prediction."""
         return Places(scale=self.scale, rule=rule)
 
@@ -336,7 +336,7 @@ class Structure(Module):
         return None if self.conditionals is None else Structure(conditionals=self.conditionals)
 
 
-def begin(belief: Any, shapes: Sequence[tuple[int, ...] | None] | None) -> Any:
+def begin_conditional(belief: Any, shapes: Sequence[tuple[int, ...] | None] | None) -> Any:
     """An initial belief that depends on no parent yet, with room for what it will keep of each."""
     if shapes is None:
         return belief
@@ -392,7 +392,7 @@ Heard = tuple[Array, Any]
 
 
 def weigh_about(
-    rule: Rule,
+    rule: QuadratureRule,
     centre: Array,
     variance: Array,
     strength: Array,
@@ -425,12 +425,12 @@ def weigh_about(
         return [(value + one - other, factor) for (value, factor), one, other in heard]
 
     places = Places.spread(rule, spread, shift + middle)
-    nodes = weigh(places, centre + middle, left, hear_corrected)
+    nodes = weigh_nodes(places, centre + middle, left, hear_corrected)
     ratio = spread * reciprocal(reached)
     return dataclasses.replace(nodes, log_evidence=nodes.log_evidence + 0.5 * log(ratio))
 
 
-def weigh(
+def weigh_nodes(
     places: Places,
     centre: Array,
     variance: Array,
@@ -464,8 +464,8 @@ def weigh(
         total = top + log(norm)
         share = reciprocal(norm)
         weights, total = stage(([weight * share for weight in weights], total))
-    moved = average(weights, steps)
-    around = average(weights, [(step - moved) ** 2 for step in steps])
+    moved = average_nodes(weights, steps)
+    around = average_nodes(weights, [(step - moved) ** 2 for step in steps])
     return Nodes(
         places=places,
         weights=tuple(weights),
@@ -477,7 +477,7 @@ def weigh(
     )
 
 
-def average(weights: Sequence[Any], values: Sequence[Array]) -> Array:
+def average_nodes(weights: Sequence[Any], values: Sequence[Array]) -> Array:
     """A weighted sum over nodes."""
     terms: list[Array] = [weight * value for weight, value in zip(weights, values, strict=True)]
     return sum(terms[1:], start=terms[0])
@@ -509,19 +509,19 @@ def condition(
     """
     weights, places = nodes.weights, nodes.places
     around = [step - nodes.moved for step in places.steps()]
-    variance = average(weights, [one * one for one in around]) + SOFT * places.scale**2
+    variance = average_nodes(weights, [one * one for one in around]) + SOFT * places.scale**2
     share = reciprocal(jnp.where(variance > 0, variance, 1.0))
-    mean = average(weights, means)
-    slope = share * average(weights, [a * m for a, m in zip(around, means, strict=True)])
+    mean = average_nodes(weights, means)
+    slope = share * average_nodes(weights, [a * m for a, m in zip(around, means, strict=True)])
     mean, slope, share = stage((mean, slope, share))
-    left = average(
+    left = average_nodes(
         weights,
         [v + (m - mean - slope * a) ** 2 for a, m, v in zip(around, means, variances, strict=True)],
     )
     limit = jnp.abs(strength)
     steepness = jnp.clip(share * lean_of(weights, around, variances), -limit, limit)
     left, steepness = stage((left, steepness))
-    ahead = average(weights, places.powers(steepness))
+    ahead = average_nodes(weights, places.powers(steepness))
     ahead = ahead * jnp.exp(jnp.clip(-steepness * nodes.moved, -LEAN, LEAN))
     middle = nodes.moved if places.shift is None else places.shift + nodes.moved
     moved = parent_mean - (predicted_mean + middle)

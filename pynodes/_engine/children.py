@@ -25,7 +25,7 @@ from pynodes._engine.edges import (
 from pynodes._typing import Array
 
 
-class Term(Module):
+class ChildTerm(Module):
     """Value children in one bundle of a node whose tilt is no Gaussian factor.
 
     Attributes
@@ -76,7 +76,7 @@ class ValueChildren(Module):
 
     point: Array
     value: Evidence | None
-    terms: tuple[Term, ...]
+    terms: tuple[ChildTerm, ...]
     base: Tilt
 
     def tilt(self, mean: Array, variance: Array) -> Tilt:

@@ -19,11 +19,11 @@ from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.structured import (
     ConditionalPrediction,
     Neighbourhood,
-    Rule,
+    QuadratureRule,
     Structure,
-    average,
-    begin,
-    weigh,
+    average_nodes,
+    begin_conditional,
+    weigh_nodes,
 )
 from pynodes._engine.edges import (
     Beliefs,
@@ -41,7 +41,7 @@ REST = 6.25
 def begin_group(program: Program, index: int, belief: Any) -> Any:
     """The initial beliefs of a group, with room for what they will keep of their volatility parents."""
     shapes = program.schedule.groups[index].conditional_shapes
-    return apply_to_group(program, index, lambda one: begin(one, shapes))(belief)
+    return apply_to_group(program, index, lambda one: begin_conditional(one, shapes))(belief)
 
 
 def look_down(
@@ -63,7 +63,7 @@ def look_down(
         strength = mean_strength(program, index, volatile, belief)
         gain = node_gain(program, index, node, dt)[0]
         around = Neighbourhood.of(before.variance, belief.predicted_variance, gain, strength)
-        nodes = weigh(
+        nodes = weigh_nodes(
             around.places(program.structured.rule()), belief.mean, belief.predicted_variance
         )
         belief = know(belief, neighbourhood=around, nodes=nodes)
@@ -307,7 +307,9 @@ def neighbourhood_view(belief: Any) -> tuple[Gaussian, Neighbourhood]:
     return belief.parent_view(), around
 
 
-def predict_edge(rule: Rule, edge: Any, node: Any) -> tuple[ConditionalPrediction, Array, Array]:
+def predict_edge(
+    rule: QuadratureRule, edge: Any, node: Any
+) -> tuple[ConditionalPrediction, Array, Array]:
     """One child on one volatility edge: its conditional prediction, and variance and growth averaged."""
     on, present, coupling, (parent, around), conditional = edge
     belief, gain, share, others = node
@@ -345,6 +347,6 @@ def predict_edge(rule: Rule, edge: Any, node: Any) -> tuple[ConditionalPredictio
         )
     )
     places = around.places(rule)
-    variance = average(rule.weights, [one for _, one in prediction.over(places)])
+    variance = average_nodes(rule.weights, [one for _, one in prediction.over(places)])
     variance = variance + prediction.slope**2 * parent.predicted_variance
-    return prediction, *stage((variance, average(rule.weights, prediction.growths(places))))
+    return prediction, *stage((variance, average_nodes(rule.weights, prediction.growths(places))))

@@ -14,7 +14,7 @@ import numpy as np
 
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._engine import sweeps
 from pynodes._engine.edges import apply_to_group
 from pynodes._engine.sweeps import State
@@ -26,7 +26,7 @@ Values = Mapping[int, AnyArray]
 """A value of every group of nodes that can have one."""
 
 
-def energy(program: Program, values: Values, state: State, dt: Scalar) -> dict[int, Array]:
+def group_energy(program: Program, values: Values, state: State, dt: Scalar) -> dict[int, Array]:
     """Energy of every group's nodes at given values, each predicted from its parents at theirs.
 
     Returns
@@ -56,7 +56,7 @@ def energy_by_name(
 ) -> dict[str, Array]:
     """The same by name; see :meth:`Network.energy`."""
     begin = sweeps.start(program) if state is None else state
-    terms = energy(program, group_values(labels, values), begin, dt)
+    terms = group_energy(program, group_values(labels, values), begin, dt)
     found = {}
     for name, (group, position) in labels.nodes.items():
         if group in terms:
@@ -85,7 +85,7 @@ def group_values(labels: Labels, values: Mapping[str, Any]) -> dict[int, AnyArra
         if not has_energy(labels.graph.nodes[names[0]]):
             continue
         parts = [read_node_value(labels, name, values) for name in names]
-        xp: Any = jnp if traced(parts) else np
+        xp: Any = jnp if is_traced(parts) else np
         grouped[group] = parts[0] if len(parts) == 1 else xp.stack(parts)
     return grouped
 
@@ -101,7 +101,7 @@ def read_node_value(labels: Labels, name: str, values: Mapping[str, Any]) -> Any
     if name not in values:
         raise InputError(f"The energy needs a value for {name!r}, a {type(node).__name__}.")
     value = values[name]
-    array = jnp.asarray(value) if traced(value) else np.asarray(value)
+    array = jnp.asarray(value) if is_traced(value) else np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name!r} is at a real number, not at {value!r}.")
     if array.shape != node.value_shape:

@@ -17,7 +17,7 @@ from pynodes._core.modules import Module
 from pynodes._engine import sweeps
 from pynodes._engine.edges import Beliefs, apply_to_group
 from pynodes._engine.feed import Feed, Gates, Seen
-from pynodes._engine.loop import Emit, Guard, Now, Ran, Sum, scan, select
+from pynodes._engine.loop import Emit, Guard, Now, Ran, Sum, scan, select_tree
 from pynodes._engine.structured import joint_gain
 from pynodes._engine.sweeps import State, Step
 from pynodes._typing import Array
@@ -104,7 +104,7 @@ def run_with_guard(program: Program, feed: Feed, state: State | None, kept: Kept
         if guard.frozen is None:
             return records
         still = report_groups(now.program, rest(now.program, found.before), kept)
-        return select(guard.frozen, still, records)
+        return select_tree(guard.frozen, still, records)
 
     begin = sweeps.start(program) if state is None else state
     first = report_groups(program, rest(program, begin), kept)

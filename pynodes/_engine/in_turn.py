@@ -22,7 +22,7 @@ from pynodes._engine.edges import (
     sum_inlets,
 )
 from pynodes._engine.feed import Gates, Seen
-from pynodes._engine.lagged import remember
+from pynodes._engine.lagged import remember_prediction
 from pynodes._engine.memory import recall
 from pynodes._typing import Scalar
 
@@ -83,7 +83,7 @@ def predict_now(program: Program, index: int, state: Any, beliefs: Beliefs, dt: 
     before = recall(program, state, index)
     now = {number: belief.as_prior() for number, belief in beliefs.items()}
     belief = type(node).predict(node, before, sum_inlets(program, index, now, dt, state), dt)
-    return remember(program, index, belief, before)
+    return remember_prediction(program, index, belief, before)
 
 
 def tell_parents(

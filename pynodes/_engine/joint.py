@@ -103,7 +103,7 @@ class JointNewton(AbstractScheme):
 
 
 @dataclasses.dataclass(frozen=True)
-class Block:
+class JointBlock:
     """What settles together, by the numbers of groups, and what is updated before and after it.
 
     Attributes
@@ -122,7 +122,7 @@ class Block:
     after: tuple[int, ...]
 
 
-def find_block(program: Program, seen: frozenset[int]) -> Block:
+def find_block(program: Program, seen: frozenset[int]) -> JointBlock:
     """The groups that array couplings join, as far as something is seen below them.
 
     Raises
@@ -159,7 +159,7 @@ def find_block(program: Program, seen: frozenset[int]) -> Block:
             below.add(index)
     observed = tuple(i for i in schedule.downward if i in joined & seen & below)
     rest = [index for index in schedule.upward if index not in free]
-    return Block(
+    return JointBlock(
         free=free,
         observed=observed,
         before=tuple(index for index in rest if index in below),
@@ -173,7 +173,7 @@ class Joint:
     def __init__(
         self,
         program: Program,
-        block: Block,
+        block: JointBlock,
         beliefs: Beliefs,
         outside: Evident,
         seen: Seen,

@@ -35,7 +35,7 @@ def has_lagged(program: Program) -> bool:
     return any(bundle.lagged for group in program.schedule.groups for bundle in group.down)
 
 
-def remember(program: Program, index: int, belief: Any, before: Any) -> Any:
+def remember_prediction(program: Program, index: int, belief: Any, before: Any) -> Any:
     """A prediction that knows the belief it came from, where a child hears of that."""
     if not any(bundle.lagged for bundle in program.schedule.groups[index].up):
         return belief

@@ -77,7 +77,7 @@ class Guard(Module):
         if not failing and self.frozen is None:
             return new
         moves = self.counts if failing else ~jnp.asarray(self.frozen)
-        return select(moves, new, old)
+        return select_tree(moves, new, old)
 
     def where_counted(self, values: Array, otherwise: Any) -> Array:
         """Values of the steps that count; something else at the others."""
@@ -206,7 +206,7 @@ def scan(
         if total is not None and add is not None:
             total = total.plus(add(now, found, guard))
         if keep is not None:
-            last = select(guard.alive, keep(now, found, guard), last)
+            last = select_tree(guard.alive, keep(now, found, guard), last)
         emitted = None if emit is None else emit(now, found, guard)
         return (after, guard.alive, total, last), (emitted, last)
 
@@ -218,6 +218,6 @@ def scan(
     return Ran(final=final, alive=alive, emitted=emitted, kept=kept, total=total)
 
 
-def select(where: AnyArray, one: Any, other: Any) -> Any:
+def select_tree(where: AnyArray, one: Any, other: Any) -> Any:
     """One of two trees that are alike."""
     return jax.tree.map(partial(jnp.where, where), one, other)

@@ -31,8 +31,8 @@ from pynodes._core.structured import (
     Places,
     condition,
     reach_of,
-    weigh,
     weigh_about,
+    weigh_nodes,
 )
 from pynodes._core.tilts import (
     Site,
@@ -42,7 +42,7 @@ from pynodes._core.tilts import (
     tilt_by_evidence,
     tilt_by_value,
 )
-from pynodes._engine.children import Seen, Term, ValueChildren
+from pynodes._engine.children import ChildTerm, Seen, ValueChildren
 from pynodes._engine.conditionals import gather_parents, know, over_edges
 from pynodes._engine.edges import (
     Beliefs,
@@ -76,7 +76,7 @@ def hear(
     group = program.schedule.groups[index]
     belief = beliefs[index]
     values: list[Evidence] = []
-    terms: list[Term] = []
+    terms: list[ChildTerm] = []
     apart: list[Array] = []
     volatile: list[tuple[ChildMessages, Any]] = []
     count = 0
@@ -119,10 +119,10 @@ def has_own_tilt(coupling: Any, child: Any) -> bool:
     return type(coupling).tilt is not AbstractCoupling.tilt and coupling.can_tilt(child)
 
 
-def make_term(children: ChildMessages, belief: Any, dt: Scalar) -> Term:
+def make_term(children: ChildMessages, belief: Any, dt: Scalar) -> ChildTerm:
     """Value children that are no Gaussian factors."""
     shape = jnp.shape(belief.predicted_mean)[: children.nodes]
-    return Term(
+    return ChildTerm(
         switches=children.switches,
         active=None if children.active is True else children.active,
         coupling=children.coupling,
@@ -151,7 +151,7 @@ def log_evidence_apart(below: ValueChildren, mean: Array, variance: Array) -> Ar
 
 
 def gather_below(
-    program: Program, index: int, belief: Any, values: list[Evidence], terms: list[Term]
+    program: Program, index: int, belief: Any, values: list[Evidence], terms: list[ChildTerm]
 ) -> ValueChildren | None:
     """A group's value children as one."""
     if not values and not terms:
@@ -220,7 +220,7 @@ def look(
     if moved:
         spread = reach_of(variance, around.strength)
         places = Places.spread(rule, spread, mean - belief.predicted_mean)
-    return weigh(places, mean, variance, hear_all)
+    return weigh_nodes(places, mean, variance, hear_all)
 
 
 def multiply(heard: Sequence[Heard]) -> Heard:
@@ -287,7 +287,7 @@ def hear_edges(
     return [(children.sum_edges(value), 1.0) for value, _ in found]
 
 
-def settle(belief: Any, found: tuple[Any, Array], nodes: Nodes | None, heard: Any) -> Any:
+def settle_group(belief: Any, found: tuple[Any, Array], nodes: Nodes | None, heard: Any) -> Any:
     """A group's posterior, with what its parents may ask of it."""
     below, gain = found
     if nodes is not None:

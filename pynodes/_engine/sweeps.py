@@ -33,7 +33,7 @@ from pynodes._engine.edges import (
 )
 from pynodes._engine.feed import OPEN, Gates, Seen, let_in
 from pynodes._engine.in_turn import take_in_turn
-from pynodes._engine.lagged import has_lagged, hear_later, remember
+from pynodes._engine.lagged import has_lagged, hear_later, remember_prediction
 from pynodes._engine.memory import State as State
 from pynodes._engine.memory import carry as carry
 from pynodes._engine.memory import initial as initial
@@ -115,7 +115,7 @@ def predict(program: Program, state: State, dt: Scalar, view: View | None = None
         belief = apply_to_group(program, index, type(node).predict)(node, before, inlet, dt)
         if program.structured is not None and view is None:
             belief = conditionals.look_down(program, index, before, belief, beliefs, inlet, dt)
-        belief = remember(program, index, belief, before)
+        belief = remember_prediction(program, index, belief, before)
         beliefs[index] = belief if view is None else view(index, belief)
     return beliefs
 
@@ -183,7 +183,7 @@ def update_group(
         learned = apply_to_group(program, index, type(node).update)(node, known, evidence)
         belief = learned if heard is True else learned.where(heard)
     if found is not None:
-        belief = structured.settle(belief, found, evidence.nodes, heard)
+        belief = structured.settle_group(belief, found, evidence.nodes, heard)
     if evident is not None:
         heard = combine_or(heard, evident.get(index, False))
     if index in seen:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pynodes._core.modules import choices_of, indices_of, traced
+from pynodes._core.modules import choices_of, indices_of, is_traced
 from pynodes._equations.couplings import coupling_term
 from pynodes._equations.lettering import INDICES, Title, find_ranges, match_indices, title_nodes
 from pynodes._equations.nodes import node_equations
@@ -263,7 +263,7 @@ def write_equations(structure: Graph, style: Style, settings: Any) -> Equations:
 
 def write_value(found: Sequence[Any]) -> str:
     """A parameter's value; several values one after another, unless they are the same."""
-    written = [r"\cdot" if traced(value) else number_to_latex(value) for value in found]
+    written = [r"\cdot" if is_traced(value) else number_to_latex(value) for value in found]
     return written[0] if len(set(written)) == 1 else ", ".join(written)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._core.modules import Module, Undrawn, parameters_of, traced
+from pynodes._core.modules import Module, Undrawn, is_traced, parameters_of
 
 LARGEST = 100
 """Numbers of an array that are written out."""
@@ -189,14 +189,14 @@ class Notation:
     def parameter(self, field: str) -> str:
         """A parameter: its symbol, or its number where numbers are asked for."""
         value = getattr(self.module, field)
-        if self.style.numbers and not traced(value):
+        if self.style.numbers and not is_traced(value):
             return number_to_latex(value)
         return self.named(field)
 
     def inverse(self, field: str) -> str:
         """One over a parameter: the variance that belongs to a precision."""
         value = getattr(self.module, field)
-        if self.style.numbers and not traced(value):
+        if self.style.numbers and not is_traced(value):
             return number_to_latex(1 / np.asarray(value, dtype=float))
         return f"1 / {self.named(field)}"
 
@@ -210,7 +210,7 @@ class Notation:
     def idle(self, field: str, neutral: float) -> bool:
         """Whether a parameter changes nothing at its value, and is therefore left out."""
         value = getattr(self.module, field)
-        if traced(value) or self.style.complete or np.ndim(value) or float(value) != neutral:
+        if is_traced(value) or self.style.complete or np.ndim(value) or float(value) != neutral:
             return False
         if not self.style.numbers:
             self.left[f"{field.replace('_', ' ')} {number_to_latex(neutral)}"] = None
@@ -225,7 +225,7 @@ class Notation:
         value = getattr(self.module, field)
         if self.idle(field, 1.0):
             return factor
-        if self.style.numbers and not traced(value) and not np.ndim(value) and not float(value):
+        if self.style.numbers and not is_traced(value) and not np.ndim(value) and not float(value):
             return ""
         return rf"{self.parameter(field)} \, {factor}"
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from pynodes._core.modules import Module, checked_value, choices_of, parameters_of, traced
+from pynodes._core.modules import Module, checked_value, choices_of, is_traced, parameters_of
 from pynodes._errors import (
     CycleError,
     DuplicateNodeError,
@@ -129,7 +129,7 @@ def check_not_empty(nodes: Mapping[str, AbstractNode]) -> None:
 
 def check_ready_to_filter(name: str, node: AbstractNode, fed: Collection[str]) -> None:
     """A node can be filtered with its parameters and what its parents feed."""
-    if any(traced(getattr(node, field)) for field in parameters_of(node)):
+    if any(is_traced(getattr(node, field)) for field in parameters_of(node)):
         return
     flaw = node.check(fed)
     if flaw:

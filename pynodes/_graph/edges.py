@@ -18,7 +18,7 @@ from pynodes._errors import (
     DuplicateNodeError,
     GraphError,
     UnknownEdgeError,
-    listed,
+    quote,
 )
 from pynodes._graph.checks import check_choices, check_node_exists
 from pynodes.couplings import (
@@ -94,7 +94,7 @@ def find_edge(graph: Graph, name: object) -> Key:
     if not meant:
         raise UnknownEdgeError(describe_missing_edge(graph, parent, child, kind))
     if len(meant) > 1:
-        kinds = listed(f"{name}{DOT}{there[key].label}" for key in meant)
+        kinds = quote(f"{name}{DOT}{there[key].label}" for key in meant)
         raise GraphError(f"{name!r} could be {kinds}: say which.")
     return meant[0]
 
@@ -104,16 +104,14 @@ def describe_missing_edge(graph: Graph, parent: str, child: str, kind: str = "")
     there = [c.label for c in find_couplings(graph, parent, child).values()]
     what = f"{kind} coupling" if kind else "edge"
     if there:
-        return (
-            f"No {what} joins {parent!r} to {child!r}, only {listed(there).replace(chr(39), '')}."
-        )
+        return f"No {what} joins {parent!r} to {child!r}, only {quote(there).replace(chr(39), '')}."
     if find_couplings(graph, child, parent):
         return (
             f"No {what} joins {parent!r} to {child!r}: it leads from {child!r} to {parent!r}. Name the "
             "parent first."
         )
     parents = graph.parents(child)
-    known = f"Its parents are {listed(parents)}." if parents else "It has no parents."
+    known = f"Its parents are {quote(parents)}." if parents else "It has no parents."
     return f"No {what} joins {parent!r} to {child!r}. {known}"
 
 
@@ -180,9 +178,9 @@ def suggest_couplings(child: AbstractNode) -> str:
     """How to couple into this child: the end of a message."""
     suitable = list_suitable(child, sum(WORDS.values(), ()))
     if suitable:
-        return f". Couple it with {listed(c.__name__ for c in suitable).replace(chr(39), '')}."
+        return f". Couple it with {quote(c.__name__ for c in suitable).replace(chr(39), '')}."
     if child.inlets:
-        return f"; it takes {listed(child.inlets)}: give a coupling that feeds one of them."
+        return f"; it takes {quote(child.inlets)}: give a coupling that feeds one of them."
     return ": it has no parents."
 
 

@@ -18,9 +18,9 @@ from pynodes._core.modules import (
     choices_of,
     indices_of,
     is_real,
+    is_traced,
     parameters_of,
     to_float,
-    traced,
 )
 from pynodes._core.scheme import AbstractScheme
 from pynodes._core.structured import Structured
@@ -294,7 +294,7 @@ def parse_numbers(what: str, value: Any) -> Any:
         except ValueError:  # lists of different lengths
             good = False
     else:
-        good = is_real(value) or traced(value)
+        good = is_real(value) or is_traced(value)
     if not good:
         raise ParameterError(
             f"{what} must be a real number, or an array of them as lists, not {format_value(value)}."

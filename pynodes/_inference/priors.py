@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jax.scipy.special import digamma, gammaln, polygamma
 
 from pynodes._boundary import boundary
-from pynodes._core.modules import Module, checked_value, parameter, parameters_of, traced
-from pynodes._errors import ParameterError, listed
-from pynodes._inference.transforms import AbstractTransform, Identity, Log, Logit
+from pynodes._core.modules import Module, checked_value, is_traced, parameter, parameters_of
+from pynodes._errors import ParameterError, quote
+from pynodes._inference.transforms import AbstractTransform, Identity, Logit, LogTransform
 from pynodes._typing import Array, Scalar
 
 NEEDED = dataclasses.MISSING
@@ -94,7 +94,7 @@ class AbstractPrior(Module, abc.ABC):
             A value, if it is plain, that the prior holds impossible.
         """
         low, high = self.bounds
-        if not traced((value, low, high)) and not bool(
+        if not is_traced((value, low, high)) and not bool(
             jnp.all((jnp.asarray(value) > low) & (jnp.asarray(value) < high))
         ):
             raise ParameterError(
@@ -131,15 +131,15 @@ def with_checks(cls: type[AbstractPrior], init: Callable[..., None]) -> Callable
     def construct(self: AbstractPrior, *args: Any, **values: Any) -> None:
         if len(args) > cls.positional:
             raise ParameterError(
-                f"{cls.__name__} takes {listed(names[: cls.positional])} without their names, and no more."
+                f"{cls.__name__} takes {quote(names[: cls.positional])} without their names, and no more."
             )
         twice = [name for name in names[: len(args)] if name in values]
         if twice:
-            raise ParameterError(f"{cls.__name__} was given {listed(twice)} twice.")
+            raise ParameterError(f"{cls.__name__} was given {quote(twice)} twice.")
         values = dict(zip(names, args, strict=False)) | values
         absent = [name for name in required if name not in values]
         if absent and not set(values) - {*names, "_class"}:
-            raise ParameterError(f"{cls.__name__} needs {listed(absent)}.")
+            raise ParameterError(f"{cls.__name__} needs {quote(absent)}.")
         rebuilt = "_class" in values  # by JAX, from leaves that need not be numbers
         init(self, **values)
         if not rebuilt:
@@ -232,7 +232,7 @@ class LogNormal(AbstractGaussianPrior):
     @property
     def transform(self) -> AbstractTransform:
         """The logarithm."""
-        return Log()
+        return LogTransform()
 
 
 class LogitNormal(AbstractGaussianPrior):
@@ -291,12 +291,12 @@ class Gamma(AbstractPrior):
     @property
     def transform(self) -> AbstractTransform:
         """The logarithm."""
-        return Log()
+        return LogTransform()
 
     def unconstrained_log_density(self, unconstrained: Scalar) -> Array:
         """The density of the logarithm of a gamma variable."""
         shape, rate = jnp.asarray(self.shape, float), jnp.asarray(self.rate, float)
-        value = Log().constrain(unconstrained)
+        value = LogTransform().constrain(unconstrained)
         return shape * (jnp.log(rate) + unconstrained) - rate * value - gammaln(shape)
 
     def draw_unconstrained(self, key: Array) -> Array:
@@ -334,12 +334,12 @@ class HalfNormal(AbstractPrior):
     @property
     def transform(self) -> AbstractTransform:
         """The logarithm."""
-        return Log()
+        return LogTransform()
 
     def unconstrained_log_density(self, unconstrained: Scalar) -> Array:
         """The density of the logarithm of the size of a normal variable."""
         sd = jnp.asarray(self.standard_deviation, float)
-        score = Log().constrain(unconstrained) / sd
+        score = LogTransform().constrain(unconstrained) / sd
         return 0.5 * jnp.log(2 / jnp.pi) - jnp.log(sd) - 0.5 * score**2 + unconstrained
 
     def draw_unconstrained(self, key: Array) -> Array:
@@ -434,6 +434,6 @@ class Fixed:
 
 def check_order(lower: Scalar, upper: Scalar) -> str | None:
     """What is wrong with two bounds, in words; None if nothing is known to be."""
-    if traced((lower, upper)) or lower < upper:
+    if is_traced((lower, upper)) or lower < upper:
         return None
     return f"lower must be below upper, not {lower} and {upper}."

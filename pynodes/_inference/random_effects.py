@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import digamma, gammainc, gammaln, logsumexp
 
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes._results.tables import extra
 
 if TYPE_CHECKING:
@@ -241,8 +241,8 @@ def family_members(models: tuple[str, ...], families: Families) -> dict[str, lis
     every = [name for names in families.values() for name in names]
     if sorted(every) != sorted(models) or not all(families.values()):
         raise DataError(
-            f"Every model belongs to one family: the models are {listed(models)}, those of the families "
-            f"{listed(every)}."
+            f"Every model belongs to one family: the models are {quote(models)}, those of the families "
+            f"{quote(every)}."
         )
     return {family: [models.index(name) for name in names] for family, names in families.items()}
 
@@ -265,7 +265,7 @@ def check_prior_counts(
         return counts
     if isinstance(given, Mapping):
         if set(given) != set(models):
-            raise DataError(f"prior_counts are for {listed(given)}, the models {listed(models)}.")
+            raise DataError(f"prior_counts are for {quote(given)}, the models {quote(models)}.")
         given = [given[name] for name in models]
     counts = np.broadcast_to(np.asarray(given, float), (len(models),)).copy()
     if not np.all((counts > 0) & np.isfinite(counts)):

@@ -56,7 +56,7 @@ class Identity(AbstractTransform):
         return -jnp.inf, jnp.inf
 
 
-class Log(AbstractTransform):
+class LogTransform(AbstractTransform):
     """Positive values, by their logarithm."""
 
     def unconstrain(self, value: Scalar) -> Array:

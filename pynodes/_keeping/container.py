@@ -87,11 +87,11 @@ def pack(header: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
         )
     parts = [(HEADER, text)]
     parts += [(name_array(number), encode_array(array)) for number, array in enumerate(arrays)]
-    body, found = lay_out(parts), hashlib.sha256()
+    body, found = lay_out_parts(parts), hashlib.sha256()
     for piece in body:
         found.update(piece)
     digest = (DIGEST, found.hexdigest().encode())
-    return b"".join([*body, *lay_out([digest]), list_contents([*parts, digest])])
+    return b"".join([*body, *lay_out_parts([digest]), list_contents([*parts, digest])])
 
 
 def unpack(data: bytes, name: str = "This file") -> tuple[dict[str, Any], list[np.ndarray]]:
@@ -130,7 +130,7 @@ def take_apart(data: memoryview) -> list[memoryview]:
         raise FormatError("a byte of it is another than when it was written.")
     rest = list_contents(parts)
     place = 0
-    for piece in [*lay_out(parts), rest]:
+    for piece in [*lay_out_parts(parts), rest]:
         if data[place : place + len(piece)] != piece:
             raise FormatError(f"its layout differs, from byte {place} on.")
         place += len(piece)
@@ -166,7 +166,7 @@ def name_array(number: int) -> str:
     return f"arrays/{number}.npy"
 
 
-def lay_out(parts: Sequence[tuple[str, Any]]) -> list[Any]:
+def lay_out_parts(parts: Sequence[tuple[str, Any]]) -> list[Any]:
     """Parts one after the other, each behind the record that begins it."""
     pieces: list[Any] = []
     for name, part in parts:

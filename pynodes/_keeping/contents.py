@@ -25,7 +25,7 @@ from pynodes._core.modules import parameters_of
 from pynodes._engine import sweeps
 from pynodes._engine.closed_form import ClosedForm
 from pynodes._engine.filter import JOINT
-from pynodes._errors import FormatError, format_value, listed
+from pynodes._errors import FormatError, format_value, quote
 from pynodes._graph.document import read_document, to_dict
 from pynodes._graph.graph import Graph
 from pynodes._graph.library import Library
@@ -153,7 +153,7 @@ def write_memories(state: State, file: FileWriter) -> dict[str, dict[str, int]]:
             batches |= {np.shape(leaf)[: np.ndim(leaf) - rank - own] for leaf, rank in pairs}
     if len(batches) > 1:
         raise FormatError(
-            f"This state is a batch of {listed(sorted(batches))} at once. Its nodes must be of one batch."
+            f"This state is a batch of {quote(sorted(batches))} at once. Its nodes must be of one batch."
         )
     return write_tree(state.groups, "The state", file)
 
@@ -207,7 +207,7 @@ def read_beliefs(said: Any, file: FileReader) -> Trajectories:
     kept = read_kept(said["kept"], labels)
     rows = {group: len(labels.groups[group]) if at is None else len(at) for group, at in kept}
     every = {group: len(names) for group, names in enumerate(labels.groups)}
-    records: dict[int, Any] = read_groups(said["records"], rows, steps, file)
+    records: dict[int, Any] = read_group_arrays(said["records"], rows, steps, file)
     interval = file.array(said["interval"], "interval")
     if interval.dtype.kind != "f" or interval.shape != steps:
         raise FormatError("'interval' is no series of times, one per step.")
@@ -216,9 +216,11 @@ def read_beliefs(said: Any, file: FileReader) -> Trajectories:
         labels=labels,
         kept=kept,
         records={group: records.get(group, {}) for group, _ in kept},
-        surprises=drop_fields(read_groups(said["surprises"], every | {JOINT: 1}, steps, file)),
-        values=drop_fields(read_groups(said["values"], every, steps, file)),
-        observed=drop_fields(read_groups(said["observed"], every, steps, file)),
+        surprises=drop_fields(
+            read_group_arrays(said["surprises"], every | {JOINT: 1}, steps, file)
+        ),
+        values=drop_fields(read_group_arrays(said["values"], every, steps, file)),
+        observed=drop_fields(read_group_arrays(said["observed"], every, steps, file)),
         final=make_state(program, labels, said["final"], file),
         found=status,
         interval=interval,
@@ -272,7 +274,7 @@ def read_forecast(said: Any, file: FileReader) -> Forecast:
     return Forecast(
         labels=labels,
         kept=kept,
-        records=drop_fields(read_groups(said["records"], rows, None, file)),
+        records=drop_fields(read_group_arrays(said["records"], rows, None, file)),
         parameters=file.value(said["parameters"], dict[str, np.ndarray], "parameters"),
     )
 
@@ -313,7 +315,7 @@ def take(said: Any, what: str, *keys: str) -> dict[str, Any]:
     """
     expect(said, dict, what)
     if said.keys() != set(keys):
-        raise FormatError(f"{what} in a file has other entries than {listed(keys)}.")
+        raise FormatError(f"{what} in a file has other entries than {quote(keys)}.")
     return said
 
 
@@ -328,7 +330,7 @@ def write_groups(
     ]
 
 
-def read_groups(
+def read_group_arrays(
     said: Any, members: Mapping[int, int], steps: tuple[int, ...] | None, file: FileReader
 ) -> dict[int, dict[str, np.ndarray]]:
     """Arrays by group and field: of a step each, and of as many nodes as there are.
@@ -414,7 +416,7 @@ def read_tree(like: Any, said: Any, what: str, file: FileReader, *, cast: bool =
         for name, array, (_, leaf) in zip(names, arrays, paths, strict=True)
     }
     if len(batches) > 1 or 0 in next(iter(batches), ()):
-        raise FormatError(f"{what} in this file is a batch of {listed(sorted(batches))} at once.")
+        raise FormatError(f"{what} in this file is a batch of {quote(sorted(batches))} at once.")
     if cast:
         arrays = [cast_array(array, leaf) for array, (_, leaf) in zip(arrays, paths, strict=True)]
     else:
@@ -458,7 +460,7 @@ def check_precision(arrays: Sequence[np.ndarray], what: str) -> None:
     found = {array.dtype for array in arrays if array.dtype.kind == "f"}
     if len(found) > 1:
         raise FormatError(
-            f"{what} in this file has numbers of {listed(map(str, found))} side by side."
+            f"{what} in this file has numbers of {quote(map(str, found))} side by side."
         )
 
 

@@ -19,8 +19,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes._core.modules import traced
-from pynodes._errors import FormatError, format_value, listed, nearest
+from pynodes._core.modules import is_traced
+from pynodes._errors import FormatError, format_value, nearest, quote
 
 NUMBERS = "biuf"
 """Kinds of numbers that an array in a file may hold: truth values, whole and real ones."""
@@ -289,7 +289,7 @@ class FileReader:
         fields = list_fields(cls)
         if said.keys() != fields.keys():
             differ = sorted(said.keys() ^ fields.keys())
-            raise FormatError(f"{cls.__name__} in this file and here differ in {listed(differ)}.")
+            raise FormatError(f"{cls.__name__} in this file and here differ in {quote(differ)}.")
         found = cls(
             **{
                 name: self.value(said[name], of, f"{cls.__name__}.{name}")
@@ -413,7 +413,7 @@ def refuse_traced(tree: Any, what: str) -> None:
     FormatError
         They are traced.
     """
-    if traced(tree):
+    if is_traced(tree):
         raise FormatError(
             f"{what} is being traced: its numbers are not known yet. Return it from jax.jit, jax.vmap or "
             "jax.grad, and save it outside."

@@ -10,7 +10,7 @@ from pynodes._compiler.labels import Labels
 from pynodes._core.arithmetic import LIMIT
 from pynodes._core.expansions import AbstractExpansion, Standard
 from pynodes._core.functions import identity
-from pynodes._errors import listed
+from pynodes._errors import quote
 from pynodes._graph.edges import name_edges
 from pynodes.nodes._learner import AbstractLearner
 
@@ -42,7 +42,7 @@ def explain_failure(
         )
     advice = " ".join(advise(labels, name, node))
     return (
-        f"The precision of {listed(names)} fell to zero or below at step {step}, or the belief was no finite "
+        f"The precision of {quote(names)} fell to zero or below at step {step}, or the belief was no finite "
         f"number any more. {advice}"
     )
 
@@ -71,13 +71,13 @@ def advise(labels: Labels, name: str, node: Any) -> list[str]:
     curved = curved_edges(labels, name)
     if curved:
         found.append(
-            f"The function of {listed(curved)} is nonlinear, and its curvature at the prediction is wrong at "
+            f"The function of {quote(curved)} is nonlinear, and its curvature at the prediction is wrong at "
             "the observation: lower the strength, or the tonic_volatility of the parent."
         )
     crowded = crowded_children(labels, name)
     if crowded:
         found.append(
-            f"{listed(crowded)} has many value parents, whose steps add up: lower their strengths."
+            f"{quote(crowded)} has many value parents, whose steps add up: lower their strengths."
         )
     if not found:
         found.append(
@@ -117,13 +117,13 @@ def crowded_children(labels: Labels, name: str) -> list[str]:
 
 def explain_growth(labels: Labels, names: list[str], step: int) -> str:
     """What happened where a log growth reached its bound, in words."""
-    who = f"of {listed(names)} " if names else ""
+    who = f"of {quote(names)} " if names else ""
     parents = [
         parent
         for parent, child, coupling in labels.graph.edges
         if child in names and coupling.inlet in ("log_volatility", "log_noise")
     ]
-    above = f", and that of {listed(sorted(set(parents)))} above it" if parents else ""
+    above = f", and that of {quote(sorted(set(parents)))} above it" if parents else ""
     return (
         f"The log growth of variance {who}exceeded {LIMIT:g} at step {step} and was bounded: from there on "
         f"the run is not plausible. Lower its tonic_volatility{above}, or use the time unit for which the "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pynodes._core.html import table
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._typing import Array
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def show_parameter(network: Network, name: str, alike: Counter[tuple[str, int, s
     """A parameter in a few digits; of an array, or of a batch of networks, its shape."""
     section, stack, field = place = place_of(network, name)
     values = getattr(getattr(network.program, section)[stack], field)
-    if traced(values):
+    if is_traced(values):
         return "traced"
     value = network[name]
     if np.ndim(value):

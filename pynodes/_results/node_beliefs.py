@@ -8,7 +8,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.modules import namespace_of
-from pynodes._errors import FieldError, listed, nearest
+from pynodes._errors import FieldError, nearest, quote
 from pynodes._typing import Array
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class NodeBeliefs:
         return bool(self._trajectories.labels.graph.parents(self._name))
 
     def __repr__(self) -> str:
-        return f"NodeBeliefs({self._name!r}, fields {listed(self.fields)})"
+        return f"NodeBeliefs({self._name!r}, fields {quote(self.fields)})"
 
     def _repr_html_(self) -> str:
         from pynodes._results.html import fields_to_html

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import Module, traced
-from pynodes._errors import FieldError, InputError, listed
+from pynodes._core.modules import Module, is_traced
+from pynodes._errors import FieldError, InputError, quote
 from pynodes._results.trajectories import KeptByName, Trajectories
 from pynodes._typing import Array, Scalar
 
@@ -34,7 +34,7 @@ class Forecast(KeptByName):
         self.labels.place(name)
         column = self._column(name)
         if column is None:
-            raise FieldError(f"{name!r} was not recorded, only {listed(self.names)}.")
+            raise FieldError(f"{name!r} was not recorded, only {quote(self.names)}.")
         group, position = column
         whole = self.records[group]
         return whole if position is None else whole[:, :, position]
@@ -51,7 +51,7 @@ class Forecast(KeptByName):
         InputError
             A probability outside [0, 1].
         """
-        if not traced(probability) and not np.all((probability >= 0) & (probability <= 1)):
+        if not is_traced(probability) and not np.all((probability >= 0) & (probability <= 1)):
             raise InputError(f"probability must lie in [0, 1], not {probability!r}.")
         return jnp.quantile(self[name], jnp.asarray(probability, self[name].dtype), axis=0)
 
@@ -63,7 +63,7 @@ class Forecast(KeptByName):
         InputError
             A mass outside [0, 1].
         """
-        if not traced(mass) and not np.all((mass >= 0) & (mass <= 1)):
+        if not is_traced(mass) and not np.all((mass >= 0) & (mass <= 1)):
             raise InputError(f"mass must lie in [0, 1], not {mass!r}.")
         return self.quantile(name, 0.5 - 0.5 * mass), self.quantile(name, 0.5 + 0.5 * mass)
 

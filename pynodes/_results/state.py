@@ -12,7 +12,7 @@ from jax.tree_util import keystr
 
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import Module, choice, choices_of
-from pynodes._errors import FieldError, StateError, listed
+from pynodes._errors import FieldError, StateError, quote
 from pynodes._graph.checks import check_node_exists, list_names
 from pynodes._graph.settings import Settings
 from pynodes.nodes import AbstractNode
@@ -64,7 +64,7 @@ class State(Module):
             several = None if belief is None else surplus(belief, ranks, stacked=len(names) > 1)
             if several is not None:
                 raise StateError(
-                    f"This state holds several runs, with {several} for {listed(names)}. Use jax.vmap over "
+                    f"This state holds several runs, with {several} for {quote(names)}. Use jax.vmap over "
                     "network.filter."
                 )
 

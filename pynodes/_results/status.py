@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import Module, aside, choice, namespace_of, traced
+from pynodes._core.modules import Module, aside, choice, is_traced, namespace_of
 from pynodes._errors import FilterError
 from pynodes._results.breakdown import explain_failure, explain_growth
 from pynodes._results.plausibility import Doubt, find_doubts
@@ -128,12 +128,12 @@ class Status(Module):
             raise FilterError(self.message)
 
     def __repr__(self) -> str:
-        if traced(self.alive) or np.ndim(self.alive) > 1:
+        if is_traced(self.alive) or np.ndim(self.alive) > 1:
             return "Status(of several runs)"
         return f"Status({self.message!r})"
 
     def _check_single(self) -> None:
-        if traced(self.alive) or np.ndim(self.alive) > 1:
+        if is_traced(self.alive) or np.ndim(self.alive) > 1:
             raise ValueError(
                 "This status covers several runs: read .ok, .alive and .bounded instead."
             )

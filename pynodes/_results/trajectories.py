@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from pynodes._boundary import boundary
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._core.modules import Module, aside, choice, namespace_of
-from pynodes._errors import FieldError, listed
+from pynodes._errors import FieldError, quote
 from pynodes._graph.edges import find_edge
 from pynodes._results.edge_beliefs import EdgeBeliefs, EdgeMessages
 from pynodes._results.node_beliefs import NodeBeliefs
@@ -139,7 +139,7 @@ class Trajectories(KeptByName):
         self.labels.place(name)
         if self._column(name) is None:
             raise FieldError(
-                f"The beliefs of {name!r} were not recorded, only those of {listed(self.names)}."
+                f"The beliefs of {name!r} were not recorded, only those of {quote(self.names)}."
             )
         return NodeBeliefs(self, name)
 

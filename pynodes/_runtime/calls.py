@@ -20,7 +20,7 @@ from jax import lax
 
 from pynodes._compiler.labels import Kept
 from pynodes._compiler.program import Program
-from pynodes._core.modules import Module, choice, evaluate_now, traced
+from pynodes._core.modules import Module, choice, evaluate_now, is_traced
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed
 from pynodes._engine.filter import Run, run_with_guard, run_without_guard
@@ -88,7 +88,7 @@ class Calls:
     @classmethod
     def of(cls, program: Program) -> Calls:
         """The calls of a program, in the floating-point precision of the moment."""
-        if traced(program):
+        if is_traced(program):
             return cls(program, None)
         with evaluate_now(program):
             leaves = jax.tree.map(to_pack, program)
@@ -96,16 +96,16 @@ class Calls:
 
     def filter(self, feed: Feed, state: State | None, kept: Kept) -> Run:
         """A run that holds what it believed before a failure, and rests at frozen steps."""
-        if self.packed is not None and feed.series.frozen is None and not traced((feed, state)):
+        if self.packed is not None and feed.series.frozen is None and not is_traced((feed, state)):
             run = filter_fast(self.packed, feed, state, kept).to_host()
             if run.alive[-1] and not run.bounded.any():
                 return run
         run = filter_with_guard(self.program, feed, state, kept)
-        return run if traced(run) else jax.tree.map(np.asarray, run)
+        return run if is_traced(run) else jax.tree.map(np.asarray, run)
 
     def surprise(self, feed: Feed, state: State | None, each: Each = None) -> Array:
         """The total surprise."""
-        if self.packed is None or traced((feed, state)):
+        if self.packed is None or is_traced((feed, state)):
             return differentiable_surprise(self.program, feed, state, each)
         return surprise_fast(self.packed, feed, state, each)
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import blank_invalid, parameters_of, traced
+from pynodes._core.modules import blank_invalid, is_traced, parameters_of
 from pynodes._engine.feed import Feed, Given, Moment
-from pynodes._errors import InputError, listed, nearest
+from pynodes._errors import InputError, nearest, quote
 from pynodes._graph.library import INITIAL
 from pynodes._runtime.gate import Gate, read_gate
 from pynodes._runtime.parameters import check_new_value
@@ -118,12 +118,12 @@ def check_input_names(labels: Labels, inputs: Any) -> list[str]:
         if name in labels.nodes and not accepts(labels.graph.nodes[name]):
             raise InputError(
                 f"{name!r} is a {type(labels.graph.nodes[name]).__name__}, which cannot be observed. "
-                f"The network's inputs: {listed(labels.graph.inputs)}."
+                f"The network's inputs: {quote(labels.graph.inputs)}."
             )
     absent = [name for name in labels.graph.inputs if name not in found]
     if absent:
         raise InputError(
-            f"No series was given for {listed(absent)}. Give one each; an input that was never observed "
+            f"No series was given for {quote(absent)}. Give one each; an input that was never observed "
             "gets a series of NaN, a regressor a value at every step."
         )
     check_nothing_missing(labels, found)
@@ -135,7 +135,7 @@ def check_nothing_missing(labels: Labels, found: Mapping[str, Any]) -> None:
     absent = [name for name in labels.required if name not in found]
     if absent:
         raise InputError(
-            f"No series was given for {listed(absent)}. Give one each, with a value at every step."
+            f"No series was given for {quote(absent)}. Give one each, with a value at every step."
         )
 
 
@@ -183,7 +183,7 @@ def single_step(labels: Labels, inputs: Any) -> dict[str, Any]:
                 "series use network.filter."
             )
     return {
-        name: jnp.asarray(inputs[name])[None] if traced(inputs[name]) else [inputs[name]]
+        name: jnp.asarray(inputs[name])[None] if is_traced(inputs[name]) else [inputs[name]]
         for name in inputs
     }
 
@@ -234,7 +234,7 @@ def fill_unneeded(
     for name in labels.required:
         owner, _, field = name.partition(".")
         mask = masks.get(owner, np.True_)
-        array = jnp if traced((series[name], series[owner], mask)) else np
+        array = jnp if is_traced((series[name], series[owner], mask)) else np
         seen = ~array.isnan(series[owner]) & mask
         low = parameters_of(labels.graph.nodes[owner])[field]["bounds"][0]
         found[name] = array.where(array.isnan(series[name]) & ~seen, low, series[name])
@@ -253,7 +253,7 @@ def read_given_parameters(labels: Labels, series: Mapping[str, Any]) -> tuple[Gi
         if isinstance(array, np.ndarray):
             check_given(name, array, spec)
             check_new_value(labels.graph, name.partition(".")[0], address.field, array.min())
-        elif traced(array):
+        elif is_traced(array):
             array = blank_invalid(array, spec | {"infinite": False})
         parts = found.setdefault((address.stack, address.field), {})
         if address.position in parts:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program, places
-from pynodes._core.modules import as_array, blank_invalid, checked_value, parameters_of, traced
+from pynodes._core.modules import as_array, blank_invalid, checked_value, is_traced, parameters_of
 from pynodes._errors import ParameterError
 from pynodes._graph.checks import check_ready_to_filter
 from pynodes._graph.graph import Graph
@@ -99,7 +99,7 @@ def read_change(program: Program, labels: Labels, name: str, value: Any) -> list
     if where.rank:
         now = np.shape(get_parameter(program, where))
         check_shape(name, np.shape(value), now[len(now) - where.rank :])
-    if traced(value):
+    if is_traced(value):
         value = blank_invalid(jnp.asarray(value), parameters_of(module)[where.field])
     elif where.section == "nodes":
         check_new_value(labels.graph, name.removesuffix(f".{where.field}"), where.field, value)
@@ -116,7 +116,7 @@ def read_vector(
             f"{len(names)} parameters take an array of shape ({len(names)},), not of shape {shape}. Give one "
             "number for each name, in their order."
         )
-    if not traced(given):
+    if not is_traced(given):
         plain = np.asarray(given, dtype=float).tolist()
         return [
             change
@@ -297,6 +297,6 @@ def check_draws(labels: Labels, program: Program, name: str, values: Array) -> N
         raise ParameterError(
             f"A draw of {name!r} must have {where.rank} dimensions, not shape {jnp.shape(values)[1:]}."
         )
-    if not traced(values):
+    if not is_traced(values):
         for extreme in (np.min(values, axis=0), np.max(values, axis=0)):
             checked_value(f"A draw of {name!r}", where.field, extreme, spec)

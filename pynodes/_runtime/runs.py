@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import Run
 from pynodes._errors import FilterError, InputError
@@ -71,7 +71,7 @@ def filter_inputs(
     """The beliefs of a run."""
     state, kept = states_of(labels, start), select_recorded_nodes(labels, record)
     run = calls.filter(feed, state, kept)
-    origin = None if traced(run) else Origin(labels, calls.program, feed, state)
+    origin = None if is_traced(run) else Origin(labels, calls.program, feed, state)
     beliefs = to_trajectories(labels, calls.program, run, feed, kept, origin)
     return check_status(beliefs, throw)
 
@@ -187,7 +187,7 @@ def interact(
     )
 
     origin = None
-    if not traced(run):
+    if not is_traced(run):
         lived = read_inputs(labels, life.inputs | select_network_inputs(labels, life.shown), dt)
         origin = Origin(labels, program, lived, state)
     lived = dataclasses.replace(
@@ -217,7 +217,7 @@ def to_trajectories(
 ) -> Trajectories:
     """A run by name."""
     series, shape = feed.series, np.shape(run.alive)
-    xp: Any = jnp if traced(run) else np  # an array that is made on the device takes time
+    xp: Any = jnp if is_traced(run) else np  # an array that is made on the device takes time
     interval = feed.interval if series.interval is None else series.interval
     status = Status(
         labels=labels, alive=run.alive, bounded=run.bounded, failed=run.failed, grown=run.grown
@@ -247,7 +247,7 @@ def to_trajectories(
 
 def check_status(beliefs: Trajectories, throw: bool) -> Trajectories:
     """The beliefs, unless a failure is to be raised and there is one."""
-    if throw and not traced(beliefs.found.alive):
+    if throw and not is_traced(beliefs.found.alive):
         try:
             beliefs.status.check()
         except FilterError as error:

@@ -17,7 +17,7 @@ from jax.errors import TracerArrayConversionError, TracerBoolConversionError
 
 from pynodes._compiler.labels import Labels
 from pynodes._core.beliefs import alongside
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._errors import InputError, PrecisionWarning, PynodesError, format_value
 from pynodes._typing import AnyArray
 from pynodes.nodes import AbstractNode
@@ -28,7 +28,7 @@ Series: TypeAlias = AnyArray | Sequence[float]
 
 def to_numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
     """A series as an array of real numbers, of shape (time, *event); NaN where one is masked or None."""
-    if isinstance(values, Sequence | Tracer) and traced(values):
+    if isinstance(values, Sequence | Tracer) and is_traced(values):
         array: Any = jnp.asarray(values)
         if array.dtype.kind not in "fiub":
             raise InputError(f"{name!r} is of type {array.dtype}. Give real numbers.")
@@ -112,7 +112,7 @@ def count_steps(series: Mapping[str, AnyArray], dt: Any) -> int:
 
 def to_flags(name: str, values: Any, steps: int) -> AnyArray:
     """A series of truth values."""
-    if traced(values):
+    if is_traced(values):
         array: Any = values.astype(bool)
     else:
         try:
@@ -132,7 +132,7 @@ def to_flags(name: str, values: Any, steps: int) -> AnyArray:
 
 def stack_series(parts: list[Any]) -> Any:
     """Several series as one array (time, series, ...); in as many equations for many as for two."""
-    if any(map(traced, parts)):
+    if any(map(is_traced, parts)):
         return jnp.swapaxes(lax.concatenate(parts, 0).reshape(len(parts), *parts[0].shape), 0, 1)
     return np.stack(parts, axis=1)
 
@@ -177,7 +177,7 @@ def positive(name: str, number: Any) -> int:
     return int(number)
 
 
-def share(name: str, number: Any) -> float:
+def read_share(name: str, number: Any) -> float:
     """A number between zero and one, neither of them.
 
     Raises
@@ -203,7 +203,7 @@ def group_observations(
         mask = masks.get(name)
         pair = (
             (array, mask)
-            if traced(array) or traced(mask)
+            if is_traced(array) or is_traced(mask)
             else check_observations(name, node, array, mask)
         )
         columns.setdefault(group, {})[position] = pair
@@ -211,7 +211,7 @@ def group_observations(
     seen: dict[int, Any] = {}
     for group, found in columns.items():
         array, mask = join_columns(found, len(labels.groups[group]))
-        if traced(array) or traced(mask):
+        if is_traced(array) or is_traced(mask):
             node = labels.graph.nodes[labels.groups[group][0]]
             event = 0 if node.elementwise else len(node.event_shape)
             array, mask = split_missing(array, mask, event)

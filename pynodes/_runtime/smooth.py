@@ -37,9 +37,9 @@ from pynodes._engine.filter import (
     rest,
     run_and_keep,
 )
-from pynodes._engine.loop import Now, scan, select
+from pynodes._engine.loop import Now, scan, select_tree
 from pynodes._engine.sweeps import State, Step
-from pynodes._errors import SmoothingError, listed
+from pynodes._errors import SmoothingError, quote
 from pynodes._runtime.smooth_structured import step_back
 from pynodes._typing import Array, Scalar
 from pynodes.couplings import AbstractVolatilityCoupling
@@ -119,10 +119,10 @@ def retake_step(now: Now, futures: Futures) -> tuple[Futures, bool, Any]:
     before, filtered, counts = now.beside
     known, evident, inlets = sweep_again(now, before, futures)
     invalid = counts & flag_nodes(now.program, known, is_invalid)
-    known = select(jnp.any(invalid), filtered, known)
+    known = select_tree(jnp.any(invalid), filtered, known)
     earlier = send_back(now, before, known, evident, inlets)
     shown = merge_smoothing(now, filtered, known)
-    return select(counts, earlier, futures), True, (shown, invalid)
+    return select_tree(counts, earlier, futures), True, (shown, invalid)
 
 
 def retake_structured_step(now: Now, after: State) -> tuple[State, bool, Any]:
@@ -138,10 +138,10 @@ def retake_structured_step(now: Now, after: State) -> tuple[State, bool, Any]:
     valid = jnp.all(
         jnp.array([jnp.all(belief.is_valid()) for belief in earlier if belief is not None])
     )
-    earlier = select(valid, earlier, before)
+    earlier = select_tree(valid, earlier, before)
     shown = merge_smoothing(now, filtered, known)
     invalid = counts & flag_nodes(now.program, known, is_invalid)
-    return select(counts, earlier, after), True, (shown, invalid)
+    return select_tree(counts, earlier, after), True, (shown, invalid)
 
 
 def report_smoothing(
@@ -297,7 +297,7 @@ def check_tree(labels: Labels) -> None:
         if several or not nodes[parent].has_memory or type(nodes[child].init()) is not Gaussian:
             raise SmoothingError(
                 "Under Structured, smoothing needs one volatility parent at most of a state, itself a state, "
-                f"and {child!r} has {listed(parents[child])}. {instead}"
+                f"and {child!r} has {quote(parents[child])}. {instead}"
             )
 
 
@@ -324,6 +324,6 @@ def check_smoothable(labels: Labels) -> None:
         silent = type(node).memory_gain is AbstractNode.memory_gain
         if silent or not isinstance(node.init(), Gaussian):
             raise SmoothingError(
-                f"{listed(names)} cannot be smoothed: a {type(node).__name__} does not define the "
+                f"{quote(names)} cannot be smoothed: a {type(node).__name__} does not define the "
                 "memory_gain(dt) of a Gaussian belief. Use network.filter, or define it."
             )

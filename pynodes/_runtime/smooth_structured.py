@@ -24,9 +24,9 @@ from pynodes._core.structured import (
     ConditionalPrediction,
     Neighbourhood,
     Places,
-    Rule,
+    QuadratureRule,
     Structure,
-    average,
+    average_nodes,
     lean_of,
     reach_of,
 )
@@ -63,7 +63,7 @@ class Passage(Module):
     mean: Array
     variance: Array
 
-    def places(self, rule: Rule) -> Places:
+    def places(self, rule: QuadratureRule) -> Places:
         """Where the node may be after the step."""
         spread = reach_of(self.variance, self.around.strength)
         return Places.spread(rule, spread, self.mean - self.predicted_mean)
@@ -100,7 +100,7 @@ class Crossing(Module):
     precision: Array
 
 
-class Origin(Module):
+class ParentBefore(Module):
     """Where a parent was before the step, at every place where it may be after it, and altogether.
 
     Attributes
@@ -184,7 +184,7 @@ def make_passage(
 
 
 def cross(
-    rule: Rule,
+    rule: QuadratureRule,
     parent: Passage,
     child: Passage,
     ties: tuple[Conditional, ConditionalPrediction, Conditional],
@@ -232,7 +232,7 @@ def find_origin(
     passages: Mapping[int, Passage],
     predicted: Beliefs,
     states: tuple[State, State],
-) -> Origin | None:
+) -> ParentBefore | None:
     """Where the nodes of a group were, from their volatility children; None without any that remember."""
     group, passage, rule = (
         program.schedule.groups[index],
@@ -263,12 +263,12 @@ def find_origin(
         means.append(passage.before + around.kept * offset + left * pull)
         variances.append(left)
     weights = rule.weights
-    mean = average(weights, means)
+    mean = average_nodes(weights, means)
     spread = [v + (m - mean) ** 2 for m, v in zip(means, variances, strict=True)]
     outside = around.kept**2 * (passage.variance - places.scale**2)
-    variance = average(weights, spread) + outside
+    variance = average_nodes(weights, spread) + outside
     alone, left = passage.alone()
-    return Origin(
+    return ParentBefore(
         means=tuple(means),
         mean=mean,
         variance=variance,
@@ -277,7 +277,7 @@ def find_origin(
     )
 
 
-def send(rule: Rule, edge: Any, parent: Passage) -> list[tuple[Array, Array]]:
+def send(rule: QuadratureRule, edge: Any, parent: Passage) -> list[tuple[Array, Array]]:
     """What one child says of where its parent was."""
     child, ties = edge
     own = jnp.ndim(parent.mean)
@@ -329,7 +329,7 @@ def cross_back(
     number: int,
     predicted: Beliefs,
     states: tuple[State, State],
-    views: tuple[Mapping[int, Passage], Mapping[int, Origin | None], Beliefs],
+    views: tuple[Mapping[int, Passage], Mapping[int, ParentBefore | None], Beliefs],
 ) -> tuple[Array, Array, Conditional]:
     """A group before the step, conditional on its volatility parents and averaged over them."""
     passages, origins, found = views
@@ -343,28 +343,30 @@ def cross_back(
         {end: (passages[end], origins[end], found[end]) for end in ends},
     )
     edge = (parents, ties_of(index, number, predicted, states))
-    return over_edges(partial(summarise, rule), group.size, 1)(edge, passages[index])
+    return over_edges(partial(marginalise_child, rule), group.size, 1)(edge, passages[index])
 
 
-def summarise(rule: Rule, edge: Any, child: Passage) -> tuple[Array, Array, Conditional]:
+def marginalise_child(
+    rule: QuadratureRule, edge: Any, child: Passage
+) -> tuple[Array, Array, Conditional]:
     """One child before the step: its moments, and its conditional given its parent."""
     (parent, origin, believed), ties = edge
     weights, places = rule.weights, parent.places(rule)
     crossings = cross(rule, parent, child, ties)
-    mean = average(weights, [one.mean for one in crossings])
+    mean = average_nodes(weights, [one.mean for one in crossings])
     around = [place - origin.mean for place in origin.means]
     moved = [one.mean - mean for one in crossings]
     outside = parent.variance - places.scale**2
     inverse = reciprocal(jnp.where(places.scale > 0, places.scale, 1.0)) ** 2
-    tilted = inverse * average(
+    tilted = inverse * average_nodes(
         weights, [step * gap for step, gap in zip(places.steps(), moved, strict=True)]
     )
-    variance = average(
+    variance = average_nodes(
         weights, [c.variance + gap**2 for c, gap in zip(crossings, moved, strict=True)]
     )
     joint = [c.covariance + a * gap for c, a, gap in zip(crossings, around, moved, strict=True)]
     variance = variance + tilted**2 * outside
-    covariance = average(weights, joint) + tilted * parent.around.kept * outside
+    covariance = average_nodes(weights, joint) + tilted * parent.around.kept * outside
     share = reciprocal(jnp.where(origin.variance > 0, origin.variance, 1.0))
     slope = covariance * share
     rests = [
@@ -372,12 +374,12 @@ def summarise(rule: Rule, edge: Any, child: Passage) -> tuple[Array, Array, Cond
         - c.covariance**2 * reciprocal(jnp.where(c.parent_variance > 0, c.parent_variance, 1.0))
         for c in crossings
     ]
-    left = jnp.maximum(variance - slope * covariance, 0.5 * average(weights, rests))
+    left = jnp.maximum(variance - slope * covariance, 0.5 * average_nodes(weights, rests))
     limit = jnp.abs(ties[1].strength)
     lean = share * lean_of([weight + jnp.zeros_like(mean) for weight in weights], around, rests)
     steepness = jnp.clip(lean, -limit, limit)
     wide = Places(scale=root(reach_of(believed.variance, parent.around.strength)), rule=rule)
-    ahead = average(weights, wide.powers(steepness))
+    ahead = average_nodes(weights, wide.powers(steepness))
     return (
         mean + slope * (believed.mean - origin.mean),
         left + slope**2 * believed.variance,

@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._compiler.labels import Address, Labels
 from pynodes._compiler.program import Program, Wiring, places
-from pynodes._core.modules import parameters_of, traced
+from pynodes._core.modules import is_traced, parameters_of
 from pynodes._errors import ParameterError
 from pynodes._graph.checks import check_ready_to_filter
 from pynodes._graph.edges import Key, find_edge, name_edges
@@ -68,7 +68,7 @@ def switch_edges(program: Program, labels: Labels, on: Mapping[str, Any]) -> Pro
     for name, value in on.items():
         key = find_edge(labels.graph, name)
         check_truth(name, value)
-        if not traced(value) and not value:
+        if not is_traced(value) and not value:
             off.append(key)
         changes[labels.wires[key].number] = value
     if changes:
@@ -112,7 +112,7 @@ def is_on(program: Program, number: int) -> Any:
     if program.edges_on is None:
         return True
     found = program.edges_on[..., number]
-    return found if traced(found) or np.shape(found) else bool(found)
+    return found if is_traced(found) or np.shape(found) else bool(found)
 
 
 def check_remaining_parents(program: Program, labels: Labels, keys: Iterable[Key]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._errors import InputError
 from pynodes._typing import AnyArray
 
@@ -28,7 +28,7 @@ def read_times(dt: Any, steps: int) -> tuple[AnyArray | None, AnyArray | None]:
     """Times per step and the time of every step: at most one of them; neither where it is one."""
     if type(dt) in (float, int) and dt == 1:
         return None, None
-    times: AnyArray = blank_impossible(dt) if traced(dt) else to_plain_times(dt)
+    times: AnyArray = blank_impossible(dt) if is_traced(dt) else to_plain_times(dt)
     if times.ndim == 0:
         return None, times
     if times.shape != (steps,):
@@ -85,7 +85,7 @@ def intervals(dt: Any, time: Any) -> Any:
         return dt
     if not (type(dt) in (float, int) and dt == 1):
         raise InputError("Times are given twice: by dt= and by time=. Give one of them.")
-    if traced(time):
+    if is_traced(time):
         return to_intervals(jnp.asarray(time), jnp)
     stamps = to_time_numbers("time", time, dates=True)
     if stamps.ndim != 1 or not len(stamps):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pynodes._errors import ParameterError, listed
+from pynodes._errors import ParameterError, quote
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior
 from pynodes.fit import Agent, Fixed, LogitNormal, LogNormal, Normal
@@ -145,7 +145,7 @@ def of_responses(response: Response, given: Priors) -> dict[str, AbstractPrior]:
         if names and not own and not set(names.values()) & set(given):
             raise ParameterError(
                 f"Nothing usual is known of the parameters of {part!r}, which are in units of the data. Give "
-                f"a prior, or Fixed(value), of one at least in free=: {listed(names.values())}."
+                f"a prior, or Fixed(value), of one at least in free=: {quote(names.values())}."
             )
         found |= own
     return found

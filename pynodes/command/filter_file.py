@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pynodes import models
-from pynodes._errors import FormatError, PynodesError, listed, nearest
+from pynodes._errors import FormatError, PynodesError, nearest, quote
 from pynodes._graph.document import parse_json
 from pynodes._graph.graph import Graph
 from pynodes.command.demo import report
@@ -67,7 +67,7 @@ def filter_file(options: argparse.Namespace) -> str:
         inputs[input_name] = name
     network = graph.compile(expansion=options.expansion).replace(dict(map(setting, options.set)))
     runs: list[tuple[tuple[str, ...], Trajectories]] = []
-    for key, rows in group_rows(table, keys):
+    for key, rows in group_by_subject(table, keys):
         series = {name: columns[column][rows] for name, column in inputs.items()}
         times: dict[str, Any] = {role: columns[name][rows] for role, name in roles.items()}
         try:
@@ -77,7 +77,7 @@ def filter_file(options: argparse.Namespace) -> str:
     return write_results(options, graph, keys, runs)
 
 
-def group_rows(table: Table, keys: list[str]) -> list[tuple[tuple[str, ...], np.ndarray]]:
+def group_by_subject(table: Table, keys: list[str]) -> list[tuple[tuple[str, ...], np.ndarray]]:
     """The rows of every subject or session, in the order in which these first appear."""
     length = len(next(iter(table.rows.values())))
     parts = [table.texts(name) for name in keys]
@@ -153,7 +153,7 @@ def sole_input(graph: Graph) -> str:
     """The input of a graph that has one."""
     if len(graph.inputs) != 1:
         raise FileError(
-            f"The graph has the inputs {listed(graph.inputs)}: give --input NODE=COLUMN for each."
+            f"The graph has the inputs {quote(graph.inputs)}: give --input NODE=COLUMN for each."
         )
     return graph.inputs[0]
 

@@ -136,7 +136,7 @@ class AbstractArrayCoupling(AbstractCoupling):
         if not undrawn:
             return self
         drawn: dict[str, Any] = {
-            name: self.draw_parameter(name, each.shape, fold(key, name))
+            name: self.draw_parameter(name, each.shape, fold_name(key, name))
             for name, each in undrawn.items()
         }
         factor = self.initial.factor(self.count_inputs(), place)
@@ -256,12 +256,12 @@ class AbstractArrayCoupling(AbstractCoupling):
         return Evidence(gradient=gradient, curvature=curvature)
 
 
-def fold(key: Array, text: str) -> Array:
+def fold_name(key: Array, text: str) -> Array:
     """A key of its own for something that has a name, whatever else there is."""
     return jax.random.fold_in(key, np.uint32(zlib.crc32(text.encode())))
 
 
-def given_or_drawn(value: Any) -> Any:
+def read_optional_array(value: Any) -> Any:
     """An array that may be absent: None for False, which is how users say so."""
     return None if value is False else value
 

@@ -12,7 +12,7 @@ from pynodes._core.functions import Function, identity, look_up_function
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._array import AbstractArrayCoupling, given_or_drawn
+from pynodes.couplings._array import AbstractArrayCoupling, read_optional_array
 from pynodes.couplings._windows import check_sizes
 
 
@@ -62,7 +62,7 @@ class Attention(AbstractArrayCoupling):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "function", look_up_function(self.function))
-        object.__setattr__(self, "bias", given_or_drawn(self.bias))
+        object.__setattr__(self, "bias", read_optional_array(self.bias))
         check_sizes("Attention", "heads", self.heads)
         if self.width is not None:
             check_sizes("Attention", "width", self.width)

@@ -8,7 +8,7 @@ from typing import Any, Self
 from pynodes._core.modules import choice, parameter_name_of_part, split_part_name
 from pynodes._errors import CouplingError
 from pynodes._typing import Array
-from pynodes.couplings._array import AbstractArrayCoupling, fold
+from pynodes.couplings._array import AbstractArrayCoupling, fold_name
 from pynodes.couplings.initial import ALONE, EdgePlace
 
 
@@ -123,7 +123,7 @@ class Compose(AbstractArrayCoupling):
                 last=place.last and ends,
                 merges=place.merges and ends,
             )
-            parts.append(part.draw(fold(key, str(number)), own))
+            parts.append(part.draw(fold_name(key, str(number)), own))
         return dataclasses.replace(self, parts=tuple(parts))
 
 

@@ -12,7 +12,7 @@ from pynodes._core.functions import Function, identity, look_up_function, slope
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._array import AbstractArrayCoupling, given_or_drawn
+from pynodes.couplings._array import AbstractArrayCoupling, read_optional_array
 from pynodes.couplings._windows import (
     Sizes,
     check_sizes,
@@ -79,7 +79,7 @@ class Convolution(AbstractArrayCoupling):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "function", look_up_function(self.function))
-        object.__setattr__(self, "bias", given_or_drawn(self.bias))
+        object.__setattr__(self, "bias", read_optional_array(self.bias))
         check_sizes("Convolution", "kernel", self.kernel)
         check_sizes("Convolution", "stride", self.stride)
         check_sizes("Convolution", "groups", self.groups)

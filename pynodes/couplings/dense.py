@@ -13,7 +13,7 @@ from pynodes._core.functions import Function, identity, look_up_function, slope
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import CouplingError
 from pynodes._typing import Array, Scalar
-from pynodes.couplings._array import AbstractArrayCoupling, given_or_drawn
+from pynodes.couplings._array import AbstractArrayCoupling, read_optional_array
 
 
 class Dense(AbstractArrayCoupling):
@@ -62,7 +62,7 @@ class Dense(AbstractArrayCoupling):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "function", look_up_function(self.function))
-        object.__setattr__(self, "bias", given_or_drawn(self.bias))
+        object.__setattr__(self, "bias", read_optional_array(self.bias))
 
     def contribution(self, x: Array) -> Array:
         total = self.multiply(self.masked_weights(), self.function(x))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import namespace_of, traced
+from pynodes._core.modules import is_traced, namespace_of
 from pynodes._errors import ParameterError, format_value
 from pynodes._typing import AnyArray, Array
 
@@ -104,11 +104,11 @@ def length_for(shape: tuple[int, ...]) -> int:
 
 def cut(numbers: Array, shape: tuple[int, ...]) -> AnyArray:
     """The first of some numbers in a shape; on the host if they are known."""
-    known = numbers if traced(numbers) else np.asarray(numbers)
+    known = numbers if is_traced(numbers) else np.asarray(numbers)
     return known[: math.prod(shape)].reshape(shape)
 
 
-def check_positive(owner: str, name: str, value: object) -> None:
+def check_scale(owner: str, name: str, value: object) -> None:
     """A scale is a positive number.
 
     Raises
@@ -135,7 +135,7 @@ class AbstractScaledInitialiser(AbstractInitialiser):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        check_positive(type(self).__name__, "gain", self.gain)
+        check_scale(type(self).__name__, "gain", self.gain)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,7 +205,7 @@ class RandomNormal(AbstractInitialiser):
     sd: float = 0.01
 
     def __post_init__(self) -> None:
-        check_positive("RandomNormal", "sd", self.sd)
+        check_scale("RandomNormal", "sd", self.sd)
 
     def draw(self, key: Array, shape: tuple[int, ...]) -> AnyArray:
         return self.sd * standard_normal(key, shape)

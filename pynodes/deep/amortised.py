@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from pynodes._compiler.labels import Labels
-from pynodes._errors import GraphError, ParameterError, listed
+from pynodes._errors import GraphError, ParameterError, quote
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
 from pynodes.deep.energy import node_at
@@ -17,11 +17,11 @@ from pynodes.deep.layout import FREE, GIVEN, lay_out
 from pynodes.deep.numbers import (
     Weights,
     as_floats,
+    lay_out_numbers,
     name_weights,
-    read_numbers,
     select_weights,
 )
-from pynodes.deep.problem import Found, Problem, Record
+from pynodes.deep.problem import PointProblem, PointResult, Record
 from pynodes.deep.scheme import AbstractPointScheme, check_inner
 from pynodes.deep.settle import Settle
 
@@ -75,13 +75,13 @@ class Amortised(AbstractPointScheme):
         check_guess(self.by.labels, labels, roles)
         return self.scheme.take_turns(labels, roles)
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         return self.scheme.find(self.begin(problem), key, record)
 
-    def gradients(self, problem: Problem, found: Found) -> Weights:
+    def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         return self.scheme.gradients(problem, found)
 
-    def begin(self, problem: Problem) -> Problem:
+    def begin(self, problem: PointProblem) -> PointProblem:
         """The same problem, begun where the other network guesses, unless the user says where."""
         if problem.begun is not None:
             return problem
@@ -101,12 +101,14 @@ class Amortised(AbstractPointScheme):
 
     def own_weights(self) -> dict[str, Any]:
         layout = lay_out(self.by.labels, tuple(self.by.labels.nodes))
-        return dict(name_weights(layout, select_weights(as_floats(read_numbers(self.by, layout)))))
+        return dict(
+            name_weights(layout, select_weights(as_floats(lay_out_numbers(self.by, layout))))
+        )
 
     def with_own_weights(self, weights: dict[str, Any]) -> Amortised:
         return dataclasses.replace(self, by=self.by.replace(weights))
 
-    def own_slopes(self, problem: Problem, found: Found) -> dict[str, Any]:
+    def own_slopes(self, problem: PointProblem, found: PointResult) -> dict[str, Any]:
         values = problem.complete(found.variables)
         targets = {
             name: node_at(problem.layout.blocks[index].size, position, values[index])
@@ -117,7 +119,7 @@ class Amortised(AbstractPointScheme):
         return dict(name_weights(settled.layout, settled.weight_slopes({})))
 
 
-def pose(network: Network, known: Mapping[str, Array], count: int) -> Problem:
+def pose(network: Network, known: Mapping[str, Array], count: int) -> PointProblem:
     """A network of which some nodes are known, sample by sample."""
     layout = lay_out(network.labels, tuple(known))
     given = {
@@ -127,8 +129,10 @@ def pose(network: Network, known: Mapping[str, Array], count: int) -> Problem:
         for index, block in enumerate(layout.blocks)
         if block.role == GIVEN
     }
-    numbers = read_numbers(network, layout)
-    return Problem(layout=layout, count=count, numbers=numbers, given=given, masks={}, weighs={})
+    numbers = lay_out_numbers(network, layout)
+    return PointProblem(
+        layout=layout, count=count, numbers=numbers, given=given, masks={}, weighs={}
+    )
 
 
 def predict_values(network: Network, known: Mapping[str, Array], count: int) -> dict[str, Array]:
@@ -163,6 +167,6 @@ def check_guess(guess: Labels, labels: Labels, roles: Mapping[str, str]) -> None
     ]
     if free:
         raise GraphError(
-            f"Amortised: the guessing network begins at {listed(free)}, which is not given as a whole. Begin "
-            f"it at what is: {listed([n for n, role in roles.items() if role == GIVEN])}."
+            f"Amortised: the guessing network begins at {quote(free)}, which is not given as a whole. Begin "
+            f"it at what is: {quote([n for n, role in roles.items() if role == GIVEN])}."
         )

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._errors import InputError, format_value, listed
+from pynodes._errors import InputError, format_value, quote
 from pynodes.deep.reading import Data, check_seen, read_data
 
 PAIR = ("x", "y")
 """Nodes that the parts of a pair are for."""
 
 
-def is_table(data: object) -> bool:
+def is_named_arrays(data: object) -> bool:
     """Whether data are arrays by name, rather than batches one after the other."""
     return isinstance(data, Mapping)
 
@@ -92,13 +92,13 @@ def match_first(number: int, found: Data, first: Data) -> Data:
     """
     if set(found.arrays) != set(first.arrays):
         raise InputError(
-            f"Batch {number} gives {listed(found.arrays)}, and batch 0 gave {listed(first.arrays)}; a node "
+            f"Batch {number} gives {quote(found.arrays)}, and batch 0 gave {quote(first.arrays)}; a node "
             "that is NaN in a whole batch is not given by it. Give the same nodes in every batch."
         )
     gaps = [name for name in found.masks if name not in first.masks]
     if gaps:
         raise InputError(
-            f"{listed(gaps)} {'has' if len(gaps) == 1 else 'have'} missing elements in batch {number} and "
+            f"{quote(gaps)} {'has' if len(gaps) == 1 else 'have'} missing elements in batch {number} and "
             "had none in batch 0. Give the data as arrays, or a batch with missing elements first."
         )
     whole = {

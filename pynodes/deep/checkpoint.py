@@ -172,21 +172,21 @@ def check_same(name: str, kept: dict[str, str], now: dict[str, str]) -> None:
 def describe_training(training: Training) -> dict[str, str]:
     """Every option that must not change, in words that mean the same in another process."""
     names = [name for name in vars(training) if name not in MAY_DIFFER]
-    return {name: describe(getattr(training, name)) for name in names}
+    return {name: describe_value(getattr(training, name)) for name in names}
 
 
-def describe(value: Any, depth: int = 6) -> str:
+def describe_value(value: Any, depth: int = 6) -> str:
     """A value in words: functions by name and what they close over."""
     if callable(value) and hasattr(value, "__qualname__") and depth:
         cells: Any = getattr(value, "__closure__", None) or ()
-        inside = ", ".join(describe(read_cell(cell), depth - 1) for cell in cells)
+        inside = ", ".join(describe_value(read_cell(cell), depth - 1) for cell in cells)
         return f"{value.__module__}.{value.__qualname__}({inside})"
     if isinstance(value, tuple | list) and depth:
-        return f"({', '.join(describe(part, depth - 1) for part in value)})"
+        return f"({', '.join(describe_value(part, depth - 1) for part in value)})"
     if isinstance(value, int | float | str | bool | None | dict):
         return repr(value)
     optimiser = getattr(value, "optimiser", None)
-    return repr(value) if optimiser is None else describe(optimiser, depth - 1)
+    return repr(value) if optimiser is None else describe_value(optimiser, depth - 1)
 
 
 def read_cell(cell: Any) -> Any:

@@ -19,7 +19,7 @@ from jax import lax
 from pynodes._compiler.program import Program
 from pynodes._engine import sweeps
 from pynodes._engine.edges import apply_to_group
-from pynodes._errors import InputError, listed
+from pynodes._errors import InputError, quote
 from pynodes._graph.edges import name_edges
 from pynodes._runtime.network import Network
 from pynodes._typing import Array, Scalar
@@ -34,7 +34,7 @@ Weights = dict[str, Array]
 
 
 @dataclasses.dataclass(frozen=True)
-class Edge:
+class LearningEdge:
     """An edge that learns: its ends by name, its parameters, and what it feeds."""
 
     parent: str
@@ -50,7 +50,7 @@ class ClosedPlan:
     learner: Learner
     times: int
     weigh: bool
-    edges: tuple[Edge, ...]
+    edges: tuple[LearningEdge, ...]
     given: tuple[str, ...]
     outcome: str | None
 
@@ -67,7 +67,7 @@ class ClosedLearning:
             )
         if first.masks:
             raise InputError(
-                f"One sweep in closed form learns from whole values, and {listed(first.masks)} hold NaN. "
+                f"One sweep in closed form learns from whole values, and {quote(first.masks)} hold NaN. "
                 "Use a scheme on points."
             )
         self.network, self.scheme = network, training.scheme
@@ -90,7 +90,7 @@ class ClosedLearning:
             name for name, value in self.weights.items() if not bool(jnp.isfinite(value).all())
         ]
         if wrong:
-            raise InputError(f"{listed(wrong)} hold NaN or infinite numbers before training.")
+            raise InputError(f"{quote(wrong)} hold NaN or infinite numbers before training.")
         self.state = learner.init(self.weights)
         self.beliefs = jax.tree.map(
             lambda leaf: jnp.asarray(leaf, kind), sweeps.start(network.program)
@@ -134,13 +134,13 @@ class ClosedLearning:
         return self.scheme
 
 
-def learning_edges(network: Network) -> tuple[Edge, ...]:
+def learning_edges(network: Network) -> tuple[LearningEdge, ...]:
     """The edges of a network whose arrays learn."""
     edges = network.labels.graph.edges
     found = []
     for (parent, child, coupling), name in zip(edges, name_edges(edges), strict=True):
         if isinstance(coupling, AbstractArrayCoupling) and coupling.learnable:
-            found.append(Edge(parent, child, name, coupling.learnable))
+            found.append(LearningEdge(parent, child, name, coupling.learnable))
     return tuple(found)
 
 
@@ -162,7 +162,7 @@ def check_roots(network: Network, given: tuple[str, ...]) -> None:
     ]
     if flat:
         raise InputError(
-            f"One sweep in closed form needs a prior for what is not given: {listed(flat)} has none. Give it "
+            f"One sweep in closed form needs a prior for what is not given: {quote(flat)} has none. Give it "
             "prior_precision=1.0, or values."
         )
 
@@ -193,7 +193,7 @@ def learn_closed(
         values = group_given(known, {name: array[own] for name, array in arrays.items()})
 
         def one(values: dict[int, Array]) -> Any:
-            return sweep(known.program, beliefs, values)
+            return sweep_sample(known.program, beliefs, values)
 
         predicted, found = jax.vmap(one)(values)
         for _ in range(plan.times):
@@ -201,7 +201,7 @@ def learn_closed(
             weights, state = plan.learner.update(slopes, state, weights, rate)
         after = sweeps.carry(known.program, found)
         beliefs = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), after)
-        return (weights, state, beliefs), describe(plan, known, predicted, found)
+        return (weights, state, beliefs), score_means(plan, known, predicted, found)
 
     (weights, state, beliefs), record = lax.scan(learn, (weights, state, beliefs), rows)
     return weights, state, beliefs, record
@@ -216,7 +216,7 @@ def group_given(network: Network, arrays: dict[str, Any]) -> dict[int, Array]:
             continue
         if len(there) < len(names):
             raise InputError(
-                f"{listed(names)} are alike, and {listed(there)} are given alone. Give all of them, or none."
+                f"{quote(names)} are alike, and {quote(there)} are given alone. Give all of them, or none."
             )
         parts = [as_held(labels.graph.nodes[name], arrays[name]) for name in names]
         values[group] = parts[0] if len(parts) == 1 else jnp.stack(parts, axis=1)
@@ -230,7 +230,7 @@ def as_held(node: Any, array: Array) -> Array:
     return array
 
 
-def sweep(program: Program, state: Any, values: dict[int, Array]) -> tuple[Any, Any]:
+def sweep_sample(program: Program, state: Any, values: dict[int, Array]) -> tuple[Any, Any]:
     """One sample: what every group predicts, and what it believes."""
     predicted: dict[int, Any] = {}
 
@@ -287,7 +287,7 @@ def take_edge(dimensions: int, position: int, leaf: Array) -> Array:
     return leaf.reshape((-1, *leaf.shape[dimensions:]))[position]
 
 
-def describe(plan: ClosedPlan, network: Network, predicted: Any, beliefs: Any) -> dict[str, Any]:
+def score_means(plan: ClosedPlan, network: Network, predicted: Any, beliefs: Any) -> dict[str, Any]:
     """Surprise of every node at its posterior mean, as a mean over samples."""
     labels, program = network.labels, network.program
     by_layer: dict[str, Array] = {}

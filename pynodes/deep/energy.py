@@ -23,7 +23,7 @@ Values: TypeAlias = Mapping[int, Array]
 """Values of blocks, samples first; of a block of several nodes, the nodes before the samples."""
 
 
-def energies(
+def node_energies(
     layout: Layout,
     numbers: Numbers,
     values: Values,
@@ -50,13 +50,13 @@ def energies(
     found = {}
     for index in layout.terms if terms is None else terms:
         node = numbers.nodes[index]
-        inlet = sum_inlets(layout, numbers, values, index)
+        inlet = sum_block_inlets(layout, numbers, values, index)
 
         def measure(node: Any, value: Array, inlet: Any, weigh: Any) -> Array:
             term = node.energy(value, inlet)
             return jnp.sum(term if weigh is None else term * weigh)
 
-        rule = batched(measure, layout.blocks[index].size)
+        rule = apply_rule(measure, layout.blocks[index].size)
         found[index] = rule(node, values[index], inlet, weighs.get(index))
     return found
 
@@ -66,13 +66,15 @@ def total_energy(terms: Mapping[int, Array]) -> Array:
     return sum((jnp.sum(term) for term in terms.values()), start=jnp.zeros(()))
 
 
-def sum_inlets(layout: Layout, numbers: Numbers, values: Values, index: int) -> dict[str, Any]:
+def sum_block_inlets(
+    layout: Layout, numbers: Numbers, values: Values, index: int
+) -> dict[str, Any]:
     """What the parents of a block's nodes contribute, summed by inlet; zero where nobody does."""
     block = layout.blocks[index]
     totals: dict[str, Any] = dict.fromkeys(numbers.nodes[index].inlets, 0.0)
     for slot, coupling in zip(block.slots, numbers.couplings[index], strict=True):
-        parents = gather_parents(layout, values, slot)
-        for inlet, sent in batched(contribute, block.size)(coupling, parents).items():
+        parents = gather_slot(layout, values, slot)
+        for inlet, sent in apply_rule(contribute, block.size)(coupling, parents).items():
             totals[inlet] = totals[inlet] + sent
     return totals
 
@@ -84,7 +86,7 @@ def contribute(coupling: Any, value: Array) -> dict[str, Array]:
     return coupling.predict(Gaussian.certain(value), jnp.ones(()))
 
 
-def batched(rule: Callable[..., Any], size: int) -> Callable[..., Any]:
+def apply_rule(rule: Callable[..., Any], size: int) -> Callable[..., Any]:
     """A rule for one node or edge and one sample, applied to all of a block's and to all samples.
 
     The first argument is the node or coupling, alike for all samples.
@@ -101,7 +103,7 @@ def batched(rule: Callable[..., Any], size: int) -> Callable[..., Any]:
     return apply
 
 
-def gather_parents(layout: Layout, values: Values, slot: Slot) -> Array:
+def gather_slot(layout: Layout, values: Values, slot: Slot) -> Array:
     """The values of the parents along one slot, in the order of its edges."""
     sizes = [block.size for block in layout.blocks]
     if len(slot.parents) == 1:
@@ -127,13 +129,13 @@ def value_at(values: Values, sizes: Sequence[int], where: Where) -> Array:
 
 def predicted_means(layout: Layout, numbers: Numbers, values: Values, index: int) -> Array:
     """What the parents of a block's nodes predict of them, at values."""
-    inlet = sum_inlets(layout, numbers, values, index)
+    inlet = sum_block_inlets(layout, numbers, values, index)
 
     def mean(node: Any, value: Array, inlet: Any) -> Array:
         del value
         return node.predict(node.init(), inlet, jnp.ones(())).predicted_mean
 
-    return batched(mean, layout.blocks[index].size)(numbers.nodes[index], values[index], inlet)
+    return apply_rule(mean, layout.blocks[index].size)(numbers.nodes[index], values[index], inlet)
 
 
 def node_at(size: int, position: int, tree: Any) -> Any:

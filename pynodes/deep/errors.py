@@ -19,12 +19,12 @@ from pynodes._core.beliefs import ROUNDINGS
 from pynodes._core.modules import parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array
-from pynodes.deep.energy import batched, beside, total_energy
+from pynodes.deep.energy import apply_rule, beside, total_energy
 from pynodes.deep.layout import GIVEN, LEAF, Layout
 from pynodes.deep.messages import Forces
 from pynodes.deep.problem import (
-    Found,
-    Problem,
+    PointProblem,
+    PointResult,
     Record,
     Variables,
     root_mean_squares,
@@ -69,7 +69,7 @@ class Errors(AbstractPointScheme):
             object.__setattr__(self, "step", None)
         super().__post_init__()
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         del key
         slopes_at = slopes_of_errors(problem)
         errors = no_errors(problem)
@@ -89,7 +89,7 @@ class Errors(AbstractPointScheme):
             return (add_scaled(layout, errors, -step, slopes), step, now), slopes, terms
 
         unknown = jnp.full(problem.count, jnp.inf)
-        return follow(problem, tick, (errors, step, unknown), self.steps, record)
+        return follow_errors(problem, tick, (errors, step, unknown), self.steps, record)
 
 
 class GaussNewton(AbstractPointScheme):
@@ -122,7 +122,7 @@ class GaussNewton(AbstractPointScheme):
         """Number of steps, for those who record them."""
         return self.outer
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         del key
         slopes_at = slopes_of_errors(problem)
 
@@ -131,22 +131,22 @@ class GaussNewton(AbstractPointScheme):
             slopes, terms = slopes_at(errors)
             apply = curvature_at(problem, errors)
             direction = conjugate_gradients(problem.layout, apply, slopes, self.inner)
-            moved = shorten(problem, errors, direction, per_sample(problem.layout, terms))
+            moved = shorten_steps(problem, errors, direction, per_sample(problem.layout, terms))
             return (moved,), slopes, terms
 
-        found = follow(problem, tick, (no_errors(problem),), self.outer, record)
+        found = follow_errors(problem, tick, (no_errors(problem),), self.outer, record)
         # Few steps that go far: how steep it was before the last one says little.
         last = root_mean_squares(problem.layout, problem.slopes(found.variables)[0])
         return dataclasses.replace(found, last=last)
 
 
-def follow(
-    problem: Problem,
+def follow_errors(
+    problem: PointProblem,
     tick: Callable[[Any], tuple[Any, Variables, dict[int, Array]]],
     held: Any,
     steps: Any,
     record: Record | None,
-) -> Found:
+) -> PointResult:
     """So many steps along errors, which what is held begins with, and the values at their end."""
     layout = problem.layout
     if record:
@@ -166,7 +166,7 @@ def follow(
             path = {i: jnp.concatenate([path[i], values[i][None]]) for i in path}
         first, last = ({i: s[at] for i, s in sizes.items()} for at in (0, -1))
         variables = {i: values[i] for i in layout.variables}
-        return Found(variables=variables, first=first, last=last, trace=trace, path=path)
+        return PointResult(variables=variables, first=first, last=last, trace=trace, path=path)
 
     def body(number: Array, carry: Any) -> Any:
         held, first, _ = carry
@@ -177,10 +177,10 @@ def follow(
     zero = root_mean_squares(layout, held[0])
     (errors, *_), first, last = lax.fori_loop(0, steps, body, (held, zero, zero))
     values = problem.predict(errors)
-    return Found(variables={i: values[i] for i in layout.variables}, first=first, last=last)
+    return PointResult(variables={i: values[i] for i in layout.variables}, first=first, last=last)
 
 
-def no_errors(problem: Problem) -> Variables:
+def no_errors(problem: PointProblem) -> Variables:
     """Errors of the forward pass, or of where the user wants to begin."""
     start = problem.start()
     if problem.begun is None:
@@ -190,7 +190,7 @@ def no_errors(problem: Problem) -> Variables:
 
 
 def slopes_of_errors(
-    problem: Problem,
+    problem: PointProblem,
 ) -> Callable[[Variables], tuple[Variables, dict[int, Array]]]:
     """Slopes of the energy along errors, through the network, and the energies."""
 
@@ -206,7 +206,7 @@ def slopes_of_errors(
 
 
 def largest_curvature(
-    problem: Problem,
+    problem: PointProblem,
     slopes_at: Callable[[Variables], tuple[Variables, Any]],
     errors: Variables,
 ) -> Array:
@@ -218,7 +218,7 @@ def largest_curvature(
     def turn(_: Any, held: tuple[Variables, Array]) -> tuple[Variables, Array]:
         vector, _ = held
         size = jnp.sqrt(inner_product(layout, vector, vector))
-        image = apply(scale(layout, 1 / jnp.where(size > 0, size, 1.0), vector))
+        image = apply(scale_errors(layout, 1 / jnp.where(size > 0, size, 1.0), vector))
         return image, jnp.sqrt(inner_product(layout, image, image))
 
     # Where there is no slope there is nothing to do, and a curvature of one does no harm.
@@ -226,7 +226,7 @@ def largest_curvature(
     return jnp.where(largest > 0, largest, 1.0)
 
 
-def curvature_at(problem: Problem, errors: Variables) -> Callable[[Variables], Variables]:
+def curvature_at(problem: PointProblem, errors: Variables) -> Callable[[Variables], Variables]:
     """The Gauss-Newton curvature along errors, as a linear map.
 
     It keeps the second derivatives of single terms, by errors and by what comes in at given nodes, and
@@ -259,7 +259,7 @@ def curvature_at(problem: Problem, errors: Variables) -> Callable[[Variables], V
     return apply
 
 
-def force_of(problem: Problem, value: Array, came: Forces, weigh: Any, index: int) -> Forces:
+def force_of(problem: PointProblem, value: Array, came: Forces, weigh: Any, index: int) -> Forces:
     """Slope of a given block's energy along what comes in."""
     node = problem.numbers.nodes[index]
     unfed = {name: 0.0 for name in node.inlets if name not in came}
@@ -271,10 +271,10 @@ def force_of(problem: Problem, value: Array, came: Forces, weigh: Any, index: in
 
         return jax.grad(term)(came)
 
-    return batched(along, problem.layout.blocks[index].size)(node, value, came, weigh)
+    return apply_rule(along, problem.layout.blocks[index].size)(node, value, came, weigh)
 
 
-def own_curvature(problem: Problem, error: Array, inlet: Forces, index: int) -> Array:
+def own_curvature(problem: PointProblem, error: Array, inlet: Forces, index: int) -> Array:
     """Curvature of a variable's own energy along its error, element by element: its precision."""
     node = problem.numbers.nodes[index]
     unfed = {name: 0.0 for name in node.inlets if name not in inlet}
@@ -288,7 +288,7 @@ def own_curvature(problem: Problem, error: Array, inlet: Forces, index: int) -> 
 
         return jax.jvp(slope, (error,), (jnp.ones_like(error),))[1]
 
-    return batched(bend, problem.layout.blocks[index].size)(node, error, inlet)
+    return apply_rule(bend, problem.layout.blocks[index].size)(node, error, inlet)
 
 
 def conjugate_gradients(
@@ -314,7 +314,9 @@ def conjugate_gradients(
     return lax.fori_loop(0, turns, turn, (nothing, residual, residual, size))[0]
 
 
-def shorten(problem: Problem, errors: Variables, direction: Variables, now: Array) -> Variables:
+def shorten_steps(
+    problem: PointProblem, errors: Variables, direction: Variables, now: Array
+) -> Variables:
     """Errors after a step that lowers every sample's energy: halved for those for which it does not."""
 
     def reached(share: Array) -> tuple[Variables, Array]:
@@ -336,7 +338,7 @@ def shorten(problem: Problem, errors: Variables, direction: Variables, now: Arra
     return reached(jnp.where(bad, 0.0, share))[0]
 
 
-def scale(layout: Layout, factor: Any, variables: Variables) -> Variables:
+def scale_errors(layout: Layout, factor: Any, variables: Variables) -> Variables:
     """Variables times a number, or one of every sample's."""
     if not jnp.ndim(factor):
         return {index: factor * value for index, value in variables.items()}
@@ -350,7 +352,7 @@ def scale(layout: Layout, factor: Any, variables: Variables) -> Variables:
 
 def add_scaled(layout: Layout, one: Variables, factor: Any, other: Variables) -> Variables:
     """Variables plus others times a number."""
-    moves = scale(layout, factor, other)
+    moves = scale_errors(layout, factor, other)
     return {index: value + moves[index] for index, value in one.items()}
 
 

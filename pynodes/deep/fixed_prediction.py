@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._typing import Array
-from pynodes.deep.energy import Values, batched, sum_inlets, total_energy
+from pynodes.deep.energy import Values, apply_rule, sum_block_inlets, total_energy
 from pynodes.deep.layout import GIVEN, LEAF, Layout
 from pynodes.deep.messages import Forces, edge_slopes, find_forces, split_fed
 from pynodes.deep.numbers import Numbers, Weights, insert_weights, select_weights
-from pynodes.deep.problem import Found, Problem, Record
+from pynodes.deep.problem import PointProblem, PointResult, Record
 from pynodes.deep.scheme import AbstractPointScheme
 
 
@@ -27,14 +27,14 @@ class FixedPrediction(AbstractPointScheme):
     Source: Millidge et al. (2020), arXiv 2006.04182; Salvatori et al. (2021), arXiv 2103.03725.
     """
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         del key, record
         return at_start(problem)
 
-    def gradients(self, problem: Problem, found: Found) -> Weights:
+    def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         del found
         layout, numbers, weighs = problem.layout, problem.numbers, problem.all_weighs()
-        values, heard = problem.predict(), hear_children(problem)
+        values, heard = problem.predict(), hear_fixed_children(problem)
         forces: dict[int, Forces] = {}
         for index in layout.terms:
             if not layout.blocks[index].slots:
@@ -46,7 +46,7 @@ class FixedPrediction(AbstractPointScheme):
         return edge_slopes(layout, numbers, values, forces, problem.count)
 
 
-def hear_children(problem: Problem) -> dict[int, Array]:
+def hear_fixed_children(problem: PointProblem) -> dict[int, Array]:
     """What the children of every variable say to it, all predictions held at the forward pass.
 
     It is the slope of the energy along the variable's error, where no error is: how far the variable
@@ -60,7 +60,7 @@ def pull_through(
     layout: Layout, numbers: Numbers, values: Values, heard: Array, index: int
 ) -> Forces:
     """The force at a block whose errors are in balance with what its children say."""
-    fed, unfed = split_fed(sum_inlets(layout, numbers, values, index))
+    fed, unfed = split_fed(sum_block_inlets(layout, numbers, values, index))
 
     def back(node: Any, heard: Array, fed: Any) -> Forces:
         def mean(fed: Any) -> Array:
@@ -68,7 +68,7 @@ def pull_through(
 
         return jax.vjp(mean, fed)[1](heard)[0]
 
-    return batched(back, layout.blocks[index].size)(numbers.nodes[index], heard, fed)
+    return apply_rule(back, layout.blocks[index].size)(numbers.nodes[index], heard, fed)
 
 
 class Backpropagation(AbstractPointScheme):
@@ -77,11 +77,11 @@ class Backpropagation(AbstractPointScheme):
     It infers nothing; free nodes stay at their predictions.
     """
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         del key, record
         return at_start(problem)
 
-    def gradients(self, problem: Problem, found: Found) -> Weights:
+    def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         del found
         layout = problem.layout
         given = [i for i in layout.terms if layout.blocks[i].role in (GIVEN, LEAF)]
@@ -94,11 +94,11 @@ class Backpropagation(AbstractPointScheme):
         return jax.grad(mean)(select_weights(problem.numbers))
 
 
-def at_start(problem: Problem) -> Found:
+def at_start(problem: PointProblem) -> PointResult:
     """The forward pass as what was found: nothing is left to move, by this scheme."""
     variables = problem.start()
     layout = problem.layout
     nothing = {
         i: jnp.zeros(() if layout.blocks[i].size == 1 else layout.blocks[i].size) for i in variables
     }
-    return Found(variables=variables, first=nothing, last=nothing)
+    return PointResult(variables=variables, first=nothing, last=nothing)

@@ -10,8 +10,8 @@ from jax import lax
 from pynodes._core.modules import parameter
 from pynodes._errors import InputError
 from pynodes._typing import Array, Scalar
-from pynodes.deep.errors import add_scaled, inner_product, scale
-from pynodes.deep.problem import Found, Problem, Record, Variables, root_mean_squares
+from pynodes.deep.errors import add_scaled, inner_product, scale_errors
+from pynodes.deep.problem import PointProblem, PointResult, Record, Variables, root_mean_squares
 from pynodes.deep.scheme import AbstractPointScheme
 
 SAFETY, LEAST, MOST = 0.9, 0.2, 5.0
@@ -43,7 +43,7 @@ class Flow(AbstractPointScheme):
     rtol: Scalar = parameter(1e-4, positive=True)
     most: Any = parameter(1000, whole=True, positive=True)
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         del key
         if record:
             raise InputError("Flow takes as many steps as it needs and records none of them.")
@@ -54,7 +54,7 @@ class Flow(AbstractPointScheme):
             return jnp.sqrt(inner_product(layout, variables, variables) / units)
 
         def slope(variables: Variables) -> Variables:
-            return scale(layout, -1.0, problem.slopes(variables)[0])
+            return scale_errors(layout, -1.0, problem.slopes(variables)[0])
 
         def moves(variables: Variables, rate: Variables) -> Array:
             return ~(size(rate) <= self.atol + self.rtol * size(variables))
@@ -66,9 +66,9 @@ class Flow(AbstractPointScheme):
         def step(held: Any) -> Any:
             number, variables, rate, reach = held
             there = slope(add_scaled(layout, variables, reach, rate))
-            mean = scale(layout, 0.5, add_scaled(layout, rate, 1.0, there))
+            mean = scale_errors(layout, 0.5, add_scaled(layout, rate, 1.0, there))
             moved = add_scaled(layout, variables, reach, mean)
-            error = scale(layout, reach, add_scaled(layout, mean, -1.0, rate))
+            error = scale_errors(layout, reach, add_scaled(layout, mean, -1.0, rate))
             share = size(error) / (
                 self.atol + self.rtol * jnp.maximum(size(variables), size(moved))
             )
@@ -87,7 +87,7 @@ class Flow(AbstractPointScheme):
         rate = slope(start)
         begin = (jnp.zeros((), jnp.int32), start, rate, jnp.full(count, 0.1))
         _, variables, last, _ = lax.while_loop(goes_on, step, begin)
-        return Found(
+        return PointResult(
             variables=variables,
             first=root_mean_squares(layout, rate),
             last=root_mean_squares(layout, last),

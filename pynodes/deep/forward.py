@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from pynodes._typing import Array
-from pynodes.deep.energy import Values, batched, beside, contribute, node_at
+from pynodes.deep.energy import Values, apply_rule, beside, contribute, node_at
 from pynodes.deep.layout import BARREN, Layout, Where
 from pynodes.deep.numbers import Numbers
-from pynodes.deep.stages import Link, Run, find_stages
+from pynodes.deep.stages import Link, Repetition, find_stages
 
 
 def predict_forward(
@@ -78,7 +78,7 @@ class Forward:
             if not self.layout.blocks[i].slots or self.layout.blocks[i].role == BARREN
         ]
         for stage in find_stages(self.layout, frozenset(rootless)):
-            if isinstance(stage, Run):
+            if isinstance(stage, Repetition):
                 self.loop(stage)
             else:
                 self.visit(stage)
@@ -115,7 +115,7 @@ class Forward:
             term = node.energy(value, inlet)
             return jnp.sum(term if weigh is None else term * weigh)
 
-        rule = batched(measure, self.layout.blocks[index].size)
+        rule = apply_rule(measure, self.layout.blocks[index].size)
         return rule(node, self.whole[index], self.weighs.get(index))
 
     def value_of(self, where: Where) -> Array:
@@ -158,11 +158,11 @@ class Forward:
         node = own["node"]
         inlet: dict[str, Any] = dict.fromkeys(node.inlets, 0.0)
         for coupling, parent in zip(own["couplings"], parents, strict=True):
-            for name, sent in batched(contribute, 1)(coupling, parent).items():
+            for name, sent in apply_rule(contribute, 1)(coupling, parent).items():
                 inlet[name] = inlet[name] + sent
         value = own["known"]
         if value is None or own["mask"] is not None:
-            value = center(node, inlet, self.count)
+            value = predict_mean(node, inlet, self.count)
             if own["error"] is not None:
                 value = value + own["error"]
         if own["mask"] is not None:
@@ -172,10 +172,10 @@ class Forward:
             term = node.energy(value, inlet)
             return jnp.sum(term if weigh is None else term * weigh)
 
-        term = batched(measure, 1)(node, value, inlet, own["weigh"])
+        term = apply_rule(measure, 1)(node, value, inlet, own["weigh"])
         return value, term, {name: sent for name, sent in inlet.items() if jnp.ndim(sent)}
 
-    def loop(self, run: Run) -> None:
+    def loop(self, run: Repetition) -> None:
         """Many repetitions of the same nodes, in a loop whose program does not grow with their number."""
         own = [
             take_rows(self.inputs_of(index), places)
@@ -228,7 +228,7 @@ class Forward:
         """Parents outside of a run, repetition by repetition."""
         return jnp.stack([self.value_of(where) for where in link.outside])
 
-    def before(self, run: Run, member: int, lag: int) -> Array:
+    def before(self, run: Repetition, member: int, lag: int) -> Array:
         """The value that stands for a node of a repetition before the first."""
         for links in run.links:
             for link in links:
@@ -246,7 +246,7 @@ def take_rows(tree: Any, places: tuple[int, ...]) -> Any:
     return jax.tree.map(lambda leaf: jnp.take(leaf, jnp.array(places), axis=0), tree)
 
 
-def center(node: Any, inlet: Mapping[str, Any], count: int) -> Array:
+def predict_mean(node: Any, inlet: Mapping[str, Any], count: int) -> Array:
     """The mean that one node's parents predict, for every sample."""
 
     def mean(inlet: Any) -> Array:

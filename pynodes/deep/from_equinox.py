@@ -91,7 +91,7 @@ def match_layer(name: str, coupling: AbstractArrayCoupling, layer: Any) -> dict[
     found: dict[str, np.ndarray] = {}
     for field in coupling.learnable:
         expected = np.shape(getattr(coupling, field))
-        array = read_array(layer, field)
+        array = read_layer_array(layer, field)
         if array is None:
             raise ParameterError(f"{name}: {kind} has no {field}, which the edge has.")
         array = np.asarray(array, float)
@@ -102,14 +102,14 @@ def match_layer(name: str, coupling: AbstractArrayCoupling, layer: Any) -> dict[
                 f"{name}: {field} has shape {expected}, and that of {kind} has {array.shape}."
             )
         found[f"{name}.{field}"] = array
-    if "bias" not in coupling.learnable and read_array(layer, "bias") is not None:
+    if "bias" not in coupling.learnable and read_layer_array(layer, "bias") is not None:
         raise ParameterError(
             f"{name}: {kind} has a bias, and the edge has none. Give it bias=True."
         )
     return found
 
 
-def read_array(layer: Any, field: str) -> Any:
+def read_layer_array(layer: Any, field: str) -> Any:
     """The array of a layer that belongs in a field of a coupling."""
     if hasattr(layer, "query_proj"):
         inner = getattr(layer, PROJECTIONS.get(field, "output_proj"))

@@ -15,12 +15,12 @@ from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
-from pynodes.deep.energy import sum_inlets
+from pynodes.deep.energy import sum_block_inlets
 from pynodes.deep.fixed_prediction import Backpropagation
 from pynodes.deep.layout import Layout, sort_nodes
 from pynodes.deep.messages import send_up, split_fed
-from pynodes.deep.numbers import Numbers, Weights, name_weights, read_numbers
-from pynodes.deep.reading import make_problem, read_data
+from pynodes.deep.numbers import Numbers, Weights, lay_out_numbers, name_weights
+from pynodes.deep.reading import make_point_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
 from pynodes.deep.settled import check_network, lay_out_for, make_key, require_scheme
@@ -103,7 +103,7 @@ def health(
     scheme = usual if scheme is None else require_scheme(scheme)
     data = read_data(network.labels, values)
     layout = lay_out_for(network, data, scheme)
-    numbers = read_numbers(network, layout)
+    numbers = lay_out_numbers(network, layout)
     slopes, twin, passed = run_health(
         layout, numbers, scheme, data.arrays, data.masks, data.count, make_key(key)
     )
@@ -136,7 +136,7 @@ def run_health(
     key: Array,
 ) -> tuple[Weights, Weights, dict[tuple[int, int], Array]]:
     """Slopes of the weights by a scheme and by its twin, and what units pass on along every slot."""
-    problem = make_problem(layout, numbers, arrays, masks, count)
+    problem = make_point_problem(layout, numbers, arrays, masks, count)
     found = scheme.find_free(problem, key)
     twin = Backpropagation()
     return (
@@ -156,7 +156,7 @@ def pass_on(
     """
     found = {}
     for index, block in enumerate(layout.blocks):
-        fed, _ = split_fed(sum_inlets(layout, numbers, values, index))
+        fed, _ = split_fed(sum_block_inlets(layout, numbers, values, index))
         forces = {
             name: jax.random.normal(jax.random.fold_in(key, index), sent.shape, sent.dtype)
             for name, sent in fed.items()

@@ -14,8 +14,8 @@ from pynodes._typing import Array, Scalar
 from pynodes.deep.energy import total_energy
 from pynodes.deep.numbers import Weights, insert_weights
 from pynodes.deep.problem import (
-    Found,
-    Problem,
+    PointProblem,
+    PointResult,
     Record,
     Variables,
     root_mean_squares,
@@ -49,19 +49,19 @@ class Incremental(AbstractPointScheme):
     steps: Any = parameter(20, whole=True, positive=True)
     step: Scalar = parameter(0.1, positive=True)
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         return Settle(steps=self.steps, step=self.step).find(problem, key, record)
 
     def learn(
         self,
-        problem: Problem,
+        problem: PointProblem,
         key: Array,
         record: Record | None,
         update: Update,
         weights: Weights,
         state: Any,
         times: int = 1,
-    ) -> tuple[Found, Weights, Any]:
+    ) -> tuple[PointResult, Weights, Any]:
         del key
         layout = problem.layout
 
@@ -91,7 +91,11 @@ class Incremental(AbstractPointScheme):
                 recorded, begin, length=record.steps
             )
             first, last = ({i: s[at] for i, s in sizes.items()} for at in (0, -1))
-            return Found(variables=variables, first=first, last=last, trace=trace), weights, state
+            return (
+                PointResult(variables=variables, first=first, last=last, trace=trace),
+                weights,
+                state,
+            )
 
         def body(number: Array, held: Any) -> Any:
             now, first, _ = held
@@ -101,4 +105,4 @@ class Incremental(AbstractPointScheme):
         zero = root_mean_squares(layout, begin[0])
         held, first, last = lax.fori_loop(0, self.steps, body, (begin, zero, zero))
         variables, weights, state = held
-        return Found(variables=variables, first=first, last=last), weights, state
+        return PointResult(variables=variables, first=first, last=last), weights, state

@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._boundary import boundary
-from pynodes._errors import InputError, listed
+from pynodes._errors import InputError, quote
 from pynodes._graph.edges import find_edge
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
-from pynodes.deep.energy import energies as layout_energies
 from pynodes.deep.energy import node_at
+from pynodes.deep.energy import node_energies as layout_energies
 from pynodes.deep.layout import Layout, lay_out
 from pynodes.deep.messages import find_forces, send_up
-from pynodes.deep.numbers import Numbers, name_weights, read_numbers
-from pynodes.deep.reading import Data, make_problem, read_data
+from pynodes.deep.numbers import Numbers, lay_out_numbers, name_weights
+from pynodes.deep.reading import Data, make_point_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
 from pynodes.deep.settled import (
@@ -29,7 +29,7 @@ from pynodes.deep.settled import (
     make_key,
     require_scheme,
     settle,
-    split,
+    split_blocks,
 )
 
 
@@ -94,7 +94,7 @@ def messages(network: Network, values: Mapping[str, Any], edge: str) -> Array:
     data = complete(network, values)
     layout = lay_out(network.labels, tuple(data.arrays))
     sent = run_message(
-        layout, read_numbers(network, layout), data.arrays, data.count, *place_edge(layout, key)
+        layout, lay_out_numbers(network, layout), data.arrays, data.count, *place_edge(layout, key)
     )
     return sent[0] if data.single else sent
 
@@ -131,7 +131,7 @@ def gradients(
     layout = lay_out_for(network, data, scheme)
     found = run_gradients(
         layout,
-        read_numbers(network, layout),
+        lay_out_numbers(network, layout),
         scheme,
         data.arrays,
         data.masks,
@@ -152,14 +152,14 @@ def run_gradients(
     key: Array,
 ) -> Any:
     """Slopes of the weights at what a scheme finds."""
-    problem = make_problem(layout, numbers, arrays, masks, count)
+    problem = make_point_problem(layout, numbers, arrays, masks, count)
     return scheme.gradients(problem, scheme.find_free(problem, key))
 
 
 @partial(jax.jit, static_argnames=("layout", "count"))
 def run_energies(layout: Layout, numbers: Numbers, arrays: dict[str, Any], count: int) -> Any:
     """Energies of all blocks."""
-    problem = make_problem(layout, numbers, arrays, {}, count)
+    problem = make_point_problem(layout, numbers, arrays, {}, count)
     return layout_energies(layout, numbers, problem.given, {})
 
 
@@ -174,7 +174,7 @@ def run_message(
     position: int,
 ) -> Any:
     """What goes up one edge."""
-    values = make_problem(layout, numbers, arrays, {}, count).given
+    values = make_point_problem(layout, numbers, arrays, {}, count).given
     forces = find_forces(layout, numbers, values, {}, index)
     sent = send_up(layout, numbers, values, forces, index, slot)
     return node_at(layout.blocks[index].size, position, sent)
@@ -194,8 +194,8 @@ def by_node(network: Network, values: Mapping[str, Any]) -> dict[str, Array]:
     check_network(network)
     data = complete(network, values)
     layout = lay_out(network.labels, tuple(data.arrays))
-    terms = run_energies(layout, read_numbers(network, layout), data.arrays, data.count)
-    found = split(layout, terms, 0)
+    terms = run_energies(layout, lay_out_numbers(network, layout), data.arrays, data.count)
+    found = split_blocks(layout, terms, 0)
     return {name: term[0] for name, term in found.items()} if data.single else found
 
 
@@ -217,7 +217,7 @@ def complete(network: Network, values: Mapping[str, Any]) -> Data:
     data = read_data(network.labels, values)
     missing = [name for name in network.labels.nodes if name not in data.arrays]
     if missing or data.masks:
-        what = f"no value of {listed(missing)}" if missing else f"NaN in {listed(data.masks)}"
+        what = f"no value of {quote(missing)}" if missing else f"NaN in {quote(data.masks)}"
         raise InputError(
             f"Every node needs a value, and there is {what}. pynodes.deep.settle finds those that are free."
         )

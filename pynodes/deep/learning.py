@@ -61,12 +61,12 @@ class Learner:
         return jax.tree.map(move, weights, moves), state
 
     def __hash__(self) -> int:
-        return hash(fingerprint(self.optimiser))
+        return hash(fingerprint_function(self.optimiser))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Learner):
             return False
-        return fingerprint(self.optimiser) == fingerprint(other.optimiser)
+        return fingerprint_function(self.optimiser) == fingerprint_function(other.optimiser)
 
 
 def check_optimiser(optimiser: object) -> None:
@@ -85,16 +85,18 @@ def check_optimiser(optimiser: object) -> None:
         )
 
 
-def fingerprint(value: Any, depth: int = 8) -> Hashable:
+def fingerprint_function(value: Any, depth: int = 8) -> Hashable:
     """What a value is made of: for functions their code and what they close over."""
     if isinstance(value, FunctionType) and depth:
         held = tuple(empty_or(cell, depth) for cell in value.__closure__ or ())
-        defaults = tuple(fingerprint(d, depth - 1) for d in value.__defaults__ or ())
+        defaults = tuple(fingerprint_function(d, depth - 1) for d in value.__defaults__ or ())
         return value.__code__, held, defaults
     if isinstance(value, tuple | list) and depth:
-        return type(value), tuple(fingerprint(part, depth - 1) for part in value)
+        return type(value), tuple(fingerprint_function(part, depth - 1) for part in value)
     if isinstance(value, dict) and depth:
-        return tuple((fingerprint(k), fingerprint(v, depth - 1)) for k, v in value.items())
+        return tuple(
+            (fingerprint_function(k), fingerprint_function(v, depth - 1)) for k, v in value.items()
+        )
     if isinstance(value, np.ndarray):
         return value.shape, value.tobytes()
     if isinstance(value, int | float | str | bool | None):
@@ -105,6 +107,6 @@ def fingerprint(value: Any, depth: int = 8) -> Hashable:
 def empty_or(cell: Any, depth: int) -> Hashable:
     """The fingerprint of what a cell holds; of one that is empty, nothing."""
     try:
-        return fingerprint(cell.cell_contents, depth - 1)
+        return fingerprint_function(cell.cell_contents, depth - 1)
     except ValueError:
         return None

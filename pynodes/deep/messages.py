@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._typing import Array
-from pynodes.deep.energy import Values, batched, contribute, gather_parents, sum_inlets
+from pynodes.deep.energy import Values, apply_rule, contribute, gather_slot, sum_block_inlets
 from pynodes.deep.layout import Layout
 from pynodes.deep.numbers import Numbers, Weights, weight_fields
 
@@ -33,7 +33,7 @@ def find_forces(
     layout: Layout, numbers: Numbers, values: Values, weighs: Values, index: int
 ) -> Forces:
     """Slope of a block's energies along what comes in, sample by sample."""
-    fed, unfed = split_fed(sum_inlets(layout, numbers, values, index))
+    fed, unfed = split_fed(sum_block_inlets(layout, numbers, values, index))
 
     def along(node: Any, value: Array, fed: Any, weigh: Any) -> Forces:
         def term(fed: Any) -> Array:
@@ -42,7 +42,7 @@ def find_forces(
 
         return jax.grad(term)(fed)
 
-    rule = batched(along, layout.blocks[index].size)
+    rule = apply_rule(along, layout.blocks[index].size)
     return rule(numbers.nodes[index], values[index], fed, weighs.get(index))
 
 
@@ -58,8 +58,8 @@ def send_up(
         ]
 
     block = layout.blocks[index]
-    parents = gather_parents(layout, values, block.slots[slot])
-    return batched(back, block.size)(numbers.couplings[index][slot], parents, forces)
+    parents = gather_slot(layout, values, block.slots[slot])
+    return apply_rule(back, block.size)(numbers.couplings[index][slot], parents, forces)
 
 
 def edge_slopes(
@@ -87,7 +87,7 @@ def edge_slopes(
                 slots.append({n: jnp.zeros_like(jnp.asarray(getattr(coupling, n))) for n in names})
             else:
                 rule = slope if block.size == 1 else jax.vmap(slope)
-                parents = gather_parents(layout, values, slot)
+                parents = gather_slot(layout, values, slot)
                 slots.append(rule(coupling, parents, forces[index][coupling.inlet]))
         found.append(tuple(slots))
     return tuple(found)

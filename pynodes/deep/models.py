@@ -66,7 +66,7 @@ def chain(
     >>> pn.deep.models.chain([64, 128, 10])
     Graph(3 nodes, 2 edges)
     """
-    check_sizes(sizes, 2)
+    check_layer_sizes(sizes, 2)
     hidden = {
         f"h{i}": Layer(shape=size, precision=precision) for i, size in enumerate(sizes[1:-1], 1)
     }
@@ -110,7 +110,7 @@ def generative(
 
     Source: the network of pcn-torch 1.1, ``PredictiveCodingNetwork(dims, activation, output_dim)``.
     """
-    check_sizes(sizes, 2)
+    check_layer_sizes(sizes, 2)
     top = f"z{len(sizes) - 1}"
     nodes: dict[str, AbstractNode] = {
         "x": Layer(shape=sizes[0], link=look_up_function(link), precision=precision)
@@ -198,7 +198,7 @@ def residual(
 
     Source: Innocenti et al. (2025), arXiv 2505.13124.
     """
-    check_sizes((inputs, width, depth, outcomes), 4)
+    check_layer_sizes((inputs, width, depth, outcomes), 4)
     dense: dict[str, Any] = {"initial": initial or DepthScaled(), "bias": False}
     inner: dict[str, Any] = dense | {"function": function}
     names = [f"h{number}" for number in range(1, depth + 1)]
@@ -239,7 +239,7 @@ def convolutional(
     GraphError
         Sizes that are not positive.
     """
-    check_sizes((*shape, *channels, outcomes), 5)
+    check_layer_sizes((*shape, *channels, outcomes), 5)
     nodes: dict[str, AbstractNode] = {"x": Layer(shape=shape)}
     height, width = shape[1:]
     for number, count in enumerate(channels, 1):
@@ -284,7 +284,7 @@ def transformer(
     Source: Vaswani et al. (2017), arXiv 1706.03762, normalised first (Xiong et al. 2020, arXiv 2002.04745);
     of predictive coding: Pinchetti et al. (2022), arXiv 2211.03481.
     """
-    check_sizes((outcomes, length, width, heads, depth), 5)
+    check_layer_sizes((outcomes, length, width, heads, depth), 5)
     nodes: dict[str, AbstractNode] = {"x": Layer(shape=length), "h0": Layer(shape=(length, width))}
     edges: list[Any] = [("x", "h0", Embedding(outcomes=outcomes, placed=True))]
     for number in range(1, depth + 1):
@@ -318,7 +318,7 @@ def make_leaf(leaf: str, size: int) -> AbstractNode:
     return Layer(shape=size) if leaf == "gaussian" else BinaryLayer(shape=size)
 
 
-def check_sizes(sizes: Sequence[int], least: int) -> None:
+def check_layer_sizes(sizes: Sequence[int], least: int) -> None:
     """Sizes are positive whole numbers, and enough of them.
 
     Raises

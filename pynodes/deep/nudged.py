@@ -15,7 +15,7 @@ from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.deep.layout import GIVEN, LEAF
 from pynodes.deep.numbers import Weights
-from pynodes.deep.problem import Found, Problem, Record
+from pynodes.deep.problem import PointProblem, PointResult, Record
 from pynodes.deep.scheme import AbstractPointScheme, check_inner
 from pynodes.deep.settle import Settle
 
@@ -85,7 +85,7 @@ class Nudged(AbstractPointScheme):
             )
         return self.scheme.take_turns(labels, roles)
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         if self.side == "negative":
             return self.scheme.find(weigh_leaves(problem, -self.beta), key, record)
         found = self.scheme.find(weigh_leaves(problem, self.beta), key, record)
@@ -94,7 +94,7 @@ class Nudged(AbstractPointScheme):
         other = self.scheme.find(weigh_leaves(problem, -self.beta), key)
         return dataclasses.replace(found, opposite=other.variables)
 
-    def gradients(self, problem: Problem, found: Found) -> Weights:
+    def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         sign = -1.0 if self.side == "negative" else 1.0
         slopes = weigh_leaves(problem, sign * self.beta).weight_slopes(found.variables)
         if found.opposite is None:
@@ -104,7 +104,7 @@ class Nudged(AbstractPointScheme):
         return jax.tree.map(lambda a, b: (a - b) / (2 * self.beta), slopes, others)
 
 
-def weigh_leaves(problem: Problem, beta: Any) -> Problem:
+def weigh_leaves(problem: PointProblem, beta: Any) -> PointProblem:
     """The same problem with the energy of given children weighed."""
     blocks = problem.layout.blocks
     weighs = dict(problem.weighs)

@@ -37,7 +37,7 @@ class Numbers(Module):
     couplings: tuple[tuple[Any, ...], ...]
 
 
-def read_numbers(network: Network, layout: Layout) -> Numbers:
+def lay_out_numbers(network: Network, layout: Layout) -> Numbers:
     """The numbers of a network, laid out."""
 
     def stack(modules: list[Any]) -> Any:

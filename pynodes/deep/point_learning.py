@@ -25,19 +25,19 @@ from pynodes.deep.numbers import (
     Weights,
     as_floats,
     insert_weights,
-    read_numbers,
+    lay_out_numbers,
     select_weights,
     write_weights,
 )
-from pynodes.deep.problem import Found, Problem, Record, sample_means
-from pynodes.deep.reading import Data, make_problem
+from pynodes.deep.problem import PointProblem, PointResult, Record, sample_means
+from pynodes.deep.reading import Data, make_point_problem
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settled import lay_out_for, read_record
 from pynodes.nodes import CategoricalLayer, Layer
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What of training is structure of the compiled program."""
 
     learner: Learner
@@ -54,9 +54,9 @@ class PointLearning:
     ) -> None:
         self.network, self.scheme = network, training.scheme
         self.layout = lay_out_for(network, first, training.scheme)
-        self.numbers = as_floats(read_numbers(network, self.layout))
+        self.numbers = as_floats(lay_out_numbers(network, self.layout))
         self.weights = jax.tree.map(jnp.copy, select_weights(self.numbers))
-        check_weights(self.layout, self.weights)
+        check_initial_weights(self.layout, self.weights)
         logs = read_logs(self.layout, self.numbers) if training.precisions == "learned" else {}
         own = jax.tree.map(jnp.copy, self.scheme.own_weights())
         self.state = (
@@ -64,7 +64,7 @@ class PointLearning:
             (logs, learner.init(logs) if logs else None),
             (own, learner.init(own) if own else None),
         )
-        self.plan = Plan(
+        self.plan = TrainingPlan(
             learner=learner,
             weights_per_batch=training.weights_per_batch,
             record=read_record("steps" if steps else None, training.scheme),
@@ -123,7 +123,7 @@ class PointLearning:
 @partial(jax.jit, static_argnames=("layout", "plan"), donate_argnames=("weights", "state"))
 def learn_batches(
     layout: Layout,
-    plan: Plan,
+    plan: TrainingPlan,
     numbers: Numbers,
     weights: Weights,
     state: Any,
@@ -141,7 +141,7 @@ def learn_batches(
         acting = scheme.with_own_weights(own) if own else scheme
         chosen, key = now
         known = insert_logs(numbers, logs)
-        problem = make_problem(
+        problem = make_point_problem(
             layout,
             insert_weights(known, weights),
             {name: array[chosen] for name, array in arrays.items()},
@@ -186,13 +186,15 @@ def insert_logs(numbers: Numbers, logs: Mapping[int, Array]) -> Numbers:
     return dataclasses.replace(numbers, nodes=tuple(nodes))
 
 
-def energy_of_logs(problem: Problem, found: Found, logs: Mapping[int, Array]) -> Array:
+def energy_of_logs(problem: PointProblem, found: PointResult, logs: Mapping[int, Array]) -> Array:
     """Mean energy at what was found, by the logs of precisions."""
     moved = dataclasses.replace(problem, numbers=insert_logs(problem.numbers, logs))
     return total_energy(moved.energies(found.variables)) / problem.count
 
 
-def describe_batch(problem: Problem, after: Problem, found: Found, plan: Plan) -> dict[str, Any]:
+def describe_batch(
+    problem: PointProblem, after: PointProblem, found: PointResult, plan: TrainingPlan
+) -> dict[str, Any]:
     """Energies before and after the weights moved, and how settled the values were."""
     terms = problem.energies(found.variables)
     record: dict[str, Any] = {
@@ -207,7 +209,7 @@ def describe_batch(problem: Problem, after: Problem, found: Found, plan: Plan) -
     return record
 
 
-def how_steep(found: Found) -> Array:
+def how_steep(found: PointResult) -> Array:
     """The steepest slope at the end, relative to that at the start."""
     if not found.last:
         return jnp.zeros(())
@@ -216,7 +218,7 @@ def how_steep(found: Found) -> Array:
     return jnp.where(first > 0, last / jnp.where(first > 0, first, 1.0), 0.0)
 
 
-def forward_accuracy(problem: Problem, name: str) -> Array:
+def forward_accuracy(problem: PointProblem, name: str) -> Array:
     """How often the forward pass, which has not seen the outcome, makes it the most probable."""
     index, _ = problem.layout.places[name]
     means = predicted_means(problem.layout, problem.numbers, problem.predict(), index)
@@ -255,7 +257,7 @@ def name_blocks(layout: Layout, blocks: Mapping[int, Any], axis: int) -> dict[st
     return found
 
 
-def check_weights(layout: Layout, weights: Weights) -> None:
+def check_initial_weights(layout: Layout, weights: Weights) -> None:
     """Weights to begin with are numbers.
 
     Raises

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from pynodes._core.modules import Module, choice
 from pynodes._typing import Array
-from pynodes.deep.energy import beside, energies, predicted_means, total_energy
+from pynodes.deep.energy import beside, node_energies, predicted_means, total_energy
 from pynodes.deep.forward import predict_forward
 from pynodes.deep.layout import LEAF, PARTLY, Layout
 from pynodes.deep.numbers import Numbers, Weights, insert_weights, select_weights
@@ -20,7 +20,7 @@ Variables: TypeAlias = dict[int, Array]
 """Values of the blocks that a scheme moves, or slopes along them."""
 
 
-class Problem(Module):
+class PointProblem(Module):
     """A batch of samples of which some nodes are given and the others are to be found.
 
     Attributes
@@ -111,7 +111,7 @@ class Problem(Module):
     ) -> dict[int, Array]:
         """Energy of every node, sample by sample."""
         values = self.complete(variables)
-        return energies(self.layout, self.numbers, values, self.all_weighs(), terms)
+        return node_energies(self.layout, self.numbers, values, self.all_weighs(), terms)
 
     def all_weighs(self) -> dict[int, Array]:
         """By what energies are multiplied: leaves of which some elements are given weigh those alone."""
@@ -178,7 +178,7 @@ class Record:
     values: bool = False
 
 
-class Found(Module):
+class PointResult(Module):
     """What a scheme found.
 
     Attributes
@@ -204,7 +204,7 @@ class Found(Module):
     opposite: Variables | None = None
 
 
-def measure_status(problem: Problem, found: Found) -> dict[int, Array]:
+def measure_status(problem: PointProblem, found: PointResult) -> dict[int, Array]:
     """How steep the energy is at what was found, node by node, relative to the steepest at the start."""
     if not found.variables:
         return {}

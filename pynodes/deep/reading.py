@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._errors import InputError, format_value, nearest
 from pynodes._typing import AnyArray, Array
 from pynodes.deep.layout import PARTLY, Layout
 from pynodes.deep.numbers import Numbers
-from pynodes.deep.problem import Problem
+from pynodes.deep.problem import PointProblem
 from pynodes.nodes import AbstractNode, CategoricalLayer
 
 
@@ -68,7 +68,7 @@ def read_data(labels: Labels, values: Mapping[str, Any], what: str = "values") -
         node = labels.graph.nodes[name]
         array, counts[name] = read_array(name, node, value)
         check_values(name, node, array)
-        array, mask = split_missing(node, array)
+        array, mask = split_absent(node, array)
         if mask is not None and not mask.any():
             continue  # it is free as a whole
         arrays[name] = array
@@ -130,11 +130,11 @@ def read_array(name: str, node: AbstractNode, value: Any) -> tuple[AnyArray, int
         return array, shape[0]
     raise InputError(
         f"{name!r} is a {type(node).__name__} of shape {expected}; its values must have shape "
-        f"{describe(expected)}, samples first, not {shape}.{flat_hint(expected, shape)}"
+        f"{describe_shape(expected)}, samples first, not {shape}.{flat_hint(expected, shape)}"
     )
 
 
-def describe(expected: tuple[int, ...]) -> str:
+def describe_shape(expected: tuple[int, ...]) -> str:
     """The shape of samples, as a message shows it."""
     return f"({', '.join(['samples', *map(str, expected)])}{'' if expected else ','})"
 
@@ -171,11 +171,11 @@ def read_outcomes(
 
 def check_values(name: str, node: AbstractNode, array: AnyArray) -> None:
     """Values that are known are ones that their node can take."""
-    if traced(array):
+    if is_traced(array):
         return
     host = np.asarray(array)
     if isinstance(node, CategoricalLayer):
-        check_outcomes(name, node, host)
+        check_codes(name, node, host)
         return
     if np.isinf(host).any():
         raise InputError(f"{name!r} holds infinite values; a missing element is NaN.")
@@ -189,7 +189,7 @@ def check_values(name: str, node: AbstractNode, array: AnyArray) -> None:
         )
 
 
-def check_outcomes(name: str, node: CategoricalLayer, host: np.ndarray) -> None:
+def check_codes(name: str, node: CategoricalLayer, host: np.ndarray) -> None:
     """Codes are among the outcomes; shares are none below zero and sum to one."""
     codes = host.ndim < 2 and host.dtype.kind in "iub"
     if codes and host.size and (host.min() < 0 or host.max() >= node.outcomes):
@@ -208,9 +208,9 @@ def check_outcomes(name: str, node: CategoricalLayer, host: np.ndarray) -> None:
         )
 
 
-def split_missing(node: AbstractNode, array: AnyArray) -> tuple[AnyArray, AnyArray | None]:
+def split_absent(node: AbstractNode, array: AnyArray) -> tuple[AnyArray, AnyArray | None]:
     """An array without NaN, and what is there; None for all."""
-    if traced(array) or array.dtype.kind != "f":
+    if is_traced(array) or array.dtype.kind != "f":
         return array, None
     host = np.asarray(array)
     missing = np.isnan(host)
@@ -241,14 +241,14 @@ def count_samples(counts: Mapping[str, int | None]) -> tuple[int, bool]:
     return (1, True) if count is None else (count, False)
 
 
-def make_problem(
+def make_point_problem(
     layout: Layout,
     numbers: Numbers,
     arrays: Mapping[str, Any],
     masks: Mapping[str, Any],
     count: int,
     weighs: Mapping[int, Array] | None = None,
-) -> Problem:
+) -> PointProblem:
     """A problem from data by name; traced."""
     given: dict[int, Any] = {}
     kept: dict[int, Any] = {}
@@ -262,7 +262,7 @@ def make_problem(
         if block.role == PARTLY or block.names[0] in masks:
             flags = [jnp.asarray(masks[name]) for name in block.names]
             kept[index] = flags[0] if block.size == 1 else jnp.stack(flags)
-    return Problem(
+    return PointProblem(
         layout=layout,
         count=count,
         numbers=numbers,

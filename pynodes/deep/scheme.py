@@ -15,7 +15,7 @@ from pynodes._core.modules import Module, checked_value, parameters_of
 from pynodes._errors import ParameterError
 from pynodes._typing import Array
 from pynodes.deep.numbers import Weights, insert_weights
-from pynodes.deep.problem import Found, Problem, Record
+from pynodes.deep.problem import PointProblem, PointResult, Record
 
 Update: TypeAlias = Callable[[Weights, Any, Weights], tuple[Weights, Any]]
 """From slopes, an optimiser's state and weights to weights and state."""
@@ -32,7 +32,7 @@ class AbstractPointScheme(Module, abc.ABC):
         check_numbers(self)
 
     @abc.abstractmethod
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         """Values of all nodes that are to be found.
 
         Parameters
@@ -45,31 +45,33 @@ class AbstractPointScheme(Module, abc.ABC):
             What to keep of every step; None for nothing.
         """
 
-    def find_free(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find_free(
+        self, problem: PointProblem, key: Array, record: Record | None = None
+    ) -> PointResult:
         """The same, where something is free; otherwise nothing is to be found."""
         if problem.layout.variables or record is not None:
             return self.find(problem, key, record)
-        return Found(variables={}, first={}, last={})
+        return PointResult(variables={}, first={}, last={})
 
     @property
     def draws(self) -> bool:
         """Whether what it finds are draws, also of nodes that nothing given depends on."""
         return False
 
-    def gradients(self, problem: Problem, found: Found) -> Weights:
+    def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         """What weights descend, as a mean over samples: the slope of the energy at what was found."""
         return problem.weight_slopes(found.variables)
 
     def learn(
         self,
-        problem: Problem,
+        problem: PointProblem,
         key: Array,
         record: Record | None,
         update: Update,
         weights: Weights,
         state: Any,
         times: int = 1,
-    ) -> tuple[Found, Weights, Any]:
+    ) -> tuple[PointResult, Weights, Any]:
         """Learn from one batch: by default, find values and move the weights down their slopes there.
 
         Parameters
@@ -102,7 +104,7 @@ class AbstractPointScheme(Module, abc.ABC):
         del weights
         return self
 
-    def own_slopes(self, problem: Problem, found: Found) -> dict[str, Any]:
+    def own_slopes(self, problem: PointProblem, found: PointResult) -> dict[str, Any]:
         """What they descend, as a mean over samples."""
         del problem, found
         return {}

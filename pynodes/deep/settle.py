@@ -16,8 +16,8 @@ from pynodes._typing import Array, Scalar
 from pynodes.deep.layout import VARIABLE, sort_nodes
 from pynodes.deep.learning import Learner
 from pynodes.deep.problem import (
-    Found,
-    Problem,
+    PointProblem,
+    PointResult,
     Record,
     Variables,
     root_mean_squares,
@@ -105,7 +105,7 @@ class Settle(AbstractPointScheme):
             return {name: turn for turn, name in enumerate(variables)}
         return color_nodes(labels, variables)
 
-    def find(self, problem: Problem, key: Array, record: Record | None = None) -> Found:
+    def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         variables = problem.start()
         turns = split_turns(problem)
 
@@ -160,7 +160,9 @@ class Settle(AbstractPointScheme):
         return moves, after
 
 
-def run_steps(problem: Problem, tick: Any, carry: Any, steps: Any, record: Record | None) -> Found:
+def run_steps(
+    problem: PointProblem, tick: Any, carry: Any, steps: Any, record: Record | None
+) -> PointResult:
     """So many steps of a scheme; what is recorded must be of a known number."""
     shapes = jax.eval_shape(lambda c: tick(c)[1][0], carry)
     nothing = {index: jnp.zeros(s.shape, s.dtype) for index, s in shapes.items()}
@@ -176,7 +178,7 @@ def run_steps(problem: Problem, tick: Any, carry: Any, steps: Any, record: Recor
             return carry, first, last
 
         carry, first, last = lax.fori_loop(0, steps, body, (carry, zero, zero))
-        return Found(variables=carry[0], first=first, last=last)
+        return PointResult(variables=carry[0], first=first, last=last)
 
     def recorded(carry: Any, _: Any) -> Any:
         carry, (slopes, kept) = tick(carry)
@@ -189,7 +191,7 @@ def run_steps(problem: Problem, tick: Any, carry: Any, steps: Any, record: Recor
         path = {i: jnp.concatenate([path[i], carry[0][i][None]]) for i in path}
     first = {index: size[0] for index, size in sizes.items()}
     last = {index: size[-1] for index, size in sizes.items()}
-    return Found(variables=carry[0], first=first, last=last, trace=trace, path=path)
+    return PointResult(variables=carry[0], first=first, last=last, trace=trace, path=path)
 
 
 def add(variables: Variables, moves: Variables) -> Variables:
@@ -197,7 +199,7 @@ def add(variables: Variables, moves: Variables) -> Variables:
     return {i: value + moves[i].astype(value.dtype) for i, value in variables.items()}
 
 
-def split_turns(problem: Problem) -> list[tuple[int, ...]]:
+def split_turns(problem: PointProblem) -> list[tuple[int, ...]]:
     """The blocks that move together, in the order in which they do."""
     blocks = problem.layout.blocks
     turns = sorted({blocks[index].turn for index in problem.layout.variables})

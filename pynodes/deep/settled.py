@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import InputError, UnknownNodeError, listed, nearest
+from pynodes._errors import InputError, UnknownNodeError, nearest, quote
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
-from pynodes.deep.energy import batched, energies, predicted_means, sum_inlets
+from pynodes.deep.energy import apply_rule, node_energies, predicted_means, sum_block_inlets
 from pynodes.deep.layout import VARIABLE, Layout, find_roles, lay_out
-from pynodes.deep.numbers import Numbers, read_numbers
-from pynodes.deep.problem import Found, Record, measure_status
-from pynodes.deep.reading import Data, as_values, make_problem, read_data
+from pynodes.deep.numbers import Numbers, lay_out_numbers
+from pynodes.deep.problem import PointResult, Record, measure_status
+from pynodes.deep.reading import Data, as_values, make_point_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme, check_numbers
 from pynodes.deep.settle import Settle
 
@@ -148,7 +148,7 @@ def settle(
     data = read_data(network.labels, values)
     begun = read_data(network.labels, start or {}, "start")
     layout = lay_out_for(network, data, scheme)
-    numbers = read_numbers(network, layout)
+    numbers = lay_out_numbers(network, layout)
     parts, found = run_settle(
         layout,
         numbers,
@@ -227,12 +227,12 @@ def run_settle(
     record: Record | None,
 ) -> Any:
     """What a scheme finds, and what there is to say of every block."""
-    problem = make_problem(layout, numbers, arrays, masks, count)
+    problem = make_point_problem(layout, numbers, arrays, masks, count)
     if begun:
         problem = dataclasses.replace(problem, begun=place_start(layout, numbers, begun))
     found = scheme.find_free(problem, key, record if layout.variables else None)
     values = problem.finish(found.variables)
-    terms = energies(layout, numbers, values, problem.all_weighs())
+    terms = node_energies(layout, numbers, values, problem.all_weighs())
     errors, forces = {}, {}
     for index in range(len(layout.blocks)):
         errors[index], forces[index] = find_errors(layout, numbers, values, index)
@@ -256,18 +256,18 @@ def find_errors(
     layout: Layout, numbers: Numbers, values: Mapping[int, Array], index: int
 ) -> tuple[Array, dict[str, Array]]:
     """How far a block is from its prediction, and the force at its inlets."""
-    node, inlet = numbers.nodes[index], sum_inlets(layout, numbers, values, index)
+    node, inlet = numbers.nodes[index], sum_block_inlets(layout, numbers, values, index)
     fed = {name: sent for name, sent in inlet.items() if jnp.ndim(sent)}
     unfed = {name: sent for name, sent in inlet.items() if not jnp.ndim(sent)}
 
     def look(node: Any, value: Array, fed: Any) -> Any:
         return jax.grad(lambda fed: jnp.sum(node.energy(value, unfed | fed)))(fed)
 
-    force = batched(look, layout.blocks[index].size)(node, values[index], fed)
+    force = apply_rule(look, layout.blocks[index].size)(node, values[index], fed)
     return values[index] - predicted_means(layout, numbers, values, index), force
 
 
-def collect(layout: Layout, parts: Any, found: Found, data: Data) -> Settled:
+def collect(layout: Layout, parts: Any, found: PointResult, data: Data) -> Settled:
     """Everything by name, on the host unless traced."""
     values, errors, forces, terms, steepness = parts
 
@@ -294,8 +294,8 @@ def collect(layout: Layout, parts: Any, found: Found, data: Data) -> Settled:
         )
         means[name] = jnp.mean(energy)
     status = name_status(layout, steepness)
-    by_name = None if found.trace is None else split(layout, found.trace, 1)
-    path = None if found.path is None else split(layout, found.path, 1)
+    by_name = None if found.trace is None else split_blocks(layout, found.trace, 1)
+    path = None if found.path is None else split_blocks(layout, found.path, 1)
     return Settled(
         nodes=nodes,
         energy=sum((node.energy for node in nodes.values()), start=jnp.zeros(())),
@@ -306,7 +306,7 @@ def collect(layout: Layout, parts: Any, found: Found, data: Data) -> Settled:
     )
 
 
-def split(layout: Layout, blocks: Mapping[int, Array], axis: int) -> dict[str, Array]:
+def split_blocks(layout: Layout, blocks: Mapping[int, Array], axis: int) -> dict[str, Array]:
     """What is there by block, by name; positions along an axis."""
     return {
         name: blocks[index]
@@ -331,7 +331,7 @@ def warn_of(status: Mapping[str, float]) -> None:
     moving = [name for name, share in status.items() if not share <= UNSETTLED]
     most = max(status[name] for name in moving)
     warnings.warn(
-        f"{listed(moving)} had not settled: the energy was still {most:.2g} times as steep as at the start. "
+        f"{quote(moving)} had not settled: the energy was still {most:.2g} times as steep as at the start. "
         "Take more steps, or a scheme that needs fewer, such as GaussNewton.",
         UnsettledWarning,
         stacklevel=4,

@@ -15,11 +15,11 @@ from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
-from pynodes.deep.errors import curvature_at, inner_product, no_errors, scale
+from pynodes.deep.errors import curvature_at, inner_product, no_errors, scale_errors
 from pynodes.deep.layout import Layout
-from pynodes.deep.numbers import Numbers, read_numbers
+from pynodes.deep.numbers import Numbers, lay_out_numbers
 from pynodes.deep.problem import Variables
-from pynodes.deep.reading import make_problem, read_data
+from pynodes.deep.reading import make_point_problem, read_data
 from pynodes.deep.settle import Settle
 from pynodes.deep.settled import check_network, lay_out_for
 
@@ -77,7 +77,7 @@ def spectrum(network: Network, values: Mapping[str, Any]) -> Spectrum:
             "Nothing is to be found by a scheme: all that is free lies below what is given, and the forward "
             "pass is the answer. Give the leaves too."
         )
-    numbers = read_numbers(network, layout)
+    numbers = lay_out_numbers(network, layout)
     return Spectrum(*run_spectrum(layout, numbers, data.arrays, data.masks, data.count))
 
 
@@ -86,7 +86,7 @@ def run_spectrum(
     layout: Layout, numbers: Numbers, arrays: dict[str, Any], masks: dict[str, Any], count: int
 ) -> tuple[Array, Array]:
     """Largest curvatures along states and along errors."""
-    problem = make_problem(layout, numbers, arrays, masks, count)
+    problem = make_point_problem(layout, numbers, arrays, masks, count)
     start = problem.start()
 
     def along_states(vector: Variables) -> Variables:
@@ -107,7 +107,7 @@ def largest(layout: Layout, apply: Any, like: Variables, count: int) -> Array:
     def turn(_: Any, held: tuple[Variables, Array]) -> tuple[Variables, Array]:
         vector, _ = held
         size = jnp.sqrt(inner_product(layout, vector, vector))
-        image = apply(scale(layout, 1 / jnp.where(size > 0, size, 1.0), vector))
+        image = apply(scale_errors(layout, 1 / jnp.where(size > 0, size, 1.0), vector))
         return image, jnp.sqrt(inner_product(layout, image, image))
 
     return lax.fori_loop(0, TURNS, turn, (begin, jnp.ones(count)))[1]

@@ -30,7 +30,7 @@ class Link:
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Repetition:
     """Repetitions of the same few nodes, each with the same parents before it.
 
     Attributes
@@ -58,7 +58,7 @@ class Run:
         return max((link.lag for links in self.links for link in links), default=0)
 
 
-Stage = Where | Run
+Stage = Where | Repetition
 """One node, or many that are computed in a loop."""
 
 
@@ -77,18 +77,18 @@ def find_stages(layout: Layout, skipped: frozenset[int]) -> tuple[Stage, ...]:
     begin = 0
     while begin < len(order):
         runs = [find_run(layout.blocks, order[begin:], period) for period in range(1, PERIODS + 1)]
-        best = max((run for run in runs if run is not None), key=covered, default=None)
+        best = max((run for run in runs if run is not None), key=count_nodes, default=None)
         stages.append(order[begin] if best is None else best)
-        begin += 1 if best is None else covered(best)
+        begin += 1 if best is None else count_nodes(best)
     return tuple(stages)
 
 
-def covered(run: Run) -> int:
+def count_nodes(run: Repetition) -> int:
     """How many nodes a run has."""
     return run.length * len(run.blocks)
 
 
-def find_run(blocks: Sequence[Block], order: Sequence[Where], period: int) -> Run | None:
+def find_run(blocks: Sequence[Block], order: Sequence[Where], period: int) -> Repetition | None:
     """The longest run of a period at the beginning of an order; None if it is too short."""
     kinds = [index for index, _ in order[:period]]
     length = 0
@@ -103,7 +103,7 @@ def find_run(blocks: Sequence[Block], order: Sequence[Where], period: int) -> Ru
     return None
 
 
-def link_run(blocks: Sequence[Block], members: Sequence[Where], period: int) -> Run | None:
+def link_run(blocks: Sequence[Block], members: Sequence[Where], period: int) -> Repetition | None:
     """A run of some nodes, if each of its repetitions has its parents in the same places."""
     number = {where: divmod(i, period) for i, where in enumerate(members)}
     length = len(members) // period
@@ -125,7 +125,7 @@ def link_run(blocks: Sequence[Block], members: Sequence[Where], period: int) -> 
     positions = tuple(
         tuple(members[r * period + m][1] for r in range(length)) for m in range(period)
     )
-    return Run(tuple(members[m][0] for m in range(period)), positions, tuple(links))
+    return Repetition(tuple(members[m][0] for m in range(period)), positions, tuple(links))
 
 
 def link_slot(parents: Sequence[Where], number: dict[Where, tuple[int, int]]) -> Link | None:

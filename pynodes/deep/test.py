@@ -11,14 +11,14 @@ import jax
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import InputError, listed
+from pynodes._errors import InputError, quote
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
-from pynodes.deep.energy import energies, node_at
+from pynodes.deep.energy import node_at, node_energies
 from pynodes.deep.layout import Layout
-from pynodes.deep.numbers import Numbers, read_numbers
+from pynodes.deep.numbers import Numbers, lay_out_numbers
 from pynodes.deep.problem import measure_status
-from pynodes.deep.reading import Data, as_values, make_problem, read_data
+from pynodes.deep.reading import Data, as_values, make_point_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
 from pynodes.deep.settled import (
@@ -97,7 +97,7 @@ class TestReport:
 def only(found: Mapping[str, Any], what: str) -> Any:
     """The one that there is."""
     if len(found) != 1:
-        there = listed(found) if found else "no target"
+        there = quote(found) if found else "no target"
         raise InputError(f"There is no single {what}: {there} have one. Look them up by name.")
     return next(iter(found.values()))
 
@@ -158,14 +158,14 @@ def test_with(
     both = [name for name in wanted.arrays if name in data.arrays]
     if both:
         raise InputError(
-            f"{listed(both)} cannot be given and predicted at once. Leave targets out of the values."
+            f"{quote(both)} cannot be given and predicted at once. Leave targets out of the values."
         )
     if not wanted.arrays:
         raise InputError("There are no targets to compare with. Give them by node name.")
     if wanted.masks or len(wanted.arrays) < len(targets):
         gaps = [name for name in targets if name in wanted.masks or name not in wanted.arrays]
         raise InputError(
-            f"Targets of {listed(gaps)} hold NaN, and nothing can be compared with it. Leave those samples "
+            f"Targets of {quote(gaps)} hold NaN, and nothing can be compared with it. Leave those samples "
             "out."
         )
     if wanted.count != data.count and data.arrays:
@@ -173,7 +173,7 @@ def test_with(
             f"There are {data.count} samples of the values and {wanted.count} of the targets."
         )
     layout = lay_out_for(network, data, scheme)
-    numbers = read_numbers(network, layout)
+    numbers = lay_out_numbers(network, layout)
     parts, moving = [], []
     for first in range(0, wanted.count, batch):
         rows = slice(first, min(first + batch, wanted.count))
@@ -209,7 +209,7 @@ def predict_targets(
     key: Array,
 ) -> Any:
     """Predictions of targets, their surprise beside them, and how steep the energy still was."""
-    problem = make_problem(layout, numbers, arrays, masks, count)
+    problem = make_point_problem(layout, numbers, arrays, masks, count)
     found = scheme.find_free(problem, key)
     status = {} if scheme.draws else measure_status(problem, found)
     values = problem.finish(found.variables)
@@ -221,7 +221,7 @@ def predict_targets(
         node = node_at(block.size, position, numbers.nodes[index])
         aim = as_values(node, target)
         beside = aim if block.size == 1 else values[index].at[position].set(aim)
-        terms = energies(layout, numbers, {**values, index: beside}, {}, [index])[index]
+        terms = node_energies(layout, numbers, {**values, index: beside}, {}, [index])[index]
         predictions[name] = node_at(block.size, position, values[index])
         surprises[name] = terms if block.size == 1 else terms[position]
     return predictions, surprises, status

@@ -18,7 +18,7 @@ from pynodes._engine.closed_form import ClosedForm
 from pynodes._errors import InputError, PynodesError
 from pynodes._runtime.network import Network
 from pynodes.deep.batches import (
-    is_table,
+    is_named_arrays,
     iterate,
     order_samples,
     put_on_device,
@@ -144,7 +144,7 @@ class Trainer:
         self, network: Network, data: Any, training: Training, callbacks: list[Callback]
     ) -> None:
         self.network, self.training, self.callbacks = network, training, callbacks
-        self.data, self.table = data, is_table(data)
+        self.data, self.table = data, is_named_arrays(data)
         optimiser = training.optimiser
         self.learner = Learner(require_optax().adam(1e-3) if optimiser is None else optimiser)
         self.history = History()
@@ -179,7 +179,7 @@ class Trainer:
             error.run = self.result()  # type: ignore[attr-defined]
             raise
         except Exception as error:
-            raise failed(error, self.result()) from error
+            raise make_training_error(error, self.result()) from error
         self.tell("on_train_end", Event(self.epoch, run=self))
         return self.result()
 
@@ -268,7 +268,7 @@ class Trainer:
                 event = Event(self.epoch, number, step, {"energy": sum(layers.values())}, layers)
                 stop |= self.tell("on_inference_step", event)
         layers = {name: float(energy[0]) for name, energy in record["by_layer"].items()}
-        measures = {name: float(record[name][0]) for name in measured(record)}
+        measures = {name: float(record[name][0]) for name in name_measures(record)}
         event = Event(self.epoch, number, None, measures, layers, self)
         stop |= self.tell("on_learning_step", event)
         return self.tell("on_batch_end", event) or stop
@@ -276,7 +276,7 @@ class Trainer:
     def note(self, seconds: float, rate: float) -> tuple[dict[str, float], dict[str, float]]:
         """Add an epoch to the history."""
         whole = jax.tree.map(lambda *parts: np.concatenate(parts), *self.parts)
-        measures = {name: float(np.mean(whole[name])) for name in measured(whole)}
+        measures = {name: float(np.mean(whole[name])) for name in name_measures(whole)}
         measures |= {"seconds": seconds, "rate": rate}
         by_layer = {name: float(np.mean(energy)) for name, energy in whole["by_layer"].items()}
         self.check_numbers(whole)
@@ -285,7 +285,7 @@ class Trainer:
         self.history = self.history.extend(
             measures,
             by_layer,
-            {name: whole[name] for name in measured(whole)} if keep != "epochs" else {},
+            {name: whole[name] for name in name_measures(whole)} if keep != "epochs" else {},
             whole["trace"] if keep == "steps" and whole["trace"] is not None else {},
         )
         return measures, by_layer
@@ -327,7 +327,7 @@ class Trainer:
         return found
 
 
-def failed(error: Exception, run: TrainingRun) -> TrainingError:
+def make_training_error(error: Exception, run: TrainingRun) -> TrainingError:
     """An error of a callback or of an optimiser, with everything so far in hand."""
     found = TrainingError(
         f"Training ended in epoch {run.history.epochs} by {type(error).__name__}: {error}. What was trained "
@@ -337,6 +337,6 @@ def failed(error: Exception, run: TrainingRun) -> TrainingError:
     return found
 
 
-def measured(record: Mapping[str, Any]) -> list[str]:
+def name_measures(record: Mapping[str, Any]) -> list[str]:
     """Names of the measures of a batch."""
     return [n for n in ("energy", "energy_after", "accuracy", "status") if n in record]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.modules import choice
-from pynodes._errors import InputError, listed
+from pynodes._errors import InputError, quote
 from pynodes._runtime.series import to_numbers
 from pynodes._typing import AnyArray, Array
 from pynodes.environments._base import AbstractEnvironment
@@ -73,7 +73,7 @@ def series_of(series: Mapping[str, Any], arms: tuple[str, ...]) -> dict[str, Arr
         raise InputError(f"All series of a Replay have one length, but theirs are {lengths}.")
     for arm in arms:
         if arm not in found:
-            raise InputError(f"The arm {arm!r} has no series, only {listed(found)} have.")
+            raise InputError(f"The arm {arm!r} has no series, only {quote(found)} have.")
     return found
 
 

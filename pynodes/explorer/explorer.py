@@ -84,9 +84,9 @@ def make_explorer(
         raise InputError(f"title must be a text, not {title!r}.")
     if time_name is not None and not isinstance(time_name, str):
         raise InputError(f"time_name must be a text, such as 'time (s)', not {time_name!r}.")
-    when = None if time is None else read_series("time", time, shape[0])
+    when = None if time is None else read_entries("time", time, shape[0])
     done = {
-        name: read_series(f"responses[{name!r}]", values, shape[0]).astype(float)
+        name: read_entries(f"responses[{name!r}]", values, shape[0]).astype(float)
         for name, values in (responses or {}).items()
     }
     check_size(beliefs, names, shape[0])
@@ -102,7 +102,7 @@ def make_explorer(
     return found
 
 
-def read_series(name: str, values: Any, steps: int) -> np.ndarray:
+def read_entries(name: str, values: Any, steps: int) -> np.ndarray:
     """A series of the user's, an entry per step."""
     array = np.asarray(values)
     if array.shape != (steps,) or array.dtype.kind not in "biufM":

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._errors import GraphError, InputError
 from pynodes._runtime.series import to_numbers
 from pynodes._typing import Scalar
@@ -48,7 +48,7 @@ def checked_levels(levels: int, least: int) -> None:
         raise GraphError(f"levels must be a whole number of at least {least}, not {levels!r}.")
 
 
-def chain(
+def make_volatility_chain(
     names: Sequence[str], strength: PerLevel, **parameters: PerLevel
 ) -> tuple[dict[str, ContinuousState], list[tuple[str, str, Volatility]]]:
     """States by name, lowest first, and the edges that make each the volatility parent of the last.
@@ -103,7 +103,7 @@ def shared_ladder(
         for name, column in columns.items()
     }
     first = {name: [side_by_side[name][0], *column[1:]] for name, column in columns.items()}
-    ladder, edges = chain([lowest[0], *above], strength, **first)
+    ladder, edges = make_volatility_chain([lowest[0], *above], strength, **first)
     states = {
         state: ContinuousState(**{name: values[at] for name, values in side_by_side.items()})
         for at, state in enumerate(lowest)
@@ -123,7 +123,7 @@ def checked_codes(name: str, series: Any, count: int) -> Any:
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise InputError(f"The number of codes must be a positive whole number, not {count!r}.")
     codes = to_numbers(name, series, ())
-    if traced(codes):
+    if is_traced(codes):
         return codes
     wrong = ~np.isnan(codes) & ~((codes >= 0) & (codes < count) & (codes == np.floor(codes)))
     if wrong.any():

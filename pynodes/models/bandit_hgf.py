@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._errors import GraphError, InputError
 from pynodes._graph.graph import Graph
 from pynodes._runtime.series import to_numbers
@@ -155,5 +155,5 @@ def bandit_inputs(choices: Any, rewards: Any, arms: int = 3) -> dict[str, AnyArr
         raise InputError(
             f"There are {codes.shape[0]} choices but {paid.shape[0]} rewards; give one each per step."
         )
-    array = jnp if traced((codes, paid)) else np
+    array = jnp if is_traced((codes, paid)) else np
     return {f"u_{arm}": array.where(codes == arm, paid, math.nan) for arm in range(arms)}

@@ -8,7 +8,7 @@ from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Probability
-from pynodes.models._parts import PerLevel, chain, checked_levels, extend_defaults
+from pynodes.models._parts import PerLevel, checked_levels, extend_defaults, make_volatility_chain
 from pynodes.nodes import BinaryInput
 
 
@@ -64,7 +64,7 @@ def binary_hgf(
     checked_levels(levels, 2)
     names = [f"x{level}" for level in range(2, levels + 1)]
     count = len(names)
-    states, edges = chain(
+    states, edges = make_volatility_chain(
         names,
         volatility_strength,
         tonic_volatility=extend_defaults([-3.0, -6.0], count)

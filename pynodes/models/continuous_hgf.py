@@ -11,7 +11,7 @@ from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Observation
-from pynodes.models._parts import PerLevel, chain, checked_levels, extend_defaults
+from pynodes.models._parts import PerLevel, checked_levels, extend_defaults, make_volatility_chain
 from pynodes.nodes import ContinuousInput
 
 
@@ -60,7 +60,7 @@ def continuous_hgf(
     """
     checked_levels(levels, 1)
     names = [f"x{level}" for level in range(1, levels + 1)]
-    states, edges = chain(
+    states, edges = make_volatility_chain(
         names,
         volatility_strength,
         tonic_volatility=-4.0 if tonic_volatility is None else tonic_volatility,

@@ -9,7 +9,7 @@ from pynodes._boundary import boundary
 from pynodes._graph.graph import Graph
 from pynodes._typing import Scalar
 from pynodes.couplings import Noise, Observation
-from pynodes.models._parts import PerLevel, chain, checked_levels
+from pynodes.models._parts import PerLevel, checked_levels, make_volatility_chain
 from pynodes.nodes import ConstantState, ContinuousInput
 
 
@@ -59,14 +59,14 @@ def jget(
     """
     checked_levels(levels, 1)
     numbers = range(1, levels + 1)
-    means = chain(
+    means = make_volatility_chain(
         [f"x{n}" for n in numbers],
         volatility_strength,
         tonic_volatility=tonic_volatility,
         initial_mean=initial_mean,
         initial_precision=initial_precision,
     )
-    noises = chain(
+    noises = make_volatility_chain(
         [f"a{n}" for n in numbers],
         noise_volatility_strength,
         tonic_volatility=noise_tonic_volatility,

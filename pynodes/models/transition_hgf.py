@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._errors import InputError
 from pynodes._graph.graph import Graph
 from pynodes._runtime.series import flag_beginnings
@@ -127,7 +127,7 @@ def transition_inputs(
         Something that is no code, a series of another shape, or no number of states.
     """
     codes = checked_codes("series", series, states)
-    array = jnp if traced(codes) else np
+    array = jnp if is_traced(codes) else np
     if start is not None and not (isinstance(start, int | np.integer) and 0 <= start < states):
         raise InputError(f"start must be a code from 0 to {states - 1}, not {start!r}.")
     first = array.full(1, math.nan if start is None else float(start), codes.dtype)

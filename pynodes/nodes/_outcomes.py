@@ -58,7 +58,7 @@ class AbstractCategorical(AbstractNode):
         probability = logit.probability
         if self.normalised:
             probability = probability / jnp.sum(probability)
-        return expect(belief, probability, logit)
+        return predict_outcomes(belief, probability, logit)
 
     def indicators(self, code: Array, like: Array) -> Array:
         """1 for the outcome of a code, 0 for the others, as the type of an array; NaN for no code."""
@@ -84,10 +84,10 @@ def averaged_outcome(
         jnp.full_like(belief.predicted_mean, clip),
         hidden=hidden,
     )
-    return expect(belief, logit.probability, logit)
+    return predict_outcomes(belief, logit.probability, logit)
 
 
-def expect(belief: Any, probability: Array, logit: LogitBelief) -> Any:
+def predict_outcomes(belief: Any, probability: Array, logit: LogitBelief) -> Any:
     """A prediction of outcomes with these probabilities, from these logits."""
     spread = probability * (1 - probability)
     return dataclasses.replace(

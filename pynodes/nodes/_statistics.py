@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import Module, choice, traced
+from pynodes._core.modules import Module, choice, is_traced
 from pynodes._errors import ParameterError
 from pynodes._typing import AnyArray
 from pynodes.families import AbstractFamily, Normal
@@ -57,7 +57,7 @@ def fill_in(node: Module, field: str, default: tuple[float, ...]) -> None:
 
 def flaw_of_statistics(family: AbstractFamily, statistics: Any) -> str | None:
     """What keeps some expected statistics from being those of any distribution, in words."""
-    if traced(statistics):
+    if is_traced(statistics):
         return None
     with jax.ensure_compile_time_eval():
         values = jnp.asarray(np.asarray(statistics, float))

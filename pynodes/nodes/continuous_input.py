@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from pynodes._core.arithmetic import CEILING, LIMIT, bound_log_growth, log, reciprocal
 from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
-from pynodes._core.modules import choice, parameter, traced
+from pynodes._core.modules import choice, is_traced, parameter
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
 
@@ -118,4 +118,4 @@ class ContinuousInput(AbstractNode):
 
     def noiseless(self) -> bool:
         """Whether it has no noise but that of its parents."""
-        return not traced(self.precision) and math.isinf(float(self.precision))
+        return not is_traced(self.precision) and math.isinf(float(self.precision))

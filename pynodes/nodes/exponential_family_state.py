@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.arithmetic import bound_log_growth
-from pynodes._core.modules import choice, parameter, traced
+from pynodes._core.modules import choice, is_traced, parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
@@ -99,7 +99,7 @@ class ExponentialFamilyState(AbstractFamilyLearner):
         precision = self.precision
         if (
             "statistics" not in connected
-            and not traced(precision)
+            and not is_traced(precision)
             and (np.asarray(precision) != 1).any()
         ):
             return "is given a precision, but has no Statistic parents that would hear with it."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish_figure, plot_beliefs
 from pynodes.plotting.forecasts import MASSES
@@ -144,9 +144,9 @@ def rows_of(predicted: Predictive, subject: Any) -> np.ndarray:
     """The rows of one subject."""
     subjects = list(predicted.trials.subjects)
     if subject is None and len(subjects) > 1:
-        raise DataError(f"This draws one subject. Name one of {listed(subjects)}.")
+        raise DataError(f"This draws one subject. Name one of {quote(subjects)}.")
     if subject is not None and subject not in subjects:
-        raise DataError(f"There is no subject {subject!r}, only {listed(subjects)}.")
+        raise DataError(f"There is no subject {subject!r}, only {quote(subjects)}.")
     place = 0 if subject is None else subjects.index(subject)
     return np.flatnonzero(predicted.trials.layout.index[0] == place)
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from pynodes._errors import InputError, UnknownPanelError, listed, nearest
+from pynodes._errors import InputError, UnknownPanelError, nearest, quote
 from pynodes.plotting import style
 
 Given: TypeAlias = Mapping[str, Axes] | Sequence[Axes] | np.ndarray | Axes | None
@@ -106,7 +106,7 @@ class Panels(Mapping[str, Axes]):
         return len(self._axes)
 
     def __repr__(self) -> str:
-        return f"Panels({listed(self._axes)})"
+        return f"Panels({quote(self._axes)})"
 
 
 def arrange_panels(
@@ -175,7 +175,7 @@ def taken(names: Sequence[str], axes: Given) -> dict[str, Axes]:
         missing = [name for name in names if name not in axes]
         if missing:
             raise InputError(
-                f"axes has nothing for {listed(missing)}. The panels are {listed(names)}."
+                f"axes has nothing for {quote(missing)}. The panels are {quote(names)}."
             )
         found = [axes[name] for name in names]
     else:
@@ -184,7 +184,7 @@ def taken(names: Sequence[str], axes: Given) -> dict[str, Axes]:
     if wrong or len(found) != len(names):
         what = f"not {type(wrong[0]).__name__}" if wrong else f"not {len(found)}"
         raise InputError(
-            f"axes must be {len(names)} matplotlib axes, for {listed(names)}, {what}. Leave it out for a "
+            f"axes must be {len(names)} matplotlib axes, for {quote(names)}, {what}. Leave it out for a "
             "figure of suitable size."
         )
     return dict(zip(names, found, strict=True))

@@ -23,7 +23,7 @@ PARTS = 10
 """Parts of a session, over which residuals are averaged."""
 
 
-class Residual(NamedTuple):
+class ResidualPlot(NamedTuple):
     """Responses of one stream beside what was expected; a column per option, one for other responses.
 
     Attributes
@@ -88,11 +88,11 @@ def plot_residuals(
     return panels
 
 
-def residuals(fit: MapFit | Samples, draws: int, seed: int) -> list[Residual]:
+def residuals(fit: MapFit | Samples, draws: int, seed: int) -> list[ResidualPlot]:
     """Responses and expectations of every stream."""
     trials = fit.trials
     expected = fit.predict(draws=draws, seed=seed).expected
-    found: list[Residual] = []
+    found: list[ResidualPlot] = []
     for column, whole in expected.items():
         mean = whole.mean(axis=0)
         given = np.where(trials.frozen, np.nan, trials.numbers(column))
@@ -103,11 +103,11 @@ def residuals(fit: MapFit | Samples, draws: int, seed: int) -> list[Residual]:
         else:
             mean, given = mean[:, None], given[:, None]
         chances = binary or mean.shape[1] > 1
-        found.append(Residual(column=column, given=given, expected=mean, chances=chances))
+        found.append(ResidualPlot(column=column, given=given, expected=mean, chances=chances))
     return found
 
 
-def draw_calibration(ax: Axes, one: Residual) -> None:
+def draw_calibration(ax: Axes, one: ResidualPlot) -> None:
     """Responses over expectations: shares in ten parts of equal size for choices, points for numbers."""
     there = ~np.isnan(one.given)
     given, expected = one.given[there], one.expected[there]
@@ -129,7 +129,7 @@ def draw_calibration(ax: Axes, one: Residual) -> None:
     ax.plot(ends, ends, color=style.GREY, lw=0.8, zorder=0)
 
 
-def draw_course(ax: Axes, one: Residual, trials: Trials) -> None:
+def draw_course(ax: Axes, one: ResidualPlot, trials: Trials) -> None:
     """Mean residual of the last option, or of a number, by part of the session."""
     step = trials.layout.index[2]
     lengths = in_blocks(np.ones(len(step)), trials, blank=0.0).sum(axis=-1)
@@ -152,7 +152,7 @@ def scores_error(scores: np.ndarray) -> float:
     return float(scores.std() / np.sqrt(len(scores))) if len(scores) > 1 else np.nan
 
 
-def draw_echo(ax: Axes, one: Residual, trials: Trials) -> None:
+def draw_echo(ax: Axes, one: ResidualPlot, trials: Trials) -> None:
     """Correlation of residuals with those some trials later, in the same block."""
     blocks = np.stack([in_blocks(column, trials) for column in one.scores.T])
     lags = np.arange(1, LAGS + 1)

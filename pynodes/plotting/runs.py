@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pynodes._boundary import boundary
-from pynodes._errors import FieldError, InputError, listed
+from pynodes._errors import FieldError, InputError, quote
 from pynodes._geometry import thin
 from pynodes.plotting import style
 from pynodes.plotting.beliefs import finish_figure
@@ -246,7 +246,7 @@ def find_common_nodes(runs: Mapping[str, Trajectories]) -> list[str]:
     names = [name for name in first if all(name in other for other in others)]
     if not names:
         raise InputError(
-            f"The runs share no node: the first has {listed(first)}. Name the nodes alike in all networks."
+            f"The runs share no node: the first has {quote(first)}. Name the nodes alike in all networks."
         )
     return names
 

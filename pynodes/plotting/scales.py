@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from pynodes._errors import InputError, nearest
 from pynodes._inference.priors import AbstractPrior
-from pynodes._inference.transforms import Identity, Log
+from pynodes._inference.transforms import Identity, LogTransform
 
 LABELS = 5
 """Ticks of an axis at most, so that their labels do not touch."""
@@ -33,14 +33,14 @@ def name_scale(prior: AbstractPrior) -> str:
     """What an axis of a parameter is in, where its ticks are not evenly spaced; nothing elsewhere."""
     if isinstance(prior.transform, Identity):
         return ""
-    return "logarithmic scale" if isinstance(prior.transform, Log) else "logit scale"
+    return "logarithmic scale" if isinstance(prior.transform, LogTransform) else "logit scale"
 
 
 def name_unconstrained(prior: AbstractPrior) -> str:
     """What a parameter in unconstrained space is: itself, or its logarithm or logit."""
     if isinstance(prior.transform, Identity):
         return "value"
-    return "logarithm" if isinstance(prior.transform, Log) else "logit"
+    return "logarithm" if isinstance(prior.transform, LogTransform) else "logit"
 
 
 def check_labels(labels: ParameterLabels, known: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from pynodes._boundary import boundary
 from pynodes._errors import InputError
 from pynodes.plotting import style
 from pynodes.plotting.panels import arrange_panels
-from pynodes.structure.lagged import CONSTANT, source_of
+from pynodes.structure.lagged import CONSTANT, find_lagged_source
 
 if TYPE_CHECKING:
     from pynodes.structure.calibration import Calibration
@@ -124,7 +124,7 @@ def gather_arrows(found: Found, least: float) -> tuple[Arrows, list[tuple[str, s
         key[:2]: edge for edge, key in zip(found.space.edges, found.space.keys, strict=True)
     }
     for parent, child, _ in graph.edges:
-        source, lag = source_of(parent) if is_copy(parent, graph.nodes) else (parent, 0)
+        source, lag = find_lagged_source(parent) if is_copy(parent, graph.nodes) else (parent, 0)
         edge = candidates.get((parent, child))
         if edge is None:
             granted += [(source, child)] if source in names else []
@@ -136,7 +136,7 @@ def gather_arrows(found: Found, least: float) -> tuple[Arrows, list[tuple[str, s
 
 def is_copy(name: str, known: object) -> bool:
     """Whether a node holds what another one was before."""
-    return source_of(name)[0] in known  # type: ignore[operator]
+    return find_lagged_source(name)[0] in known  # type: ignore[operator]
 
 
 def place_on_circle(names: list[str]) -> dict[str, tuple[float, float]]:

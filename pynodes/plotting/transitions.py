@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import FieldError, listed
+from pynodes._errors import FieldError, quote
 from pynodes.nodes import CategoricalInput
 from pynodes.plotting import style
 from pynodes.plotting.densities import which_steps
@@ -108,7 +108,7 @@ def matrices(beliefs: Trajectories, inputs: Sequence[str] | None) -> np.ndarray:
         found = dict(zip(names, wide, strict=True))
         raise FieldError(
             f"A matrix of transitions needs a categorical input for every state, each with as many outcomes; "
-            f"given were {listed(names)} with {list(found.values())}. Name them with inputs=, or make the "
+            f"given were {quote(names)} with {list(found.values())}. Name them with inputs=, or make the "
             "graph with pn.models.transition_hgf."
         )
     return np.stack(rows, axis=1)

@@ -16,10 +16,10 @@ from pynodes._core.beliefs import alongside
 from pynodes._core.modules import (
     Module,
     checked_value,
+    is_traced,
     parameter,
     parameters_in,
     parameters_of,
-    traced,
 )
 from pynodes._errors import InputError, ParameterError, PynodesError, nearest
 from pynodes._runtime.sample import check_key
@@ -245,7 +245,7 @@ class AbstractResponse(Module, abc.ABC):
     def _possible(self, values: AnyArray, reader: Reader) -> Any:
         """Which responses can be, or are missing; known ones that cannot be are refused."""
         fine = (values != values) | self.accepts(values, reader)
-        if not traced(values):
+        if not is_traced(values):
             refuse("responses", values, fine, self.expects)
         return fine
 
@@ -304,7 +304,7 @@ def alive_of(beliefs: Beliefs) -> Any:
 def frozen_trials(frozen: Any, shape: tuple[int, ...]) -> Array:
     """The trials to be ignored, as truth values."""
     array = numbers("frozen", frozen)
-    if not traced(array):
+    if not is_traced(array):
         refuse("frozen", array, (array == 0) | (array == 1), "truth values")
     return align_to_trials("frozen", array, shape) != 0
 

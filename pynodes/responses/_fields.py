@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import Module, traced
-from pynodes._errors import FieldError, InputError, PynodesError, UnknownNodeError, listed, nearest
+from pynodes._core.modules import Module, is_traced
+from pynodes._errors import FieldError, InputError, PynodesError, UnknownNodeError, nearest, quote
 from pynodes._typing import Array
 
 
@@ -131,7 +131,7 @@ class Reader:
         """
         values = self(address)
         low, high = -ROUNDING, 1 + ROUNDING
-        if traced(values):
+        if is_traced(values):
             return jnp.where((values < low) | (values > high), jnp.nan, values)
         wrong = (np.asarray(values) < low) | (np.asarray(values) > high)
         if wrong.any():
@@ -193,6 +193,6 @@ def missing(found: Any, name: str, of_it: str) -> str:
     usual = ("predicted_mean", "predicted_precision", "mean", "precision")
     there = [known for known in usual if getattr(found, known, None) is not None]
     return (
-        f"The response reads {of_it!r} of {name!r}, which is not there, only {listed(there)}. Before a "
+        f"The response reads {of_it!r} of {name!r}, which is not there, only {quote(there)}. Before a "
         "trial's outcome is seen there are predictions only."
     )

@@ -10,8 +10,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import traced
-from pynodes._errors import InputError, listed, nearest
+from pynodes._core.modules import is_traced
+from pynodes._errors import InputError, nearest, quote
 from pynodes._runtime.series import to_plain_numbers
 from pynodes._typing import AnyArray, Array
 
@@ -56,7 +56,7 @@ Covariates = Mapping[str, Any]
 
 def numbers(name: str, values: Any) -> AnyArray:
     """Numbers as an array of any shape; on the host unless they are traced."""
-    if not traced(values):
+    if not is_traced(values):
         return to_plain_numbers(name, values)
     array = jnp.asarray(values)
     if array.dtype.kind not in "fiub":
@@ -101,7 +101,7 @@ def covariates_read(
             continue
         array = numbers(name, values[name])
         fine = covariate.accepts(array)
-        if not traced(array):
+        if not is_traced(array):
             refuse(name, array, fine, f"values from {covariate.bounds[0]} to {covariate.bounds[1]}")
         whole, fine = align_to_trials(name, array, shape), align_to_trials(name, fine, shape)
         if covariate.optional:
@@ -126,7 +126,7 @@ def checked_names(declared: Mapping[str, Covariate], values: Covariates | None) 
     absent = [name for name in needed if name not in values]
     if absent:
         raise InputError(
-            f"The response needs {listed(absent)} of every trial. Give "
+            f"The response needs {quote(absent)} of every trial. Give "
             f"covariates={{{absent[0]!r}: [...]}}, one number per trial."
         )
     return values

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.modules import Module
-from pynodes._errors import InputError, ParameterError, listed, nearest
+from pynodes._errors import InputError, ParameterError, nearest, quote
 from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import AbstractResponse
@@ -99,9 +99,9 @@ class JointResponse(Module):
             A stream without series, a series without stream, a covariate that no stream takes.
         """
         if not isinstance(responses, Mapping) or set(responses) != set(self.streams):
-            given = listed(responses) if isinstance(responses, Mapping) else repr(responses)
+            given = quote(responses) if isinstance(responses, Mapping) else repr(responses)
             raise InputError(
-                f"The streams are {listed(self.streams)}, but responses were given for {given}. Give a "
+                f"The streams are {quote(self.streams)}, but responses were given for {given}. Give a "
                 "series for each by name, NaN where a response is missing."
             )
         parts = [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pynodes._core.modules import choice, parameter
-from pynodes._errors import listed
+from pynodes._errors import quote
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import Given
 from pynodes.responses._distributions import AbstractNormalResponse
@@ -60,7 +60,7 @@ class LinearResponse(AbstractNormalResponse):
             return "there must be one term at least."
         if sorted(names) != sorted(self.weights) or {"intercept", "variance"} & set(names):
             return (
-                f"the terms {listed(names)} need one weight each, but {listed(self.weights)} have one. "
+                f"the terms {quote(names)} need one weight each, but {quote(self.weights)} have one. "
                 "Terms have names of their own, other than 'intercept' and 'variance'."
             )
         return None

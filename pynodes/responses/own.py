@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pynodes._core.modules import choice
-from pynodes._errors import listed
+from pynodes._errors import quote
 from pynodes._typing import Array, Scalar
 from pynodes.responses._base import AbstractResponse, Given
 from pynodes.responses._fields import Reader
@@ -108,7 +108,7 @@ class OwnResponse(AbstractResponse):
             inspect.signature(self.function).bind(None, None, **dict.fromkeys(names))
         except TypeError as error:
             return (
-                f"the function must take (beliefs, response) and the keywords {listed(names)}, "
+                f"the function must take (beliefs, response) and the keywords {quote(names)}, "
                 f"but: {error}."
             )
         return None

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pynodes._core.modules import traced
+from pynodes._core.modules import is_traced
 from pynodes._errors import InputError
 from pynodes._runtime.series import flag_beginnings
 from pynodes._typing import Array
@@ -80,7 +80,7 @@ def select(
     """
     numbered = numbers("index", index)
     counts = [len(group) for group in names.values() if not isinstance(group, str)]
-    if not traced(numbered):
+    if not is_traced(numbered):
         fine = (numbered >= 0) & (numbered % 1 == 0) & (numbered < min([*counts, np.inf]))
         if not np.all(fine):
             place = int(np.argwhere(~np.atleast_1d(fine))[0][-1])

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from scipy.special import logsumexp
 
-from pynodes._errors import InputError, listed
+from pynodes._errors import InputError, quote
 from pynodes._inference.laplace import find_posteriors
 from pynodes._progress import Progress
 from pynodes.structure.space import Space
@@ -37,7 +37,7 @@ def search_agent(
     unknown = [n for n in space.edges if f"{n}.strength" not in agent.network.labels.parameters]
     if unknown:
         raise InputError(
-            f"The agent's graph has no strength of {listed(unknown)}. Make the space from the agent's graph."
+            f"The agent's graph has no strength of {quote(unknown)}. Make the space from the agent's graph."
         )
     if space.count > MOST or space.strength or space.free:
         raise InputError(

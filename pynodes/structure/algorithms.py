@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pynodes._progress import Progress
-from pynodes.structure.gibbs import Chains, sample_parents, sweep, weigh
+from pynodes.structure.gibbs import Chains, sample_parents, visit_edges, weigh_graphs
 from pynodes.structure.local import LISTED, LocalScore, to_bits
 from pynodes.structure.score import AbstractScore
 from pynodes.structure.space import Space
@@ -190,7 +190,7 @@ def search_parents(score: LocalScore, seed: int, chains: int, sweeps: int) -> Ou
 
 
 @dataclasses.dataclass(eq=False)
-class State:
+class GraphSearchState:
     """Where a search is, so that it can go on.
 
     Attributes
@@ -208,7 +208,7 @@ class State:
     climbed: int = 0
 
 
-class Seen:
+class ScoredGraphs:
     """Evidence of graphs that were asked for, each once, and no more of them than wanted.
 
     Parameters
@@ -223,7 +223,9 @@ class Seen:
         Where a search is: it knows those that were asked for before.
     """
 
-    def __init__(self, score: AbstractScore, most: int | None, bar: Progress, state: State) -> None:
+    def __init__(
+        self, score: AbstractScore, most: int | None, bar: Progress, state: GraphSearchState
+    ) -> None:
         self.score, self.most, self.bar, self.known = score, most, bar, state.known
 
     def evidence(self, masks: np.ndarray) -> np.ndarray:
@@ -266,9 +268,11 @@ def first_masks(space: Space, seed: int, starts: int) -> np.ndarray:
     return np.concatenate([empty, drawn])[:starts] if space.admits(empty)[0] else drawn
 
 
-def search_all(score: AbstractScore, state: State, bar: Progress, keep: Keep = forget) -> Outcome:
+def search_all(
+    score: AbstractScore, state: GraphSearchState, bar: Progress, keep: Keep = forget
+) -> Outcome:
     """Every graph that the rules allow."""
-    space, seen = score.space, Seen(score, None, bar, state)
+    space, seen = score.space, ScoredGraphs(score, None, bar, state)
     masks = space.masks()
 
     def conclude() -> Outcome:
@@ -288,12 +292,12 @@ def search_greedily(
     seed: int,
     starts: int,
     most: int | None,
-    state: State,
+    state: GraphSearchState,
     bar: Progress,
     keep: Keep = forget,
 ) -> Outcome:
     """Climb by the best single move, from several starts."""
-    space, seen = score.space, Seen(score, most, bar, state)
+    space, seen = score.space, ScoredGraphs(score, most, bar, state)
     begins = first_masks(space, seed, starts)
 
     def conclude() -> Outcome:
@@ -307,12 +311,12 @@ def search_greedily(
     return conclude()
 
 
-def climb(space: Space, seen: Seen, mask: np.ndarray, pause: Callable[[], None]) -> None:
+def climb(space: Space, seen: ScoredGraphs, mask: np.ndarray, pause: Callable[[], None]) -> None:
     """Take the best single move until none leads up."""
-    here = weigh(space, seen.evidence, mask[None])[0]
+    here = weigh_graphs(space, seen.evidence, mask[None])[0]
     while not seen.full:
         moves = np.array(list_moves(space, mask))
-        log = weigh(space, seen.evidence, moves)
+        log = weigh_graphs(space, seen.evidence, moves)
         best = int(np.argmax(log))
         if not log[best] > here:
             return
@@ -343,12 +347,12 @@ def search_by_gibbs(
     starts: int,
     sweeps: int,
     most: int | None,
-    state: State,
+    state: GraphSearchState,
     bar: Progress,
     keep: Keep = forget,
 ) -> Outcome:
     """Gibbs over edges, from several starts side by side."""
-    space, seen = score.space, Seen(score, most, bar, state)
+    space, seen = score.space, ScoredGraphs(score, most, bar, state)
     if state.chains is None:
         state.chains = Chains.begin(first_masks(space, seed, starts))
 
@@ -367,7 +371,9 @@ def search_by_gibbs(
         while state.chains.sweeps < sweeps and not seen.full:
             # What interrupts a sweep leaves the chains where they were before it.
             after = state.chains.copy()
-            sweep(space, seen.evidence, after, seed, counts=after.sweeps >= max(1, sweeps // 5))
+            visit_edges(
+                space, seen.evidence, after, seed, counts=after.sweeps >= max(1, sweeps // 5)
+            )
             state.chains = after
             keep(conclude)
     return conclude()

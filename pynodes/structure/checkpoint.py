@@ -17,7 +17,7 @@ EVERY = 30.0
 """Seconds between two files."""
 
 
-class Checkpoint:
+class SearchCheckpoint:
     """A file that holds what a search has found so far, as :func:`pynodes.save` writes it.
 
     Parameters

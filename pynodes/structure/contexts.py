@@ -40,7 +40,7 @@ WHEN_FULL = ("forget", "merge", "keep")
 """What happens when all copies are in use and a new context is called for."""
 
 
-class Rule(Module):
+class ContextRule(Module):
     """How contexts come and go: the numbers, and what is done when all copies are in use."""
 
     stay: Any
@@ -158,11 +158,11 @@ class Contexts:
     network: Network
     capacity: int
     hypotheses: int
-    rule: Rule
+    rule: ContextRule
 
     def start(self) -> Hypotheses:
         """The state before the first step: no context is open."""
-        return begin(self.network.program, self.hypotheses, self.capacity)
+        return begin_history(self.network.program, self.hypotheses, self.capacity)
 
     @boundary
     def filter(
@@ -178,7 +178,7 @@ class Contexts:
         labels = self.network.labels
         feed = read_inputs(labels, inputs, dt, observed, frozen)
         state = self.start() if start is None else start
-        ran = run(self.network.program, feed, state, self.rule)
+        ran = run_contexts(self.network.program, feed, state, self.rule)
         final, emitted = jax.tree.map(np.asarray, (ran.final, ran.emitted))
         surprise, opened, weights, parents, contexts, reports = emitted
         weight = np.exp(final.log_weight - np.max(final.log_weight))
@@ -186,7 +186,7 @@ class Contexts:
         return ContextTrajectories(
             surprise=surprise,
             number=count_probability(opened, weights),
-            histories=trace_back(parents, contexts)[alive],
+            histories=trace_contexts(parents, contexts)[alive],
             weights=weight[alive] / weight.sum(),
             averages=name_reports(self.network, reports),
             final=final,
@@ -205,7 +205,7 @@ class Contexts:
     def surprise(self, inputs: Mapping[str, Series], *, dt: Series | float = 1.0) -> Array:
         """Total surprise of a series, in nats; differentiable in the network's parameters."""
         feed = read_inputs(self.network.labels, inputs, dt)
-        return jnp.sum(run(self.network.program, feed, self.start(), self.rule).emitted[0])
+        return jnp.sum(run_contexts(self.network.program, feed, self.start(), self.rule).emitted[0])
 
 
 @boundary
@@ -261,12 +261,12 @@ def contexts(
         raise ParameterError(f"full must be 'forget', 'merge' or 'keep', not {full!r}.")
     if not isinstance(network, Network):
         raise InputError(f"contexts takes a compiled network, not a {type(network).__name__}.")
-    rule = Rule(stay=float(stay), concentration=float(concentration), full=full)
+    rule = ContextRule(stay=float(stay), concentration=float(concentration), full=full)
     return Contexts(network, capacity, hypotheses, rule)
 
 
 @partial(jax.jit, static_argnums=(1, 2))
-def begin(program: Program, hypotheses: int, capacity: int) -> Hypotheses:
+def begin_history(program: Program, hypotheses: int, capacity: int) -> Hypotheses:
     """No history at all, of which there is one."""
     fresh = sweeps.start(program)
     kind = jnp.result_type(float)
@@ -285,7 +285,7 @@ def begin(program: Program, hypotheses: int, capacity: int) -> Hypotheses:
 
 
 @jax.jit
-def run(program: Program, feed: Feed, state: Hypotheses, rule: Rule) -> Ran:
+def run_contexts(program: Program, feed: Feed, state: Hypotheses, rule: ContextRule) -> Ran:
     """Take every step of a series; emit surprise, numbers, weights, ancestry and reports."""
     fresh = sweeps.start(program)
 
@@ -300,7 +300,9 @@ def run(program: Program, feed: Feed, state: Hypotheses, rule: Rule) -> Ran:
     return scan(program, feed, state, take, emit)
 
 
-def step_all(now: Now, before: Hypotheses, fresh: Any, rule: Rule) -> tuple[Hypotheses, Array, Any]:
+def step_all(
+    now: Now, before: Hypotheses, fresh: Any, rule: ContextRule
+) -> tuple[Hypotheses, Array, Any]:
     """One step of all histories, each going on in every context that it may."""
 
     def one(state: Any) -> tuple[Any, Any, Array, Array, Any]:
@@ -357,12 +359,12 @@ def step_all(now: Now, before: Hypotheses, fresh: Any, rule: Rule) -> tuple[Hypo
         opened=before.opened[parent] + new.astype(int),
     )
     weights = jnp.exp(joint - whole)
-    averaged = jax.tree.map(partial(average, weights), fields, new_fields)
+    averaged = jax.tree.map(partial(average_histories, weights), fields, new_fields)
     found = (-whole, after_all.opened, jnp.exp(after_all.log_weight), parent, label, averaged)
     return after_all, jnp.isfinite(whole), found
 
 
-def log_prior(before: Hypotheses, rule: Rule) -> tuple[Array, Array]:
+def log_prior(before: Hypotheses, rule: ContextRule) -> tuple[Array, Array]:
     """Log probability of every copy, and last of a new context, by history; and where that would go."""
     counts, capacity = before.counts, before.counts.shape[1]
     is_open = counts > 0
@@ -391,7 +393,7 @@ def merge_forgotten(
     parent: Array,
     new: Array,
     victim: Array,
-    rule: Rule,
+    rule: ContextRule,
 ) -> tuple[Any, Array]:
     """Join the copy that made room for a new context with the nearest other one, where that is wanted."""
     counts = before.counts[parent]
@@ -429,7 +431,7 @@ def distances(states: Any, one: Any) -> Array:
     return total
 
 
-def average(weights: Array, values: Array, new: Array) -> Array:
+def average_histories(weights: Array, values: Array, new: Array) -> Array:
     """A field averaged over histories and contexts, those that are impossible left out."""
     old, fresh = weights[:, :-1], jnp.sum(weights[:, -1])
     total = jnp.where(alongside(old > 0, values), alongside(old, values) * values, 0.0)
@@ -442,7 +444,7 @@ def count_probability(opened: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.sum(weights[:, :, None] * (opened[:, :, None] == numbers), axis=1)
 
 
-def trace_back(parents: np.ndarray, contexts: np.ndarray) -> np.ndarray:
+def trace_contexts(parents: np.ndarray, contexts: np.ndarray) -> np.ndarray:
     """The context of every step in every history that is left, from who came from whom."""
     steps, count = parents.shape
     found, row = np.zeros((count, steps), int), np.arange(count)

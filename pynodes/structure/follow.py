@@ -25,8 +25,8 @@ from pynodes._runtime.runs import name_inputs
 from pynodes._runtime.series import Series
 from pynodes._typing import Array
 from pynodes.structure.algorithms import local_log_prior
-from pynodes.structure.joint import JointScore, Layout, revise
-from pynodes.structure.lagged import source_of
+from pynodes.structure.joint import FreeLayout, JointScore, revise
+from pynodes.structure.lagged import find_lagged_source
 from pynodes.structure.local import LISTED, is_local, to_bits
 from pynodes.structure.search import MOST_LISTED, prepare
 from pynodes.structure.space import Space
@@ -173,14 +173,14 @@ def go_on(
             name: np.concatenate([before.tail.get(name, np.zeros(0)), np.asarray(values, float)])
             for name, values in inputs.items()
         }
-    lags = max((source_of(name)[1] for name in space.graph.nodes), default=0)
+    lags = max((find_lagged_source(name)[1] for name in space.graph.nodes), default=0)
     tail = {
         name: np.asarray(values, float)[len(values) - lags :] for name, values in inputs.items()
     }
     series, dt, masks, _ = prepare(space, inputs, dt, observed, None)
     labels = space.network.labels
     feed = read_inputs(labels, series, dt, masks or None)
-    branches = split(space) if before is None else before.branches
+    branches = split_by_child(space) if before is None else before.branches
     whole = widen(space, branches)
     layout = JointScore(space=space, feed=feed).layout
     state = None if before is None else before.final
@@ -192,7 +192,7 @@ def go_on(
     )
 
 
-def split(space: Space) -> tuple[Branch, ...]:
+def split_by_child(space: Space) -> tuple[Branch, ...]:
     """Structures that take turns: child by child where that is possible."""
     apart = is_local(space) and not space.rules
     if apart:
@@ -224,7 +224,7 @@ def widen(space: Space, branches: tuple[Branch, ...]) -> np.ndarray:
 
 @partial(jax.jit, static_argnames=("labels", "layout"))
 def trace_masks(
-    program: Program, feed: Feed, state: Any, masks: Array, *, labels: Labels, layout: Layout
+    program: Program, feed: Feed, state: Any, masks: Array, *, labels: Labels, layout: FreeLayout
 ) -> tuple[Array, Any]:
     """Surprise of every input at every step under some sets of edges, and the states at the end."""
 
@@ -262,7 +262,7 @@ def mix(
         names = branch.inputs or tuple(by_input)
         log = -np.sum([np.asarray(by_input[n])[: len(branch.masks)] for n in names], axis=0)
         start = None if weights is None else weights[number]
-        found, normalisers = forward(log, branch.log_prior, stay, start)
+        found, normalisers = filter_chain(log, branch.log_prior, stay, start)
         probability[:, branch.edges] = found @ branch.masks
         predictive += normalisers
         ends.append(found[-1])
@@ -281,7 +281,7 @@ def mix(
     )
 
 
-def forward(
+def filter_chain(
     log: np.ndarray, log_prior: np.ndarray, stay: float, start: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Filtered probabilities of a chain that stays or is drawn anew, and log normalisers, by step.

@@ -78,7 +78,9 @@ class Chains:
         return float(np.max(np.abs(found - found.mean(axis=0)), initial=0.0))
 
 
-def sweep(space: Space, evidence: Evidence, chains: Chains, seed: int, *, counts: bool) -> None:
+def visit_edges(
+    space: Space, evidence: Evidence, chains: Chains, seed: int, *, counts: bool
+) -> None:
     """Visit every edge of every chain once, in random order; of edges that exclude one another, swap some."""
     rng = np.random.default_rng([seed, chains.sweeps])
     units = space.units
@@ -87,7 +89,7 @@ def sweep(space: Space, evidence: Evidence, chains: Chains, seed: int, *, counts
         unit = units[number]
         flipped = chains.masks.copy()
         flipped[:, unit] = ~flipped[:, unit]
-        other = weigh(space, evidence, flipped)
+        other = weigh_graphs(space, evidence, flipped)
         on = chains.masks[:, unit[0]]
         with np.errstate(invalid="ignore"):
             probability = expit(np.where(on, log - other, other - log))
@@ -103,7 +105,7 @@ def sweep(space: Space, evidence: Evidence, chains: Chains, seed: int, *, counts
     chains.counted += counts
 
 
-def weigh(space: Space, evidence: Evidence, masks: np.ndarray) -> np.ndarray:
+def weigh_graphs(space: Space, evidence: Evidence, masks: np.ndarray) -> np.ndarray:
     """Log of evidence times prior; of graphs that the rules exclude, without asking for the evidence."""
     log = space.log_prior(masks)
     fine = np.isfinite(log)
@@ -122,7 +124,7 @@ def swap(
         if len(on) and len(off):
             mask[rng.choice(on)], mask[rng.choice(off)] = False, True
         proposal[chain] = mask
-    gain = weigh(space, evidence, proposal) - weigh(space, evidence, chains.masks)
+    gain = weigh_graphs(space, evidence, proposal) - weigh_graphs(space, evidence, chains.masks)
     accepted = np.log(rng.random(len(gain))) < gain
     chains.masks = np.where(accepted[:, None], proposal, chains.masks)
 

@@ -35,7 +35,7 @@ STARTS = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class FreeLayout:
     """Where the free values of a search go. Static: part of the compiled program.
 
     Attributes
@@ -84,7 +84,7 @@ class JointScore(AbstractScore):
     )
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> FreeLayout:
         """Where the free values go."""
         space, labels = self.space, self.space.network.labels
         with_strength = [
@@ -92,7 +92,7 @@ class JointScore(AbstractScore):
             for i, edge in enumerate(space.edges)
             if "strength" in parameters_of(space.named[edge][2])
         ]
-        return Layout(
+        return FreeLayout(
             strengths=tuple(f"{space.edges[i]}.strength" for i in with_strength),
             placed=tuple(with_strength),
             drawn=tuple(i for i in with_strength if space.edges[i] in space.strength),
@@ -209,7 +209,7 @@ def composite(space: Space, edge: int) -> bool:
 
 
 def revise(
-    program: Program, labels: Labels, layout: Layout, values: Sequence[Any], mask: Array
+    program: Program, labels: Labels, layout: FreeLayout, values: Sequence[Any], mask: Array
 ) -> Program:
     """A program under one set of edges, with values of what is free."""
     drawn = dict(zip(layout.drawn, values, strict=False))
@@ -218,7 +218,7 @@ def revise(
     if names:
         own = jnp.stack(
             [
-                jnp.asarray(drawn.get(i, stored(program, labels, name)), float)
+                jnp.asarray(drawn.get(i, read_parameter(program, labels, name)), float)
                 for i, name in names.items()
             ]
         )
@@ -235,13 +235,13 @@ def revise(
     return dataclasses.replace(revised, edges_on=on)
 
 
-def stored(program: Program, labels: Labels, name: str) -> Any:
+def read_parameter(program: Program, labels: Labels, name: str) -> Any:
     """What the program has for a parameter."""
     return get_parameter(program, labels.address(name))
 
 
 @partial(jax.jit, static_argnames=("labels", "layout"))
-def measure_masks(common: Any, masks: Array, *, labels: Labels, layout: Layout) -> Array:
+def measure_masks(common: Any, masks: Array, *, labels: Labels, layout: FreeLayout) -> Array:
     """Surprise under some sets of edges, where nothing is free."""
     program, feed, _, _ = common
 
@@ -252,7 +252,7 @@ def measure_masks(common: Any, masks: Array, *, labels: Labels, layout: Layout) 
 
 
 @partial(jax.jit, static_argnames=("labels", "layout"))
-def search_masks(common: Any, masks: Array, *, labels: Labels, layout: Layout) -> Modes:
+def search_masks(common: Any, masks: Array, *, labels: Labels, layout: FreeLayout) -> Modes:
     """Modes of the free values under some sets of edges."""
     program, feed, priors, key = common
 

@@ -11,7 +11,7 @@ from pynodes._errors import FormatError
 from pynodes._inference.priors import AbstractPrior
 from pynodes._keeping.contents import read_graph, take, write_graph
 from pynodes._keeping.records import FileReader, FileWriter, Keeper, expect
-from pynodes.structure.algorithms import Outcome, State
+from pynodes.structure.algorithms import GraphSearchState, Outcome
 from pynodes.structure.found import Found
 from pynodes.structure.gibbs import Chains
 from pynodes.structure.joint import JointScore
@@ -130,7 +130,7 @@ def read_outcome(said: Any, state: Any, edges: int, file: FileReader) -> Outcome
     )
 
 
-def write_search_state(state: State, file: FileWriter) -> dict[str, Any]:
+def write_search_state(state: GraphSearchState, file: FileWriter) -> dict[str, Any]:
     """Where a search is."""
     chains = state.chains
     return {
@@ -148,7 +148,7 @@ def write_search_state(state: State, file: FileWriter) -> dict[str, Any]:
     }
 
 
-def read_search_state(said: Any, edges: int, file: FileReader) -> State:
+def read_search_state(said: Any, edges: int, file: FileReader) -> GraphSearchState:
     """Where the search of a file was."""
     said = take(said, "The state of a search", "graphs", "log_evidence", "climbed", "chains")
     masks, log = file.array(said["graphs"], "graphs"), file.array(said["log_evidence"], "evidence")
@@ -161,8 +161,8 @@ def read_search_state(said: Any, edges: int, file: FileReader) -> State:
             counted=expect(chains["counted"], int, "counted"),
             sweeps=expect(chains["sweeps"], int, "sweeps"),
         )
-    return State(
-        known=dict(zip(split_keys(masks, edges), map(float, log), strict=True)),
+    return GraphSearchState(
+        known=dict(zip(nest_keys(masks, edges), map(float, log), strict=True)),
         chains=chains,
         climbed=expect(said["climbed"], int, "climbed"),
     )
@@ -189,7 +189,7 @@ def read_known(
     masks, log, mean, variance = (file.array(said[name], name) for name in said)
     return {
         key: (float(one), *parts)
-        for key, one, *parts in zip(split_keys(masks, edges), log, mean, variance, strict=True)
+        for key, one, *parts in zip(nest_keys(masks, edges), log, mean, variance, strict=True)
     }
 
 
@@ -199,7 +199,7 @@ def stack_keys(known: Mapping[bytes, Any]) -> np.ndarray:
     return np.array(rows, bool).reshape(len(rows), -1)
 
 
-def split_keys(masks: np.ndarray, edges: int) -> list[bytes]:
+def nest_keys(masks: np.ndarray, edges: int) -> list[bytes]:
     """The same the other way round.
 
     Raises

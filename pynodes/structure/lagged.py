@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import InputError, ParameterError, listed
+from pynodes._errors import InputError, ParameterError, quote
 from pynodes._graph.graph import Graph
 from pynodes._runtime.series import to_numbers
 from pynodes.nodes import ConstantState, RegressionInput, Regressor
@@ -69,7 +69,7 @@ def lagged(
     parents = [f"lag{lag}_{name}" for lag in range(1, lags + 1) for name in names]
     edges: list[tuple[str, str, str]] = []
     for child in names:
-        mine = [one for one in parents if own or source_of(one)[0] != child]
+        mine = [one for one in parents if own or find_lagged_source(one)[0] != child]
         edges += [(one, child, "value") for one in [*mine, *([CONSTANT] if intercept else [])]]
     counts = {child: sum(edge[1] == child for edge in edges) for child in names}
     variances = {
@@ -90,7 +90,7 @@ def lagged(
     return Graph().extend(nodes, edges)
 
 
-def source_of(name: str) -> tuple[str, int]:
+def find_lagged_source(name: str) -> tuple[str, int]:
     """The series that a lagged regressor is named for, and by how many steps it is later."""
     found = NAME.fullmatch(name)
     return (found[2], int(found[1])) if found else ("", 0)
@@ -115,9 +115,11 @@ def fill_in_lags(
     """
     series = {name: in_double(str(name), values) for name, values in inputs.items()}
     absent = {
-        name: source_of(name)
+        name: find_lagged_source(name)
         for name, node in graph.nodes.items()
-        if isinstance(node, Regressor) and name not in series and source_of(name)[0] in series
+        if isinstance(node, Regressor)
+        and name not in series
+        and find_lagged_source(name)[0] in series
     }
     first = max((lag for _, lag in absent.values()), default=0)
     lengths = {len(values) for values in series.values()}
@@ -162,7 +164,5 @@ def standardise(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     series = {name: np.asarray(values, float) for name, values in dict(inputs).items()}
     still = [name for name, values in series.items() if not np.nanstd(values) > 0]
     if still:
-        raise InputError(
-            f"{listed(still)} never change: there is nothing to scale. Leave them out."
-        )
+        raise InputError(f"{quote(still)} never change: there is nothing to scale. Leave them out.")
     return {name: (one - np.nanmean(one)) / np.nanstd(one) for name, one in series.items()}

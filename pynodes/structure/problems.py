@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pynodes._errors import PynodesError, listed
+from pynodes._errors import PynodesError, quote
 from pynodes.nodes import RegressionInput
 from pynodes.structure.algorithms import decomposes, fits_in_tables, search_exactly
 from pynodes.structure.local import LocalScore
@@ -98,13 +98,13 @@ def problems_of_scores(found: Found) -> Iterable[str]:
     if composite:
         more = " and more" if len(composite) > 6 else ""
         yield (
-            f"{listed(composite[:6])}{more} act within a step, where the sum of surprises is not the "
+            f"{quote(composite[:6])}{more} act within a step, where the sum of surprises is not the "
             "evidence: they are not judged. Compile with evidence='in_turn'."
         )
     volatile = [name for name, how in found.how.items() if "volatility" in how]
     if volatile:
         yield (
-            f"The filter's evidence of volatility edges ({listed(volatile[:6])}) is approximate: 6 to 8 "
+            f"The filter's evidence of volatility edges ({quote(volatile[:6])}) is approximate: 6 to 8 "
             "nats too low where there is one, with a standard deviation of 3 to 6 (docs/theory/structure.md)."
         )
 
@@ -117,7 +117,7 @@ def problems_of_priors(found: Found) -> Iterable[str]:
             e for e, one, two in zip(found.space.edges, now, other > 0.5, strict=True) if one != two
         ]
         if crossed:
-            yield f"With {name} {listed(crossed[:6])} would cross one half."
+            yield f"With {name} {quote(crossed[:6])} would cross one half."
 
 
 def vary_priors(found: Found) -> dict[str, np.ndarray]:
@@ -148,13 +148,13 @@ def problems_of_errors(found: Found) -> Iterable[str]:
     errors = standard_errors(found)
     for name, error in errors.items():
         squared = error**2 - np.mean(error**2)
-        strength = correlation(squared[:-1], squared[1:])
+        strength = standardise_correlation(squared[:-1], squared[1:])
         if strength > SURE:
             yield (
                 f"Large prediction errors of {name!r} follow one another (z = {strength:.1f}): its "
                 "volatility changes. Edges are then found too often; give it a volatility parent."
             )
-        strength = correlation(error[:-1], error[1:])
+        strength = standardise_correlation(error[:-1], error[1:])
         if abs(strength) > SURE:
             yield (
                 f"Prediction errors of {name!r} predict the next one (z = {strength:.1f}): noise in what is "
@@ -164,7 +164,7 @@ def problems_of_errors(found: Found) -> Iterable[str]:
     names = list(errors)
     for i, first in enumerate(names):
         for second in names[:i]:
-            strength = correlation(errors[first], errors[second])
+            strength = standardise_correlation(errors[first], errors[second])
             if abs(strength) > SURE:
                 yield (
                     f"{second!r} and {first!r} are wrong together (z = {strength:.1f}): something drives "
@@ -189,7 +189,7 @@ def standard_errors(found: Found) -> dict[str, np.ndarray]:
     }
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
+def standardise_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """A correlation in units of its standard error."""
     spread = np.std(one) * np.std(other)
     if len(one) < 10 or not spread > 0:

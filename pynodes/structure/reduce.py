@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pynodes._boundary import boundary
-from pynodes._errors import InputError, ParameterError, listed
+from pynodes._errors import InputError, ParameterError, quote
 from pynodes._inference.priors import AbstractGaussianPrior
 from pynodes._results.trajectories import Trajectories
 from pynodes.nodes import RegressionInput
@@ -120,7 +120,7 @@ def reduce_beliefs(
     regressions = {n: node for n, node in graph.nodes.items() if isinstance(node, RegressionInput)}
     wanted = tuple(regressions) if names is None else tuple(names)
     if not wanted or not set(wanted) <= set(regressions):
-        raise InputError(f"Name regressions, of which there are {listed(regressions) or 'none'}.")
+        raise InputError(f"Name regressions, of which there are {quote(regressions) or 'none'}.")
     found: dict[Any, Reduced] = {}
     for name in wanted:
         node = regressions[name]
@@ -156,7 +156,7 @@ def reduce_fit(fit: Any, names: Iterable[str] | None, probability: float) -> dic
     wanted = tuple(strengths if names is None else names)
     if not wanted or not set(wanted) <= set(able):
         raise InputError(
-            f"Name free values that may be zero, with a Normal prior; there are {listed(able) or 'none'}."
+            f"Name free values that may be zero, with a Normal prior; there are {quote(able) or 'none'}."
         )
     if len(wanted) > LISTED:
         raise InputError(
@@ -174,7 +174,7 @@ def reduce_fit(fit: Any, names: Iterable[str] | None, probability: float) -> dic
     for number, subject in enumerate(fit.trials.subjects):
         own = (place[number] - mean) / sd
         spread = cover[number][np.ix_(places, places)] / np.outer(sd, sd)
-        log = np.array([log_ratio(own, spread, -mean / sd, ~mask) for mask in masks])
+        log = np.array([log_reduced_ratio(own, spread, -mean / sd, ~mask) for mask in masks])
         found[subject] = weigh_structures(wanted, masks, log, probability, "reduction")
     return found
 
@@ -185,7 +185,9 @@ def is_open(prior: Any) -> bool:
     return low < 0 < high and float(np.asarray(prior.constrain(0.0))) == 0.0
 
 
-def log_ratio(mean: np.ndarray, spread: np.ndarray, zero: np.ndarray, off: np.ndarray) -> float:
+def log_reduced_ratio(
+    mean: np.ndarray, spread: np.ndarray, zero: np.ndarray, off: np.ndarray
+) -> float:
     """Log evidence with some standardised values pinned to zero, relative to the full model."""
     if not off.any():
         return 0.0

@@ -64,14 +64,14 @@ class Regression:
         places: np.ndarray | slice = slice(None),
     ) -> Regression:
         """The same from sums, for some places among the strengths of the node."""
-        mean, precision, shape, scale = read_prior(node)
+        mean, precision, shape, scale = read_strength_prior(node)
         mean, precision = mean[places], precision[places]
         return cls(gram, moment, square, count, mean, precision, shape, scale)
 
     @classmethod
     def from_belief(cls, node: RegressionInput, memory: Any) -> Regression:
         """The same sums, from what a node believes after a series without drift."""
-        mean, precision, shape, scale = read_prior(node)
+        mean, precision, shape, scale = read_strength_prior(node)
         unit = 1.0 if shape is not None else scale
         belief = {name: np.asarray(memory[name], float) for name in ("mean", "covariance")}
         inverse = unit * np.linalg.inv(belief["covariance"])
@@ -194,7 +194,9 @@ def tabulate(regressions: Sequence[Regression], certain: int) -> list[np.ndarray
     ]
 
 
-def read_prior(node: RegressionInput) -> tuple[np.ndarray, np.ndarray, float | None, float]:
+def read_strength_prior(
+    node: RegressionInput,
+) -> tuple[np.ndarray, np.ndarray, float | None, float]:
     """Mean and precision of a node's strengths, in units of the noise, and shape and scale of that."""
     variance = np.asarray(node.initial_variance, float)
     mean = np.array(node.initial_mean, float)

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import CheckpointError, GraphError, InputError, listed
+from pynodes._errors import CheckpointError, GraphError, InputError, quote
 from pynodes._progress import Progress
 from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.series import Series
 from pynodes.structure.agents import search_agent
 from pynodes.structure.algorithms import (
+    GraphSearchState,
     Keep,
     Outcome,
-    State,
     decomposes,
     fits_in_tables,
     forget,
@@ -28,7 +28,7 @@ from pynodes.structure.algorithms import (
     search_greedily,
     search_parents,
 )
-from pynodes.structure.checkpoint import Checkpoint
+from pynodes.structure.checkpoint import SearchCheckpoint
 from pynodes.structure.found import Found
 from pynodes.structure.joint import JointScore
 from pynodes.structure.lagged import fill_in_lags, in_double
@@ -54,7 +54,7 @@ SWEEPS = 400
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """How a search goes.
 
     Attributes
@@ -165,23 +165,25 @@ def search(
         ways = {"by": by, "key": seed, "dt": dt, "starts": starts, "sweeps": sweeps, "most": most}
         return search_each(space, table, lambda one: search(space, one, **ways), progress)  # type: ignore[arg-type, return-value]
     settings = {"by": by, "starts": starts, "sweeps": sweeps, "most": most}
-    request = Request(read_series(inputs), dt, observed, frozen, settings, seed)
+    request = Request(read_search_series(inputs), dt, observed, frozen, settings, seed)
     score, plan, series = begin_search(space, request)
 
     def conclude(outcome: Outcome) -> Found:
         return Found.of(space, score, plan, request, outcome, series)
 
-    kept = None if checkpoint is None else Checkpoint(checkpoint, conclude)
-    state = State() if resume is None else read_state(space, resume, plan, request)
+    kept = None if checkpoint is None else SearchCheckpoint(checkpoint, conclude)
+    state = (
+        GraphSearchState() if resume is None else read_resumed_state(space, resume, plan, request)
+    )
     if kept is not None and kept.found is not None:
-        state = read_kept(kept, space, plan, request)
+        state = read_kept_search(kept, space, plan, request)
     if plan.by == "exact":
         assert isinstance(score, LocalScore)
         found = conclude(search_exactly(score))
     else:
         with Progress(total_of(space, plan), "graphs", progress) as bar:
             keep = forget if kept is None else kept.keep
-            found = conclude(run(score, plan, state, bar, keep))
+            found = conclude(run_search(score, plan, state, bar, keep))
     if kept is not None:
         kept.write(found)
     return found
@@ -189,7 +191,7 @@ def search(
 
 def begin_search(
     space: Space, request: Request
-) -> tuple[AbstractScore, Plan, dict[str, np.ndarray]]:
+) -> tuple[AbstractScore, SearchPlan, dict[str, np.ndarray]]:
     """What scores the graphs, how the search goes, and the series with those of lagged regressors."""
     series, dt, masks, frozen = prepare(
         space, request.inputs, request.dt, request.observed, request.frozen
@@ -197,10 +199,12 @@ def begin_search(
     score = make_score(space, series, dt, masks, frozen, request.seed)
     settings = dict(request.settings)
     by = choose(space, score, settings.pop("by"))
-    return score, Plan(by, request.seed, **settings), series
+    return score, SearchPlan(by, request.seed, **settings), series
 
 
-def run(score: AbstractScore, plan: Plan, state: State, bar: Progress, keep: Keep) -> Outcome:
+def run_search(
+    score: AbstractScore, plan: SearchPlan, state: GraphSearchState, bar: Progress, keep: Keep
+) -> Outcome:
     """Search in the way that was chosen, graph by graph."""
     if plan.by == "all":
         return search_all(score, state, bar, keep)
@@ -245,7 +249,7 @@ def choose(space: Space, score: AbstractScore, by: str) -> str:
     return "all" if space.count <= MOST_LISTED else "gibbs"
 
 
-def total_of(space: Space, plan: Plan) -> int | None:
+def total_of(space: Space, plan: SearchPlan) -> int | None:
     """How many graphs will be scored, where that is known."""
     return len(space.masks()) if plan.by == "all" else plan.most
 
@@ -258,7 +262,7 @@ def prepare(
     frozen: Any,
 ) -> tuple[dict[str, np.ndarray], Any, dict[str, np.ndarray], Any]:
     """Series with those of lagged regressors, times, and which observations count."""
-    given = read_series(inputs)
+    given = read_search_series(inputs)
     series, silenced, first = fill_in_lags(space.graph, given)
     steps = len(next(iter(series.values()))) if series else 0
     masks = {name: np.asarray(mask, bool)[first:] for name, mask in (observed or {}).items()}
@@ -272,7 +276,7 @@ def prepare(
     return series, dt, masks, frozen
 
 
-def read_series(inputs: Any) -> dict[str, np.ndarray]:
+def read_search_series(inputs: Any) -> dict[str, np.ndarray]:
     """Series by name, in double precision.
 
     Raises
@@ -324,7 +328,9 @@ def make_score(
     return JointScore(space=space, feed=feed, seed=seed)
 
 
-def read_state(space: Space, found: Found, plan: Plan, request: Request) -> State:
+def read_resumed_state(
+    space: Space, found: Found, plan: SearchPlan, request: Request
+) -> GraphSearchState:
     """Where an interrupted search was.
 
     Raises
@@ -341,10 +347,12 @@ def read_state(space: Space, found: Found, plan: Plan, request: Request) -> Stat
             f"resume= is a search by {found.plan.by!r} from {found.plan.starts} starts with another key or "
             f"way than {plan.by!r}. Search on with the same."
         )
-    return State() if found.state is None else found.state
+    return GraphSearchState() if found.state is None else found.state
 
 
-def read_kept(kept: Checkpoint, space: Space, plan: Plan, request: Request) -> State:
+def read_kept_search(
+    kept: SearchCheckpoint, space: Space, plan: SearchPlan, request: Request
+) -> GraphSearchState:
     """Where the search in a file was.
 
     Raises
@@ -354,7 +362,7 @@ def read_kept(kept: Checkpoint, space: Space, plan: Plan, request: Request) -> S
     """
     assert kept.found is not None
     try:
-        return read_state(space, kept.found, plan, request)
+        return read_resumed_state(space, kept.found, plan, request)
     except InputError as error:
         raise CheckpointError(
             f"{kept.path!r} holds another search than this one: its space, series, way, starts or key "
@@ -375,7 +383,7 @@ def check_search(space: object, by: str, starts: int, sweeps: int, most: int | N
             f"search takes a space, made by pn.structure.space(graph, ...), not a {type(space).__name__}."
         )
     if by not in WAYS:
-        raise InputError(f"by must be one of {listed(WAYS)}, not {by!r}.")
+        raise InputError(f"by must be one of {quote(WAYS)}, not {by!r}.")
     for name, value in (("starts", starts), ("sweeps", sweeps), ("most", most)):
         if value is None and name == "most":
             continue

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pynodes._boundary import boundary
-from pynodes._errors import GraphError, InputError, listed
+from pynodes._errors import GraphError, InputError, quote
 from pynodes._graph.edges import name_edges
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior
@@ -82,18 +82,18 @@ class Shared:
         order = np.argsort(-self.probability, kind="stable")
         return extra("pandas").DataFrame(
             {
-                "groups": [describe(self.states, self.groupings[i]) for i in order],
+                "groups": [describe_grouping(self.states, self.groupings[i]) for i in order],
                 "log_evidence": self.log_evidence[order],
                 "probability": self.probability[order],
             }
         )
 
     def __repr__(self) -> str:
-        shown = describe(self.states, self.best)
+        shown = describe_grouping(self.states, self.best)
         return f"Shared({shown} with probability {self.probability.max():.2f})"
 
 
-def describe(states: Sequence[str], grouping: Grouping) -> str:
+def describe_grouping(states: Sequence[str], grouping: Grouping) -> str:
     """A grouping in words."""
     groups = [
         "{" + ", ".join(s for s, g in zip(states, grouping, strict=True) if g == first) + "}"
@@ -160,8 +160,8 @@ def share(
     unable = [name for name in names if name not in able]
     if unable or len(names) < 2:
         raise GraphError(
-            f"{listed(unable) if unable else 'One state'} cannot share a {by} parent. Name two states "
-            f"or more of {listed(able)}."
+            f"{quote(unable) if unable else 'One state'} cannot share a {by} parent. Name two states "
+            f"or more of {quote(able)}."
         )
     space = share_space(graph, names, parent or ContinuousState(), kind, free or {})
     feed = read_inputs(space.network.labels, dict(inputs), dt)
@@ -227,7 +227,7 @@ def score_groupings(
         )
         ask([here])
         while True:
-            moves = list_moves(here)
+            moves = list_groupings_nearby(here)
             ask(moves)
             best = max(moves, key=lambda g: found[g] + log_prior_of(g, prior))
             if found[best] + log_prior_of(best, prior) <= found[here] + log_prior_of(here, prior):
@@ -248,7 +248,7 @@ def list_groupings(count: int) -> list[Grouping]:
     return [tuple(grouping) for grouping in found]
 
 
-def list_moves(grouping: Grouping) -> list[Grouping]:
+def list_groupings_nearby(grouping: Grouping) -> list[Grouping]:
     """All groupings in which one state is elsewhere, and those in which two groups are one."""
     count, found = len(grouping), []
     for place in range(count):

@@ -13,9 +13,9 @@ from pynodes._runtime.inputs import read_simulation
 from pynodes._runtime.runs import sample_by_name
 from pynodes.nodes import ConstantState, RegressionInput
 from pynodes.structure.joint import JointScore, revise
-from pynodes.structure.lagged import source_of
+from pynodes.structure.lagged import find_lagged_source
 from pynodes.structure.local import is_local
-from pynodes.structure.regression import read_prior
+from pynodes.structure.regression import read_strength_prior
 from pynodes.structure.request import Request
 from pynodes.structure.space import Space
 
@@ -99,7 +99,7 @@ def draw_strengths(
     noise, drift = {}, {}
     for name in names:
         node: Any = space.graph.nodes[name]
-        mean, precision, shape, scale = read_prior(node)
+        mean, precision, shape, scale = read_strength_prior(node)
         noise[name] = scale if shape is None else scale / rng.gamma(shape)
         unit = 1.0 if shape is None else noise[name]
         drift[name] = unit * float(np.exp(np.asarray(node.tonic_volatility)))
@@ -124,7 +124,7 @@ def divide_terms(
             if name in request.inputs:
                 known[name] = request.inputs[name]
             else:
-                lagged[name] = source_of(name)
+                lagged[name] = find_lagged_source(name)
     return lagged, known
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.modules import parameters_of
-from pynodes._errors import GraphError, ParameterError, UnknownEdgeError, listed, nearest
+from pynodes._errors import GraphError, ParameterError, UnknownEdgeError, nearest, quote
 from pynodes._graph.edges import Key, name_edges
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior, Normal
@@ -302,7 +302,7 @@ def read_probability(edges: tuple[str, ...], given: Any) -> np.ndarray:
     absent = [name for name in edges if name not in spread]
     if absent:
         raise ParameterError(
-            f"{listed(absent)} may be absent, but have no prior probability. Give one."
+            f"{quote(absent)} may be absent, but have no prior probability. Give one."
         )
     for name, value in spread.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:

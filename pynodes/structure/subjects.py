@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pynodes._boundary import boundary
-from pynodes._errors import GraphError, InputError, listed
+from pynodes._errors import GraphError, InputError, quote
 from pynodes._inference.random_effects import RandomEffects, infer_frequencies
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -165,7 +165,7 @@ def divide_frame(frame: Any, subject: str) -> dict[Any, dict[str, np.ndarray]]:
     """
     columns: list[Any] = list(getattr(frame, "columns", ()))
     if subject not in columns:
-        raise InputError(f"There is no column {subject!r}; there are {listed(map(str, columns))}.")
+        raise InputError(f"There is no column {subject!r}; there are {quote(map(str, columns))}.")
     whose = np.asarray(frame[subject])
     return {
         who: {name: np.asarray(frame[name])[whose == who] for name in columns if name != subject}

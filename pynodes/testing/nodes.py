@@ -163,7 +163,7 @@ def filter_series(network: Network, values: np.ndarray, what: str, **options: An
     return beliefs
 
 
-def with_gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def leave_gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A series in which every third observation is missing, and which are there."""
     seen = np.ones(len(values), bool)
     seen[::3] = False
@@ -172,7 +172,7 @@ def with_gaps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float, kind: str) -> None:
     """A missing observation leaves every belief at its prediction, with no surprise."""
-    gappy, seen = with_gaps(values)
+    gappy, seen = leave_gaps(values)
     what = "a missing observation leaves the prediction"
     through = f"{kind}: beliefs are finite through gaps"
     for beliefs in (
@@ -191,7 +191,7 @@ def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float, ki
 def gradients_survive_gaps(network: Network, values: np.ndarray) -> None:
     """Gradients are finite where observations are missing."""
     for total in (summed_surprise, summed_trajectory):
-        gradient = jax.grad(total, allow_int=True)(network, with_gaps(values)[0])
+        gradient = jax.grad(total, allow_int=True)(network, leave_gaps(values)[0])
         finite("the gradient through gaps", gradient.parameters())
 
 

@@ -53,7 +53,7 @@ def check_point_scheme(scheme: deep.AbstractPointScheme, *, tolerance: float, se
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", deep.UnsettledWarning)
         # Half of the samples have leaves as the forward pass predicts them.
-        found = deep.settle(make_network(case), case.values, scheme)
+        found = deep.settle(make_small_network(case), case.values, scheme)
         given_values_stay(found, case)
         if not scheme.draws:  # what is drawn has no least energy, and every draw its own numbers
             forward_passes_are_kept(found, case, tolerance)
@@ -83,7 +83,9 @@ def draw_case(seed: int) -> Case:
     return Case(weights, {"x": forward["x"], "y": leaf}, forward)
 
 
-def make_network(case: Case, *, backward: bool = False, rows: tuple[int, ...] = (0, 1)) -> Network:
+def make_small_network(
+    case: Case, *, backward: bool = False, rows: tuple[int, ...] = (0, 1)
+) -> Network:
     """The network, defined from front to back or the other way, with some elements of its leaf."""
     nodes = {name: Layer(shape=size, precision=PRECISION) for name, size in SIZES.items()}
     nodes["y"] = Layer(shape=len(rows))
@@ -125,7 +127,7 @@ def energies_fall(found: deep.Settled, case: Case) -> None:
 
 def least_energies_are_kept(scheme: deep.AbstractPointScheme, case: Case) -> None:
     """Law: begun where the energy is least, a scheme stays there."""
-    network = make_network(case)
+    network = make_small_network(case)
     least = deep.settle(network, case.values, deep.Errors(steps=3000))
     start = {name: least[name].value for name in ("a", "b")}
     again = deep.settle(network, case.values, scheme, start=start)
@@ -138,7 +140,7 @@ def samples_are_apart(
 ) -> None:
     """Law: a sample settles as it would alone."""
     one = {name: value[2:3] for name, value in case.values.items()}
-    alone = deep.settle(make_network(case), one, scheme)
+    alone = deep.settle(make_small_network(case), one, scheme)
     for name in ("a", "b"):
         what = f"a sample settles as it would alone: {name}"
         same(what, alone[name].value[0], found[name].value[2], tolerance)
@@ -148,7 +150,7 @@ def order_changes_nothing(
     scheme: deep.AbstractPointScheme, found: deep.Settled, case: Case, tolerance: float
 ) -> None:
     """Law: the order of definition changes nothing."""
-    other = deep.settle(make_network(case, backward=True), case.values, scheme)
+    other = deep.settle(make_small_network(case, backward=True), case.values, scheme)
     for name in ("a", "b"):
         what = f"the order of definition changes nothing: {name}"
         same(what, other[name].value, found[name].value, tolerance)
@@ -159,8 +161,8 @@ def gaps_are_left_out(scheme: deep.AbstractPointScheme, case: Case, tolerance: f
     leaf = case.values["y"].copy()
     leaf[:, 1] = np.nan
     gaps, without = ({"x": case.values["x"], "y": values} for values in (leaf, leaf[:, :1]))
-    found = deep.settle(make_network(case), gaps, scheme)
-    expected = deep.settle(make_network(case, rows=(0,)), without, scheme)
+    found = deep.settle(make_small_network(case), gaps, scheme)
+    expected = deep.settle(make_small_network(case, rows=(0,)), without, scheme)
     for name in ("a", "b"):
         what = f"a missing element is as in a network without it: {name}"
         same(what, found[name].value, expected[name].value, tolerance)

@@ -10,8 +10,8 @@ import pytest
 import pynodes as pn
 from pynodes.deep.layout import lay_out
 from pynodes.deep.messages import edge_slopes, find_forces, send_up
-from pynodes.deep.numbers import name_weights, read_numbers
-from pynodes.deep.reading import make_problem, read_data
+from pynodes.deep.numbers import lay_out_numbers, name_weights
+from pynodes.deep.reading import make_point_problem, read_data
 from tests.deep.small import chain, dag, leaves
 
 SETTLED = pn.deep.Settle(steps=3000, step=0.1)
@@ -42,7 +42,9 @@ def test_messages_along_edges_make_up_all_slopes():
     network = dag().compile()
     data = read_data(network.labels, filled(network))
     layout = lay_out(network.labels, tuple(data.arrays))
-    problem = make_problem(layout, read_numbers(network, layout), data.arrays, {}, data.count)
+    problem = make_point_problem(
+        layout, lay_out_numbers(network, layout), data.arrays, {}, data.count
+    )
 
     def compare(problem):
         numbers, values = problem.numbers, problem.given

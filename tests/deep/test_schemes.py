@@ -165,8 +165,8 @@ def test_automatic_steps_shrink_where_the_curvature_grows():
 
 def test_programs_do_not_grow_with_depth():
     """Of equal layers: as many equations at 8 as at 32, for every scheme."""
-    from pynodes.deep.numbers import read_numbers
-    from pynodes.deep.reading import make_problem, read_data
+    from pynodes.deep.numbers import lay_out_numbers
+    from pynodes.deep.reading import make_point_problem, read_data
     from pynodes.deep.settled import lay_out_for
 
     def count(jaxpr):
@@ -180,10 +180,10 @@ def test_programs_do_not_grow_with_depth():
         network = chain([4] * depth, pn.CategoricalLayer(outcomes=3)).compile()
         data = read_data(network.labels, {"x": np.ones((2, 4)), "y": np.array([0, 1])})
         layout = lay_out_for(network, data, scheme)
-        numbers = read_numbers(network, layout)
+        numbers = lay_out_numbers(network, layout)
 
         def learn(numbers):
-            problem = make_problem(layout, numbers, data.arrays, data.masks, data.count)
+            problem = make_point_problem(layout, numbers, data.arrays, data.masks, data.count)
             return scheme.gradients(problem, scheme.find(problem, jax.random.key(0)))
 
         return count(jax.make_jaxpr(learn)(numbers).jaxpr)

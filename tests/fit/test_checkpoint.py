@@ -14,7 +14,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit.sampling import running
-from pynodes.fit.sampling.checkpoint import Checkpoint
+from pynodes.fit.sampling.checkpoint import SamplerCheckpoint
 from pynodes.fit.sampling.nuts import fit_nuts
 from tests.fit.cases import chooser
 from tests.fit.test_nuts import SHORT, assert_same, short, short_trials
@@ -202,7 +202,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_half_written_file_is_put_away(tmp_path):
     left = tmp_path / "000000.npz.0123abcd.part"
     left.write_bytes(b"half")
-    Checkpoint(tmp_path, {})
+    SamplerCheckpoint(tmp_path, {})
 
     assert not left.exists()
 

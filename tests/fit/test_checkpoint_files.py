@@ -5,7 +5,7 @@ import pytest
 
 import pynodes as pn
 from pynodes._keeping.container import pack, unpack
-from pynodes.fit.sampling.checkpoint import Checkpoint
+from pynodes.fit.sampling.checkpoint import SamplerCheckpoint
 from tests.small import tracked
 
 IDENTITY = {"seed": 1, "chains": 2}
@@ -13,7 +13,7 @@ IDENTITY = {"seed": 1, "chains": 2}
 
 def written(folder):
     """A folder with a first file and two of draws."""
-    checkpoint = Checkpoint(folder, IDENTITY)
+    checkpoint = SamplerCheckpoint(folder, IDENTITY)
     checkpoint.write({"at": 0}, {"begin": np.zeros(3)})
     for count in (4, 2):
         checkpoint.write({}, {"chain/0": np.ones((2, 5)), "positions": np.ones((2, count, 3))})
@@ -23,7 +23,7 @@ def written(folder):
 def test_what_was_written_is_read(tmp_path):
     """Numbers of draws may differ from file to file."""
     expected = written(tmp_path)
-    (first, *rest) = Checkpoint(tmp_path, IDENTITY).read()
+    (first, *rest) = SamplerCheckpoint(tmp_path, IDENTITY).read()
 
     assert (expected.count, first[0]) == (3, {"at": 0})
     assert [arrays["positions"].shape for _, arrays in rest] == [(2, 4, 3), (2, 2, 3)]
@@ -55,7 +55,7 @@ def test_arrays_that_do_not_go_with_the_others_are_refused(name, tmp_path):
     path.write_bytes(pack(header, CHANGES[name](header, arrays)))
 
     with pytest.raises(pn.CheckpointError):
-        Checkpoint(tmp_path, IDENTITY).read()
+        SamplerCheckpoint(tmp_path, IDENTITY).read()
 
 
 def test_a_flipped_bit_is_refused(tmp_path):
@@ -67,7 +67,7 @@ def test_a_flipped_bit_is_refused(tmp_path):
         changed[place] ^= 1 << place % 8
         path.write_bytes(changed)
         with pytest.raises(pn.CheckpointError, match=r"000001\.npz' is damaged or cut off"):
-            Checkpoint(tmp_path, IDENTITY).read()
+            SamplerCheckpoint(tmp_path, IDENTITY).read()
 
 
 def test_each_kind_of_file_knows_the_other(tmp_path):
@@ -78,4 +78,4 @@ def test_each_kind_of_file_knows_the_other(tmp_path):
         pn.load(path)
     pn.save(path, tracked())
     with pytest.raises(pn.CheckpointError, match=r"holds a 'Graph'.*pynodes\.load reads it"):
-        Checkpoint(tmp_path, IDENTITY).read()
+        SamplerCheckpoint(tmp_path, IDENTITY).read()

@@ -12,7 +12,7 @@ from pynodes.fit import Trials
 from pynodes.fit.sampling.chains import permissive_promotion
 from pynodes.fit.sampling.pathfinder import fit_pathfinder
 from pynodes.fit.sampling.smc import fit_smc, temper, weighted_covariance
-from pynodes.fit.sampling.target import AbstractPosterior
+from pynodes.fit.sampling.target import AbstractDrawablePosterior
 from tests.fit.cases import chooser
 from tests.fit.test_nuts import exact_population, gridded, rated, rater, short_trials
 
@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 
-class Bounded(AbstractPosterior):
+class Bounded(AbstractDrawablePosterior):
     """A standard normal number that is below a limit, for sure."""
 
     limit: jax.Array

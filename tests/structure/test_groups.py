@@ -7,7 +7,7 @@ import pytest
 
 import pynodes as pn
 from pynodes import structure
-from pynodes.structure.share import bell_number, canonical, list_groupings, list_moves
+from pynodes.structure.share import bell_number, canonical, list_groupings, list_groupings_nearby
 
 
 def test_groupings_are_all_there_are():
@@ -18,7 +18,7 @@ def test_groupings_are_all_there_are():
     assert all(canonical(grouping) == grouping for grouping in every)
     reached, queue = {(-1,) * 4}, [(-1,) * 4]
     for grouping in queue:
-        new = [other for other in list_moves(grouping) if other not in reached]
+        new = [other for other in list_groupings_nearby(grouping) if other not in reached]
         reached |= set(new)
         queue += new
     assert reached == set(every)

@@ -19,7 +19,7 @@ from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import filter_step
 from pynodes._engine.loop import Guard, Now, scan
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.interact import Parties, check_environment, interact_series
 from pynodes._runtime.runs import select_recorded_nodes
@@ -253,7 +253,7 @@ def stack_environments(environment: Any, subjects: tuple[Hashable, ...]) -> Any:
     lacking = [subject for subject in subjects if subject not in each]
     if lacking:
         raise DataError(
-            f"There is no environment of {listed(map(str, lacking))}. Give one for each."
+            f"There is no environment of {quote(map(str, lacking))}. Give one for each."
         )
     for one in each.values():
         check_environment(one)

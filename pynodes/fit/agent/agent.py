@@ -12,8 +12,8 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.html import table
-from pynodes._core.modules import traced
-from pynodes._errors import ParameterError, listed, nearest
+from pynodes._core.modules import is_traced
+from pynodes._errors import ParameterError, nearest, quote
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior, Fixed
 from pynodes._runtime.network import Network
@@ -270,9 +270,9 @@ class Agent:
                 raise ParameterError(f"The agent has no free value {name!r}. {hint}")
         absent = [name for name in self.names if name not in values]
         if absent:
-            raise ParameterError(f"No value was given for {listed(absent)}. Give one for each.")
+            raise ParameterError(f"No value was given for {quote(absent)}. Give one for each.")
         for name, prior in self.priors.items():
-            if not traced(values[name]):
+            if not is_traced(values[name]):
                 prior.unconstrain(values[name])
         return dict(values)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._core.modules import parameters_of
-from pynodes._errors import DataError, InputError, listed, nearest
+from pynodes._errors import DataError, InputError, nearest, quote
 from pynodes._runtime.inputs import check_given, check_input_names, shape_of
 from pynodes._runtime.network import Network
 from pynodes._runtime.parameters import check_new_value
@@ -69,7 +69,7 @@ def input_rows(model: Model, trials: Trials) -> list[tuple[str, np.ndarray, floa
         wanted = [*labels.graph.inputs, *labels.required]
         if len(wanted) != 1:
             raise DataError(
-                f"inputs is one column, but the network takes {listed(wanted)}. Give a mapping from these to "
+                f"inputs is one column, but the network takes {quote(wanted)}. Give a mapping from these to "
                 "columns."
             )
         given = {wanted[0]: given[ONLY]}
@@ -89,7 +89,7 @@ def read_input(
     count = int(np.prod(event, dtype=int))
     if len(columns) != count:
         raise DataError(
-            f"{name!r} takes {count} column{'s' * (count > 1)} per trial, not {listed(columns)}."
+            f"{name!r} takes {count} column{'s' * (count > 1)} per trial, not {quote(columns)}."
         )
     rows = np.stack([trials.numbers(column, "inputs") for column in columns], axis=-1)
     node = labels.graph.nodes.get(name)
@@ -150,15 +150,15 @@ def response_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
         return {}
     streams = streams_of(model.response)
     if given is None or set(given) != set(streams):
-        wanted = "one column" if ONLY in streams else f"columns for {listed(streams)}"
-        had = "none was named" if given is None else f"{listed(given)} were named"
+        wanted = "one column" if ONLY in streams else f"columns for {quote(streams)}"
+        had = "none was named" if given is None else f"{quote(given)} were named"
         if given is not None and ONLY in given:
             had = f"one column was named, {given[ONLY][0]!r}"
         raise DataError(f"The agent's responses need actions= to name {wanted}, but {had}.")
     found: dict[str, np.ndarray] = {}
     for stream, (column, *others) in given.items():
         if others:
-            raise DataError(f"actions: one column per stream, not {listed((column, *others))}.")
+            raise DataError(f"actions: one column per stream, not {quote((column, *others))}.")
         rows = trials.numbers(column, "actions")
         response = streams[stream]
         reader: Any = Reader(example_beliefs(model, model.reads), None)
@@ -214,7 +214,7 @@ def covariate_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
     absent = [name for name, c in declared.items() if c.default is None and name not in given]
     if absent:
         raise DataError(
-            f"The responses need {listed(absent)} of every trial. Name the column in covariates=, as in "
+            f"The responses need {quote(absent)} of every trial. Name the column in covariates=, as in "
             f"covariates={{{absent[0]!r}: 'column'}}."
         )
     found: dict[str, np.ndarray] = {}
@@ -223,9 +223,7 @@ def covariate_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
             hint = nearest(name, declared) if declared else "They take none."
             raise DataError(f"The responses have no covariate {name!r}. {hint}")
         if others:
-            raise DataError(
-                f"covariates: one column for {name!r}, not {listed((column, *others))}."
-            )
+            raise DataError(f"covariates: one column for {name!r}, not {quote((column, *others))}.")
         rows = trials.numbers(column, "covariates")
         low, high = declared[name].bounds
         fit = np.asarray(declared[name].accepts(rows)) | trials.frozen
@@ -248,7 +246,7 @@ def check_rows(
         return
     row = int(np.argmin(fit))
     whose = key_label(trials.roles.by, trials.keys[row]).strip()
-    where = f"column{'s' * (len(columns) > 1)} {listed(columns)}"
+    where = f"column{'s' * (len(columns) > 1)} {quote(columns)}"
     raise DataError(
         f"{whose} has {np.asarray(rows[row]).tolist()} in {where}, row {row}, but {expected}."
     )

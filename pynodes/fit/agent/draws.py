@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes._runtime.series import positive
 from pynodes._typing import Array
 from pynodes.fit.agent.arrays import to_arrays
@@ -97,7 +97,7 @@ def select_subjects(unconstrained: np.ndarray, fitted: Trials, trials: Trials) -
 def subject_index(subject: Any, fitted: Trials) -> int:
     """Where a subject is among those that were fitted."""
     if subject not in fitted.subjects:
-        raise DataError(f"No subject {subject!r} was fitted. There are {listed(fitted.subjects)}.")
+        raise DataError(f"No subject {subject!r} was fitted. There are {quote(fitted.subjects)}.")
     return fitted.subjects.index(subject)
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._errors import listed
+from pynodes._errors import quote
 from pynodes._typing import Array
 from pynodes.fit.agent.model import Model, Values
 from pynodes.fit.data.layout import Sequences, key_label
@@ -69,4 +69,4 @@ def failure_reason(status: Any) -> str:
     """What broke down, shortly."""
     if len(status.nodes) == 1:
         return f"where the belief of {status.nodes[0]!r} breaks down"
-    return f"where beliefs{' of ' * bool(status.nodes)}{listed(status.nodes)} break down"
+    return f"where beliefs{' of ' * bool(status.nodes)}{quote(status.nodes)} break down"

@@ -314,7 +314,7 @@ def compare_statistics(
     """A row per group of trials, column of responses and statistic."""
     found: list[dict[str, Any]] = []
     streams = streams_of(predicted.agent.response)
-    for key, rows in group_rows(predicted.trials, by):
+    for key, rows in group_by_columns(predicted.trials, by):
         for stream, column in predicted._columns.items():
             simulated = predicted.responses[column][:, rows]
             known = column in predicted.trials.columns
@@ -332,7 +332,9 @@ def compare_statistics(
     return found
 
 
-def group_rows(trials: Trials, by: tuple[str, ...]) -> list[tuple[dict[str, Any], np.ndarray]]:
+def group_by_columns(
+    trials: Trials, by: tuple[str, ...]
+) -> list[tuple[dict[str, Any], np.ndarray]]:
     """The rows of every combination of values of some columns."""
     columns = [find_column(trials.columns, name, "by").tolist() for name in by]
     keys = list(zip(*columns, strict=True)) if columns else [()] * len(trials)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pynodes._errors import DataError, ParameterError, listed, nearest
+from pynodes._errors import DataError, ParameterError, nearest, quote
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import covariates_of
 from pynodes.fit.data.roles import ONLY
@@ -30,5 +30,5 @@ def select_covariates(agents: Mapping[str, Agent], trials: Trials) -> dict[str, 
     strange = [name for name in trials.roles.covariates if name not in {*known, ONLY}]
     if strange:
         hint = nearest(strange[0], known) if known else "They take none."
-        raise DataError(f"None of {listed(agents)} has a covariate {strange[0]!r}. {hint}")
+        raise DataError(f"None of {quote(agents)} has a covariate {strange[0]!r}. {hint}")
     return {name: trials.for_covariates(own) for name, own in wanted.items()}

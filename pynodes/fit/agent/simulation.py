@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import DataError, FilterError, ParameterError, listed
+from pynodes._errors import DataError, FilterError, ParameterError, quote
 from pynodes._progress import Progress
 from pynodes._typing import Array
 from pynodes.environments import AbstractEnvironment
@@ -113,7 +113,7 @@ def simulate(
     with Progress(None, f"simulating {count} subjects", progress):
         acts = simulate_sequences(agent.model, each, sequences, own, worlds)
     played = with_acts(agent.model, sequences, acts)
-    trials = with_responses(design, columns, take_rows(design, columns, played))
+    trials = with_responses(design, columns, read_simulated_rows(design, columns, played))
     return Simulation(trials=trials, values={n: np.array(v) for n, v in each.items()})
 
 
@@ -128,7 +128,7 @@ def with_gaps(design: Trials, columns: Mapping[str, str], sequences: Sequences) 
     )
 
 
-def take_rows(
+def read_simulated_rows(
     design: Trials, columns: Mapping[str, str], played: Sequences
 ) -> dict[str, np.ndarray]:
     """What was done, and what was seen and known because of that, by column and row."""
@@ -187,7 +187,7 @@ def check_can_simulate(agent: Agent, design: Trials, environment: Any = None) ->
         answers = name_own_past(part, "answer")
         if answers:
             raise DataError(
-                f"A {type(part).__name__} goes by {listed(answers)}, which follows from what was done: what "
+                f"A {type(part).__name__} goes by {quote(answers)}, which follows from what was done: what "
                 "was recorded does not go with simulated choices. Pass environment=, which answers them and "
                 "shows what came of it, as environments.Bandit does."
             )
@@ -208,7 +208,7 @@ def check_not_seen(design: Trials, columns: Mapping[str, str]) -> None:
     both = [name for name in columns.values() if name in (*taken, roles.dt, roles.time)]
     if both:
         raise DataError(
-            f"The responses in {listed(both)} are seen by the agent too, so that simulated ones would change "
+            f"The responses in {quote(both)} are seen by the agent too, so that simulated ones would change "
             "what it learns from. Pass environment=, where choices are answered."
         )
 
@@ -231,7 +231,7 @@ def check_not_answered(agent: Agent, design: Trials) -> None:
         ]
         if len(seen) > 1 and np.any(np.any(seen, axis=0) & ~np.all(seen, axis=0) & ~design.frozen):
             raise DataError(
-                f"In these trials what {listed(inputs)} show depends on what was chosen, so that simulated "
+                f"In these trials what {quote(inputs)} show depends on what was chosen, so that simulated "
                 "choices would go with the rewards of others. Pass an environment that knows what every "
                 "option pays: environment=environments.Replay(series=..., arms=...), with the rewards of all "
                 "options in every trial, or a Bandit."
@@ -252,7 +252,7 @@ def response_columns(agent: Agent, design: Trials) -> dict[str, str]:
         return {stream: stream or ACTION for stream in streams}
     if set(given) != set(streams):
         raise DataError(
-            f"The design has columns for the responses {listed(given)}, the agent's are {listed(streams)}."
+            f"The design has columns for the responses {quote(given)}, the agent's are {quote(streams)}."
         )
     return {stream: column for stream, (column, *_) in given.items()}
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes._results.tables import extra
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import design_arrays
@@ -123,5 +123,5 @@ def check_onsets(trials: Trials, onset: str, stamps: np.ndarray) -> None:
         row = int(np.argmax(rows <= 0))
         raise DataError(
             f"The onset in {onset!r} does not rise to row {row} from the trial before. Onsets count from the "
-            f"beginning of a run: name what tells runs apart in by=, which now is {listed(trials.roles.by)}."
+            f"beginning of a run: name what tells runs apart in by=, which now is {quote(trials.roles.by)}."
         )

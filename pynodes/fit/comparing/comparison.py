@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes.fit.data.trials import Trials
@@ -93,7 +93,7 @@ class AbstractComparison(abc.ABC):
         best = self.models[int(np.argmax(self.group))]
         count = len(self.subjects)
         return (
-            f"{type(self).__name__}({count} subjects, {listed(self.models)}; {best!r} has the most)"
+            f"{type(self).__name__}({count} subjects, {quote(self.models)}; {best!r} has the most)"
         )
 
 
@@ -204,7 +204,7 @@ def compare(
         Fewer than two fits, an unknown criterion, fits of another kind, or to different trials.
     """
     if by not in (*CRITERIA, "loo"):
-        raise DataError(f"Models are compared by {listed((*CRITERIA, 'loo'))}, not by {by!r}.")
+        raise DataError(f"Models are compared by {quote((*CRITERIA, 'loo'))}, not by {by!r}.")
     if not isinstance(fits, Mapping) or len(fits) < 2:
         raise DataError("Give two fits at least, by name, as fit_map({...}, trials) returns them.")
     check_kinds(fits, by)

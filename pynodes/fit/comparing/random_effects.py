@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import DataError, listed, nearest
+from pynodes._errors import DataError, nearest, quote
 from pynodes._inference.random_effects import (
     Families,
     RandomEffects,
@@ -124,7 +124,7 @@ class GroupComparison:
 
     def __repr__(self) -> str:
         return (
-            f"GroupComparison({listed(self.groups)}; they differ with probability "
+            f"GroupComparison({quote(self.groups)}; they differ with probability "
             f"{self.probability:.3f})"
         )
 
@@ -169,7 +169,7 @@ def compare_groups(
     }
     parts = {name: found.evidence[rows] for name, rows in members.items()}
     if len(parts) < 2:
-        raise DataError(f"Name two groups at least: all subjects are in {listed(parts)}.")
+        raise DataError(f"Name two groups at least: all subjects are in {quote(parts)}.")
 
     def infer(evidence: np.ndarray) -> RandomEffects:
         return infer_frequencies(evidence, models, families, prior_counts)
@@ -199,7 +199,7 @@ def read_groups(given: Any, found: AbstractComparison, column: str | None) -> li
     if isinstance(given, Mapping):
         absent = [name for name in found.subjects if name not in given]
         if absent:
-            raise DataError(f"groups has no group for {listed(absent)}.")
+            raise DataError(f"groups has no group for {quote(absent)}.")
         return [given[name] for name in found.subjects]
     labels = np.asarray(given, object).tolist()
     if np.ndim(labels) != 1 or len(labels) != len(found.subjects):
@@ -219,7 +219,11 @@ def read_evidence(
     DataError
         Something else, or a number that is not finite.
     """
-    found = given if isinstance(given, AbstractComparison) else read_table(given, subject, group)
+    found = (
+        given
+        if isinstance(given, AbstractComparison)
+        else read_evidence_table(given, subject, group)
+    )
     wrong = ~np.isfinite(found.evidence)
     if wrong.any():
         person, model = (int(index) for index in np.argwhere(wrong)[0])
@@ -231,7 +235,7 @@ def read_evidence(
     return found
 
 
-def read_table(given: Evidence, subject: str | None, group: str | None) -> Comparison:
+def read_evidence_table(given: Evidence, subject: str | None, group: str | None) -> Comparison:
     """A comparison made of a table from elsewhere.
 
     Raises
@@ -253,7 +257,7 @@ def read_table(given: Evidence, subject: str | None, group: str | None) -> Compa
         raise DataError(f"There is no column {subject!r}. {nearest(subject, columns)}")
     models = [column for column in columns if column not in (name, group)]
     if len(models) < 2:
-        raise DataError(f"Give a column for each of two models at least, not {listed(models)}.")
+        raise DataError(f"Give a column for each of two models at least, not {quote(models)}.")
     evidence = [read_numbers(columns, model, "a model's log evidence") for model in models]
     count = len(evidence[0])
     people = list(range(count) if index is None else index)

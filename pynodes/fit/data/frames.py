@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pynodes._errors import DataError, InputError, format_value, listed, nearest
+from pynodes._errors import DataError, InputError, format_value, nearest, quote
 from pynodes._results.tables import extra
 from pynodes._runtime.times import from_objects, to_time_numbers
 
@@ -35,7 +35,7 @@ def read_frame(data: Any) -> Columns:
     MissingExtraError
         narwhals is not installed, and it is a frame.
     """
-    parts = list(data.items()) if isinstance(data, Mapping) else read_series(data)
+    parts = list(data.items()) if isinstance(data, Mapping) else read_frame_series(data)
     columns = {str(name): to_array(str(name), values) for name, values in parts}
     if len(columns) < len(parts):
         raise duplicate_error([str(name) for name, _ in parts])
@@ -47,7 +47,7 @@ def read_frame(data: Any) -> Columns:
     return columns
 
 
-def read_series(data: Any) -> list[tuple[Any, Any]]:
+def read_frame_series(data: Any) -> list[tuple[Any, Any]]:
     """The columns of a frame by name, as narwhals has them.
 
     Raises
@@ -99,7 +99,7 @@ def index_names(data: Any) -> list[Any]:
 def duplicate_error(names: Sequence[Any]) -> DataError:
     """The error that some columns share a name."""
     twice = sorted({str(name) for name in names if names.count(name) > 1})
-    return DataError(f"The data have several columns called {listed(twice)}. Rename them.")
+    return DataError(f"The data have several columns called {quote(twice)}. Rename them.")
 
 
 def to_array(name: str, values: Any) -> np.ndarray:
@@ -210,7 +210,7 @@ def to_code(value: Any, codes: Mapping[str, float]) -> float:
 def coding_advice(name: str, array: np.ndarray, levels: Sequence[str] | None) -> str:
     """How to say which number each text of a column stands for."""
     if levels:
-        return f"Its levels are {listed(levels)}. Correct the row, or name all levels in levels=."
+        return f"Its levels are {quote(levels)}. Correct the row, or name all levels in levels=."
     texts = sorted({value for value in array.tolist() if isinstance(value, str)})
     if not texts or len(texts) > MOST_LEVELS:
         return "Give numbers, and NaN where there is none."

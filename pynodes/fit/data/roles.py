@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 
 ONLY = ""
 """The name of an input or of a response that needs none, being the only one."""
@@ -122,7 +122,7 @@ def check_parameters_per(parameters_per: Any, by: tuple[str, ...], carry_over: b
     if parameters_per not in by:
         raise DataError(
             f"parameters_per={parameters_per!r} must name one of the key columns in by=, which are "
-            f"{listed(by)}: whatever that column and those before it tell apart has parameters of its own."
+            f"{quote(by)}: whatever that column and those before it tell apart has parameters of its own."
         )
     if carry_over and parameters_per != by[0]:
         raise DataError(

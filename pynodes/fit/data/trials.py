@@ -11,7 +11,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.html import table
-from pynodes._errors import DataError, InputError, listed, nearest
+from pynodes._errors import DataError, InputError, nearest, quote
 from pynodes._runtime.times import ONSETS, rises, to_plain_times
 from pynodes.fit.data.frames import (
     Columns,
@@ -276,7 +276,7 @@ class Trials:
             here = dict.fromkeys(key[place] for key in self.keys)
             absent = [value for value in values if value not in here]
             if absent:
-                raise DataError(f"No trial has {name} {absent[0]!r}. There are {listed(here)}.")
+                raise DataError(f"No trial has {name} {absent[0]!r}. There are {quote(here)}.")
             kept &= np.array([key[place] in values for key in self.keys])
         if not kept.any():
             raise DataError(f"No trial is of {keys} together.")

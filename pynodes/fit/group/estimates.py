@@ -13,7 +13,7 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import solve_triangular
 
 from pynodes._core.modules import Module
-from pynodes._errors import listed
+from pynodes._errors import quote
 from pynodes._inference.laplace import LaplacePosterior
 from pynodes._typing import Array
 from pynodes.fit.group.marginal import (
@@ -260,7 +260,7 @@ def describe_group_problems(fit: GroupFit) -> Iterator[str]:
     few = [name for name, part in fit.group.population.grouped.items() if part.levels < FEW]
     if few:
         yield (
-            f"The factors of {listed(few)} have fewer than {FEW} levels: how much these differ is what the "
+            f"The factors of {quote(few)} have fewer than {FEW} levels: how much these differ is what the "
             "priors suppose, more than what the data say. A coefficient for each level says more."
         )
     for name, taken in fit.shrinkage.items():

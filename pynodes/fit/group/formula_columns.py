@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import BSpline, CubicSpline, PPoly
 
-from pynodes._errors import FormulaError, listed
+from pynodes._errors import FormulaError, quote
 from pynodes.fit.data.frames import Columns
 
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
@@ -224,7 +224,7 @@ class Coded(AbstractColumns):
 
     def __post_init__(self) -> None:
         if np.shape(self.codes)[:1] != (len(self.levels),):
-            raise FormulaError(f"There is not one row of codes for each of {listed(self.levels)}.")
+            raise FormulaError(f"There is not one row of codes for each of {quote(self.levels)}.")
 
     def compute(self, columns: Columns) -> np.ndarray:
         """The columns, of shape (rows, columns).
@@ -240,7 +240,7 @@ class Coded(AbstractColumns):
             if value not in places:
                 raise FormulaError(
                     f"The formula cannot be computed for {value!r}, which the data do not have: there are "
-                    f"{listed(self.levels)}."
+                    f"{quote(self.levels)}."
                 )
         return np.asarray(self.codes, float)[[places[value] for value in values]]
 

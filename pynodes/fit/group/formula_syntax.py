@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pynodes._errors import FormulaError, listed
+from pynodes._errors import FormulaError, quote
 from pynodes._results.tables import extra
 from pynodes.fit.group.formula_columns import ELEMENTWISE
 
@@ -236,7 +236,7 @@ class Check:
             found = self.bind(name, SIGNATURES[name], node.args)
         else:
             raise self.refuse(
-                f", which calls {name!r}. A formula knows {listed(SIGNATURES)}, and functions of numbers "
+                f", which calls {name!r}. A formula knows {quote(SIGNATURES)}, and functions of numbers "
                 "such as np.log1p."
             )
         for key, argument in found.items():
@@ -254,18 +254,18 @@ class Check:
             named = type(argument) is self.expr.Assign
             key = argument.name.name.lexeme if named else [*known, None][min(place, len(known))]
             if key not in known or key in found:
-                raise self.refuse(f". {name} takes {listed(known)}, each once.")
+                raise self.refuse(f". {name} takes {quote(known)}, each once.")
             found[key] = argument.value if named else argument
         absent = [key for key, default in known.items() if default is REQUIRED and key not in found]
         if absent:
-            raise self.refuse(f". {name} must be given {listed(absent)}.")
+            raise self.refuse(f". {name} must be given {quote(absent)}.")
         return found
 
     def contrast(self, node: Any) -> None:
         """Check how the levels of a factor are compared."""
         name = getattr(getattr(node.callee, "name", None), "lexeme", None)
         if type(node.callee) is not self.expr.Variable or name not in CONTRASTS:
-            raise self.refuse(f". Levels are compared by {listed(CONTRASTS)}.")
+            raise self.refuse(f". Levels are compared by {quote(CONTRASTS)}.")
         for key, argument in self.bind(name, CONTRASTS[name], node.args).items():
             self.literal(name, key, argument)
 

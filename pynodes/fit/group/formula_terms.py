@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._errors import FormulaError, listed
+from pynodes._errors import FormulaError, quote
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group.design import GroupedEffects
 
@@ -59,7 +59,7 @@ def check_columns(columns: np.ndarray, terms: tuple[str, ...], parameter: str) -
     nothing = np.append(added <= least[: len(added)], True)
     count = int(np.argmax(nothing))
     if count < len(terms):
-        before = f"those before it, {listed(terms[:count])}" if count else "zero alone"
+        before = f"those before it, {quote(terms[:count])}" if count else "zero alone"
         raise FormulaError(
             f"The term {terms[count]!r} of the formula of {parameter!r} is made up of {before}: data of "
             "these subjects cannot tell them apart. Leave one out."

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pynodes._errors import FormulaError, ParameterError, listed, nearest
+from pynodes._errors import FormulaError, ParameterError, nearest, quote
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.group.design import intercept_only
@@ -109,4 +109,4 @@ def check_covariance(covariance: object) -> None:
         Something else.
     """
     if covariance not in COVARIANCES:
-        raise ParameterError(f"covariance must be {listed(COVARIANCES)}, not {covariance!r}.")
+        raise ParameterError(f"covariance must be {quote(COVARIANCES)}, not {covariance!r}.")

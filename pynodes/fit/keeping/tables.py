@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pynodes._errors import DataError, FormatError, format_value, listed
+from pynodes._errors import DataError, FormatError, format_value, quote
 from pynodes._keeping.records import FileReader, FileWriter, expect, read_time_type
 from pynodes.fit.data.roles import Roles, check_parameters_per
 from pynodes.fit.data.trials import UNSEEN, Trials
@@ -55,7 +55,7 @@ def check_roles(roles: Roles) -> None:
         Others.
     """
     if roles.unseen not in UNSEEN:
-        raise DataError(f"unseen must be {listed(UNSEEN)}, not {roles.unseen!r}.")
+        raise DataError(f"unseen must be {quote(UNSEEN)}, not {roles.unseen!r}.")
     check_parameters_per(roles.parameters_per, roles.by, roles.carry_over)
     for named in (roles.inputs, roles.actions or {}, roles.covariates):
         for name, columns in named.items():

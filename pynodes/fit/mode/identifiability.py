@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes._results.tables import extra
 from pynodes.fit.mode.problems import check_own_prior
 
@@ -132,4 +132,4 @@ def describe_flat_directions(found: Identifiability) -> Iterator[str]:
 def name_parameters(found: Identifiability, direction: np.ndarray) -> str:
     """The parameters that a direction mixes, in order of how much."""
     order = [place for place in np.argsort(-np.abs(direction)) if abs(direction[place]) > SMALL]
-    return listed([found.names[place] for place in order])
+    return quote([found.names[place] for place in order])

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from pynodes._citing.citation import versions
 from pynodes._inference.laplace import LaplacePosterior
 from pynodes._results.tables import extra
-from pynodes._runtime.series import positive, share
+from pynodes._runtime.series import positive, read_share
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import scored_rows
@@ -162,7 +162,7 @@ class MapFit(AbstractFit):
 
     def interval(self, mass: float = 0.9) -> dict[str, tuple[Any, Any]]:
         """Central posterior intervals by name, from the Gaussian in unconstrained space."""
-        reach = float(ndtri(0.5 + share("mass", mass) / 2)) * self.posterior_sd
+        reach = float(ndtri(0.5 + read_share("mass", mass) / 2)) * self.posterior_sd
         ends = [
             self.agent.model.constrain(jnp.asarray(self.posterior.unconstrained + sign * reach))
             for sign in (-1, 1)

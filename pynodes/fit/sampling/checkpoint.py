@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from pynodes._citing.citation import versions
-from pynodes._errors import CheckpointError, FormatError, format_value, listed
+from pynodes._errors import CheckpointError, FormatError, format_value, quote
 from pynodes._keeping.container import pack, read_file, replace_file, unpack
 
 FORMAT, VERSION = "pynodes-checkpoint", 1
@@ -27,7 +27,7 @@ CheckpointPart = tuple[dict[str, Any], dict[str, np.ndarray]]
 """Plain values and arrays, by name."""
 
 
-class Checkpoint:
+class SamplerCheckpoint:
     """A folder of numbered files, each written once, whole, and never again.
 
     Parameters
@@ -70,7 +70,7 @@ class Checkpoint:
             if differ or len(first) > 2:
                 raise CheckpointError(
                     f"{self._path(number)!r} has other arrays than the files before it: "
-                    f"{listed(differ or arrays)}. {self._advice()}"
+                    f"{quote(differ or arrays)}. {self._advice()}"
                 )
         return found
 
@@ -79,7 +79,7 @@ class Checkpoint:
         chains = {len(array) if array.ndim else 0 for array in arrays.values()}
         if len(chains) > 1 and any(name.startswith("chain/") for name in arrays):
             raise CheckpointError(
-                f"The checkpoint in {self.folder!r} has arrays of {listed(sorted(chains))} chains side by "
+                f"The checkpoint in {self.folder!r} has arrays of {quote(sorted(chains))} chains side by "
                 f"side. {self._advice()}"
             )
         return {

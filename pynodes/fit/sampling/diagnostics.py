@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pynodes._errors import SamplingError, listed
+from pynodes._errors import SamplingError, quote
 from pynodes._results.tables import extra
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def check_energy(samples: Samples) -> Iterator[str]:
     chains = np.flatnonzero(moved < MOVING * spread)
     if len(chains):
         yield (
-            f"The energy of chain{'s' * (len(chains) > 1)} {listed(chains.tolist())} hardly moves (E-BFMI "
+            f"The energy of chain{'s' * (len(chains) > 1)} {quote(chains.tolist())} hardly moves (E-BFMI "
             f"below {MOVING:g}): tails are explored slowly. Try another parameterisation, or "
             "more informative priors."
         )

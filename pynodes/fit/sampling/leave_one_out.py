@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtri
 from scipy.stats import qmc
 
-from pynodes._errors import DataError, listed
+from pynodes._errors import DataError, quote
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
 from pynodes._typing import Array
@@ -210,7 +210,7 @@ def list_items(
         An unknown unit, or but one item.
     """
     if unit not in UNITS:
-        raise DataError(f"unit must be one of {listed(UNITS)}, not {unit!r}.")
+        raise DataError(f"unit must be one of {quote(UNITS)}, not {unit!r}.")
     if unit == "session" and len(trials.roles.by) < 2:
         raise DataError(
             "The trials name no sessions, only subjects: take unit='subject', or name both in by=."

@@ -10,12 +10,12 @@ from typing import Any
 import jax
 
 from pynodes._boundary import boundary
-from pynodes._runtime.series import positive, share
+from pynodes._runtime.series import positive, read_share
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.sampling.chains import make_schedule
-from pynodes.fit.sampling.checkpoint import Checkpoint, describe_run
+from pynodes.fit.sampling.checkpoint import SamplerCheckpoint, describe_run
 from pynodes.fit.sampling.running import SamplingRun, run_chains, select_records
 from pynodes.fit.sampling.samples import Samples
 from pynodes.fit.sampling.start import find_frame, whiten_target
@@ -103,7 +103,7 @@ def fit_nuts(
         "chains": positive("chains", chains),
         "draws": positive("draws", draws),
         "tune": positive("tune", tune),
-        "target_acceptance": share("target_acceptance", target_acceptance),
+        "target_acceptance": read_share("target_acceptance", target_acceptance),
     }
     problem = make_problem(agent, trials, formulas, covariance, parameterisation)
     folder, known = open_checkpoint(checkpoint, problem, settings)
@@ -132,11 +132,11 @@ def fit_nuts(
 
 def open_checkpoint(
     folder: str | os.PathLike[str] | None, problem: Problem, settings: dict[str, Any]
-) -> tuple[Checkpoint | None, list[Any]]:
+) -> tuple[SamplerCheckpoint | None, list[Any]]:
     """The checkpoint in a folder, if one is named, and what is written there."""
     if folder is None:
         return None, []
     group = None if problem.group is None else problem.group.population
     parts = {"agent": problem.agent.model, "data": problem.sequences, "design": group}
-    checkpoint = Checkpoint(folder, describe_run(parts, settings | problem.settings))
+    checkpoint = SamplerCheckpoint(folder, describe_run(parts, settings | problem.settings))
     return checkpoint, checkpoint.read()

@@ -29,7 +29,7 @@ from pynodes.fit.sampling.chains import (
     permissive_promotion,
     start_chain,
 )
-from pynodes.fit.sampling.checkpoint import Checkpoint
+from pynodes.fit.sampling.checkpoint import SamplerCheckpoint
 from pynodes.fit.sampling.target import Whitened
 
 Records = dict[str, np.ndarray]
@@ -73,7 +73,7 @@ class SamplingRun:
 
 
 def run_chains(
-    run: SamplingRun, checkpoint: Checkpoint | None, known: list[Any], shown: bool | None
+    run: SamplingRun, checkpoint: SamplerCheckpoint | None, known: list[Any], shown: bool | None
 ) -> Records:
     """Run chains to their end: what is kept of all draws.
 

@@ -13,7 +13,7 @@ import numpy as np
 from pynodes._citing.citation import versions
 from pynodes._errors import DataError, SamplingWarning
 from pynodes._results.tables import extra
-from pynodes._runtime.series import share
+from pynodes._runtime.series import read_share
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.draws import spread_evenly, subject_index
 from pynodes.fit.agent.fit import AbstractFit
@@ -292,7 +292,7 @@ def summarise_draws(samples: Samples, mass: float) -> pandas.DataFrame:
     """A row per quantity, of the population and of every subject."""
     pd = extra("pandas")
     keys, names, draws = label_draws(samples)
-    mass = share("mass", mass)
+    mass = read_share("mass", mass)
     tails = np.quantile(draws, [0.5 - mass / 2, 0.5 + mass / 2], axis=(1, 2))
     columns: dict[str, Any] = {
         name: pd.Series(

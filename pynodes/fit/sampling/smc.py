@@ -25,7 +25,7 @@ from pynodes.fit.data.trials import Trials
 from pynodes.fit.sampling.running import thread_pool_map
 from pynodes.fit.sampling.samples import Samples
 from pynodes.fit.sampling.start import choose_centring
-from pynodes.fit.sampling.target import AbstractPosterior, make_problem
+from pynodes.fit.sampling.target import AbstractDrawablePosterior, make_problem
 
 EFFECTIVE = 0.5
 """Share of the particles that a step toward the posterior leaves effective."""
@@ -139,7 +139,7 @@ class Particles(Module):
     log_evidence: Array
 
 
-def temper(target: AbstractPosterior, key: Array, count: int) -> Particles:
+def temper(target: AbstractDrawablePosterior, key: Array, count: int) -> Particles:
     """So many particles that have gone from the prior to the posterior.
 
     Raises
@@ -163,7 +163,7 @@ def temper(target: AbstractPosterior, key: Array, count: int) -> Particles:
 
 
 @partial(jax.jit, static_argnames="count")
-def draw_particles(target: AbstractPosterior, key: Array, *, count: int) -> Particles:
+def draw_particles(target: AbstractDrawablePosterior, key: Array, *, count: int) -> Particles:
     """So many particles from the prior."""
     places = jax.vmap(target.draw_prior)(jax.random.split(key, count))
     zero = jnp.zeros((), places.dtype)
@@ -171,7 +171,7 @@ def draw_particles(target: AbstractPosterior, key: Array, *, count: int) -> Part
 
 
 @jax.jit
-def temper_once(target: AbstractPosterior, particles: Particles, key: Array) -> Particles:
+def temper_once(target: AbstractDrawablePosterior, particles: Particles, key: Array) -> Particles:
     """Particles under more of the likelihood: weighted, resampled and moved.
 
     Source: P. Del Moral, A. Doucet and A. Jasra (2006), doi 10.1111/j.1467-9868.2006.00553.x, with steps
@@ -211,7 +211,7 @@ def temper_once(target: AbstractPosterior, particles: Particles, key: Array) -> 
     )
 
 
-def floored_log_likelihood(target: AbstractPosterior, place: Array) -> Array:
+def floored_log_likelihood(target: AbstractDrawablePosterior, place: Array) -> Array:
     """The log likelihood at a place, finite where there is none."""
     return jnp.maximum(target.log_likelihood(place), IMPOSSIBLE)
 
@@ -245,7 +245,7 @@ def average_evidence(evidence: np.ndarray) -> tuple[float, float]:
 
 @jax.jit
 def describe_particles(
-    target: AbstractPosterior, places: Array
+    target: AbstractDrawablePosterior, places: Array
 ) -> tuple[Array, dict[str, Array], dict[str, Array]]:
     """Parameters, hyperparameters and log densities of places, of shape (chains, draws, places)."""
 

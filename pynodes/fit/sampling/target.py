@@ -14,7 +14,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from pynodes._core.modules import Module
-from pynodes._errors import FormulaError, ParameterError, listed, nearest
+from pynodes._errors import FormulaError, ParameterError, nearest, quote
 from pynodes._typing import Array
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
@@ -68,7 +68,7 @@ class Problem:
             group = {"formulas": self.formulas, "covariance": self.group.covariance}
         return group | {"parameterisation": self.parameterisation}
 
-    def target(self, centred: Mapping[str, bool]) -> AbstractPosterior:
+    def target(self, centred: Mapping[str, bool]) -> AbstractDrawablePosterior:
         """The density, given which parameters are centred."""
         model = self.agent.model
         if self.group is None:
@@ -140,9 +140,7 @@ def check_parameterisation(
                 f"parameterisation names {name!r}, which is no free value. {nearest(name, agent.names)}"
             )
         if way not in (*WAYS, "auto"):
-            raise ParameterError(
-                f"parameterisation must be {listed((*WAYS, 'auto'))}, not {way!r}."
-            )
+            raise ParameterError(f"parameterisation must be {quote((*WAYS, 'auto'))}, not {way!r}.")
     return dict.fromkeys(agent.names, "auto") | dict(parameterisation)
 
 
@@ -170,7 +168,7 @@ class AbstractTarget(Module, abc.ABC):
         return self.log_prior(place) + self.log_likelihood(place)
 
 
-class AbstractPosterior(AbstractTarget):
+class AbstractDrawablePosterior(AbstractTarget):
     """A target with a prior that can be drawn from."""
 
     @abc.abstractmethod
@@ -178,7 +176,7 @@ class AbstractPosterior(AbstractTarget):
         """A place from the prior."""
 
 
-class SinglePosterior(AbstractPosterior):
+class SinglePosterior(AbstractDrawablePosterior):
     """A single subject under the agent's own priors: a place is its parameters.
 
     Attributes
@@ -211,7 +209,7 @@ class SinglePosterior(AbstractPosterior):
         return self.model.draw_unconstrained(key)
 
 
-class GroupPosterior(AbstractPosterior):
+class GroupPosterior(AbstractDrawablePosterior):
     """Subjects in a population: a place is the population's coordinates in a row, the subjects' last.
 
     Attributes

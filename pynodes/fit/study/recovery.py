@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import ParameterError, listed
+from pynodes._errors import ParameterError, quote
 from pynodes._inference.laplace import LaplacePosterior, find_posteriors
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -100,7 +100,7 @@ class ParameterRecovery:
                 "parameter": name,
                 "bias": float(errors[:, i].mean()),
                 "rmse": float(np.sqrt((errors[:, i] ** 2).mean())),
-                "correlation": correlation(self.true[:, i], estimates[:, i]),
+                "correlation": correlate(self.true[:, i], estimates[:, i]),
                 "coverage": float(inside[:, i].mean()),
                 "converged": float(self.posterior.converged.mean()),
             }
@@ -196,7 +196,7 @@ def check_responds(agent: Agent) -> None:
         )
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
+def correlate(one: np.ndarray, other: np.ndarray) -> float:
     """Pearson's correlation; zero where one of both never changes."""
     scale = one.std() * other.std()
     return float(np.mean((one - one.mean()) * (other - other.mean())) / scale) if scale else 0.0
@@ -276,8 +276,8 @@ def check_same_streams(agents: Mapping[str, Agent]) -> None:
     for name in others:
         if streams[name] != streams[first]:
             raise ParameterError(
-                f"{name!r} responds by {listed(sorted(streams[name]))}, {first!r} by "
-                f"{listed(sorted(streams[first]))}. Models that are compared explain the same responses."
+                f"{name!r} responds by {quote(sorted(streams[name]))}, {first!r} by "
+                f"{quote(sorted(streams[first]))}. Models that are compared explain the same responses."
             )
 
 

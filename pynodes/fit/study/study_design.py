@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import DataError, InputError, ParameterError, listed
+from pynodes._errors import DataError, InputError, ParameterError, quote
 from pynodes._inference.laplace import LaplacePosterior, find_posteriors
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -205,7 +205,7 @@ class DesignAnalysis:
         unknown = [name for name in found if name not in self.agent.names]
         if unknown:
             raise ParameterError(
-                f"{what} is given for {listed(unknown)}; the parameters are {listed(self.agent.names)}."
+                f"{what} is given for {quote(unknown)}; the parameters are {quote(self.agent.names)}."
             )
         for name, value in found.items():
             if not value > 0:
@@ -214,7 +214,7 @@ class DesignAnalysis:
 
     def __repr__(self) -> str:
         count = len(self.recoveries[0].true)
-        return f"DesignAnalysis({listed(self.trials)} trials; {count} simulated subjects)"
+        return f"DesignAnalysis({quote(self.trials)} trials; {count} simulated subjects)"
 
 
 @boundary
@@ -283,7 +283,7 @@ def check_length(sequences: Sequences, numbers: tuple[int, ...]) -> None:
     """A design has as many trials as are asked for."""
     counts = (~np.asarray(sequences.frozen)).sum(axis=(1, 2))
     if not numbers or numbers[-1] > counts.min():
-        asked = listed(numbers) if numbers else "none"
+        asked = quote(numbers) if numbers else "none"
         raise DataError(
             f"The numbers of trials are {asked}, but some subject of the design has {counts.min()} only. "
             "Give a design as long as the longest study in question."
