@@ -278,7 +278,7 @@ def large():
         (
             lambda: network(tracked()).filter({"u": VALUES}, record=["x"]).explore(nodes="u"),
             pn.FieldError,
-            "not kept",
+            "not recorded",
         ),
         (
             lambda: network(tracked()).filter({"u": VALUES}).explore(nodes=[]),

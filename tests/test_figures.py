@@ -438,7 +438,7 @@ def no_such(beliefs, batch, ahead, clustered, counted, moving):
         (lambda: beliefs.plot(rates="x3->u"), pn.GraphError, "x3"),
         (lambda: plot.plot_node(beliefs, "x4"), pn.UnknownNodeError, "no node 'x4'"),
         (lambda: plot.plot_node(batch, "x2"), pn.FieldError, "draws one run"),
-        (lambda: plot.plot_node(kept, "x3"), pn.FieldError, "not kept"),
+        (lambda: plot.plot_node(kept, "x3"), pn.FieldError, "not recorded"),
         (lambda: plot.plot_batch(beliefs), pn.FieldError, "was given one"),
         (lambda: plot.plot_batch(batch, "x4"), pn.UnknownNodeError, "no node 'x4'"),
         (lambda: plot.plot_batch(batch, []), pn.InputError, "no node to draw"),

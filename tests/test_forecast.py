@@ -67,7 +67,7 @@ def test_only_what_is_recorded_is_kept():
     assert "u" not in few
     assert few["x2"].shape == (3, 5)
     assert repr(few) == "Forecast(1 nodes, shape (3, 5))"
-    with pytest.raises(pn.FieldError, match="'u' was not kept"):
+    with pytest.raises(pn.FieldError, match="'u' was not recorded"):
         few["u"]
     with pytest.raises(pn.UnknownNodeError, match="'z'"):
         few["z"]

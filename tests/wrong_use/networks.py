@@ -224,7 +224,7 @@ RESULTS = [
         "beliefs that were not recorded",
         lambda: filtered(record=["u"])["x"],
         pn.FieldError,
-        ("'x'", "not kept", "'u'"),
+        ("'x'", "not recorded", "'u'"),
     ),
     Wrong(
         "a table without pandas",
