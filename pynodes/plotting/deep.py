@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pynodes._errors import InputError
+from pynodes.plotting import style
 
 if TYPE_CHECKING:
     from pynodes.deep import Health, History, Settled, TestReport, TrainingRun
@@ -18,6 +19,7 @@ MOST_NAMED = 12
 """Edges up to which an axis names each of them."""
 
 
+@style.rules()
 def plot_energies(history: History | TrainingRun, ax: Axes | None = None) -> Axes:
     """Draw the energy of every node over epochs, each above its lowest, and their sum.
 
@@ -36,13 +38,14 @@ def plot_energies(history: History | TrainingRun, ax: Axes | None = None) -> Axe
     epochs = np.arange(1, kept.epochs + 1)
     curves = {n: e for n, e in kept.by_layer.items() if np.ptp(e) > 0}
     for name, energy in {**curves, "total": kept.per_epoch["energy"]}.items():
-        style: dict[str, Any] = {"color": "black", "linewidth": 2} if name == "total" else {}
-        ax.plot(epochs, energy - np.min(energy), label=name, **style)
+        line: dict[str, Any] = {"color": style.INK, "linewidth": 2} if name == "total" else {}
+        ax.plot(epochs, energy - np.min(energy), label=name, **line)
     ax.set(xlabel="epoch", ylabel="energy above its lowest, nats")
     ax.legend(frameon=False)
     return ax
 
 
+@style.rules()
 def plot_settling(
     settled: Settled, node: str | None = None, units: Iterable[int] | None = None, *,
     sample: int = 0, ax: Axes | None = None,
@@ -86,6 +89,7 @@ def plot_settling(
     return ax
 
 
+@style.rules()
 def plot_outcomes(report: TestReport | np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw a confusion matrix: true outcomes by rows, predicted ones by columns, in shares of a row.
 
@@ -109,6 +113,7 @@ def plot_outcomes(report: TestReport | np.ndarray, ax: Axes | None = None) -> Ax
     return ax
 
 
+@style.rules()
 def plot_cosines(health: Health | Mapping[str, Health], ax: Axes | None = None) -> Axes:
     """Draw by depth how near what weights learn is to backpropagation.
 
@@ -122,17 +127,18 @@ def plot_cosines(health: Health | Mapping[str, Health], ax: Axes | None = None) 
     ax = start_axes(ax)
     several: Any = {"": health} if hasattr(health, "cosines") else health
     for label, one in several.items():
-        ax.plot(range(1, len(one.cosines) + 1), list(one.cosines.values()), "o-", label=label)
+        ax.plot(range(1, len(one.cosines) + 1), list(one.cosines.values()), "o-", ms=4, label=label)
     longest = max((list(one.cosines) for one in several.values()), key=len)
     if len(longest) <= MOST_NAMED:
         ax.set_xticks(range(1, len(longest) + 1), longest, rotation=30, ha="right")
-    ax.axhline(1.0, color="0.7", linewidth=1, zorder=0)
+    ax.axhline(1.0, color=style.PALE, linewidth=1, zorder=0)
     ax.set(xlabel="edge, by depth", ylabel="cosine with backpropagation")
     if "" not in several:
         ax.legend(frameon=False)
     return ax
 
 
+@style.rules()
 def plot_reconstructions(
     given: Any, found: Any, shape: tuple[int, int], *, samples: int = 8
 ) -> np.ndarray:
@@ -152,7 +158,9 @@ def plot_reconstructions(
     The axes, of shape (2, samples).
     """
     count = min(samples, len(given))
-    _, axes = plt.subplots(2, count, figsize=(1.1 * count, 2.4), squeeze=False)
+    _, axes = plt.subplots(
+        2, count, figsize=(0.9 * count, 1.9), squeeze=False, layout="constrained"
+    )
     for row, images in zip(axes, (given, found), strict=True):
         for ax, image in zip(row, images, strict=False):
             ax.imshow(np.reshape(image, shape), cmap="gray_r")
@@ -160,6 +168,7 @@ def plot_reconstructions(
     return axes
 
 
+@style.rules()
 def plot_receptive_fields(
     weights: Any, shape: tuple[int, int], *, units: int = 16, columns: int = 8
 ) -> np.ndarray:
@@ -180,7 +189,9 @@ def plot_receptive_fields(
     """
     shown = np.asarray(weights)[:units].reshape(-1, *shape)
     rows = -(-len(shown) // columns)
-    _, axes = plt.subplots(rows, columns, figsize=(columns, rows), squeeze=False)
+    _, axes = plt.subplots(
+        rows, columns, figsize=(0.9 * columns, 0.95 * rows), squeeze=False, layout="constrained"
+    )
     reach = np.abs(shown).max()
     for ax in axes.flat:
         ax.set_axis_off()
@@ -203,5 +214,7 @@ def check_recorded(found: Mapping[str, Any] | None, what: str) -> Mapping[str, A
 
 
 def start_axes(ax: Axes | None, size: tuple[float, float] = (6.0, 3.5)) -> Axes:
-    """The axes to draw in."""
-    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+    """The axes to draw in, with our colours."""
+    ax = plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+    ax.set_prop_cycle(color=style.MANY)
+    return ax
