@@ -198,11 +198,11 @@ def test_own_simulations_are_calibrated():
 NODES = {
     "hard": pn.DirichletProcessState(components=3, hypotheses=4),
     "soft": pn.DirichletProcessState(components=3, assignment="soft"),
-    "merging counts": pn.DirichletProcessState(
-        components=3, hypotheses=2, family=families.Poisson(), overflow="merge"
-    ),
-    "vectors": pn.DirichletProcessState(
-        components=3, hypotheses=3, family=families.MultivariateNormal(dimension=2)
+    "merging vectors": pn.DirichletProcessState(
+        components=3,
+        hypotheses=2,
+        family=families.MultivariateNormal(dimension=2),
+        overflow="merge",
     ),
 }
 

@@ -53,20 +53,20 @@ def same(found, expected):
 
 @pytest.mark.slow
 def test_subjects_are_shared_out_over_devices_and_over_processes():
-    """Three subjects on four devices, of which one has nothing of its own to do; and on two processes.
+    """Three subjects on two processes with two devices each: one device has nothing of its own to do.
 
-    Each of these has a device, and both are told of all subjects.
+    Both processes are told of all subjects.
     """
-    alone = told(begun())
-    devices = told(begun(devices=4))
+    alone = begun()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    processes = [told(process) for process in [begun(address, 2, number) for number in range(2)]]
+    processes = [begun(address, 2, number, devices=2) for number in range(2)]
 
-    assert [found["devices"] for found in (alone, devices, *processes)] == [1, 4, 2, 2]
-    for found in (devices, *processes):
-        same(found, alone)
+    expected, *shared = [told(process) for process in (alone, *processes)]
+    assert [found["devices"] for found in (expected, *shared)] == [1, 4, 4]
+    for found in shared:
+        same(found, expected)
 
 
 def test_what_is_missing_to_a_multiple_is_the_last_subject_again():
