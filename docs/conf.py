@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "docstrings",
     "mathematics",
+    "order",
     "references",
     "repository",
     "words",

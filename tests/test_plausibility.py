@@ -270,3 +270,19 @@ def test_what_was_believed_up_to_a_failure_is_kept_by_its_error():
     assert kept.status.step == expected.status.step > 0
     np.testing.assert_array_equal(kept["x2"].mean, expected["x2"].mean)
     assert pn.FilterError("said by hand").beliefs is None
+
+
+def test_edges_without_a_strength_are_looked_at_too():
+    """Several emissions of one state have probabilities, and nothing that multiplies a logit."""
+    graph = (
+        pn.Graph()
+        .add(good=pn.BinaryInput(), poor=pn.BinaryInput(), switch=pn.BinaryState())
+        .add(x=pn.ContinuousState(tonic_volatility=-3.0))
+        .couple("x", "switch")
+        .couple("switch", "good", pn.Emission(probabilities=[0.1, 0.9]))
+        .couple("switch", "poor", pn.Emission(probabilities=[0.4, 0.6]))
+    )
+
+    beliefs = network(graph).filter({"good": OUTCOMES, "poor": OUTCOMES})
+
+    assert beliefs.status.plausible

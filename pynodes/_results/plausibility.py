@@ -110,8 +110,8 @@ def read_strength(beliefs: Trajectories, parent: str, child: str, coupling: Any)
     if beliefs.couplings is None:
         return float(getattr(coupling, "strength", 1.0))
     stack, position = beliefs.labels.edges[parent, child, coupling.slot]
-    strength = getattr(beliefs.couplings[stack], "strength", 1.0)
-    return float(np.ravel(np.asarray(strength))[position])
+    strength = getattr(beliefs.couplings[stack], "strength", None)
+    return 1.0 if strength is None else float(np.ravel(np.asarray(strength))[position])
 
 
 def far_moves(beliefs: Trajectories) -> Iterator[Doubt]:
