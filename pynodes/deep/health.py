@@ -19,11 +19,11 @@ from pynodes.deep.energy import sum_block_inlets
 from pynodes.deep.fixed_prediction import Backpropagation
 from pynodes.deep.layout import Layout, sort_nodes
 from pynodes.deep.messages import send_up, split_fed
-from pynodes.deep.numbers import Numbers, Weights, lay_out_numbers, name_weights
-from pynodes.deep.reading import make_point_problem, read_data
+from pynodes.deep.numbers import Numbers, Weights, name_weights
+from pynodes.deep.reading import make_point_problem
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
-from pynodes.deep.settled import check_network, lay_out_for, make_key, require_scheme
+from pynodes.deep.settled import read_question
 from pynodes.deep.train import TrainingRun
 
 if TYPE_CHECKING:
@@ -99,14 +99,9 @@ def health(
         usual = usual if isinstance(usual, AbstractPointScheme) else run.training.test_with
     else:
         network, usual = run, Settle()
-    check_network(network)
-    scheme = usual if scheme is None else require_scheme(scheme)
-    data = read_data(network.labels, values)
-    layout = lay_out_for(network, data, scheme)
-    numbers = lay_out_numbers(network, layout)
-    slopes, twin, passed = run_health(
-        layout, numbers, scheme, data.arrays, data.masks, data.count, make_key(key)
-    )
+    scheme = usual if scheme is None else scheme
+    layout, *rest = read_question(network, values, scheme, key)
+    slopes, twin, passed = run_health(layout, *rest)
     depth = {name: number for number, name in enumerate(sort_nodes(network.labels))}
     edges = [
         (depth[key[1]], name)

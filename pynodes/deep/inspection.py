@@ -25,9 +25,7 @@ from pynodes.deep.settle import Settle
 from pynodes.deep.settled import (
     Settled,
     check_network,
-    lay_out_for,
-    make_key,
-    require_scheme,
+    read_question,
     settle,
     split_blocks,
 )
@@ -125,19 +123,9 @@ def gradients(
     InputError
         Values that do not fit.
     """
-    check_network(network)
-    scheme = Settle() if scheme is None else require_scheme(scheme)
-    data = read_data(network.labels, values)
-    layout = lay_out_for(network, data, scheme)
-    found = run_gradients(
-        layout,
-        lay_out_numbers(network, layout),
-        scheme,
-        data.arrays,
-        data.masks,
-        data.count,
-        make_key(key),
-    )
+    scheme = Settle() if scheme is None else scheme
+    layout, *rest = read_question(network, values, scheme, key)
+    found = run_gradients(layout, *rest)
     return dict(name_weights(layout, found))
 
 

@@ -166,6 +166,18 @@ def settle(
     return settled
 
 
+def read_question(
+    network: Network, values: Mapping[str, Any], scheme: object, key: Any
+) -> tuple[Layout, Numbers, AbstractPointScheme, dict[str, Any], dict[str, Any], int, Array]:
+    """What a program needs to find free values: layout, numbers, scheme, arrays, masks, count and key."""
+    check_network(network)
+    asked = require_scheme(scheme)
+    data = read_data(network.labels, values)
+    layout = lay_out_for(network, data, asked)
+    numbers = lay_out_numbers(network, layout)
+    return layout, numbers, asked, data.arrays, data.masks, data.count, make_key(key)
+
+
 def check_network(network: object) -> None:
     """Refuse what is no network."""
     if not isinstance(network, Network):
