@@ -547,6 +547,18 @@ def agents():
             Agent(graph, OwnResponse.of(own_density, slope=0.5), free={"slope": Normal(0, 1)}),
             {"functions": {"own_density": own_density}},
         ),
+        "by condition": (
+            cases.chooser().split(
+                ["x2.tonic_volatility", "inverse_temperature"],
+                by="session",
+                levels=[0, 1],
+                free={
+                    "x2.tonic_volatility[1]": pn.Fixed(-2.5),
+                    "inverse_temperature[1]": Gamma(2, 1),
+                },
+            ),
+            {},
+        ),
         "own classes": (
             Agent(graph, Careless(weight=2.0), free={"x2.tonic_volatility": Wide(-3, 1)}),
             {"kinds": [Careless, Wide]},

@@ -20,7 +20,7 @@ from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import filter_step
 from pynodes._engine.loop import Guard, Now, scan
 from pynodes._errors import DataError, quote
-from pynodes._runtime.inputs import read_inputs
+from pynodes._runtime.inputs import read_given_parameters, read_inputs
 from pynodes._runtime.interact import Parties, check_environment, interact_series
 from pynodes._runtime.runs import select_recorded_nodes
 from pynodes._typing import Array
@@ -87,7 +87,7 @@ def act_through_block(
     model: Model, values: Values, block: Sequences, key: Array, environment: Any = None
 ) -> Acts:
     """Responses to one block, with free values by name; actions of the block say where there are none."""
-    network, response = model.instantiate(values)
+    network, response, block = model.prepare(values, block)
     if environment is not None:
         return act_in_environment(network, response, block, key, environment)
     if acts_in_turn(response):
@@ -156,7 +156,15 @@ def act_in_environment(
     """Responses to one block of an environment, which answers them."""
     labels, steps = network.labels, block.frozen.shape[-1]
     own = {name for part in streams_of(response).values() for name in name_own_past(part)}
-    blank = Moment(values={}, observed={}, interval=block.dt, frozen=jnp.asarray(block.frozen))
+    known = set(labels.parameters) - set(labels.required)  # what is required, an environment shows
+    series = {name: array for name, array in block.inputs.items() if name in known}
+    blank = Moment(
+        values={},
+        observed={},
+        given=read_given_parameters(labels, series),
+        interval=block.dt,
+        frozen=jnp.asarray(block.frozen),
+    )
     feed = Feed(steps=steps, series=blank, interval=jnp.ones(()))
     parties = Parties(
         response=response,

@@ -21,7 +21,7 @@ from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.model import Values, stop_infinite, subject_log_likelihoods
-from pynodes.fit.agent.parameters import fix_values, make_model
+from pynodes.fit.agent.parameters import fix_values, make_model, split_model
 from pynodes.fit.data.trials import Trials
 from pynodes.responses import AbstractResponse, JointResponse
 
@@ -121,7 +121,13 @@ class Agent:
         }
         if self.response is not None:
             known |= {("response", name): v for name, v in self.response.parameters().items()}
-        return {
+        levels = {
+            name: value
+            for split in self.model.splits
+            for name, value in zip(split.names, split.fixed, strict=True)
+            if value is not None
+        }
+        return levels | {
             f"{part}:{name}" if ("network", name) in known and part == "response" else name: float(
                 value
             )
@@ -130,15 +136,69 @@ class Agent:
         }
 
     @boundary
-    def instantiate(self, values: Mapping[str, Scalar]) -> tuple[Network, Any]:
+    def instantiate(
+        self, values: Mapping[str, Scalar], *, levels: Mapping[str, Any] | None = None
+    ) -> tuple[Network, Any]:
         """Network and response with some values of the free parameters.
+
+        Parameters
+        ----------
+        values
+            Free values by name.
+        levels
+            Where parameters differ by conditions: which level, by column.
 
         Raises
         ------
         ParameterError
-            A name that is unknown or absent, or a value that its parameter cannot take.
+            A name that is unknown or absent, a value that its parameter cannot take, or no level of a column
+            by which something differs.
         """
-        return self.model.instantiate(self.check_values(values))
+        return self.model.instantiate(self.check_values(values), levels)
+
+    @boundary
+    def split(
+        self,
+        names: str | Sequence[str],
+        *,
+        by: str,
+        levels: Sequence[Any],
+        free: Mapping[str, AbstractPrior | Fixed] | None = None,
+    ) -> Agent:
+        """The same agent, but some free values differ by condition, from trial to trial within a session.
+
+        Every level has a free value of its own, called as in ``"x2.tonic_volatility[stable]"``. Beliefs go
+        on from one condition to the next; the parameters of a trial are those under which its prediction is
+        made. The trials need the column, as texts or numbers.
+
+        Parameters
+        ----------
+        names
+            Free values: of nodes or of responses.
+        by
+            The column of the data that says of which level a trial is.
+        levels
+            Its values.
+        free
+            Priors of levels by name, or :class:`Fixed`; every other level has the prior that the value had.
+
+        Raises
+        ------
+        ParameterError
+            A value that is not free or cannot differ between trials, levels that are none, a prior that does
+            not fit.
+
+        Examples
+        --------
+        >>> import pynodes as pn
+        >>> agent = pn.agents.binary_hgf(levels=2)
+        >>> agent.split("x2.tonic_volatility", by="block", levels=["stable", "volatile"]).names
+        ('x2.tonic_volatility[stable]', 'x2.tonic_volatility[volatile]', 'inverse_temperature')
+        """
+        listed = (names,) if isinstance(names, str) else tuple(names)
+        agent = copy.copy(self)
+        agent.model = split_model(self.model, listed, by, levels, dict(free or {}))
+        return agent
 
     @boundary
     def replace(self, values: Mapping[str, Scalar]) -> Agent:
@@ -278,7 +338,8 @@ class Agent:
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {prior!r}" for name, prior in self.priors.items())
-        return f"Agent({self.network!r}, {self.response!r}, free={{{shown}}})"
+        by = ", ".join(f"{split.name} by {split.column}" for split in self.model.splits)
+        return f"Agent({self.network!r}, {self.response!r}, free={{{shown}}}{', ' * bool(by)}{by})"
 
     def _repr_html_(self) -> str:
         rows = [(name, repr(prior)) for name, prior in self.priors.items()]

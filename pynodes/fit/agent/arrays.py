@@ -16,6 +16,7 @@ from pynodes._runtime.inputs import check_given, check_input_names, shape_of
 from pynodes._runtime.network import Network
 from pynodes._runtime.parameters import check_new_value
 from pynodes._typing import AnyArray
+from pynodes.fit.agent.conditions import condition_rows
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Model
 from pynodes.fit.data.layout import Sequences, key_label
@@ -59,6 +60,7 @@ def design_arrays(model: Model, trials: Trials) -> Sequences:
         covariates=covariates,
         frozen=layout.pad(trials.frozen, True),
         dt=None if (rows == 1.0).all() else layout.pad(rows, 1.0),
+        conditions={c: layout.pad(r, 0) for c, r in condition_rows(model.splits, trials).items()},
     )
 
 

@@ -20,7 +20,7 @@ def find_failures(model: Model, values: Values, sequences: Sequences) -> tuple[A
     """Whether filtering fails, and whether it grows at its bound: each of shape (subjects, draws)."""
 
     def of_block(values: Values, block: Sequences) -> tuple[Array, Array]:
-        network, _ = model.instantiate(values)
+        network, _, block = model.prepare(values, block)
         status = model.filter(network, block, ()).status
         return ~jnp.all(status.alive), jnp.any(status.bounded)
 
@@ -36,10 +36,10 @@ def failure_message(
     model: Model, values: Values, trials: Trials, sequences: Sequences, subject: int
 ) -> str | None:
     """In which trial of a subject filtering fails first, and why; None if in none."""
-    network, _ = model.instantiate(values)
     blocks = jax.tree.map(lambda leaf: leaf[subject], sequences)
     for block in range(blocks.frozen.shape[0]):
         one = jax.tree.map(lambda leaf, at=block: leaf[at], blocks)
+        network, _, one = model.prepare(values, one)
         status = model.filter(network, one, ()).status
         if not np.all(status.alive):
             here = np.array([subject, block, status.step])

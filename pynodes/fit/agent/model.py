@@ -8,7 +8,7 @@ pays for one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -22,6 +22,7 @@ from pynodes._inference.newton import lane_value_and_grad
 from pynodes._inference.priors import AbstractPrior
 from pynodes._runtime.network import Network
 from pynodes._typing import Array, Scalar
+from pynodes.fit.agent.conditions import Split, Target, apply_splits, fix_levels
 from pynodes.fit.agent.likelihood import (
     interval_of,
     list_read_nodes,
@@ -30,9 +31,6 @@ from pynodes.fit.agent.likelihood import (
 )
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.roles import ONLY
-
-Target = tuple[str, str]
-"""``"network"`` or ``"response"``, and the name of a parameter there."""
 
 Values = dict[str, Any]
 """Free values by name."""
@@ -50,12 +48,15 @@ class Model(Module):
         Every free value: its name, and the parameters that it sets.
     priors
         Prior of every free value, in the same order.
+    splits
+        What differs by conditions; the values of its levels are among the free ones.
     """
 
     targets: tuple[tuple[str, tuple[Target, ...]], ...] = choice()
     network: Network
     response: Any
     priors: tuple[AbstractPrior, ...]
+    splits: tuple[Split, ...] = choice(())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,12 +87,28 @@ class Model(Module):
         drawn = [p.draw_unconstrained(k) for p, k in zip(self.priors, keys, strict=True)]
         return jnp.stack(drawn)
 
-    def instantiate(self, values: Values) -> tuple[Network, Any]:
-        """Network and responses with the free values in place."""
+    def instantiate(
+        self, values: Values, levels: Mapping[str, Any] | None = None
+    ) -> tuple[Network, Any]:
+        """Network and responses with the free values in place, under some levels of conditions."""
+        return self._place(values, fix_levels(self.splits, values, levels))
+
+    def prepare(self, values: Values, block: Sequences) -> tuple[Network, Any, Sequences]:
+        """Network and responses with the free values in place, and a block of what differs by trial."""
+        network, response = self._place(values, {})
+        if not self.splits:
+            return network, response, block
+        return network, *apply_splits(self.splits, values, response, block)
+
+    def _place(self, values: Values, known: Mapping[Target, Any]) -> tuple[Network, Any]:
+        """Network and responses with free values in place, but for those of conditions."""
         given: dict[str, dict[str, Scalar]] = {"network": {}, "response": {}}
+        differing = {name for split in self.splits for name in split.names}
         for name, targets in self.targets:
-            for part, parameter in targets:
+            for part, parameter in targets if name not in differing else ():
                 given[part][parameter] = values[name]
+        for (part, parameter), value in known.items():
+            given[part][parameter] = value
         network = self.network.replace(given["network"])
         response = self.response
         return network, response if response is None else response.replace(given["response"])
@@ -103,7 +120,7 @@ class Model(Module):
 
     def stream_log_likelihoods(self, values: Values, block: Sequences) -> dict[str, Array]:
         """Log likelihood of every trial of one block, by stream; without responses, of what was seen."""
-        network, response = self.instantiate(values)
+        network, response, block = self.prepare(values, block)
         beliefs = self.filter(network, block, self.reads)
         if response is None:
             return {ONLY: -beliefs.surprise}
@@ -117,8 +134,7 @@ class Model(Module):
 
     def log_likelihood(self, values: Values, blocks: Sequences) -> Array:
         """Log likelihood of one subject's blocks."""
-        network, response = self.instantiate(values)
-        every = jax.vmap(lambda block: sum_log_likelihood(network, response, block))(blocks)
+        every = jax.vmap(lambda block: sum_log_likelihood(*self.prepare(values, block)))(blocks)
         return stop_infinite(jnp.sum(every))
 
     def log_joint(self, unconstrained: Array, blocks: Sequences) -> Array:

@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pynodes._errors import ParameterError, nearest
+from pynodes._errors import InputError, ParameterError, nearest, quote
 from pynodes._inference.priors import AbstractPrior, Fixed
+from pynodes._runtime.inputs import check_name
 from pynodes._runtime.network import Network
-from pynodes.fit.agent.model import Model, Target
+from pynodes.fit.agent.conditions import Split, Target, label_level
+from pynodes.fit.agent.model import Model
 
 PARTS = ("network", "response")
 
@@ -62,6 +64,113 @@ def find_targets(
     return tuple(found)
 
 
+def split_model(
+    model: Model, names: Sequence[str], column: Any, levels: Sequence[Any], own: Mapping[str, Any]
+) -> Model:
+    """A model in which some free values differ by the level of a column.
+
+    Raises
+    ------
+    ParameterError
+        A value that is not free, or cannot differ between trials; levels that are none; a prior of something
+        else, or of values that the parameter cannot take.
+    """
+    labels = check_levels(model, column, levels)
+    known = {f"{name}[{level}]" for name in names for level in labels}
+    for name in own:
+        if name not in known:
+            raise ParameterError(f"free names {name!r}, which is no level. {nearest(name, known)}")
+    for name in names:
+        model = split_value(model, name, column, labels, own)
+    return model
+
+
+def check_levels(model: Model, column: Any, levels: Any) -> tuple[str, ...]:
+    """The levels of a column, as texts.
+
+    Raises
+    ------
+    ParameterError
+        Fewer than two, one twice, something else, or others than this column has already.
+    """
+    if not isinstance(column, str) or not column:
+        raise ParameterError(f"by must name a column of the data, not {column!r}.")
+    listed = [] if isinstance(levels, str) or not isinstance(levels, Sequence) else list(levels)
+    labels = tuple(label_level(level) for level in listed)
+    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(labels):
+        raise ParameterError(
+            f"levels must list two or more different values of the column {column!r}, such as "
+            f"['stable', 'volatile'], not {levels!r}."
+        )
+    for split in model.splits:
+        if split.column == column and split.levels != labels:
+            raise ParameterError(
+                f"{split.name!r} differs by {column!r} already, with the levels {quote(split.levels)}. Give "
+                "the same levels in the same order."
+            )
+    return labels
+
+
+def split_value(
+    model: Model, name: str, column: str, levels: tuple[str, ...], own: Mapping[str, Any]
+) -> Model:
+    """A model in which one free value differs by the level of a column."""
+    for split in model.splits:
+        if name in (split.name, *split.names):
+            raise ParameterError(
+                f"{split.name!r} differs by {split.column!r} already. For two conditions at once make one "
+                "column of both, such as 'stable, high', and split by that."
+            )
+    if name not in model.names:
+        hint = nearest(name, model.names) if model.names else "It has none."
+        raise ParameterError(
+            f"The agent has no free value {name!r} that could differ by {column!r}. {hint}"
+        )
+    place = model.names.index(name)
+    targets = model.targets[place][1]
+    for part, parameter in targets:
+        if part == "network":
+            check_can_differ(model.network, name, parameter)
+    priors = [own.get(f"{name}[{level}]", model.priors[place]) for level in levels]
+    fixed = tuple(float(p.value) if isinstance(p, Fixed) else None for p in priors)
+    split = Split(name=name, targets=targets, column=column, levels=levels, fixed=fixed)
+    if not split.free:
+        raise ParameterError(f"Every level of {name!r} is fixed. Leave one free at least.")
+    pairs = list(zip(split.names, priors, strict=True))
+    for level, prior in pairs:
+        check_prior(model, level, targets, prior)
+    free = [(level, prior) for level, prior in pairs if not isinstance(prior, Fixed)]
+    return dataclasses.replace(
+        model,
+        targets=(
+            *model.targets[:place],
+            *((level, targets) for level, _ in free),
+            *model.targets[place + 1 :],
+        ),
+        priors=(*model.priors[:place], *(p for _, p in free), *model.priors[place + 1 :]),
+        splits=(*model.splits, split),
+    )
+
+
+def check_can_differ(network: Network, name: str, parameter: str) -> None:
+    """A parameter of a network may be another at every step.
+
+    Raises
+    ------
+    ParameterError
+        It is one of a coupling, or of the beliefs before the first step; or the network must be given it.
+    """
+    if parameter in network.labels.required:
+        raise ParameterError(f"{parameter!r} is given at every step: it is no free value.")
+    try:
+        check_name(network.labels, parameter)
+    except InputError as error:
+        raise ParameterError(
+            f"{name!r} cannot differ from trial to trial: {error} Parameters of nodes and of responses can; "
+            "what differs by session takes Trials(parameters_per=...)."
+        ) from error
+
+
 def fix_values(model: Model, values: Mapping[str, Any]) -> Model:
     """A model with other values of parameters that are not free.
 
@@ -70,14 +179,17 @@ def fix_values(model: Model, values: Mapping[str, Any]) -> Model:
     ParameterError
         A name that is unknown, or of a parameter that is free; a value that cannot be.
     """
-    taken = {target: name for name, targets in model.targets for target in targets}
+    taken: dict[Target, list[str]] = {}
+    for name, own in model.targets:
+        for target in own:
+            taken.setdefault(target, []).append(name)
     targets: list[tuple[str, tuple[Target, ...]]] = []
     for name in values:
         target = find_target(model.network, model.response, name)
         if target in taken:
-            raise ParameterError(f"{name!r} is free: it is set by {taken[target]!r}.")
+            raise ParameterError(f"{name!r} is free: it is set by {quote(taken[target])}.")
         targets.append((name, (target,)))
-    setter = dataclasses.replace(model, targets=tuple(targets), priors=())
+    setter = dataclasses.replace(model, targets=tuple(targets), priors=(), splits=())
     network, response = setter.instantiate(dict(values))
     return dataclasses.replace(model, network=network, response=response)
 
@@ -128,7 +240,7 @@ def check_prior(model: Model, name: str, targets: tuple[Target, ...], prior: Any
             f"free[{name!r}] must be a prior, such as pynodes.fit.Normal(-3, 4), or Fixed(value), not "
             f"{prior!r}."
         )
-    alone = dataclasses.replace(model, targets=((name, targets),))
+    alone = dataclasses.replace(model, targets=((name, targets),), splits=())
     for sds in (-3.0, 0.0, 3.0):
         value = float(prior.constrain(prior.unconstrained_mean + sds * prior.unconstrained_sd))
         try:

@@ -88,8 +88,8 @@ def compute_fields(
     """Fields of every trial of every subject, each of shape (subjects, blocks, steps, ...)."""
 
     def of_block(values: Values, block: Sequences) -> dict[str, Array]:
-        network, _ = model.instantiate(values)
-        beliefs = model.filter(network, block, None)
+        network, _, own = model.prepare(values, block)
+        beliefs = model.filter(network, own, None)
         return {field: take_field(model, values, block, beliefs, field) for field in fields}
 
     def of_subject(values: Values, blocks: Sequences) -> dict[str, Array]:

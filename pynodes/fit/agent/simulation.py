@@ -305,7 +305,7 @@ def expect_under_draws(
     """What is expected of every response by stream, of shape (draws, subjects, blocks, steps, ...)."""
 
     def of_block(unconstrained: Array, block: Sequences) -> dict[str, Array]:
-        network, response = model.instantiate(model.constrain(unconstrained))
+        network, response, block = model.prepare(model.constrain(unconstrained), block)
         beliefs = model.filter(network, block, model.reads)
         return {
             stream: part.predict(

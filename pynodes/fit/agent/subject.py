@@ -39,10 +39,10 @@ def subject_beliefs(
     index = 0 if subject is None else subject_index(subject, trials)
     rows = rows_of_block(trials, index, block)
     values = agent.model.constrain(jnp.asarray(unconstrained[index]))
-    network, _ = agent.instantiate({name: float(value) for name, value in values.items()})
     own = jax.tree.map(
         lambda leaf: np.asarray(leaf)[index, block, : len(rows)], design_arrays(agent.model, trials)
     )
+    network, _, own = agent.model.prepare({n: float(value) for n, value in values.items()}, own)
     frozen = own.frozen if own.frozen.any() else None
     times = trials.intervals[rows]
     dt = 1.0 if own.dt is None and own.inputs else np.where(own.frozen, 1.0, times)

@@ -31,6 +31,8 @@ class Sequences(Module):
         Trials that are frozen, and steps that only fill a block up.
     dt
         Time since the previous step; None where it is one.
+    conditions
+        The number of the level of every trial, by the column of which it is one.
     """
 
     inputs: dict[str, AnyArray]
@@ -38,6 +40,7 @@ class Sequences(Module):
     covariates: dict[str, AnyArray]
     frozen: AnyArray
     dt: AnyArray | None = None
+    conditions: dict[str, AnyArray] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

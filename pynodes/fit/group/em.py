@@ -25,6 +25,7 @@ from pynodes._typing import Array
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.conditions import check_levels_seen
 from pynodes.fit.agent.model import Model
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
@@ -152,6 +153,7 @@ def estimate_group(
     progress: bool | None = None,
 ) -> GroupFit:
     """Fit a group whose design is there already; parameters and errors as for :func:`fit_em`."""
+    check_levels_seen(agent.model.splits, trials)
     sequences = jax.tree.map(jnp.asarray, to_arrays(agent.model, trials))
     rough = 20 * float(jnp.sqrt(jnp.finfo(jnp.zeros(()).dtype).eps))
     with Progress(None, "iterations", progress) as bar:

@@ -16,11 +16,12 @@ import pynodes._inference.priors
 import pynodes.responses
 from pynodes._errors import FormatError, format_value, nearest
 from pynodes._graph.library import list_kinds
-from pynodes._inference.priors import AbstractPrior
+from pynodes._inference.priors import AbstractPrior, Fixed
 from pynodes._keeping.contents import find_library, read_graph, settings_to_dict, write_graph
 from pynodes._keeping.records import LARGEST, FileReader, FileWriter, expect, refuse_traced
 from pynodes._runtime.network import Network
 from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.conditions import Split
 from pynodes.responses import AbstractResponse, JointResponse
 
 
@@ -40,6 +41,7 @@ def write_agent(agent: Agent, file: FileWriter) -> dict[str, Any]:
             name: [f"{part}:{parameter}" for part, parameter in targets]
             for name, targets in agent.model.targets
         },
+        "splits": [write_split(split) for split in agent.model.splits],
     }
 
 
@@ -51,7 +53,41 @@ def read_agent(said: Any, file: FileReader) -> Agent:
     }
     response = None if said["response"] is None else read_response(said["response"], file)
     network = read_named_network(said["network"], file)
-    return Agent(network, response, free=free, tied=expect(said["places"], dict, "places"))
+    places = expect(said["places"], dict, "places")
+    splits = expect(said.get("splits", []), list, "splits")
+    whole = join_levels(free, splits), join_levels(places, splits)
+    agent = Agent(network, response, free=whole[0], tied=whole[1])
+    for split in splits:
+        fixed = {n: Fixed(v) for n, v in expect(split["fixed"], dict, "fixed").items()}
+        own = {n: p for n, p in free.items() if n in level_names(split)} | fixed
+        agent = agent.split(split["name"], by=split["by"], levels=split["levels"], free=own)
+    return agent
+
+
+def write_split(split: Split) -> dict[str, Any]:
+    """What differs by conditions, as plain values."""
+    pairs = zip(split.names, split.fixed, strict=True)
+    return {
+        "name": split.name,
+        "by": split.column,
+        "levels": list(split.levels),
+        "fixed": {name: value for name, value in pairs if value is not None},
+    }
+
+
+def level_names(split: Any) -> list[str]:
+    """The names of the values of levels, of a document."""
+    expect(split, dict, "A split")
+    return [f"{split['name']}[{level}]" for level in expect(split["levels"], list, "levels")]
+
+
+def join_levels(named: dict[str, Any], splits: list[Any]) -> dict[str, Any]:
+    """What stands by name, once for every value that differs: what its first level has."""
+    owner = {level: split["name"] for split in splits for level in level_names(split)}
+    found: dict[str, Any] = {}
+    for name, value in named.items():
+        found.setdefault(owner.get(name, name), value)
+    return found
 
 
 def write_named_network(network: Network, file: FileWriter) -> dict[str, Any]:

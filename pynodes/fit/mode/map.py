@@ -15,6 +15,7 @@ from pynodes._runtime.series import positive
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.conditions import check_levels_seen
 from pynodes.fit.agent.several import select_covariates
 from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.mode.map_fit import MapFit
@@ -114,6 +115,7 @@ def fit_map(
         )
     check_trials(trials)
     starts, refine = positive("starts", starts), positive("refine", refine)
+    check_levels_seen(agent.model.splits, trials)
     sequences = to_arrays(agent.model, trials)
     key = jax.random.key(check_seed(seed))
     count = len(trials.subjects)

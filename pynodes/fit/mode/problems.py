@@ -14,6 +14,7 @@ from pynodes._inference.sharding import map_over_devices
 from pynodes._inference.transforms import Logit
 from pynodes._typing import Array
 from pynodes.fit.agent.arrays import design_arrays, response_rows, scored_rows, to_arrays
+from pynodes.fit.agent.conditions import lacking_levels
 from pynodes.fit.agent.failures import failure_message, trial_label
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import (
@@ -107,6 +108,7 @@ def describe_subject(
     who = f"{label[0].upper()}{label[1:]}: " if fit.trials.roles.by else ""
     if fit._counts[index] == 0:
         yield f"{who}no trial bears on the likelihood, so that estimates are the prior's modes."
+    yield from describe_levels(fit, index, who)
     if not np.isfinite(found.log_joint[index]):
         mean = np.array([float(prior.unconstrained_mean) for prior in fit.agent.priors.values()])
         impossible = locate_impossible_response(fit, index, mean)
@@ -142,6 +144,17 @@ def describe_subject(
                 "not there."
             )
     yield from describe_correlations(fit, index, who)
+
+
+def describe_levels(fit: MapFit, index: int, who: str) -> Iterator[str]:
+    """Conditions that a subject never was in."""
+    splits = fit.agent.model.splits
+    mine = fit.trials.of_subject(fit.subjects[index]) if splits else fit.trials
+    for name, (column, level) in lacking_levels(splits, mine).items():
+        yield (
+            f"{who}no trial has {level!r} in {column!r}: the estimate of {name!r} is what was supposed "
+            "before."
+        )
 
 
 def describe_guess(fit: MapFit, index: int, who: str) -> Iterator[str]:

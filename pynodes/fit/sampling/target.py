@@ -18,6 +18,7 @@ from pynodes._errors import FormulaError, ParameterError, nearest, quote
 from pynodes._typing import Array
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.conditions import check_levels_seen
 from pynodes.fit.agent.model import Model, log_likelihoods
 from pynodes.fit.data.layout import Sequences
 from pynodes.fit.data.trials import Trials, check_trials
@@ -119,6 +120,7 @@ def make_problem(
         centred={name: WAYS[way] for name, way in ways.items() if way != "auto"},
     )
     _ = problem.sequences
+    check_levels_seen(agent.model.splits, trials)
     return problem
 
 

@@ -21,6 +21,7 @@ from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.acting import Acts, stack_environments, with_acts
 from pynodes.fit.agent.agent import Agent
 from pynodes.fit.agent.arrays import design_arrays
+from pynodes.fit.agent.conditions import check_levels_seen
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Values
 from pynodes.fit.agent.several import select_covariates
@@ -162,6 +163,7 @@ def parameter_recovery(
     n = positive("n", n)
     check_responds(agent)
     check_trials(design)
+    check_levels_seen(agent.model.splits, design)
     check_can_simulate(agent, design, environment)
     worlds = stack_environments(environment, design.subjects)
     chance, acting, search = jax.random.split(jax.random.key(check_seed(seed)), 3)
@@ -313,6 +315,7 @@ def model_recovery(
     check_same_streams(agents)
     own = select_covariates(agents, design)
     for name, agent in agents.items():
+        check_levels_seen(agent.model.splits, own[name])
         check_can_simulate(agent, own[name], environment)
     worlds = repeat_subjects(stack_environments(environment, design.subjects), n)
     known = {
