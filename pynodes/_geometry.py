@@ -82,10 +82,10 @@ def route_edges(
     routes: list[Route] = []
     for parent, child in pairs:
         others = [] if len(points) > MANY else without(points, parent, child)
-        free = [
-            b for b in BENDS if (parent, child, b) not in used and (b or twins[parent, child] < 2)
-        ]
-        ways = {bend: curve(points[parent], points[child], bend) for bend in free}
+        twin = twins[parent, child] > 1 or (parent != child and twins[child, parent])
+        free = [b for b in BENDS if (parent, child, b) not in used and (b or not twin)]
+        ends = points[parent], points[child]
+        ways = {b: loop(ends[0]) if parent == child else curve(*ends, b) for b in free}
         bend = min(free, key=lambda b: crowding(ways[b], others) + straying(ways[b]) + abs(b))
         used.add((parent, child, bend))
         inner = ways[bend][6:15]
@@ -108,6 +108,16 @@ def curve(start: np.ndarray, end: np.ndarray, bend: float) -> np.ndarray:
     middle = (start + end) / 2 + bend * np.array([along[1], -along[0]])
     t = np.linspace(0, 1, 21)[:, None]
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
+
+
+LOOP = 0.14
+"""Inches from the middle to the rim of an edge from a node to itself."""
+
+
+def loop(place: np.ndarray) -> np.ndarray:
+    """Points along an edge from a node to itself: a circle beside it, open towards it; in inches."""
+    turn = np.radians(np.linspace(150, -150, 21))
+    return place + LOOP * np.column_stack([2.0 + np.cos(turn), np.sin(turn)])
 
 
 def straying(way: np.ndarray) -> float:

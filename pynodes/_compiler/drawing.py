@@ -12,12 +12,12 @@ import jax.numpy as jnp
 
 from pynodes._core.modules import evaluate_now
 from pynodes._errors import GraphError, format_value
-from pynodes._graph.edges import DOT, Key
+from pynodes._graph.edges import DOT, Key, is_feedback
 from pynodes._graph.graph import Graph
 from pynodes._typing import Array
 from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling
 from pynodes.couplings._array import fold_name
-from pynodes.couplings.initial import EdgePlace
+from pynodes.couplings.initial import ALONE, EdgePlace
 
 
 def draw_weights(graph: Graph, key: Any) -> dict[Key, AbstractCoupling]:
@@ -77,7 +77,9 @@ def read_key(key: Any) -> Array:
 
 
 def place_edges(edges: Mapping[Key, AbstractCoupling]) -> dict[Key, EdgePlace]:
-    """Where each of some edges lies among them."""
+    """Where each of some edges lies among them; one that is fed back lies nowhere."""
+    back = {each for each, coupling in edges.items() if is_feedback(coupling)}
+    edges = {each: coupling for each, coupling in edges.items() if each not in back}
     below: dict[str, set[str]] = {}
     above: dict[str, set[str]] = {}
     for parent, child, _ in edges:
@@ -88,7 +90,7 @@ def place_edges(edges: Mapping[Key, AbstractCoupling]) -> dict[Key, EdgePlace]:
         length[name] = max((1 + length[child] for child in below.get(name, ())), default=0)
     skips = {child for (_, child, _), coupling in edges.items() if is_skip(coupling)}
     depth = max(length.values(), default=1)
-    return {
+    return dict.fromkeys(back, ALONE) | {
         (parent, child, slot): EdgePlace(
             depth=depth,
             first=parent not in above,

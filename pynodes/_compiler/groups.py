@@ -13,7 +13,7 @@ import numpy as np
 
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, parameters_of
-from pynodes._graph.edits import WithinStep, is_lagged
+from pynodes._graph.edits import WithinStep, may_close_cycles
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings, find_expansion
 from pynodes.couplings import (
@@ -56,7 +56,8 @@ def value_parents_first(graph: Graph) -> dict[str, set[str]]:
     """For every parent through a coupling that comes after them, the value parents of its children."""
     value_parents: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:
-        if not isinstance(coupling, AbstractVolatilityCoupling) and not is_lagged(coupling):
+        volatile = isinstance(coupling, AbstractVolatilityCoupling)
+        if not volatile and not may_close_cycles(coupling):
             value_parents.setdefault(child, set()).add(parent)
     first: dict[str, set[str]] = {}
     for parent, child, coupling in graph.edges:

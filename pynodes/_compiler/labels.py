@@ -11,8 +11,8 @@ import numpy as np
 
 from pynodes._core.modules import parameters_in
 from pynodes._core.structured import begin_conditional
-from pynodes._errors import ParameterError, UnknownNodeError, nearest
-from pynodes._graph.edges import name_edges
+from pynodes._errors import GraphError, ParameterError, UnknownNodeError, nearest, quote
+from pynodes._graph.edges import is_feedback, name_edges
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
 from pynodes.nodes import AbstractNode
@@ -139,6 +139,27 @@ class Labels:
         return None
 
     @cached_property
+    def feedback(self) -> tuple[str, ...]:
+        """Names of the edges that are fed back."""
+        edges = self.graph.edges
+        named = zip(name_edges(edges), edges, strict=True)
+        return tuple(name for name, (_, _, coupling) in named if is_feedback(coupling))
+
+    def refuse_feedback(self, scheme: object, remedy: str) -> None:
+        """What sweeps or follows the levels alone meets no edge that is fed back.
+
+        Raises
+        ------
+        GraphError
+            It does; the message ends with a remedy.
+        """
+        if self.feedback:
+            raise GraphError(
+                f"{scheme} follows the levels of a graph, and knows no second prediction by an edge that is "
+                f"fed back, as {quote(self.feedback)}. {remedy}"
+            )
+
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """Names of the parameters for which a series must be given."""
         nodes = self.graph.nodes.items()
@@ -166,6 +187,13 @@ class Labels:
                 f"The network has no parameter {name!r}. {nearest(name, self.parameters)}"
             )
         return self.parameters[name]
+
+
+SETTLE_INSTEAD = (
+    "Find its values by a scheme on points, as pynodes.deep.settle(network, values, "
+    "pynodes.deep.GaussNewton()) does."
+)
+"""What is said to whom sweeps a graph with feedback edges."""
 
 
 def dimensions(node: AbstractNode, conditionals: Any) -> Any:

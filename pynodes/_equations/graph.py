@@ -11,7 +11,7 @@ from pynodes._equations.couplings import coupling_term
 from pynodes._equations.lettering import INDICES, Title, find_ranges, match_indices, title_nodes
 from pynodes._equations.nodes import node_equations
 from pynodes._equations.notation import AddedTerm, Notation, Style, name_to_latex, number_to_latex
-from pynodes._graph.edits import is_lagged
+from pynodes._graph.edits import may_close_cycles
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import name_expansion
 from pynodes.couplings import AbstractCoupling
@@ -69,7 +69,7 @@ class Writer:
         graph = networkx.DiGraph()
         graph.add_nodes_from(self.structure.nodes)
         graph.add_edges_from(
-            (parent, child) for parent, child, c in self.structure.edges if not is_lagged(c)
+            (parent, child) for parent, child, c in self.structure.edges if not may_close_cycles(c)
         )
         levels = list(networkx.topological_generations(graph.reverse(copy=False)))
         order = {name: place for place, name in enumerate(self.structure.nodes)}

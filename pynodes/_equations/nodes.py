@@ -398,14 +398,23 @@ def write_volatile_state(node: nodes.VolatileState, notation: Notation) -> list[
 
 @node_equations.register
 def write_layer(node: nodes.Layer, notation: Notation) -> list[str]:
-    location = sum_terms(notation.terms("location"))
-    if node.link is identity:
-        mean = location
-    else:
-        mean = write_function(node.link, notation, rf"\left( {location} \right)")
+    def mean(inlet: str) -> str:
+        total = notation.sum(inlet)
+        if node.link is identity:
+            return total
+        return write_function(node.link, notation, rf"\left( {total} \right)")
+
     driven = notation.terms("log_noise")
     noise = rf"\exp\left( {sum_terms(driven)} \right)" if driven else ""
-    return [normal_line(notation.now, mean, sum_terms([notation.inverse("precision"), noise]))]
+    variance = sum_terms([notation.inverse("precision"), noise])
+    back = notation.terms("feedback")
+    alone = back and not notation.terms("location") and node.prior_precision is None
+    lines = [] if alone else [normal_line(notation.now, mean("location"), variance)]
+    if back:
+        own = "precision" if node.feedback_precision is None else "feedback_precision"
+        lines.append(normal_line(notation.now, mean("feedback"), notation.inverse(own)))
+        notation.say("A layer with two lines has the product of both densities, up to a constant.")
+    return lines
 
 
 @node_equations.register

@@ -71,13 +71,17 @@ def check_node_exists(name: object, known: Mapping[str, object]) -> None:
 
 
 def check_acyclic(
-    parent: str, child: str, parents: Mapping[str, list[str]], children: Mapping[str, list[str]]
+    parent: str,
+    child: str,
+    parents: Mapping[str, list[str]],
+    children: Mapping[str, list[str]],
+    hint: str = "",
 ) -> None:
     """No node is its own ancestor.
 
     The new edge closes a cycle if the parent already descends from the child. The search goes up
     from the parent and down from the child in turn and ends with the shorter of the two, so that
-    growing a graph at its rim costs nothing.
+    growing a graph at its rim costs nothing. A hint ends the message.
     """
     came_up: dict[str, str | None] = {parent: None}
     came_down: dict[str, str | None] = {child: None}
@@ -85,9 +89,9 @@ def check_acyclic(
         walk_outwards(came_up, parents), walk_outwards(came_down, children), strict=False
     ):
         if up == child:
-            raise CycleError(describe_cycle(trace_back(came_up, child)))
+            raise CycleError(describe_cycle(trace_back(came_up, child)) + hint)
         if down == parent:
-            raise CycleError(describe_cycle(trace_back(came_down, parent)[::-1]))
+            raise CycleError(describe_cycle(trace_back(came_down, parent)[::-1]) + hint)
 
 
 def walk_outwards(

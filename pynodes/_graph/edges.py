@@ -188,9 +188,15 @@ def check_edge(
     parent: str, child: str, coupling: AbstractCoupling, nodes: Mapping[str, AbstractNode]
 ) -> None:
     """A coupling feeds an inlet that its child has, from a parent that is not an input."""
-    if parent == child:
-        raise CycleError(f"{parent!r} cannot be its own parent.")
     target = nodes[child]
+    if parent == child and not is_feedback(coupling):
+        hint = suggest_feedback(coupling)
+        raise CycleError(f"{parent!r} cannot be its own parent.{hint}")
+    if is_feedback(coupling) and coupling.inlet not in target.inlets:
+        raise CouplingError(
+            f"{type(coupling).__name__} {parent}->{child} is fed back, but {child!r} is a "
+            f"{type(target).__name__}, which takes one prediction only. Feedback edges end at a Layer."
+        )
     if coupling.inlet not in target.inlets:
         raise CouplingError(
             f"{type(coupling).__name__} feeds {coupling.inlet!r}, but {child!r} is a "
@@ -211,6 +217,21 @@ def check_edge(
     for field, spec in parameters_of(coupling).items():
         checked_value(owner, field, getattr(coupling, field), spec)
     check_choices(owner, coupling)
+
+
+def is_feedback(coupling: AbstractCoupling) -> bool:
+    """Whether an edge is a second prediction of its child, left out of the order of levels."""
+    return bool(getattr(coupling, "feedback", False))
+
+
+def suggest_feedback(coupling: AbstractCoupling) -> str:
+    """How an edge that closes a cycle may be meant: the end of a message."""
+    if not isinstance(coupling, AbstractArrayCoupling):
+        return ""
+    return (
+        f" Between layers an edge may lead back as a second prediction: {type(coupling).__name__}"
+        "(feedback=True)."
+    )
 
 
 def check_edge_is_new(edges: Mapping[Key, AbstractCoupling], key: Key) -> None:

@@ -39,8 +39,10 @@ from pynodes._graph.edges import (
     describe_missing_edge,
     find_couplings,
     find_edge,
+    is_feedback,
     make_coupling,
     match_couplings,
+    suggest_feedback,
 )
 from pynodes._graph.settings import Settings
 from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling
@@ -108,8 +110,10 @@ def join_in_place(graph: Graph, parent: str, child: str, coupling: Any) -> None:
     check_edge(parent, child, coupling, graph._nodes)
     key = (parent, child, coupling.slot)
     check_edge_is_new(graph._edges, key)
-    if not is_lagged(coupling):
-        check_acyclic(parent, child, WithinStep(graph, up=True), WithinStep(graph, up=False))
+    if not may_close_cycles(coupling):
+        hint = suggest_feedback(coupling)
+        near = WithinStep(graph, up=True), WithinStep(graph, up=False)
+        check_acyclic(parent, child, *near, hint)
     graph._edges[key] = bind_coupling(graph, parent, child, coupling)
     graph._parents[child] = [*graph._parents.get(child, ()), parent]
     graph._children[parent] = [*graph._children.get(parent, ()), child]
@@ -132,7 +136,12 @@ class WithinStep(dict[str, list[str]]):
     def joins(self, parent: str, child: str) -> bool:
         """Whether any edge between two nodes acts within a step."""
         slots = self.graph._slots[parent, child]
-        return any(not is_lagged(self.graph._edges[parent, child, slot]) for slot in slots)
+        return any(not may_close_cycles(self.graph._edges[parent, child, slot]) for slot in slots)
+
+
+def may_close_cycles(coupling: AbstractCoupling) -> bool:
+    """Whether an edge is no part of the order of levels: it leads from the step before, or is fed back."""
+    return is_lagged(coupling) or is_feedback(coupling)
 
 
 def is_lagged(coupling: AbstractCoupling) -> bool:

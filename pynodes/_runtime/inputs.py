@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._compiler.labels import Labels
+from pynodes._compiler.labels import SETTLE_INSTEAD, Labels
 from pynodes._core.modules import blank_invalid, is_traced, parameters_of
 from pynodes._engine.feed import Feed, Given, Moment
 from pynodes._errors import InputError, nearest, quote
@@ -50,6 +50,7 @@ def read_inputs(
         A name that is absent or unknown; a series that is empty, of another length, not numeric,
         infinite or of values its node cannot take; times that are not positive; masks that fit none.
     """
+    labels.refuse_feedback(labels.settings.scheme, SETTLE_INSTEAD)
     series = {
         name: to_numbers(name, inputs[name], shape_of(labels, name))
         for name in check_input_names(labels, inputs)

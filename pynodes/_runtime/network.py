@@ -12,7 +12,7 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._compiler.compile import compile_program
-from pynodes._compiler.labels import Address, Labels
+from pynodes._compiler.labels import SETTLE_INSTEAD, Address, Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import Module, choice, parameters_of
 from pynodes._engine.closed_form import ClosedForm
@@ -611,7 +611,10 @@ class Network(Module):
         ------
         BatchError
             It is that of several.
+        GraphError
+            It has edges that are fed back, which no sweep follows.
         """
+        self.labels.refuse_feedback(self.labels.settings.scheme, SETTLE_INSTEAD)
         known = (
             Address("nodes", group, field, 0, spec["rank"])
             for group, node in enumerate(self.program.nodes)

@@ -29,8 +29,8 @@ from pynodes.couplings.initial import (
 if TYPE_CHECKING:
     from pynodes.nodes import AbstractNode
 
-INLETS = ("location", "drift", "logit")
-"""What an array coupling may feed: the mean of an input or of a state, or logits."""
+INLETS = ("location", "drift", "logit", "feedback")
+"""What an array coupling may feed: the mean of an input or of a state, logits, or a second prediction."""
 
 CURVATURES = ("gauss_newton", "exact")
 """How the bend of a contribution enters the curvature of its evidence: not at all, or as it is."""
@@ -60,6 +60,9 @@ class AbstractArrayCoupling(AbstractCoupling):
         Whether training changes its weights.
     name
         Tells several edges of one kind between the same two nodes apart: ``"x->y.left"``.
+    feedback
+        Whether it is a second prediction of its child, beside that of the levels: no part of their order
+        and of the forward pass, all of the energy. Such edges may close cycles and begin where they end.
     """
 
     inlet: Any = choice(None)  # type: ignore[assignment]
@@ -67,6 +70,7 @@ class AbstractArrayCoupling(AbstractCoupling):
     initial: AbstractInitialiser = choice(Glorot())
     learned: bool = choice(True)
     name: str | None = choice(None)
+    feedback: bool = choice(False)
 
     constant: ClassVar[tuple[str, ...]] = ()
     """Names of its arrays that training never changes."""
@@ -82,8 +86,10 @@ class AbstractArrayCoupling(AbstractCoupling):
                 f"{kind}: initial must be an initialiser, such as pynodes.deep.Glorot(), not "
                 f"{format_value(self.initial)}."
             )
-        if not isinstance(self.learned, bool):
-            raise CouplingError(f"{kind}: learned must be True or False, not {self.learned!r}.")
+        for choice_name in ("learned", "feedback"):
+            value = getattr(self, choice_name)
+            if not isinstance(value, bool):
+                raise CouplingError(f"{kind}: {choice_name} must be True or False, not {value!r}.")
         check_own_name(kind, self.name)
 
     @property
@@ -183,11 +189,11 @@ class AbstractArrayCoupling(AbstractCoupling):
 
     def bind(self, parent: AbstractNode, child: AbstractNode, position: int) -> Self:
         del position
-        inlet = self.inlet
+        inlet = "feedback" if self.feedback else self.inlet
         if inlet is None:
             inlet = next((name for name in child.inlets if name in INLETS), None)
         fitted = self.fit(parent.value_shape, child.value_shape)
-        return dataclasses.replace(fitted, inlet=inlet or "nothing")
+        return dataclasses.replace(fitted, inlet=inlet or "nothing", feedback=inlet == "feedback")
 
     def fit(self, parent: tuple[int, ...], child: tuple[int, ...]) -> Self:
         """The coupling between ends of two shapes: what was not given is undrawn, of the shape it needs."""

@@ -147,13 +147,14 @@ def predict_values(network: Network, known: Mapping[str, Array], count: int) -> 
 
 
 def check_guess(guess: Labels, labels: Labels, roles: Mapping[str, str]) -> None:
-    """A guessing network has nodes of the other one, and its roots are given.
+    """A guessing network has nodes of the other one, its roots are given, and nothing is fed back in it.
 
     Raises
     ------
     GraphError
-        It has others, of another shape, or a root that is not given.
+        It has others, of another shape, a root that is not given, or an edge that is fed back.
     """
+    guess.refuse_feedback("Amortised(by=...)", "Guess by a network without such edges.")
     for name, node in guess.graph.nodes.items():
         there = labels.graph.nodes.get(name)
         if there is None or there.value_shape != node.value_shape:

@@ -71,6 +71,8 @@ class ClosedLearning:
                 "Use a scheme on points."
             )
         self.network, self.scheme = network, training.scheme
+        remedy = "Train by a scheme on points, such as pynodes.deep.Settle()."
+        network.labels.refuse_feedback(training.scheme, remedy)
         given = tuple(first.arrays)
         check_roots(network, given)
         edges = learning_edges(network)

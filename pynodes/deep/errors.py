@@ -3,6 +3,7 @@
 A free node's value is its prediction plus its error, in the order of levels; a node that is given has no
 error of its own. In these coordinates a slope crosses the whole network at once, so that depth costs no
 steps. The curvature is I + JᵀCJ, with J from errors to what comes in at given nodes: it grows with depth.
+What is fed back to a free node is one more such term, by how far its value is from that prediction.
 """
 
 from __future__ import annotations
@@ -238,16 +239,26 @@ def curvature_at(problem: PointProblem, errors: Variables) -> Callable[[Variable
         for index in layout.terms
         if layout.blocks[index].role in (GIVEN, LEAF) and layout.blocks[index].slots
     ]
+    twice = [index for index in layout.variables if layout.blocks[index].bidirectional]
 
-    def reach(errors: Variables) -> tuple[dict[int, Forces], dict[int, Any]]:
-        inlets = problem.forward(errors)[2]
-        return {index: inlets[index] for index in outputs}, inlets
+    def reach(errors: Variables) -> tuple[tuple[dict[int, Forces], Variables], dict[int, Any]]:
+        found, _, inlets = problem.forward(errors)
+        gaps = {
+            index: feedback_errors(problem, found[index], inlets[index], index) for index in twice
+        }
+        return ({index: inlets[index] for index in outputs}, gaps), inlets
 
     came, push, inlets = jax.linearize(reach, errors, has_aux=True)
     pull = jax.linear_transpose(push, errors)
 
-    def forces(came: dict[int, Forces]) -> dict[int, Forces]:
-        return {i: force_of(problem, values[i], came[i], weighs.get(i), i) for i in outputs}
+    def forces(
+        came: tuple[dict[int, Forces], Variables],
+    ) -> tuple[dict[int, Forces], Variables]:
+        inlets, gaps = came
+        return (
+            {i: force_of(problem, values[i], inlets[i], weighs.get(i), i) for i in outputs},
+            {i: feedback_forces(problem, gaps[i], weighs.get(i), i) for i in twice},
+        )
 
     own = {i: own_curvature(problem, error, inlets.get(i, {}), i) for i, error in errors.items()}
 
@@ -274,9 +285,35 @@ def force_of(problem: PointProblem, value: Array, came: Forces, weigh: Any, inde
     return apply_rule(along, problem.layout.blocks[index].size)(node, value, came, weigh)
 
 
+def feedback_errors(problem: PointProblem, value: Array, inlet: Forces, index: int) -> Array:
+    """How far a block's values are from what is fed back to it."""
+
+    def gap(node: Any, value: Array, sent: Array) -> Array:
+        return node.feedback_error(value, {"feedback": sent})
+
+    rule = apply_rule(gap, problem.layout.blocks[index].size)
+    return rule(problem.numbers.nodes[index], value, inlet["feedback"])
+
+
+def feedback_forces(problem: PointProblem, gap: Array, weigh: Any, index: int) -> Array:
+    """Slope along these errors of the energy that feedback makes."""
+
+    def along(node: Any, gap: Array, weigh: Any) -> Array:
+        def term(gap: Array) -> Array:
+            own = node.feedback_energy(gap)
+            return jnp.sum(own if weigh is None else own * weigh)
+
+        return jax.grad(term)(gap)
+
+    rule = apply_rule(along, problem.layout.blocks[index].size)
+    return rule(problem.numbers.nodes[index], gap, weigh)
+
+
 def own_curvature(problem: PointProblem, error: Array, inlet: Forces, index: int) -> Array:
     """Curvature of a variable's own energy along its error, element by element: its precision."""
     node = problem.numbers.nodes[index]
+    if problem.layout.blocks[index].bidirectional:
+        node = dataclasses.replace(node, bidirectional=False)
     unfed = {name: 0.0 for name in node.inlets if name not in inlet}
 
     def bend(node: Any, error: Array, inlet: Forces) -> Array:

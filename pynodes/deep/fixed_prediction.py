@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from pynodes._compiler.labels import Labels
 from pynodes._typing import Array
 from pynodes.deep.energy import Values, apply_rule, sum_block_inlets, total_energy
 from pynodes.deep.layout import GIVEN, LEAF, Layout
@@ -15,6 +16,9 @@ from pynodes.deep.messages import Forces, edge_slopes, find_forces, split_fed
 from pynodes.deep.numbers import Numbers, Weights, insert_weights, select_weights
 from pynodes.deep.problem import PointProblem, PointResult, Record
 from pynodes.deep.scheme import AbstractPointScheme
+
+PASS_ONLY = "Take a scheme that settles, such as pynodes.deep.Settle()."
+"""What is said to whom asks a forward pass for the slopes of what is fed back."""
 
 
 class FixedPrediction(AbstractPointScheme):
@@ -26,6 +30,10 @@ class FixedPrediction(AbstractPointScheme):
 
     Source: Millidge et al. (2020), arXiv 2006.04182; Salvatori et al. (2021), arXiv 2103.03725.
     """
+
+    def take_turns(self, labels: Labels, roles: dict[str, str]) -> dict[str, int] | None:
+        del roles
+        labels.refuse_feedback(self, PASS_ONLY)
 
     def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         del key, record
@@ -76,6 +84,10 @@ class Backpropagation(AbstractPointScheme):
 
     It infers nothing; free nodes stay at their predictions.
     """
+
+    def take_turns(self, labels: Labels, roles: dict[str, str]) -> dict[str, int] | None:
+        del roles
+        labels.refuse_feedback(self, PASS_ONLY)
 
     def find(self, problem: PointProblem, key: Array, record: Record | None = None) -> PointResult:
         del key, record

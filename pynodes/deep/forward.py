@@ -1,4 +1,7 @@
-"""Forward: values that follow from those that are known, parents first, and their energies on the way."""
+"""Forward: values that follow from those that are known, parents first, and their energies on the way.
+
+Edges that are fed back are no part of the pass; what they add to energies follows once all values are there.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,15 @@ import jax.numpy as jnp
 from jax import lax
 
 from pynodes._typing import Array
-from pynodes.deep.energy import Values, apply_rule, beside, contribute, node_at
+from pynodes.deep.energy import (
+    Values,
+    apply_rule,
+    beside,
+    contribute,
+    node_at,
+    node_energies,
+    sum_block_inlets,
+)
 from pynodes.deep.layout import BARREN, Layout, Where
 from pynodes.deep.numbers import Numbers
 from pynodes.deep.stages import Link, Repetition, find_stages
@@ -97,7 +108,20 @@ class Forward:
             for index, pieces in self.inlets.items()
             if self.layout.blocks[index].slots
         }
+        self.feed_back(values, terms, inlets)
         return values, terms, inlets
+
+    def feed_back(
+        self, values: dict[int, Array], terms: dict[int, Array], inlets: dict[int, Any]
+    ) -> None:
+        """Put in what is fed back, now that all values are there."""
+        twice = [index for index in terms if self.layout.blocks[index].bidirectional]
+        if not twice:
+            return
+        for index in twice:
+            came = sum_block_inlets(self.layout, self.numbers, values, index)
+            inlets[index] = inlets.get(index, {}) | {"feedback": came["feedback"]}
+        terms |= node_energies(self.layout, self.numbers, values, self.weighs, twice)
 
     def assemble(self, index: int, pieces: Mapping[int, Any]) -> Any:
         """Pieces of a block, by their first position, as one."""
@@ -131,7 +155,8 @@ class Forward:
         """One node."""
         index, position = where
         block = self.layout.blocks[index]
-        parents = [self.value_of(slot.parents[position]) for slot in block.slots]
+        slots = [block.slots[number] for number in block.ahead]
+        parents = [self.value_of(slot.parents[position]) for slot in slots]
         own = node_at(block.size, position, self.inputs_of(index))
         for kept, found in zip(self.kept(), self.compute(own, parents), strict=True):
             kept.setdefault(index, {})[position] = jax.tree.map(lambda leaf: leaf[None], found)
@@ -142,9 +167,10 @@ class Forward:
 
     def inputs_of(self, index: int) -> dict[str, Any]:
         """What a block brings to the computation of its nodes; None for what it lacks."""
+        couplings = self.numbers.couplings[index]
         return {
             "node": self.numbers.nodes[index],
-            "couplings": self.numbers.couplings[index],
+            "couplings": tuple(couplings[number] for number in self.layout.blocks[index].ahead),
             "known": self.known.get(index),
             "mask": self.masks.get(index),
             "error": self.errors.get(index),

@@ -100,6 +100,7 @@ def health(
     else:
         network, usual = run, Settle()
     scheme = usual if scheme is None else scheme
+    network.labels.refuse_feedback(Backpropagation(), "Its slopes have no twin to compare with.")
     layout, *rest = read_question(network, values, scheme, key)
     slopes, twin, passed = run_health(layout, *rest)
     depth = {name: number for number, name in enumerate(sort_nodes(network.labels))}

@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 from pynodes._compiler.groups import static_signature, strip_names, with_settings
 from pynodes._compiler.labels import Labels
-from pynodes._graph.edges import Key, name_edges
+from pynodes._graph.edges import Key, is_feedback, name_edges
+from pynodes._graph.edits import WithinStep
+from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractCoupling
 
 Where: TypeAlias = tuple[int, int]
@@ -23,7 +25,8 @@ GIVEN, FREE, PARTLY, LEAF, BARREN = "given", "free", "partly", "leaf", "barren"
 
 Given, it is data. Free, it is a variable; partly so where some of its elements are data. A leaf of which
 some elements are given weighs those alone. Barren, it has nothing given below it: nothing depends on it,
-and it follows from the others at the end.
+and it follows from the others at the end. A node that is predicted twice, from above and by feedback, is
+never at rest at one of both, and so never barren.
 """
 
 VARIABLE = (FREE, PARTLY)
@@ -42,11 +45,14 @@ class Slot:
         Their names.
     parents
         Where their parents are.
+    feedback
+        Whether it is fed back: no part of the forward pass.
     """
 
     edges: tuple[Key, ...]
     names: tuple[str, ...]
     parents: tuple[Where, ...]
+    feedback: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +80,16 @@ class Block:
     def size(self) -> int:
         """Number of nodes."""
         return len(self.names)
+
+    @property
+    def ahead(self) -> tuple[int, ...]:
+        """Numbers of the slots along which the forward pass goes."""
+        return tuple(number for number, slot in enumerate(self.slots) if not slot.feedback)
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether its nodes are predicted by feedback too."""
+        return len(self.ahead) < len(self.slots)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,6 +194,7 @@ def lay_out(
                     edges=edges,
                     names=tuple(names[edge] for edge in edges),
                     parents=tuple(places[edge[0]] for edge in edges),
+                    feedback=is_feedback(couplings[edges[0]]),
                 )
             )
         turn = 0 if turns is None else turns.get(block[0], 0)
@@ -193,12 +210,13 @@ def edge_signature(labels: Labels, key: Key, coupling: AbstractCoupling) -> Hash
 def sort_nodes(labels: Labels) -> list[str]:
     """Names of all nodes by their longest way from a root, then in the order of definition."""
     graph = labels.graph
+    above, below = WithinStep(graph, up=True), WithinStep(graph, up=False)
     depth: dict[str, int] = {}
-    waiting = {name: len(graph.parents(name)) for name in graph.nodes}
+    waiting = {name: len(set(above.get(name))) for name in graph.nodes}
     ready = [name for name, count in waiting.items() if not count]
     depth = dict.fromkeys(ready, 0)
     for name in ready:
-        for child in graph.children(name):
+        for child in dict.fromkeys(below.get(name)):
             depth[child] = max(depth.get(child, 0), depth[name] + 1)
             waiting[child] -= 1
             if not waiting[child]:
@@ -214,18 +232,27 @@ def find_roles(
     Where values are drawn, nodes that nothing depends on are variables too.
     """
     graph = labels.graph
-    informative: dict[str, bool] = {}
-    for name in reversed(sort_nodes(labels)):
-        below = graph.children(name)
-        informative[name] = any(c in given or c in partly or informative[c] for c in below)
+    twice = {child for _, child, coupling in graph.edges if is_feedback(coupling)}
+    informative = find_ancestors(graph, {*given, *partly, *twice}) | (twice - {*given})
     roles = {}
     for name in graph.nodes:
         if name in given:
             roles[name] = GIVEN
         elif name in partly:
             drawn = draws and not graph.nodes[name].discrete
-            roles[name] = PARTLY if informative[name] or drawn else LEAF
+            roles[name] = PARTLY if name in informative or drawn else LEAF
         else:
             drawn = draws and not graph.nodes[name].discrete
-            roles[name] = FREE if informative[name] or drawn else BARREN
+            roles[name] = FREE if name in informative or drawn else BARREN
     return roles
+
+
+def find_ancestors(graph: Graph, names: Collection[str]) -> set[str]:
+    """All nodes from which edges, also those that are fed back, lead to some of these."""
+    found: set[str] = set()
+    waiting = list(names)
+    for name in waiting:
+        fresh = [parent for parent in graph.parents(name) if parent not in found]
+        found.update(fresh)
+        waiting += fresh
+    return found

@@ -7,12 +7,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pynodes._core.functions import FUNCTIONS, Function, look_up_function
 from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes.couplings import (
     Attention,
     Compose,
+    Constant,
     Convolution,
     Dense,
     DepthScaled,
@@ -301,6 +304,89 @@ def transformer(
         edges += [(middle, after, feed), (middle, after, Residual())]
     nodes["y"] = CategoricalLayer(outcomes=outcomes)
     return Graph().extend(nodes, [*edges, (f"h{depth}", "y", Dense())])
+
+
+def bidirectional(
+    sizes: Sequence[int],
+    *,
+    function: Function | str = "tanh",
+    bias: bool = True,
+    precision: float = 1.0,
+    feedback_precision: float = 1.0,
+    initial: AbstractInitialiser | None = None,
+) -> Graph:
+    """A chain from ``x`` through ``h1``, ``h2``, ... to ``y`` with edges that lead all the way back.
+
+    Every layer is predicted from both sides, and the energy is the sum over both. Either end answers for
+    the other, or half of one for its other half. Give ``y`` rows of numbers, such as one column per label.
+
+    Parameters
+    ----------
+    sizes
+        Units of every layer, ``x`` first and ``y`` last.
+    function
+        Coupling function of all edges but those that leave ``x`` or ``y``.
+    bias
+        Whether edges have a bias.
+    precision, feedback_precision
+        Of every layer around what the side of ``x`` predicts, and around what that of ``y`` does.
+    initial
+        How weights are drawn; ``Glorot()`` unless given.
+
+    Raises
+    ------
+    GraphError
+        Fewer than two sizes.
+
+    Source: Oliviers et al. (2025), arXiv 2505.23415.
+    """
+    check_layer_sizes(sizes, 2)
+    names = ["x", *(f"h{i}" for i in range(1, len(sizes) - 1)), "y"]
+    own: dict[str, Any] = {"precision": precision, "feedback_precision": feedback_precision}
+    nodes = {name: Layer(shape=size, **own) for name, size in zip(names, sizes, strict=True)}
+    edges = []
+    for above, below in itertools.pairwise(names):
+        for start, end in ((above, below), (below, above)):
+            inner: Any = {} if start in ("x", "y") else {"function": function}
+            edge = Dense(bias=bias, initial=initial or Glorot(), feedback=start == below, **inner)
+            edges.append((start, end, edge))
+    return Graph().extend(nodes, edges)
+
+
+def associative_memory(
+    units: int, *, function: Function | str = "identity", bias: bool = True
+) -> Graph:
+    """A layer ``x`` whose units predict one another: trained on patterns, it fills in what is missing of one.
+
+    No unit predicts itself. Give a part of a pattern and NaN for the rest, and settle.
+
+    Parameters
+    ----------
+    units
+        Units of the layer.
+    function
+        Coupling function.
+    bias
+        Whether there is one.
+
+    Raises
+    ------
+    GraphError
+        Less than two units.
+
+    Source: Tang et al. (2023), doi 10.1371/journal.pcbi.1010719.
+    """
+    check_layer_sizes((units, units), 2)
+    if units < 2:
+        raise GraphError("Units that predict one another are two at least.")
+    others = Dense(
+        mask=1.0 - np.eye(units),
+        function=look_up_function(function),
+        bias=bias,
+        feedback=True,
+        initial=Constant(0.0),
+    )
+    return Graph().add(x=Layer(shape=units)).couple("x", "x", others)
 
 
 def make_leaf(leaf: str, size: int) -> AbstractNode:

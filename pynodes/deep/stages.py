@@ -40,7 +40,7 @@ class Repetition:
     positions
         For each of them, its positions in all repetitions.
     links
-        For each of them and every slot, where the parents are.
+        For each of them and every slot along which the pass goes, where the parents are.
     """
 
     blocks: tuple[int, ...]
@@ -112,7 +112,8 @@ def link_run(blocks: Sequence[Block], members: Sequence[Where], period: int) -> 
     for member in range(period):
         own = [members[r * period + member] for r in range(length)]
         found: list[Link] = []
-        for slot in blocks[own[0][0]].slots:
+        block = blocks[own[0][0]]
+        for slot in (block.slots[number] for number in block.ahead):
             parents = [slot.parents[position] for _, position in own]
             link = link_slot(parents, number)
             if link is None:

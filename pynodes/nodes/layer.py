@@ -27,6 +27,9 @@ class Layer(AbstractNode):
     exponential is there only with a ``Noise`` parent. It has no memory: steps, trials and samples are
     independent given the parents. Given a value, it is data; otherwise it is inferred.
 
+    Edges with ``feedback=True`` predict it a second time, by the same link: its energy then has two terms,
+    each with a precision of its own. Schemes on points settle such graphs.
+
     Parameters
     ----------
     shape
@@ -37,12 +40,16 @@ class Layer(AbstractNode):
         Precision of every unit given its parents.
     prior_precision
         Precision of a layer without parents, around 0; None for a flat prior.
+    feedback_precision
+        Precision of every unit around what feedback edges predict; as ``precision`` unless given.
     marginalise
         Whether predictions average over the uncertainty of parents; the graph's setting unless given.
     expansion
         Volatility update of one sweep in closed form; the graph's setting unless given.
     root
         Whether it has no parents; found out when a graph is compiled.
+    bidirectional
+        Whether feedback edges end here; found out likewise.
 
     Raises
     ------
@@ -58,6 +65,7 @@ class Layer(AbstractNode):
         "log_noise",
         "log_noise_variance",
         "noise_parents",
+        "feedback",
     )
     has_memory: ClassVar = False
 
@@ -65,16 +73,20 @@ class Layer(AbstractNode):
     link: Function = choice(identity)
     precision: Scalar = parameter(1.0, symbol="π", positive=True)
     prior_precision: Any = parameter(None, symbol="π₀", positive=True)
+    feedback_precision: Any = parameter(None, symbol="π_f", positive=True)
     marginalise: bool | None = choice(None)
     expansion: Any = choice(None)
     root: bool = choice(False)
+    bidirectional: bool = choice(False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", read_shape(self, self.shape))
         object.__setattr__(self, "link", look_up_function(self.link))
 
     def bind(self, fed: Collection[str]) -> Self:
-        return dataclasses.replace(self, root="location" not in fed)
+        return dataclasses.replace(
+            self, root="location" not in fed, bidirectional="feedback" in fed
+        )
 
     def init(self) -> Gaussian:
         return Gaussian.start(0.0, 1.0, self.shape)
@@ -112,6 +124,23 @@ class Layer(AbstractNode):
         return 1 / jnp.asarray(precision), growth, log_noise, expected
 
     def energy(self, value: Array, inlet: Inlets) -> Array:
+        energy = self.energy_of_level(value, inlet)
+        if not self.bidirectional:
+            return energy
+        return energy + self.feedback_energy(self.feedback_error(value, inlet))
+
+    def feedback_error(self, value: Array, inlet: Inlets) -> Array:
+        """How far a value is from what feedback edges predict."""
+        return value - self.link(broadcast(inlet["feedback"], self.shape))
+
+    def feedback_energy(self, error: Array) -> Array:
+        """The term of its energy that feedback edges make."""
+        given = self.feedback_precision
+        precision = self.precision if given is None else given
+        return normal_surprise(error, 1 / jnp.asarray(precision))
+
+    def energy_of_level(self, value: Array, inlet: Inlets) -> Array:
+        """The term of its energy that its parents in the order of levels make."""
         if self.root and self.prior_precision is None:
             return jnp.zeros_like(value)
         carried, growth, *_ = self.noise(inlet)

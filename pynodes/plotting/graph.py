@@ -16,6 +16,7 @@ from pynodes._boundary import boundary
 from pynodes._errors import GraphError, InputError
 from pynodes._geometry import lay_out_levels, route_edges
 from pynodes._graph.checks import check_node_exists, check_not_empty
+from pynodes._graph.edges import is_feedback
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractVolatilityCoupling
 from pynodes.plotting import style
@@ -53,8 +54,8 @@ def plot_graph(
     """Draw a graph, inputs at the bottom, every parent above its children.
 
     States are circles, inputs squares, constants and regressors diamonds. Value edges are solid,
-    volatility edges dashed with an open arrow; strengths other than 1 and functions are written
-    beside them.
+    those that are fed back dotted, volatility edges dashed with an open arrow; strengths other than 1 and
+    functions are written beside them.
 
     Parameters
     ----------
@@ -185,8 +186,12 @@ def legend(graph: Graph) -> list[Line2D]:
         for label, marker, found in shapes
         if found
     ]
-    if not all(volatile):
+    back = [is_feedback(coupling) for _, _, coupling in graph.edges]
+    if sum(volatile) + sum(back) < len(graph.edges):
         marks.append(Line2D([], [], color=style.VALUE_COLOUR, lw=1.5, label="value"))
+    if any(back):
+        dots = {"lw": 1.5, "ls": (0, (1, 1.2)), "label": "feedback"}
+        marks.append(Line2D([], [], color=style.VALUE_COLOUR, **dots))
     if any(volatile):
         marks.append(
             Line2D(

@@ -13,12 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
+from matplotlib.path import Path
 from matplotlib.text import Annotation
 from matplotlib.transforms import ScaledTranslation
 
 from pynodes._core.functions import identity, name_function
 from pynodes._core.modules import is_default
-from pynodes._geometry import Route
+from pynodes._geometry import Route, loop
+from pynodes._graph.edges import is_feedback
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.nodes import AbstractNode
 from pynodes.plotting import style
@@ -209,18 +211,23 @@ def draw_edge_mark(
 ) -> FancyArrowPatch:
     """One edge, from parent to child."""
     volatile = isinstance(coupling, AbstractVolatilityCoupling)
+    ends: dict[str, Any] = {"posA": parent, "posB": child}
+    if parent == child:
+        points = loop(np.array(page.inches(parent)))
+        ends = {"path": Path([page.place((x, y)) for x, y in points])}
+    dashes: Any = (0, (4, 2)) if volatile else (0, (1, 1.2)) if is_feedback(coupling) else "-"
     arrow = FancyArrowPatch(
-        parent,
-        child,
+        **ends,
         arrowstyle="->" if volatile else "-|>",
         mutation_scale=11 * page.scale,
         shrinkA=14 * page.scale,
         shrinkB=14 * page.scale,
-        linestyle=(0, (4, 2)) if volatile else "-",
+        linestyle=dashes,
         color=style.VOLATILITY_COLOUR if volatile else style.VALUE_COLOUR,
         linewidth=1.3 * max(page.scale, 0.4),
         connectionstyle=f"arc3,rad={route.bend}",
         zorder=2,
+        clip_on=parent != child,
     )
     ax.add_patch(arrow)
     return arrow
