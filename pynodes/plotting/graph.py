@@ -190,8 +190,9 @@ def legend(graph: Graph) -> list[Line2D]:
     if sum(volatile) + sum(back) < len(graph.edges):
         marks.append(Line2D([], [], color=style.VALUE_COLOUR, lw=1.5, label="value"))
     if any(back):
-        dots = {"lw": 1.5, "ls": (0, (1, 1.2)), "label": "feedback"}
-        marks.append(Line2D([], [], color=style.VALUE_COLOUR, **dots))
+        marks.append(
+            Line2D([], [], color=style.VALUE_COLOUR, lw=1.5, ls=(0, (1, 1.2)), label="feedback")
+        )
     if any(volatile):
         marks.append(
             Line2D(
