@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,11 @@ from pynodes._compiler.program import (
     places,
     stack_modules,
 )
+from pynodes._compiler.structured import check_structured, find_structured, mark_down, mark_up
 from pynodes._compiler.turns import order_turns
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._core.structured import Structured
-from pynodes._errors import GraphError
 from pynodes._graph.checks import check_not_empty, check_ready_to_filter
 from pynodes._graph.edits import is_lagged
 from pynodes._graph.graph import Graph
@@ -71,7 +71,7 @@ def compile_program(
     settings = settings.revise(scheme=settings.scheme or default)
     nodes = bind_nodes(graph, settings)
     structured = find_structured(settings, nodes, default)
-    check_lagged(graph, structured)
+    check_structured(graph, structured, nodes)
     members = form_groups(graph, nodes, levels_of(graph), apart=settings.evidence == "in_turn")
     place = {n: (g, i) for g, group in enumerate(members) for i, n in enumerate(group.names)}
     drawn = draw_weights(graph, key)
@@ -93,7 +93,11 @@ def compile_program(
         for g, edges_at in by_end(edges, sizes, "parent")
     ]
     if structured is not None:
-        down = [mark_conditional(bundles, couplings, stacks) for bundles in down]
+        kinds = [stack[0] for stack in stacks]
+        down = [
+            mark_down(structured, g, bundles, couplings, kinds) for g, bundles in enumerate(down)
+        ]
+        up = [mark_up(structured, g, bundles, couplings, kinds) for g, bundles in enumerate(up)]
     groups = tuple(
         Group(size=size, level=m.level, down=tuple(b for b, _ in d), up=tuple(b for b, _ in u))
         for m, size, d, u in zip(members, sizes, down, up, strict=True)
@@ -192,24 +196,6 @@ def incoming_bundles(
     return bundles
 
 
-def mark_conditional(
-    bundles: list[tuple[Bundle, Wiring]],
-    couplings: Sequence[Module],
-    stacks: Sequence[Sequence[AbstractNode]],
-) -> list[tuple[Bundle, Wiring]]:
-    """The bundles of a group, with those of volatility parents that learn marked."""
-
-    def is_conditional(bundle: Bundle) -> bool:
-        coupling = couplings[bundle.couplings.sources[0]]
-        learns = any(stacks[end][0].learns for end in bundle.ends.sources)
-        return isinstance(coupling, AbstractVolatilityCoupling) and learns
-
-    return [
-        (dataclasses.replace(bundle, conditional=is_conditional(bundle)), wiring)
-        for bundle, wiring in bundles
-    ]
-
-
 def find_turns(
     settings: Settings, groups: tuple[Group, ...], stacks: Sequence[Sequence[AbstractNode]]
 ) -> tuple[Turn, ...] | None:
@@ -217,55 +203,6 @@ def find_turns(
     if settings.evidence != "in_turn":
         return None
     return order_turns(groups, lambda group: stacks[group][0].observable)
-
-
-def check_lagged(graph: Graph, structured: Structured | None) -> None:
-    """Lagged edges go with expansions that keep beliefs apart.
-
-    Raises
-    ------
-    GraphError
-        There is one under Structured.
-    """
-    lagged = next((f"{a}->{b}" for a, b, coupling in graph.edges if is_lagged(coupling)), None)
-    if structured is not None and lagged is not None:
-        raise GraphError(
-            f"{lagged!r} leads from a value of the step before, which Structured does not keep. Give another "
-            "expansion, such as 'enhanced'."
-        )
-
-
-def find_structured(
-    settings: Settings, nodes: Mapping[str, AbstractNode], default: AbstractScheme
-) -> Structured | None:
-    """The Structured expansion of a graph, or None.
-
-    Raises
-    ------
-    GraphError
-        Some of its nodes have another expansion than the graph, and one of the two is Structured; or
-        beliefs are not found in closed form.
-    """
-    whole = settings.expansion
-    if isinstance(whole, Structured) and settings.scheme != default:
-        raise GraphError(
-            f"Structured is for updates in closed form, and the scheme {settings.scheme!r} finds "
-            "beliefs otherwise. Give another expansion, such as 'enhanced', or no scheme."
-        )
-    if isinstance(whole, Structured) and settings.evidence == "in_turn":
-        raise GraphError(
-            "Under Structured the evidence of a step is that of all its inputs together, so "
-            "evidence='in_turn' has nothing to add. Leave it out, or give another expansion."
-        )
-    for name, node in nodes.items():
-        own = getattr(node, "expansion", whole)
-        if own != whole and (isinstance(own, Structured) or isinstance(whole, Structured)):
-            raise GraphError(
-                f"{name!r} has the expansion {own!r} in a graph whose expansion is {whole!r}. Structured "
-                "keeps beliefs conditional on those of other nodes, so it is a choice of whole graphs: give "
-                "an expansion to the graph or to compile(), and none to the node."
-            )
-    return whole if isinstance(whole, Structured) else None
 
 
 def outgoing_bundles(

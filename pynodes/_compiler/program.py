@@ -50,7 +50,7 @@ class Bundle:
     repredicts
         Groups that hear their value parents again before this bundle is heard.
     conditional
-        Whether the group's belief is kept conditional on the parents in it.
+        If the belief of the children is kept conditional on the parents: by which kind of edge.
     lagged
         Whether the parents' values of the step before count.
     """
@@ -60,7 +60,7 @@ class Bundle:
     fan: int
     volatile: bool = False
     repredicts: tuple[int, ...] = ()
-    conditional: bool = False
+    conditional: Literal["volatility", "value"] | None = None
     lagged: bool = False
 
 

@@ -39,6 +39,9 @@ class QuadratureRule:
 NODES = (3, 5, 7)
 """Numbers of nodes that may be asked for."""
 
+EDGES = ("volatility", "all")
+"""Edges on which beliefs may be kept conditional."""
+
 REACH = 2.5
 """The nodes' standard deviation is at most this over the mean strength of the edges below: beyond it one unit
 of the rule is a factor of exp(2.5) in a variance, and what lies further out is left as it was."""
@@ -60,23 +63,31 @@ class Structured(AbstractExpansion):
     nodes
         Of the rule of Gauss and Hermite by which a parent is averaged over: 3, 5 or 7. Five for three
         states above one another, or for many children of one parent.
+    edges
+        On which edges a child's belief is kept conditional on its parent: ``"volatility"``, or ``"all"`` for
+        value edges between Gaussian states too. A pair of such states is then the Kalman filter.
 
     Raises
     ------
     GraphError
-        Another number of nodes.
+        Another number of nodes, or other edges.
 
     Source: derived in docs/theory/structured.md, which names what it builds on: assumed-density filtering
     (Minka 2001), projected on a tree (Minka and Qi 2003).
     """
 
     nodes: int = 3
+    edges: str = "volatility"
 
     def __post_init__(self) -> None:
         from pynodes._errors import GraphError
 
         if isinstance(self.nodes, bool) or self.nodes not in NODES:
             raise GraphError(f"Structured: nodes must be 3, 5 or 7, not {self.nodes!r}.")
+        if self.edges not in EDGES:
+            raise GraphError(
+                f"Structured: edges must be 'volatility' or 'all', not {self.edges!r}."
+            )
 
     def rule(self) -> QuadratureRule:
         """The rule of Gauss and Hermite for the standard normal distribution."""
@@ -158,10 +169,10 @@ class Places(Module):
 
 
 class Conditional(Module):
-    """A child's belief given its volatility parent: a Gaussian whose moments depend on where the parent is.
+    """A child's belief given a parent: a Gaussian whose moments depend on where the parent is.
 
     With the parent at a distance d above its mean, the child's mean is ``slope d`` above its own, and its
-    variance is ``variance exp(steepness d)``.
+    variance is ``variance exp(steepness d)``. No variance depends on where a value parent is.
 
     Attributes
     ----------
@@ -254,6 +265,10 @@ class ConditionalPrediction(Module):
         growth = jnp.exp(bound_log_growth(self.log_growth + self.strength * offset))
         return self.mean + self.slope * offset, carried + growth + self.rest
 
+    def widen(self, by: Array) -> ConditionalPrediction:
+        """The same with so much more variance from elsewhere, never less than none."""
+        return dataclasses.replace(self, rest=jnp.maximum(self.rest + by, 0.0))
+
     def over(self, places: Places) -> list[tuple[Array, Array]]:
         """The same at all places of a rule."""
         carried, steepness = self.carried, self.steepness
@@ -313,9 +328,12 @@ class Structure(Module):
     Attributes
     ----------
     conditionals
-        The belief given the parents, for every bundle of them; None for those that are no volatility parents.
+        The belief given the parents, for every bundle of them; None for those on which it is not kept.
     predictions
         The same of the prediction.
+    kernel
+        Of a node with value parents or children on which, or whose, beliefs are conditional: where it was
+        before the step, given where it is.
     neighbourhood, nodes
         Of a node with volatility children: where it may be, and where it was looked at.
     below
@@ -325,7 +343,8 @@ class Structure(Module):
     """
 
     conditionals: tuple[Conditional | None, ...] | None = None
-    predictions: tuple[ConditionalPrediction | None, ...] | None = None
+    predictions: tuple[Any, ...] | None = None
+    kernel: Any = None
     neighbourhood: Neighbourhood | None = None
     nodes: Nodes | None = None
     below: Any = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -154,6 +154,8 @@ class Site(Module):
     variance: Array
     gradient: Array
     curvature: Array
+
+    quadratic: ClassVar = False
 
     @classmethod
     def between(

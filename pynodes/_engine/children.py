@@ -5,10 +5,12 @@ Of the structured expansion (``structured.py``); what a Gaussian and a factor ma
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 
+from pynodes._core.beliefs import alongside
 from pynodes._core.messages import Evidence
 from pynodes._core.modules import Module, choice
 from pynodes._core.tilts import (
@@ -19,9 +21,8 @@ from pynodes._core.tilts import (
     tilt_by_value,
     tilt_further,
 )
-from pynodes._engine.edges import (
-    mute_if_off,
-)
+from pynodes._core.value_conditionals import LinearPrediction
+from pynodes._engine.edges import mute_if_off
 from pynodes._typing import Array
 
 
@@ -46,6 +47,13 @@ class ChildTerm(Module):
     dt: Any
     fan: int = choice(1)
 
+    quadratic: ClassVar = False
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one child, which says what it says relative to its parent's prediction."""
+        return self.fan == 1
+
     def tilts(self, mean: Array, variance: Array) -> Tilt:
         """What every child makes of N(mean, variance)."""
 
@@ -57,6 +65,59 @@ class ChildTerm(Module):
         if self.fan > 1:
             one = jax.vmap(one)
         return one(self.switches, self.active, self.coupling, self.child)
+
+
+class ConditionalTerm(Module):
+    """Value children in one bundle of a node, each known given where the node is.
+
+    Attributes
+    ----------
+    switches, active, fan
+        As those of a :class:`ChildTerm`.
+    prediction
+        Of the children given their parent.
+    below
+        What has a ``tilt(mean, variance)``: all that was observed below each child.
+    """
+
+    switches: Any
+    active: Any
+    prediction: LinearPrediction
+    below: Any
+    fan: int = choice(1)
+
+    def tilts(self, mean: Array, variance: Array) -> Tilt:
+        """What every child makes of N(mean, variance), along leading axes if they are several."""
+        own = jnp.ndim(variance)
+
+        def elements_first(sent: Array) -> Array:
+            others = tuple(range(own, jnp.ndim(sent)))
+            return jnp.moveaxis(sent, others, tuple(range(len(others))))
+
+        def one(on: Any, active: Any, prediction: LinearPrediction, below: Any) -> Tilt:
+            send = mute_if_off(lambda line, children: line.tilt(children, mean, variance))
+            tilt = silence(on, send(on, prediction, below))
+            if active is not None:
+                tilt = silence(alongside(active, tilt.gradient), tilt)
+            return jax.tree.map(elements_first, tilt)
+
+        if self.fan > 1:
+            one = jax.vmap(one)
+        return one(self.switches, self.active, self.prediction, self.below)
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether all that was observed below the children is known to be Gaussian factors."""
+        return self.below.quadratic
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one child, and no array, which says what it says relative to its prediction."""
+        return self.fan == 1 and jnp.ndim(self.prediction.mean) == jnp.ndim(self.prediction.point)
+
+
+Term = ChildTerm | ConditionalTerm
+"""Value children in one bundle that are asked for a tilt of their own."""
 
 
 class ValueChildren(Module):
@@ -76,8 +137,13 @@ class ValueChildren(Module):
 
     point: Array
     value: Evidence | None
-    terms: tuple[ChildTerm, ...]
+    terms: tuple[Term, ...]
     base: Tilt
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether all children are Gaussian factors."""
+        return all(term.quadratic for term in self.terms)
 
     def tilt(self, mean: Array, variance: Array) -> Tilt:
         """The tilt of N(mean, variance), its log evidence relative to that at the node's prediction."""
@@ -108,6 +174,8 @@ class Seen(Module):
 
     value: Array
     base: Tilt
+
+    quadratic: ClassVar = True
 
     def tilt(self, mean: Array, variance: Array) -> Tilt:
         """The tilt of N(mean, variance), its log evidence relative to that at the node's prediction."""

@@ -1,36 +1,32 @@
 """Conditional predictions: what a node is predicted to be for every place of its volatility parents.
 
-The downward half of the structured expansion (``structured.py``).
+The downward half of the structured expansion (``structured.py``); value parents are in
+``value_conditionals.py``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
-from pynodes._compiler.program import Bundle, Program, Wiring, places, switches_of
+from pynodes._compiler.program import Bundle, Program, places, switches_of
 from pynodes._core.arithmetic import root, stage
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.structured import (
     ConditionalPrediction,
     Neighbourhood,
     QuadratureRule,
-    Structure,
     average_nodes,
     begin_conditional,
     weigh_nodes,
 )
-from pynodes._engine.edges import (
-    Beliefs,
-    apply_to_group,
-    contributions,
-    lay_beside,
-)
+from pynodes._engine.bundles import gather_parents, know, lay_couplings, node_gain, over_edges
+from pynodes._engine.edges import Beliefs, apply_to_group, contributions
+from pynodes._engine.value_conditionals import look_down_lines
 from pynodes._typing import Array, Scalar
 from pynodes.nodes import AbstractNode
 
@@ -39,7 +35,7 @@ REST = 6.25
 
 
 def begin_group(program: Program, index: int, belief: Any) -> Any:
-    """The initial beliefs of a group, with room for what they will keep of their volatility parents."""
+    """The initial beliefs of a group, with room for what they will keep of their parents."""
     shapes = program.schedule.groups[index].conditional_shapes
     return apply_to_group(program, index, lambda one: begin_conditional(one, shapes))(belief)
 
@@ -56,12 +52,15 @@ def look_down(
     """A group's prediction, with what it is for every place of its parents, and where it may itself be."""
     node, group = program.nodes[index], program.schedule.groups[index]
     belief = average_outcomes(program, index, belief, beliefs, inlet, dt)
-    if group.conditional_shapes is not None:
+    if any(bundle.conditional == "volatility" for bundle in group.down):
         belief = predict_conditionals(program, index, before, belief, beliefs, inlet, dt)
+    belief = look_down_lines(program, index, before, belief, beliefs, dt)
     volatile = [number for number, bundle in enumerate(group.up) if bundle.volatile]
     if volatile and isinstance(belief, Gaussian):
         strength = mean_strength(program, index, volatile, belief)
         gain = node_gain(program, index, node, dt)[0]
+        if belief.structured is not None and belief.structured.kernel is not None:
+            gain = belief.structured.kernel.gain
         around = Neighbourhood.of(before.variance, belief.predicted_variance, gain, strength)
         nodes = weigh_nodes(
             around.places(program.structured.rule()), belief.mean, belief.predicted_variance
@@ -102,19 +101,6 @@ def lean_on_parent(edge: Any, variance: Array) -> tuple[Array, Array]:
     if present is None:
         return moved, wider
     return jnp.where(present, moved, 0.0), jnp.where(present, wider, 0.0)
-
-
-def know(belief: Any, **facts: Any) -> Any:
-    """A belief that knows something more."""
-    old = Structure() if belief.structured is None else belief.structured
-    return dataclasses.replace(belief, structured=dataclasses.replace(old, **facts))
-
-
-def node_gain(program: Program, index: int, node: Any, dt: Scalar) -> tuple[Any, Any]:
-    """Of a group: how much of its value, and of its variance, a step keeps."""
-    if not node.has_memory:
-        return 0.0, 0.0
-    return apply_to_group(program, index, type(node).kept_share)(node, dt)
 
 
 def average_outcomes(
@@ -184,53 +170,6 @@ def abs_strength(coupling: Any, parent: Any) -> Array:
     return jnp.abs(jnp.asarray(coupling.elasticity(parent)))
 
 
-def lay_couplings(program: Program, bundle: Bundle, wiring: Wiring, shape: tuple[int, ...]) -> Any:
-    """The couplings of a bundle towards children, beside its edges."""
-    stacks = bundle.couplings.sources
-    return lay_beside(
-        [program.couplings[stack] for stack in stacks],
-        [program.schedule.stacks[stack] for stack in stacks],
-        bundle.couplings,
-        wiring.couplings,
-        shape,
-    )
-
-
-def over_edges(rule: Callable[..., Any], size: int, fan: int) -> Callable[..., Any]:
-    """A rule of what lies beside an edge and what lies beside its node, applied to all edges of a bundle."""
-
-    def axis(leaf: Any) -> int | None:
-        return 0 if jnp.ndim(leaf) else None
-
-    if fan > 1:
-        rule = jax.vmap(rule, in_axes=(0, None))
-    if size == 1:
-        return rule
-    inner = rule
-    return lambda edge, node: jax.vmap(
-        inner, in_axes=(jax.tree.map(axis, edge), jax.tree.map(axis, node)), axis_size=size
-    )(edge, node)
-
-
-def gather_parents(
-    program: Program,
-    index: int,
-    number: int,
-    view: Callable[[Any], Any],
-    beliefs: Mapping[int, Any],
-) -> Any:
-    """What is to be seen of the parents in one bundle of a group, beside its edges."""
-    group, wiring = program.schedule.groups[index], program.down[index][number]
-    bundle = group.down[number]
-    return lay_beside(
-        [view(beliefs[end]) for end in bundle.ends.sources],
-        [places(program.schedule.groups[end].size, 1) for end in bundle.ends.sources],
-        bundle.ends,
-        wiring.ends,
-        places(group.size, bundle.fan),
-    )
-
-
 def predict_conditionals(
     program: Program,
     index: int,
@@ -242,14 +181,13 @@ def predict_conditionals(
 ) -> Gaussian:
     """The prediction of a group as a function of where its volatility parents are, and averaged over them."""
     group, node = program.schedule.groups[index], program.nodes[index]
-    shapes = group.conditional_shapes or ()
-    alone = sum(shape is not None for shape in shapes) == 1
+    alone = sum(bundle.conditional == "volatility" for bundle in group.down) == 1
     gain, share = node_gain(program, index, node, dt)
     found: list[ConditionalPrediction | None] = []
     variances: list[tuple[Array, Array, Any, int]] = []
     rule = program.structured.rule()
     for number, bundle in enumerate(group.down):
-        if not bundle.conditional:
+        if bundle.conditional != "volatility":
             found.append(None)
             continue
         parents = gather_parents(program, index, number, neighbourhood_view, beliefs)

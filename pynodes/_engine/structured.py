@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -42,8 +43,8 @@ from pynodes._core.tilts import (
     tilt_by_evidence,
     tilt_by_value,
 )
-from pynodes._engine.children import ChildTerm, Seen, ValueChildren
-from pynodes._engine.conditionals import gather_parents, know, over_edges
+from pynodes._engine.bundles import gather_parents, know, lay_of_children, over_edges
+from pynodes._engine.children import ChildTerm, Seen, Term, ValueChildren
 from pynodes._engine.edges import (
     Beliefs,
     ChildMessages,
@@ -56,6 +57,12 @@ from pynodes._engine.edges import (
     mute_if_off,
 )
 from pynodes._engine.feed import Gates
+from pynodes._engine.value_conditionals import (
+    make_conditional_term,
+    moments_view,
+    reconcile_lines,
+    remember_line,
+)
 from pynodes._typing import Array, Scalar
 from pynodes.couplings import AbstractCoupling
 
@@ -76,7 +83,7 @@ def hear(
     group = program.schedule.groups[index]
     belief = beliefs[index]
     values: list[Evidence] = []
-    terms: list[ChildTerm] = []
+    terms: list[Term] = []
     apart: list[Array] = []
     volatile: list[tuple[ChildMessages, Any]] = []
     count = 0
@@ -89,6 +96,10 @@ def hear(
         any_active = combine_or(any_active, children.any_active())
         if bundle.volatile:
             volatile.append((children, lay_predictions(program, index, bundle, wiring, beliefs)))
+            continue
+        if bundle.conditional == "value":
+            count += count_messages(children)
+            terms.append(make_conditional_term(program, index, bundle, wiring, beliefs, children))
             continue
         count += bundle.fan
         if has_own_tilt(children.coupling, children.children):
@@ -151,7 +162,11 @@ def log_evidence_apart(below: ValueChildren, mean: Array, variance: Array) -> Ar
 
 
 def gather_below(
-    program: Program, index: int, belief: Any, values: list[Evidence], terms: list[ChildTerm]
+    program: Program,
+    index: int,
+    belief: Any,
+    values: list[Evidence],
+    terms: list[Term],
 ) -> ValueChildren | None:
     """A group's value children as one."""
     if not values and not terms:
@@ -159,7 +174,7 @@ def gather_below(
     point, variance = belief.predicted_mean, belief.predicted_variance
     value = jax.tree.map(lambda *parts: sum(parts[1:], start=parts[0]), *values) if values else None
     below = ValueChildren(point=point, value=value, terms=tuple(terms), base=nothing_heard(point))
-    if value is None and len(terms) == 1 and terms[0].fan == 1:
+    if value is None and len(terms) == 1 and terms[0].single:
         return below  # A tilt of its own is relative to the prediction already.
     return dataclasses.replace(below, base=tilt_of(program, index, below, point, variance))
 
@@ -175,23 +190,6 @@ def lay_predictions(
     """The conditional predictions of the children in a bundle, beside its edges."""
     (child,) = bundle.ends.sources
     return lay_of_children(program, index, bundle, wiring, beliefs[child].structured.predictions)
-
-
-def lay_of_children(
-    program: Program, index: int, bundle: Bundle, wiring: Wiring, facts: Sequence[Any]
-) -> Any:
-    """What the children in a bundle have for every bundle of their parents, beside the edges of this one."""
-    groups, stacks = program.schedule.groups, program.schedule.stacks
-    (child,) = bundle.ends.sources
-    at = {down.couplings.sources[0]: number for number, down in enumerate(groups[child].down)}
-    sources = bundle.couplings.sources
-    return lay_beside(
-        [facts[at[stack]] for stack in sources],
-        [stacks[stack] for stack in sources],
-        bundle.couplings,
-        wiring.couplings,
-        places(groups[index].size, bundle.fan),
-    )
 
 
 def look(
@@ -311,19 +309,21 @@ def witness(program: Program, index: int, belief: Any) -> Any:
 def look_back(
     program: Program, beliefs: Mapping[int, Any], informed: Evident, gates: Gates
 ) -> Beliefs:
-    """Downward once more: every child averaged over its volatility parents, and conditional on each."""
-    beliefs = dict(beliefs)
+    """Downward once more: every child averaged over its parents, and conditional on each."""
+    beliefs, moved = dict(beliefs), dict(informed)
     for index in program.schedule.downward:
         group, node = program.schedule.groups[index], program.nodes[index]
         if group.conditional_shapes is not None and node.has_memory:
-            beliefs[index] = remember(program, index, beliefs, informed, gates)
+            beliefs[index], now = remember(program, index, beliefs, moved, gates)
+            if program.structured.edges == "all":
+                moved[index] = now
     return beliefs
 
 
 def remember(
     program: Program, index: int, beliefs: Mapping[int, Any], informed: Evident, gates: Gates
-) -> Any:
-    """A group's belief, conditional on each of its volatility parents and averaged over all."""
+) -> tuple[Any, Any]:
+    """A group's belief, conditional on each of its parents and averaged over all; and which nodes moved."""
     group, belief = program.schedule.groups[index], beliefs[index]
     below, predictions = belief.structured.below, belief.structured.predictions
     heard = informed[index]
@@ -335,12 +335,16 @@ def remember(
             kept.append(None)
             continue
         wiring = program.down[index][number]
-        view = posterior_view if len(bundle.ends.sources) == 1 else posterior_view_alike
+        rule, view = remember_edge, posterior_view
+        if bundle.conditional == "value":
+            rule, view = partial(remember_line, program.structured.rule()), moments_view
+        elif len(bundle.ends.sources) > 1:
+            view = posterior_view_alike
         parents = gather_parents(program, index, number, view, beliefs)
         active = active_parents(program, index, number, informed)
         on = switches_of(program, wiring)
         present = wiring.present if on is None else on
-        rule = over_edges(remember_edge, group.size, bundle.fan)
+        rule = over_edges(rule, group.size, bundle.fan)
         edge = (parents, predictions[number])
         conditional, means, variances = rule(edge, (None if heard is False else below, heard))
         kept.append(conditional)
@@ -360,7 +364,12 @@ def remember(
         where = alongside(moved, mean) if moved is not False else False
         mean = jnp.where(where, mean, belief.predicted_mean)
         variance = jnp.where(where, variance, belief.predicted_variance)
-    return dataclasses.replace(know(belief, conditionals=tuple(kept)), mean=mean, variance=variance)
+    if slots > 1 or gates.get(index, True) is not True:
+        kept = reconcile_lines(program, index, kept, beliefs, variance)
+    belief = dataclasses.replace(
+        know(belief, conditionals=tuple(kept)), mean=mean, variance=variance
+    )
+    return belief, moved
 
 
 def add_slots(

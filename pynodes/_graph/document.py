@@ -142,7 +142,8 @@ def choices_to_dict(module: Module, skip: tuple[str, ...]) -> dict[str, Any]:
 def write_choice(value: Any) -> Any:
     """A choice as plain values: an expansion by name, other objects by name and their own."""
     if isinstance(value, Structured) and value != Structured():
-        return {"name": "structured", **dataclasses.asdict(value)}
+        own, usual = dataclasses.asdict(value), dataclasses.asdict(Structured())
+        return {"name": "structured", **{key: own[key] for key in own if own[key] != usual[key]}}
     if isinstance(value, AbstractExpansion):
         return expansion_name(value)
     if isinstance(value, AbstractFamily | AbstractScheme | AbstractInitialiser):

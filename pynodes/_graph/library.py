@@ -131,7 +131,7 @@ class Library:
             check_plain_choice(name, value, owner)
             return value
         if isinstance(value, Mapping) and value.get("name") == "structured":
-            check_keys(value, ("name", "nodes"), owner)
+            check_keys(value, ("name", "nodes", "edges"), owner)
             return Structured(**{key: one for key, one in value.items() if key != "name"})
         if not isinstance(value, str) or value not in self.expansions:
             raise FormatError(

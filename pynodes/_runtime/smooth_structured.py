@@ -31,10 +31,9 @@ from pynodes._core.structured import (
     reach_of,
 )
 from pynodes._engine import sweeps
-from pynodes._engine.conditionals import gather_parents, node_gain, over_edges
+from pynodes._engine.bundles import gather_parents, lay_of_children, node_gain, over_edges
 from pynodes._engine.edges import Beliefs
 from pynodes._engine.loop import Now
-from pynodes._engine.structured import lay_of_children
 from pynodes._engine.sweeps import State
 from pynodes._typing import Array
 

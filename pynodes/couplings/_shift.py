@@ -22,6 +22,10 @@ class AbstractShift(AbstractNonlinear):
     def reach(self, child: Gaussian, dt: Scalar) -> Scalar:
         """How far one unit of contribution moves the child's mean."""
 
+    def sensitivity(self, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
+        """By how much the child's predicted mean moves per unit of the parent."""
+        return self.reach(child, dt) * self.strength * self.line(parent).slope
+
     def predict(self, parent: Gaussian, dt: Scalar) -> dict[str, Array]:
         line = self.line(parent)
         variance = (self.strength * line.slope) ** 2 * parent.predicted_variance

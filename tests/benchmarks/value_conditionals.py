@@ -1,0 +1,161 @@
+"""How near beliefs are that depend on value parents: Structured(edges="all") beside exact filters.
+
+    PYTHONPATH=. python tests/benchmarks/value_conditionals.py
+
+For every model: RMS error of the posterior means in exact standard deviations and mean ratio of variances,
+states in the order of the model, and nats per step more than the exact prediction. Exact is the Kalman
+filter of all states; with a volatility parent a particle filter over it, in which every particle holds the
+Kalman filter of the others.
+"""
+
+import argparse
+
+import jax
+import numpy as np
+
+import pynodes as pn
+
+NOISE = 0.25
+KINDS = {"factorised": pn.Structured(), 'edges="all"': pn.Structured(edges="all")}
+MODELS = {
+    "pair": ({"x": -2.0, "r": -3.0}, {("r", "x"): 1.0}, {"u": "x"}),
+    "chain of three": (
+        {"a": -2.0, "b": -3.0, "c": -3.0},
+        {("b", "a"): 1.0, ("c", "b"): 0.7},
+        {"u": "a"},
+    ),
+    "star of three": (
+        {"a": -2.0, "b": -2.0, "c": -2.0, "p": -3.0},
+        {("p", "a"): 1.0, ("p", "b"): -0.7, ("p", "c"): 0.5},
+        {"ua": "a", "ub": "b", "uc": "c"},
+    ),
+    "two parents": (
+        {"a": -2.0, "p": -3.0, "q": -2.0},
+        {("p", "a"): 1.0, ("q", "a"): -0.7},
+        {"u": "a"},
+    ),
+    "two parents, one seen": (
+        {"a": -2.0, "p": -3.0, "q": -2.0},
+        {("p", "a"): 1.0, ("q", "a"): -0.7},
+        {"u": "a", "w": "q"},
+    ),
+}
+MIXED = "pair and volatility parent"
+MODELS[MIXED] = ({"x": -2.0, "r": -3.0, "v": -3.0}, {("r", "x"): 1.0}, {"u": "x"})
+
+
+def build(volatility, edges, seen, expansion, volatile):
+    """The network of a model."""
+    graph = pn.Graph(expansion=expansion)
+    for name, value in volatility.items():
+        graph = graph.add(**{name: pn.ContinuousState(tonic_volatility=value)})
+    for (parent, child), strength in edges.items():
+        graph = graph.couple(parent, child, pn.Drift(strength=strength))
+    for name, state in seen.items():
+        graph = graph.add(**{name: pn.ContinuousInput(precision=1 / NOISE)}).couple(state, name)
+    return (graph.couple("v", "x", "volatility") if volatile else graph).compile()
+
+
+def matrices(volatility, edges, seen):
+    """What a step makes of all states and of their noises, and what the inputs show."""
+    names = list(volatility)
+    drift, show = np.zeros((len(names),) * 2), np.zeros((len(seen), len(names)))
+    for (parent, child), strength in edges.items():
+        drift[names.index(child), names.index(parent)] = strength
+    for row, state in enumerate(seen.values()):
+        show[row, names.index(state)] = 1.0
+    return np.linalg.inv(np.eye(len(names)) - drift), show, np.exp(list(volatility.values()))
+
+
+def simulate(model, steps, rng, volatile):
+    """A series of a model; the volatility parent is the last state."""
+    move, show, noise = matrices(*model)
+    at, rows = rng.normal(size=len(noise)), []
+    for _ in range(steps):
+        jump = rng.normal(size=len(noise)) * np.sqrt(noise)
+        if volatile:
+            jump[0] *= np.exp(0.5 * (at[-1] + jump[-1]))
+        at = move @ (at + jump)
+        rows.append(show @ at + np.sqrt(NOISE) * rng.normal(size=len(show)))
+    return np.array(rows)
+
+
+def filter_exactly(model, u, volatile, rng, particles):
+    """Means, variances and log evidence of every step; one particle without a volatility parent."""
+    move, show, noise = matrices(*model)
+    count, states = particles if volatile else 1, len(noise)
+    mean, covariance = np.zeros((count, states)), np.tile(np.eye(states), (count, 1, 1))
+    if volatile:
+        mean[:, -1], covariance[:, -1, -1] = rng.normal(size=count), 0.0
+    found = []
+    for seen in u:
+        added = np.tile(noise, (count, 1))
+        if volatile:
+            mean[:, -1] += np.sqrt(noise[-1]) * rng.normal(size=count)
+            added[:, -1] = 0.0
+            added[:, 0] *= np.exp(mean[:, -1])
+        covariance = move @ (covariance + added[:, :, None] * np.eye(states)) @ move.T
+        mean = mean @ move.T
+        spread = show @ covariance @ show.T + NOISE * np.eye(len(show))
+        error = seen - mean @ show.T
+        gain = np.swapaxes(np.linalg.solve(spread, show @ covariance), 1, 2)
+        distance = np.einsum("pi,pi->p", error, np.linalg.solve(spread, error[..., None])[..., 0])
+        logs = -0.5 * (distance + np.linalg.slogdet(2 * np.pi * spread)[1])
+        mean = mean + np.einsum("psi,pi->ps", gain, error)
+        covariance = covariance - gain @ show @ covariance
+        weights = np.exp(logs - logs.max())
+        evidence = np.log(weights.mean()) + logs.max()
+        weights = weights / weights.sum()
+        middle = weights @ mean
+        around = np.diagonal(covariance, axis1=1, axis2=2) + (mean - middle) ** 2
+        found.append((middle, weights @ around, evidence))
+        if volatile:
+            places = (np.arange(count) + rng.random()) / count
+            chosen = np.minimum(np.searchsorted(np.cumsum(weights), places), count - 1)
+            mean, covariance = mean[chosen], covariance[chosen]
+    return [np.array(column) for column in zip(*found, strict=True)]
+
+
+def compare(name, options):
+    """A row for each kind of beliefs."""
+    model, volatile = MODELS[name], name == MIXED
+    rng = np.random.default_rng(0)
+    networks = {kind: build(*model, one, volatile) for kind, one in KINDS.items()}
+    errors, ratios, nats = ({kind: [] for kind in KINDS} for _ in range(3))
+    for _ in range(options.series):
+        u = simulate(model, options.steps, rng, volatile)
+        mean, variance, evidence = filter_exactly(model, u, volatile, rng, options.particles)
+        for kind, network in networks.items():
+            beliefs = network.filter(dict(zip(model[2], u.T, strict=True)))
+            means, variances = (
+                np.stack([field(beliefs[state]) for state in model[0]], -1)
+                for field in (lambda one: one.mean, lambda one: 1 / one.precision)
+            )
+            errors[kind].append((means - mean) ** 2 / variance)
+            ratios[kind].append(np.log(variances / variance))
+            nats[kind].append(np.mean(-beliefs.surprise - evidence))
+    for kind in KINDS:
+        error = np.sqrt(np.mean(errors[kind], axis=(0, 1)))
+        ratio = np.exp(np.mean(ratios[kind], axis=(0, 1)))
+        cells = [" ".join(f"{one:.2f}" for one in part) for part in (error, ratio)]
+        yield " | ".join(["", name, kind, *cells, f"{np.mean(nats[kind]):+.4f}", ""]).strip()
+
+
+def main():
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models", nargs="*", default=list(MODELS))
+    parser.add_argument("--series", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--particles", type=int, default=5_000)
+    options = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    print("| model | beliefs | RMS error, sd | variance ratio | nats per step |")
+    print("|---|---|---|---|---|")
+    for name in options.models:
+        for row in compare(name, options):
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
