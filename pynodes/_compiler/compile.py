@@ -30,7 +30,7 @@ from pynodes._compiler.program import (
     places,
     stack_modules,
 )
-from pynodes._compiler.structured import check_structured, find_structured, mark_down, mark_up
+from pynodes._compiler.structured import check_structured, find_structured, mark_conditionals
 from pynodes._compiler.turns import order_turns
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
@@ -94,10 +94,7 @@ def compile_program(
     ]
     if structured is not None:
         kinds = [stack[0] for stack in stacks]
-        down = [
-            mark_down(structured, g, bundles, couplings, kinds) for g, bundles in enumerate(down)
-        ]
-        up = [mark_up(structured, g, bundles, couplings, kinds) for g, bundles in enumerate(up)]
+        down, up = mark_conditionals(structured, kinds, couplings, down, up)
     groups = tuple(
         Group(size=size, level=m.level, down=tuple(b for b, _ in d), up=tuple(b for b, _ in u))
         for m, size, d, u in zip(members, sizes, down, up, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from pynodes._compiler.program import Bundle, Wiring
@@ -107,36 +107,36 @@ def keeps(
     return "value" if walks else None
 
 
-def mark_down(
-    structured: Structured,
-    group: int,
-    bundles: list[tuple[Bundle, Wiring]],
-    couplings: Sequence[Module],
-    kinds: Sequence[AbstractNode],
-) -> list[tuple[Bundle, Wiring]]:
-    """The bundles from a group's parents, marked where beliefs are kept conditional on these."""
+Bundles = list[tuple[Bundle, Wiring]]
+"""The bundles of a group, from its parents or from its children."""
 
-    def mark(bundle: Bundle) -> Bundle:
+
+def mark_conditionals(
+    structured: Structured,
+    kinds: Sequence[AbstractNode],
+    couplings: Sequence[Module],
+    down: Sequence[Bundles],
+    up: Sequence[Bundles],
+) -> tuple[list[Bundles], list[Bundles]]:
+    """The bundles of all groups, marked where beliefs are kept conditional on parents.
+
+    Those from children are marked where these are asked as they are given their value parent.
+    """
+
+    def mark_down(group: int, bundle: Bundle) -> Bundle:
         coupling = couplings[bundle.couplings.sources[0]]
         parents = [kinds[end] for end in bundle.ends.sources]
         kept = keeps(structured, coupling, parents, kinds[group])
         return dataclasses.replace(bundle, conditional=kept)
 
-    return [(mark(bundle), wiring) for bundle, wiring in bundles]
-
-
-def mark_up(
-    structured: Structured,
-    group: int,
-    bundles: list[tuple[Bundle, Wiring]],
-    couplings: Sequence[Module],
-    kinds: Sequence[AbstractNode],
-) -> list[tuple[Bundle, Wiring]]:
-    """The bundles from a group's children, marked where these are asked as they are given the group."""
-
-    def mark(bundle: Bundle) -> Bundle:
+    def mark_up(group: int, bundle: Bundle) -> Bundle:
         coupling, child = couplings[bundle.couplings.sources[0]], kinds[bundle.ends.sources[0]]
-        kept = keeps(structured, coupling, [kinds[group]], child)
-        return dataclasses.replace(bundle, conditional=kept if kept == "value" else None)
+        value = keeps(structured, coupling, [kinds[group]], child) == "value"
+        return dataclasses.replace(bundle, conditional="value" if value else None)
 
-    return [(mark(bundle), wiring) for bundle, wiring in bundles]
+    def mark(mark_one: Callable[[int, Bundle], Bundle], groups: Sequence[Bundles]) -> list[Bundles]:
+        return [
+            [(mark_one(g, one), wiring) for one, wiring in group] for g, group in enumerate(groups)
+        ]
+
+    return mark(mark_down, down), mark(mark_up, up)

@@ -55,8 +55,9 @@ def look_down_lines(
     lagged: Any = 0.0
     if lines:
         steps = {n: take_steps(program, index, n, before, belief, beliefs, dt) for n in lines}
-        lagged = sum_slots(group, steps, "lagged")
-        belief = widen(group, belief, sum_slots(group, steps, "crossed"))
+        lagged = sum_slots(group, {n: step.lagged for n, step in steps.items()})
+        crossed = sum_slots(group, {n: step.crossed for n, step in steps.items()})
+        belief = widen_prediction(group, belief, crossed)
         kept = alongside(jnp.asarray(share), before.variance) * before.variance
         belief = predict_lines(program, index, kept, belief, beliefs, steps)
     covariance = alongside(jnp.asarray(gain), before.variance) * before.variance + lagged
@@ -109,17 +110,17 @@ def step_on_edge(edge: Any, node: Any) -> LinearStep:
     return step_with_parent(conditional, parent.predicted_variance, kernel, pull, gain, share)
 
 
-def sum_slots(group: Group, steps: Mapping[int, LinearStep], part: str) -> Array:
-    """What all value parents do, summed for every child."""
+def sum_slots(group: Group, values: Mapping[int, Array]) -> Array:
+    """What is said edge by edge, for every bundle of value parents, summed for every child."""
     total: Any = 0.0
-    for number, step in steps.items():
-        value, fan = getattr(step, part), group.down[number].fan
+    for number, value in values.items():
+        fan = group.down[number].fan
         last = len(places(group.size, fan)) - 1
         total = total + (jnp.sum(value, last) if fan > 1 else value)
     return total
 
 
-def widen(group: Group, belief: Gaussian, by: Array) -> Gaussian:
+def widen_prediction(group: Group, belief: Gaussian, by: Array) -> Gaussian:
     """A prediction that is by so much more uncertain of its value parents."""
     parts = belief.variance_parts
     variance = jnp.maximum(belief.predicted_variance + by, parts.added_variance)
@@ -227,35 +228,37 @@ def reconcile_lines(
 
     Each was found with the others averaged over. Together parents explain no more than there is.
     """
-    group = program.schedule.groups[index]
-    lines = {
-        n: group.down[n]
-        for n, one in enumerate(conditionals)
-        if group.down[n].conditional == "value"
+    group, explained = program.schedule.groups[index], dict[int, Array]()
+    edges = {
+        number: (
+            conditionals[number],
+            gather_parents(program, index, number, moments_view, beliefs),
+        )
+        for number, bundle in enumerate(group.down)
+        if bundle.conditional == "value"
     }
-    around = {
-        number: gather_parents(program, index, number, lambda one: one.variance, beliefs)
-        for number in lines
-    }
-    explained: Any = 0.0
-    for number, bundle in lines.items():
-        rule = over_edges(lambda edge, _: edge[0].slope ** 2 * edge[1], group.size, bundle.fan)
-        one = rule((conditionals[number], around[number]), None)
-        last = len(places(group.size, bundle.fan)) - 1
-        explained = explained + (jnp.sum(one, last) if bundle.fan > 1 else one)
+    for number, edge in edges.items():
+        rule = over_edges(lambda edge, _: explain(*edge), group.size, group.down[number].fan)
+        explained[number] = rule(edge, None)
+    whole = (variance, sum_slots(group, explained))
     found = list(conditionals)
-    for number, bundle in lines.items():
-        rule = over_edges(reconcile_line, group.size, bundle.fan)
-        found[number] = rule((conditionals[number], around[number]), (variance, explained))
+    for number, edge in edges.items():
+        rule = over_edges(reconcile_line, group.size, group.down[number].fan)
+        found[number] = rule(edge, whole)
     return found
+
+
+def explain(conditional: Conditional, parent: tuple[Array, Array]) -> Array:
+    """How much of a child's variance its parent explains."""
+    return conditional.slope**2 * parent[1]
 
 
 def reconcile_line(edge: Any, node: Any) -> Conditional:
     """One conditional that agrees with the child's variance and with what all its parents explain of it."""
-    conditional, parent_variance = edge
+    conditional, parent = edge
     variance, explained = node
     much = explained > variance
     share = root(jnp.where(much, variance * reciprocal(jnp.where(much, explained, 1.0)), 1.0))
     slope = share * conditional.slope
-    left = jnp.maximum(variance - slope**2 * parent_variance, 0.0)
+    left = jnp.maximum(variance - share**2 * explain(conditional, parent), 0.0)
     return Conditional(slope=slope, steepness=conditional.steepness, variance=left)
