@@ -7,7 +7,6 @@ over time carries. Here the reciprocal that the value needs, or one more, serves
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import jax
@@ -86,9 +85,15 @@ def stage(values: Any) -> Any:
 
 @stage.defjvp
 def _(primals: tuple[Any], tangents: tuple[Any]) -> tuple[Any, Any]:
-    # One by one: going backward, JAX cannot split a barrier of which some operands do not depend on anything.
-    hold = partial(jax.tree.map, lax.optimization_barrier)
-    return hold(primals[0]), hold(tangents[0])
+    return materialise(primals[0]), materialise(tangents[0])
+
+
+def materialise(values: Any) -> Any:
+    """The same values, materialised.
+
+    One by one: going backward, JAX cannot split a barrier of which some operands do not depend on anything.
+    """
+    return jax.tree.map(lax.optimization_barrier, values)
 
 
 LIMIT = 64.0

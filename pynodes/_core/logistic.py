@@ -10,6 +10,7 @@ coefficients are our own fit (docs/theory/structured.md).
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import erfc
 
-from pynodes._core.arithmetic import inverse_root, reciprocal, stage
+from pynodes._core.arithmetic import inverse_root, materialise, reciprocal, stage
 from pynodes._core.modules import Module, choice
 from pynodes._core.tilts import Tilt
 from pynodes._typing import Array, Scalar
@@ -64,40 +65,94 @@ class LogitBelief(Module):
 
 def average_logistic(logit: Array, variance: Array) -> Array:
     """The logistic function averaged over N(logit, variance)."""
-    return sum_parts(logit, variance)[0]
+    return differentiate_average(logit, variance, 0)[0]
 
 
-@jax.custom_jvp
-def sum_parts(logit: Array, variance: Array) -> tuple[Array, Array, Array]:
-    """The average of the logistic function over N(logit, variance), and two derivatives in the logit."""
-    value, first, second, _, _ = differentiate_parts(logit, variance)
-    return lax.optimization_barrier((value, first, second))
-
-
-@sum_parts.defjvp
-def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Any, Any]:
-    # As one step for all tangents: XLA would compute the many products of erfc anew for each of them.
-    found = lax.optimization_barrier(differentiate_parts(*primals))
-    across, wider = tangents[0], 0.5 * tangents[1]
-    # An average over a Gaussian obeys the heat equation: its derivative in the variance is half its second
-    # one in the mean. So tangents are products of derivatives that are polynomials times one density.
-    moved = [found[n + 1] * across + found[n + 2] * wider for n in range(3)]
-    return found[:3], tuple(moved)
-
-
-def differentiate_parts(logit: Array, variance: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """The same average, and four derivatives in the logit."""
-    value, first, second, third, fourth = (jnp.zeros_like(logit),) * 5
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def differentiate_average(logit: Array, variance: Array, order: int) -> tuple[Array, ...]:
+    """The average of the logistic function over N(logit, variance), and so many derivatives in the logit."""
+    found: list[Any] = [0.0] * (order + 1)
     for weight, slope in zip(WEIGHTS, SLOPES, strict=True):
         scale = inverse_root(variance + 1 / slope**2)
         reach = scale * logit
-        density = (weight * math.sqrt(0.5 / math.pi)) * scale * jnp.exp(-0.5 * reach * reach)
-        bend, square = scale * reach, scale * scale
-        value = value + 0.5 * weight * erfc(-math.sqrt(0.5) * reach)
-        first, second = first + density, second - bend * density
-        third = third + (bend * bend - square) * density
-        fourth = fourth - bend * (bend * bend - 3 * square) * density
-    return value, first, second, third, fourth
+        parts = [0.5 * weight * erfc(-math.sqrt(0.5) * reach)]
+        if order:
+            bend, square = scale * reach, scale * scale
+            parts.append(
+                (weight * math.sqrt(0.5 / math.pi)) * scale * jnp.exp(-0.5 * reach * reach)
+            )
+        # Each derivative of a density follows from the two before it, as those of exp(-x^2 / 2) do.
+        for number in range(1, order):
+            further = bend * parts[-1]
+            if number > 1:
+                further = further + (number - 1) * square * parts[-2]
+            parts.append(-further)
+        found = [total + part for total, part in zip(found, parts, strict=True)]
+    return lax.optimization_barrier(tuple(found))
+
+
+@differentiate_average.defjvp
+def _(order: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Any, Any]:
+    # As one step for all tangents: XLA would compute the many products of erfc anew for each of them.
+    found = differentiate_average(*primals, order + 2)
+    across, wider = tangents[0], 0.5 * tangents[1]
+    # An average over a Gaussian obeys the heat equation: its derivative in the variance is half its second
+    # one in the mean. So tangents are products of derivatives that are polynomials times one density.
+    moved = [found[n + 1] * across + found[n + 2] * wider for n in range(order + 1)]
+    return found[: order + 1], tuple(moved)
+
+
+@jax.custom_jvp
+def differentiate_log_average(logit: Array, variance: Array) -> tuple[Array, Array, Array]:
+    """The same average; the slope of its log in the logit, and minus the second derivative, within bounds.
+
+    Both are what they are of every mixture of logistic functions: lost to rounding and to the fit in the
+    tails, the slope lies between 0 and 1, and the curvature is at most ``slope (1 - slope)``.
+    """
+    value, first, second = differentiate_average(logit, variance, 2)
+    far, inverse = value <= FAR, reciprocal(jnp.where(value > FAR, value, FAR))
+    raw = inverse * first
+    far_slope, far_curvature = tail(logit, variance)
+    slope = jnp.clip(jnp.where(far, far_slope, raw), 0.0, 1.0)
+    curvature = jnp.where(far, far_curvature, raw * raw - inverse * second)
+    return value, slope, jnp.clip(curvature, 0.0, slope * (1 - slope))
+
+
+@differentiate_log_average.defjvp
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Any, Any]:
+    # Written out, since all tangents share these derivatives, and each would carry the bounds along.
+    value, first, second, third, fourth = differentiate_average(*primals, 4)
+    far, inverse = value <= FAR, reciprocal(jnp.where(value > FAR, value, FAR))
+    slope, bent, third, fourth = (inverse * one for one in (first, second, third, fourth))
+    curvature, skew = slope * slope - bent, third - slope * bent
+    across, wider = (
+        (-curvature, 0.5 * skew),
+        (
+            -2 * slope * curvature - skew,
+            slope * skew - 0.5 * (fourth - bent * bent),
+        ),
+    )
+    near = (slope, across, curvature, wider)
+    slope, across, curvature, wider = jax.tree.map(
+        lambda one, other: jnp.where(far, one, other), differentiate_tail(*primals), near
+    )
+    inside = (slope > 0) & (slope < 1)
+    top = jnp.clip(slope, 0.0, 1.0)
+    across = tuple(jnp.where(inside, one, 0.0) for one in across)
+    bound = top * (1 - top)
+    bounded = curvature > bound
+    wider = tuple(
+        jnp.where(bounded, (1 - 2 * top) * one, jnp.where(curvature > 0, other, 0.0))
+        for one, other in zip(across, wider, strict=True)
+    )
+    found, slopes = materialise(
+        (
+            (value, top, jnp.clip(curvature, 0.0, bound)),
+            ((first, 0.5 * second), across, wider),
+        )
+    )
+    moved = [one * tangents[0] + other * tangents[1] for one, other in slopes]
+    return found, tuple(moved)
 
 
 def tilt_by_outcome(
@@ -109,17 +164,12 @@ def tilt_by_outcome(
     """
     sign = 2 * outcome - 1
     predicted = 0.5 * (1 - sign) + sign * expected
-    value, first, second = stage(sum_parts(sign * logit, variance))
-    inverse = reciprocal(jnp.where(value > FAR, value, FAR))
-    slope = inverse * first
-    far, (far_slope, far_curvature) = value <= FAR, stage(tail(sign * logit, variance))
-    curvature = jnp.where(far, far_curvature, slope * slope - inverse * second)
-    top = jnp.clip(jnp.where(far, far_slope, slope), 0.0, 1.0)
+    value, slope, curvature = differentiate_log_average(sign * logit, variance)
     return stage(
         Tilt(
             log_evidence=jnp.zeros_like(value),
-            gradient=sign * top,
-            curvature=jnp.clip(curvature, 0.0, top * (1 - top)),
+            gradient=sign * slope,
+            curvature=curvature,
             factor=jnp.where(value > floor, value, floor) * reciprocal(predicted),
         )
     )
@@ -145,7 +195,7 @@ def tilt_by_guess(
     sign = jnp.where(upward, 1.0, -1.0)
     likely = jnp.where(upward, outcome, 1 - outcome)
     predicted = jnp.where(upward, expected, 1 - expected)
-    value, first, second = sum_parts(sign * logit, variance)
+    value, first, second = differentiate_average(sign * logit, variance, 2)
     near = likely * reciprocal(predicted)
     other = (1 - likely) * reciprocal(1 - predicted)
     total = near * jnp.where(value > floor, value, floor) + other * (1 - value)
@@ -176,3 +226,16 @@ def tail(logit: Array, variance: Array) -> tuple[Array, Array]:
     depth = scale * jnp.maximum(-logit, 0.0)
     slope = scale * (0.75 * depth + 0.25 * jnp.sqrt(depth * depth + 8))
     return slope, slope * (slope - scale * depth)
+
+
+def differentiate_tail(logit: Array, variance: Array) -> tuple[Any, Any, Any, Any]:
+    """Slope and curvature as in :func:`tail`, each with its derivatives in logit and variance."""
+    scale = inverse_root(variance + 1 / SLOPES[0] ** 2)
+    square, depth = scale * scale, scale * jnp.maximum(-logit, 0.0)
+    far = jnp.sqrt(depth * depth + 8)
+    slope, deep = scale * (0.75 * depth + 0.25 * far), scale * depth
+    steep = 0.75 + 0.25 * depth * reciprocal(far)
+    across = (-square * steep, -0.5 * square * (slope + deep * steep))
+    ahead = 2 * slope - deep
+    wider = (across[0] * ahead + slope * square, across[1] * ahead + slope * square * deep)
+    return slope, across, slope * (slope - deep), wider

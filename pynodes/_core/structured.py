@@ -248,6 +248,8 @@ class ConditionalPrediction(Module):
         Log of the growth with the parent at its prediction, and its slope.
     rest
         Variance from elsewhere: value parents, and where the parent had been.
+    moments
+        Mean and variance at the places about the parent's prediction, where they need not be found again.
     """
 
     mean: Array
@@ -257,6 +259,7 @@ class ConditionalPrediction(Module):
     log_growth: Array
     strength: Array
     rest: Array
+    moments: list[tuple[Array, Array]] | None = None
 
     def at(self, offset: Array) -> tuple[Array, Array]:
         """Mean and variance of the child with the parent this far above its prediction."""
@@ -271,6 +274,12 @@ class ConditionalPrediction(Module):
 
     def over(self, places: Places) -> list[tuple[Array, Array]]:
         """The same at all places of a rule."""
+        if self.moments is not None and places.shift is None:
+            return self.moments
+        return self.over_growths(places, self.growths(places))
+
+    def over_growths(self, places: Places, growths: list[Array]) -> list[tuple[Array, Array]]:
+        """The same once it is known how much variance grows there."""
         carried, steepness = self.carried, self.steepness
         if places.shift is not None:
             carried = carried * jnp.exp(jnp.clip(steepness * places.shift, -LEAN, LEAN))
@@ -278,9 +287,7 @@ class ConditionalPrediction(Module):
         return stage(
             [
                 (self.mean + self.slope * offset, carried * lean + growth + self.rest)
-                for offset, lean, growth in zip(
-                    places.offsets(), leans, self.growths(places), strict=True
-                )
+                for offset, lean, growth in zip(places.offsets(), leans, growths, strict=True)
             ]
         )
 
@@ -311,6 +318,8 @@ class Nodes(Module):
         Mean of the parent before its volatility children were heard; its posterior moments.
     log_evidence
         Log of the weighted sum of what the children's evidence was at the nodes.
+    posteriors
+        Mean and variance at every node of the child, if it is the only one and this its only parent.
     """
 
     places: Places
@@ -320,6 +329,7 @@ class Nodes(Module):
     mean: Array
     variance: Array
     log_evidence: Array
+    posteriors: list[tuple[Array, Array]] | None = None
 
 
 class Structure(Module):

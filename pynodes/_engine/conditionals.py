@@ -198,7 +198,9 @@ def predict_conditionals(
         others = None if alone and bundle.fan == 1 else inlet[f"{type(coupling).inlet}_variance"]
         predict = over_edges(partial(predict_edge, rule), group.size, bundle.fan)
         edge = (on, present, coupling, parents, conditional)
-        prediction, variance, grown = predict(edge, (belief, gain, share, others))
+        prediction, moments, variance, grown = predict(edge, (belief, gain, share, others))
+        if alone and group.size == bundle.fan == 1:
+            prediction = dataclasses.replace(prediction, moments=moments)
         found.append(prediction)
         variances.append((variance, grown, present, bundle.fan))
     variance = over_slots(group.size, variances, 0, belief.predicted_variance)
@@ -247,8 +249,8 @@ def neighbourhood_view(belief: Any) -> tuple[Gaussian, Neighbourhood]:
 
 def predict_edge(
     rule: QuadratureRule, edge: Any, node: Any
-) -> tuple[ConditionalPrediction, Array, Array]:
-    """One child on one volatility edge: its conditional prediction, and variance and growth averaged."""
+) -> tuple[ConditionalPrediction, list[tuple[Array, Array]], Array, Array]:
+    """One child on one edge: its conditional prediction, its moments at the nodes, their averages."""
     on, present, coupling, (parent, around), conditional = edge
     belief, gain, share, others = node
     parts = belief.variance_parts
@@ -285,6 +287,8 @@ def predict_edge(
         )
     )
     places = around.places(rule)
-    variance = average_nodes(rule.weights, [one for _, one in prediction.over(places)])
+    growths = prediction.growths(places)
+    moments = prediction.over_growths(places, growths)
+    variance = average_nodes(rule.weights, [one for _, one in moments])
     variance = variance + prediction.slope**2 * parent.predicted_variance
-    return prediction, *stage((variance, average_nodes(rule.weights, prediction.growths(places))))
+    return prediction, moments, *stage((variance, average_nodes(rule.weights, growths)))

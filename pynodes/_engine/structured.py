@@ -218,7 +218,37 @@ def look(
     if moved:
         spread = reach_of(variance, around.strength)
         places = Places.spread(rule, spread, mean - belief.predicted_mean)
+    children, predictions = volatile[0]
+    if len(volatile) == 1 and is_only_child(children, predictions):
+        tilts, posteriors = hear_only_child(children, predictions, places)
+        heard = [(tilt.log_evidence, tilt.factor) for tilt in tilts]
+        nodes = weigh_nodes(places, mean, variance, lambda _: heard)
+        return dataclasses.replace(nodes, posteriors=posteriors)
     return weigh_nodes(places, mean, variance, hear_all)
+
+
+def is_only_child(children: ChildMessages, predictions: ConditionalPrediction) -> bool:
+    """Whether one node is always joined to one child, and is its only volatility parent."""
+    below = children.children.structured.below
+    same = jnp.ndim(children.children.mean) == jnp.ndim(children.parent.mean)
+    joined = children.size == children.fan == 1 and children.switches is None
+    return joined and same and predictions.moments is not None and below is not None
+
+
+def hear_only_child(
+    children: ChildMessages, predictions: ConditionalPrediction, places: Places
+) -> tuple[list[Tilt], list[tuple[Array, Array]]]:
+    """What an only child says of its parent's places, and its own posterior at each of them."""
+    active = None if children.flags is True else children.flags
+    below, tilts, after = children.children.structured.below, [], []
+    for mean, variance in predictions.over(places):
+        tilt = below.tilt(mean, variance)
+        if active is not None:
+            tilt = silence(alongside(active, tilt.gradient), tilt)
+        tilt = stage(tilt)
+        tilts.append(tilt)
+        after.append(tilt.moments(mean, variance))
+    return tilts, stage(after)
 
 
 def multiply(heard: Sequence[Heard]) -> Heard:
@@ -429,14 +459,16 @@ def remember_edge(edge: Any, node: Any) -> tuple[Conditional, Array, Array]:
     """One child on one volatility edge: its conditional belief, and its moments averaged over the parent."""
     (predicted_mean, parent_mean, parent_variance, nodes), prediction = edge
     below, heard = node
-    means, variances = [], []
-    for mean, variance in prediction.over(nodes.places):
-        if below is not None:
-            tilt = silence(True if heard is True else heard, below.tilt(mean, variance))
-            mean, variance = stage(tilt).moments(mean, variance)
-        means.append(mean)
-        variances.append(variance)
-    means, variances = stage((means, variances))
+    after = nodes.posteriors
+    if after is None:
+        after = []
+        for mean, variance in prediction.over(nodes.places):
+            if below is not None:
+                tilt = silence(True if heard is True else heard, below.tilt(mean, variance))
+                mean, variance = stage(tilt).moments(mean, variance)
+            after.append((mean, variance))
+        after = stage(after)
+    means, variances = [mean for mean, _ in after], [variance for _, variance in after]
     return stage(
         condition(
             nodes,
