@@ -76,8 +76,8 @@ def differentiate_average(logit: Array, variance: Array, order: int) -> tuple[Ar
         scale = inverse_root(variance + 1 / slope**2)
         reach = scale * logit
         parts = [0.5 * weight * erfc(-math.sqrt(0.5) * reach)]
+        bend, square = scale * reach, scale * scale
         if order:
-            bend, square = scale * reach, scale * scale
             parts.append(
                 (weight * math.sqrt(0.5 / math.pi)) * scale * jnp.exp(-0.5 * reach * reach)
             )
