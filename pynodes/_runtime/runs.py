@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import is_traced
+from pynodes._core.modules import is_traced, namespace_of
 from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import Run
 from pynodes._errors import FilterError, InputError
@@ -71,7 +70,9 @@ def filter_inputs(
     """The beliefs of a run."""
     state, kept = states_of(labels, start), select_recorded_nodes(labels, record)
     run = calls.filter(feed, state, kept)
-    origin = None if is_traced(run) else Origin(labels, calls.program, feed, state)
+    # A finished run lies on the host, all of it (calls.py): one leaf tells, and looking at all takes time.
+    finished = isinstance(run.alive, np.ndarray)
+    origin = Origin(labels, calls.program, feed, state) if finished else None
     beliefs = to_trajectories(labels, calls.program, run, feed, kept, origin)
     return check_status(beliefs, throw)
 
@@ -217,7 +218,7 @@ def to_trajectories(
 ) -> Trajectories:
     """A run by name."""
     series, shape = feed.series, np.shape(run.alive)
-    xp: Any = jnp if is_traced(run) else np  # an array that is made on the device takes time
+    xp: Any = namespace_of(run.alive)  # an array that is made on the device takes time
     interval = feed.interval if series.interval is None else series.interval
     status = Status(
         labels=labels, alive=run.alive, bounded=run.bounded, failed=run.failed, grown=run.grown
@@ -229,7 +230,9 @@ def to_trajectories(
         surprises=run.surprise,
         values=series.values,
         observed={
-            group: series.observed.get(group, xp.ones(np.shape(surprise), bool))
+            group: series.observed[group]
+            if group in series.observed
+            else xp.ones(np.shape(surprise), bool)
             for group, surprise in run.surprise.items()
             if group in series.values
         },
@@ -247,7 +250,7 @@ def to_trajectories(
 
 def check_status(beliefs: Trajectories, throw: bool) -> Trajectories:
     """The beliefs, unless a failure is to be raised and there is one."""
-    if throw and not is_traced(beliefs.found.alive):
+    if throw and not is_traced(beliefs.found.alive) and not np.all(beliefs.found.alive):
         try:
             beliefs.status.check()
         except FilterError as error:
