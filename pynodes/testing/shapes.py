@@ -127,11 +127,13 @@ def predicts_for_one(node: AbstractNode) -> Gaussian:
 def observes_one(node: AbstractNode, value: Any) -> None:
     """What a node makes of an observation, and of none, is finite, and a surprise one number."""
     kind, belief = type(node).__name__, predicts_for_one(node)
-    for seen, case in ((True, "a value"), (False, "a missing value")):
-        number = jnp.asarray(value) if seen else jnp.zeros(node.event_shape)
-        after = node.observe(belief, number, jnp.asarray(seen))
+    # A learner's many operations are made into one program sooner than each into its own.
+    observe: Any = jax.jit(node.observe) if isinstance(belief, Learning) else node.observe
+    for seen, case in ((False, "a missing value"), (True, "a value")):
+        number = jnp.asarray(value, float) if seen else jnp.zeros(node.event_shape)
+        after = observe(belief, number, jnp.asarray(seen))
         a_belief(f"{kind}.observe() of {case}", after, ("mean", "variance"), node.value_shape)
-    single(f"{kind}.surprise()", node.surprise(node.observe(belief, jnp.asarray(value), True)))
+    single(f"{kind}.surprise()", node.surprise(after))
 
 
 def feeds_one(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> None:

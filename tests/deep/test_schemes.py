@@ -112,7 +112,7 @@ def test_langevin_draws_from_the_posterior():
     )
     network = graph.couple("z", "x", pn.Dense(weights=weights)).compile()
     x = np.array([1.0, -1.0, 0.5])
-    scheme = pn.deep.Settle(steps=1500, step=0.01, rule=pn.deep.Langevin(1.0))
+    scheme = pn.deep.Settle(steps=600, step=0.01, rule=pn.deep.Langevin(1.0))
 
     found = pn.deep.settle(network, {"x": np.tile(x, (4000, 1))}, scheme, key=3)
 
@@ -125,8 +125,8 @@ def test_langevin_draws_from_the_posterior():
 def test_langevin_draws_from_the_model_where_nothing_is_given():
     graph = pn.Graph().add(z=pn.Layer(shape=1, prior_precision=4.0), x=pn.Layer(shape=1))
     network = graph.couple("z", "x", pn.Dense(weights=np.array([[2.0]]))).compile()
-    free = {"x": np.full((4000, 1), np.nan)}
-    scheme = pn.deep.Settle(steps=2000, step=0.02, rule=pn.deep.Langevin(1.0))
+    free = {"x": np.full((2500, 1), np.nan)}  # a variance is off by 3 % from draw to draw
+    scheme = pn.deep.Settle(steps=600, step=0.02, rule=pn.deep.Langevin(1.0))
 
     found = pn.deep.settle(network, free, scheme)
 

@@ -33,7 +33,6 @@ def main(address: str = "", processes: str = "1", number: str = "0") -> None:
         "lme": fit.lme.tolist(),
         "agreeing": fit.agreeing.tolist(),
         "population": list(pn.fit_em(chooser(), trials, seed=2).estimates.values()),
-        "alone": pn.fit_map(chooser(), trials.only(subject="s2"), seed=2).lme,
         "draws of one": one.unconstrained.tolist(),
         "draws of a group": group.unconstrained.tolist(),
     }
