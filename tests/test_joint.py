@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.stats import multivariate_normal
 
 import pynodes as pn
 
@@ -38,7 +39,8 @@ def test_a_linear_block_is_the_step_of_a_kalman_filter():
     series["u"][8] = np.nan
     graph = block().add(u=pn.ContinuousInput(shape=2, precision=2.0)).couple("x", "u")
 
-    found = graph.compile(scheme=pn.JointNewton(iterations=1)).filter(series)["x"]
+    run = graph.compile(scheme=pn.JointNewton(iterations=1)).filter(series)
+    found = run["x"]
 
     seen = np.concatenate([series["y"], series["u"]], axis=1)
     through = np.concatenate([V @ W, np.eye(2)])
@@ -48,12 +50,15 @@ def test_a_linear_block_is_the_step_of_a_kalman_filter():
     mean, covariance = np.zeros(2), np.eye(2)
     for step, values in enumerate(seen):
         covariance = np.diag(np.diag(covariance)) + np.exp(GROWTH) * np.eye(2)
-        there = ~np.isnan(values)
+        there, surprise = ~np.isnan(values), 0.0
         if there.any():
             h, r = through[there], noise[np.ix_(there, there)]
-            gain = covariance @ h.T @ np.linalg.inv(h @ covariance @ h.T + r)
+            spread = h @ covariance @ h.T + r
+            gain = covariance @ h.T @ np.linalg.inv(spread)
+            surprise = -multivariate_normal(h @ mean, spread).logpdf(values[there])
             mean = mean + gain @ (values[there] - h @ mean)
             covariance = covariance - gain @ h @ covariance
+        np.testing.assert_allclose(run.surprise[step], surprise, rtol=1e-11, atol=1e-12)
         np.testing.assert_allclose(found.mean[step], mean, rtol=1e-11, atol=1e-13)
         np.testing.assert_allclose(1 / found.precision[step], np.diag(covariance), rtol=1e-11)
 
@@ -81,6 +86,19 @@ def test_a_bent_block_is_at_its_least_energy():
     covariance = np.linalg.inv(slopes.T @ slopes)
     variances = 1 / np.concatenate([found["x"].precision[0], found["h"].precision[0]])
     np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-5)
+    assert found.status.plausible, found.status.message
+
+
+def test_a_block_that_has_not_settled_says_so():
+    """One step from far off; the status names the node, how far it still had to go, and the remedy."""
+    y = {"y": np.full((3, 7), np.nan)}
+    y["y"][1] = 20.0
+    run = block("tanh").compile(scheme=pn.JointNewton(iterations=1)).filter(y)
+    assert np.isfinite(run.surprise).all()
+    assert run.status.step == 1
+    assert set(run.status.nodes) <= {"x", "h"}
+    for said in ("had not settled at step 1", "at 1 of 3 steps", "Raise iterations"):
+        assert said in run.status.message
 
 
 def test_volatility_parents_hear_the_settled_move():

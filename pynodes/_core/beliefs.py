@@ -96,6 +96,21 @@ PREDICTED: Any = None
 """Default of the fields that are there once a belief has been predicted."""
 
 
+class JointFacts(Module):
+    """What settling together with others found out of a node.
+
+    Attributes
+    ----------
+    remaining
+        How far one more step would have moved its value, in posterior standard deviations.
+    gain
+        Its share of what hearing all inputs together adds to their log evidence apart.
+    """
+
+    remaining: Array
+    gain: Array
+
+
 class Gaussian(AbstractBelief):
     """A belief summarised by a mean and a variance, with the prediction it came from.
 
@@ -121,6 +136,8 @@ class Gaussian(AbstractBelief):
         from, where that was averaged over.
     structured
         What the Structured expansion knows besides; None under the others.
+    settled
+        What settling together found out; None under schemes of one sweep.
     remembered
         The belief of the step before, for nodes whose children hear that; None elsewhere.
     averaged
@@ -139,6 +156,7 @@ class Gaussian(AbstractBelief):
     evident: Array | None = None
     logit: Any = None
     structured: Any = None
+    settled: JointFacts | None = None
     remembered: Any = None
     averaged: bool = choice(True)
 

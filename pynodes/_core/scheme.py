@@ -36,3 +36,14 @@ class AbstractScheme(abc.ABC):
         -------
         The beliefs by group, and which nodes of each group learned something.
         """
+
+    def report(self, program: Any, index: int, belief: Any) -> dict[str, Any]:
+        """What the scheme reports of a group besides what its nodes do, as an array by field."""
+        return {}
+
+    def evidence_gain(self, beliefs: Any) -> Any:
+        """Log evidence of all inputs of a step together, less that of each by itself.
+
+        None where their surprises are summed.
+        """
+        return None

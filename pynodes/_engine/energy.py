@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._compiler.labels import Labels
-from pynodes._compiler.program import Program
+from pynodes._compiler.program import Program, places
+from pynodes._core.beliefs import alongside
 from pynodes._core.modules import is_traced
 from pynodes._engine import sweeps
 from pynodes._engine.edges import apply_to_group
@@ -49,6 +50,16 @@ def group_energy(program: Program, values: Values, state: State, dt: Scalar) -> 
 
     sweeps.predict(program, state, dt, view)
     return terms
+
+
+def group_surprise(program: Program, index: int, belief: Any, observed: Any) -> Array:
+    """Surprise of a group's nodes under their own predictions; zero where nothing was observed."""
+    node = program.nodes[index]
+    surprise = apply_to_group(program, index, type(node).surprise)(node, belief)
+    if observed is not True:
+        surprise = jnp.where(alongside(observed, surprise), surprise, 0.0)
+    elements = tuple(range(len(places(program.schedule.groups[index].size, 1)), surprise.ndim))
+    return jnp.sum(surprise, elements) if elements else surprise
 
 
 def energy_by_name(

@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.labels import Kept
-from pynodes._compiler.program import Program, places
-from pynodes._core.beliefs import alongside
+from pynodes._compiler.program import Program
 from pynodes._core.modules import Module
 from pynodes._engine import sweeps
 from pynodes._engine.edges import Beliefs, apply_to_group
+from pynodes._engine.energy import group_surprise
 from pynodes._engine.feed import Feed, Gates, Seen
 from pynodes._engine.loop import Emit, Guard, Now, Ran, Sum, scan, select_tree
 from pynodes._engine.structured import joint_gain
@@ -27,8 +27,8 @@ Records = dict[int, dict[str, Array]]
 
 
 JOINT = -1
-"""Beside the surprises of groups: what is added to their sum under Structured, where the surprise of a step
-is that of all inputs together."""
+"""Beside the surprises of groups: what is added to their sum where the surprise of a step is that of all
+inputs together, under Structured and where nodes settle together."""
 
 
 class Run(Module):
@@ -216,17 +216,13 @@ def sum_surprise(
 
 def surprises(program: Program, beliefs: Mapping[int, Any], seen: Seen) -> dict[int, Array]:
     """Surprise of every observed group's nodes; zero where nothing was observed."""
-    found = {}
-    for index, (_, observed) in seen.items():
-        node = program.nodes[index]
-        surprise = apply_to_group(program, index, type(node).surprise)(node, beliefs[index])
-        if observed is not True:
-            surprise = jnp.where(alongside(observed, surprise), surprise, 0.0)
-        elements = tuple(range(len(places(program.schedule.groups[index].size, 1)), surprise.ndim))
-        found[index] = jnp.sum(surprise, elements) if elements else surprise
-    if program.structured is not None:
-        found[JOINT] = -joint_gain(program, beliefs)
-    return found
+    found = {
+        index: group_surprise(program, index, beliefs[index], observed)
+        for index, (_, observed) in seen.items()
+    }
+    structured = program.structured is not None
+    gain = joint_gain(program, beliefs) if structured else program.scheme.evidence_gain(beliefs)
+    return found if gain is None else found | {JOINT: -gain}
 
 
 def report_groups(program: Program, beliefs: Mapping[int, Any], kept: Kept) -> Records:
@@ -240,6 +236,7 @@ def report_fields(
     """The fields that a group's nodes report: of all of them, or of those at some positions."""
     node = program.nodes[index]
     fields = apply_to_group(program, index, type(node).report)(node, beliefs[index])
+    fields = fields | program.scheme.report(program, index, beliefs[index])
     if positions is None:
         return fields
     return {name: field[jnp.array(positions)] for name, field in fields.items()}

@@ -22,19 +22,23 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from pynodes._compiler.program import Program, places
-from pynodes._core.beliefs import alongside
+from pynodes._core.arithmetic import log, reciprocal
+from pynodes._core.beliefs import JointFacts, alongside
 from pynodes._core.scheme import AbstractScheme
 from pynodes._engine import sweeps
 from pynodes._engine.edges import (
     Beliefs,
+    ChildMessages,
     Evident,
+    active_edges,
     apply_to_group,
     combine_and,
     combine_or,
-    hear_children,
     sum_inlets,
 )
+from pynodes._engine.energy import group_surprise
 from pynodes._engine.feed import Gates, Seen
+from pynodes._engine.structured import evidence_apart
 from pynodes._errors import GraphError, ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.couplings import AbstractArrayCoupling
@@ -57,6 +61,10 @@ class JointNewton(AbstractScheme):
     For deep networks that observe states with a past. The posterior of a step is a Gaussian at the least
     energy, with the inverse of the Gauss-Newton curvature there; in a linear Gaussian block that is the
     step of a Kalman filter. Volatility parents then hear the settled move as they hear any other.
+
+    The surprise of a step is that of all its inputs together, by Laplace's approximation. ``unsettled``, a
+    field of beliefs, is how far one more iteration would have moved a value, in posterior standard
+    deviations; where that is more than a tenth, ``status`` says so.
 
     The cost of a step grows with the cube of the number of free units that are joined.
 
@@ -101,6 +109,19 @@ class JointNewton(AbstractScheme):
             sweeps.update_group(program, index, found, informed, seen, dt, gates)
         return found, informed
 
+    def report(self, program: Program, index: int, belief: Any) -> dict[str, Array]:
+        """How far one more step would have moved a value, in posterior standard deviations."""
+        if index not in find_joined(program) or not program.nodes[index].learns:
+            return {}
+        settled = belief.settled
+        still = jnp.zeros_like(belief.mean)
+        return {"unsettled": still if settled is None else settled.remaining}
+
+    def evidence_gain(self, beliefs: Beliefs) -> Array | None:
+        found = [getattr(belief, "settled", None) for belief in beliefs.values()]
+        gains = [jnp.sum(settled.gain) for settled in found if settled is not None]
+        return sum(gains[1:], start=gains[0]) if gains else None
+
 
 @dataclasses.dataclass(frozen=True)
 class JointBlock:
@@ -122,6 +143,17 @@ class JointBlock:
     after: tuple[int, ...]
 
 
+def find_joined(program: Program) -> set[int]:
+    """The groups that array couplings join."""
+    schedule, joined = program.schedule, set[int]()
+    for index in schedule.upward:
+        for bundle in schedule.groups[index].down:
+            coupling = program.couplings[bundle.couplings.sources[0]]
+            if isinstance(coupling, AbstractArrayCoupling) and not bundle.lagged:
+                joined |= {index, *bundle.ends.sources}
+    return joined
+
+
 def find_block(program: Program, seen: frozenset[int]) -> JointBlock:
     """The groups that array couplings join, as far as something is seen below them.
 
@@ -131,13 +163,8 @@ def find_block(program: Program, seen: frozenset[int]) -> JointBlock:
         A free group of them is a volatility parent, whose children it hears by another rule.
     """
     schedule = program.schedule
-    joined, told, below = set[int](), set[int](), set[int]()
+    joined, told, below = find_joined(program), set[int](), set[int]()
     for index in schedule.upward:  # children first
-        for bundle in schedule.groups[index].down:
-            coupling = program.couplings[bundle.couplings.sources[0]]
-            if isinstance(coupling, AbstractArrayCoupling) and not bundle.lagged:
-                joined |= {index, *bundle.ends.sources}
-    for index in schedule.upward:
         group = schedule.groups[index]
         ends = {end for bundle in group.up if not bundle.lagged for end in bundle.ends.sources}
         if index in seen or ends & told:
@@ -188,11 +215,11 @@ class Joint:
         self.moves = self.flat(lambda i: gates.get(i, True))
         self.center = self.flat(lambda i: beliefs[i].predicted_mean)
         # Children that are no part of the block say what they say in closed form.
-        told = {i: hear_children(program, i, beliefs, outside, dt) for i in block.free}
-        said: dict[int, Any] = {i: evidence.value for i, (evidence, _) in told.items()}
-        self.told = {i: flag for i, (_, flag) in told.items()}
-        self.pull = self.flat(lambda i: 0.0 if said[i] is None else said[i].gradient)
-        self.stiffness = self.flat(lambda i: 0.0 if said[i] is None else said[i].curvature)
+        told = {i: hear_others(program, i, beliefs, outside, dt) for i in block.free}
+        self.told = {i: heard.flag for i, heard in told.items()}
+        self.pull = self.flat(lambda i: told[i].gradient)
+        self.stiffness = self.flat(lambda i: told[i].curvature)
+        self.apart = sum((heard.apart for heard in told.values()), start=jnp.zeros(()))
 
     def flat(self, part: Callable[[int], Any]) -> Array:
         """One number for every error, from those of groups."""
@@ -315,14 +342,27 @@ class Joint:
         seen = combine_and(seen, self.gates.get(index, True))
         return seen if isinstance(seen, bool) else combine_and(seen, elements)
 
+    def gain(self, errors: Array, curvature: Array) -> Array:
+        """What the inputs say together, less what each says by itself, by Laplace's approximation."""
+        flat = (self.precisions <= 0) | (self.moves == 0)
+        own = jnp.sum(log(jnp.where(flat, 1.0, self.precisions)))
+        joint = 0.5 * (own - jnp.linalg.slogdet(curvature)[1]) - self.energy(errors)
+        for index in self.block.observed:
+            surprise = group_surprise(self.program, index, self.beliefs[index], self.seen[index][1])
+            joint = joint + jnp.sum(surprise)
+        return joint - self.apart
+
     def posterior(self, errors: Array) -> tuple[Beliefs, dict[int, Any]]:
         """Beliefs of free groups, with the variances that the curvature leaves; and who learned something."""
-        _, curvature, onward = self.linearise(errors)
+        slope, curvature, onward = self.linearise(errors)
         covariance = jnp.linalg.inv(curvature) * self.moves[None, :]
         spread = jnp.sum(onward @ covariance * onward, axis=1)
         told = jnp.diag(curvature) > self.precisions * (1 + ROUNDING)
         means, variances = self.unravel(self.reach(errors)[1]), self.unravel(spread)
         elements = self.unravel(told.astype(spread.dtype))
+        step = jnp.abs(onward @ (covariance @ slope)) * jnp.sqrt(reciprocal(spread))
+        remaining = self.unravel(jnp.where(spread > 0, step, 0.0))
+        gain = self.gain(errors, curvature) / len(self.block.free)
         found, heard = {}, {}
         for index in self.block.free:
             node, belief = self.program.nodes[index], self.beliefs[index]
@@ -332,9 +372,51 @@ class Joint:
                 rule = apply_to_group(self.program, index, hear_inner)
                 learned = rule(node, learned)
             learned = learned if flag is True else learned.where(flag)
-            apart = jnp.ndim(flag) > len(places(self.program.schedule.groups[index].size, 1))
+            rank = places(self.program.schedule.groups[index].size, 1)
+            share = jnp.full(rank, gain / self.program.schedule.groups[index].size)
+            settled = JointFacts(remaining=remaining[index], gain=share)
+            learned = dataclasses.replace(learned, settled=settled)
+            apart = jnp.ndim(flag) > len(rank)
             found[index] = dataclasses.replace(learned, evident=flag) if apart else learned
         return found, heard
+
+
+@dataclasses.dataclass
+class Said:
+    """What children that are no part of a block say of a group.
+
+    Attributes
+    ----------
+    gradient, curvature
+        Of their log density, at the group's prediction.
+    apart
+        Log evidence of each child by itself, summed.
+    flag
+        Which nodes heard any.
+    """
+
+    gradient: Any = 0.0
+    curvature: Any = 0.0
+    apart: Any = 0.0
+    flag: Any = False
+
+
+def hear_others(
+    program: Program, index: int, beliefs: Beliefs, informed: Evident, dt: Scalar
+) -> Said:
+    """What the value children say that learned something, each by its coupling."""
+    said, belief = Said(), beliefs[index]
+    for bundle, wiring in zip(program.schedule.groups[index].up, program.up[index], strict=True):
+        flags = active_edges(program, index, bundle, wiring, informed)
+        if bundle.lagged or flags is False:
+            continue
+        children = ChildMessages(program, index, bundle, wiring, beliefs, flags)
+        sent = children.edge_evidence(dt)
+        said.gradient = said.gradient + children.sum_edges(sent.gradient)
+        said.curvature = said.curvature + children.sum_edges(sent.curvature)
+        said.apart = said.apart + jnp.sum(evidence_apart(children, sent, belief))
+        said.flag = combine_or(said.flag, children.any_active())
+    return said
 
 
 def predict_afresh(node: Any, inlet: Any, dt: Scalar) -> Array:

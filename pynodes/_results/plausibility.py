@@ -26,6 +26,9 @@ MOST_SPREADS = 1000.0
 WINDOW = 200
 """So many observations in a row that are predicted worse than by a guess are no accident."""
 
+FARTHEST_REMAINING = 0.1
+"""A node that one more step would move by more of its posterior standard deviations has not settled."""
+
 MARGIN = 0.1
 """By so many nats per observation: 20 nats in a window."""
 
@@ -53,7 +56,7 @@ def find_doubts(beliefs: Trajectories) -> list[Doubt]:
     """What is implausible about one run, the earliest first; what was not kept is not looked at."""
     if np.ndim(beliefs.found.alive) != 1:  # a single step says little
         return []
-    rules = (far_logits, far_log_variances, far_moves, bad_guesses)
+    rules = (far_logits, far_log_variances, far_moves, bad_guesses, unsettled_nodes)
     found = [doubt for rule in rules for doubt in rule(beliefs)]
     return sorted(found, key=lambda doubt: doubt.step)
 
@@ -164,6 +167,25 @@ def bad_guesses(beliefs: Trajectories) -> Iterator[Doubt]:
                 f"{mean[begin]:.2f} nats each; chance has {guess:.2f}. The network "
                 "predicts worse than that: change its volatilities or learning rates, the unit of dt, or the "
                 "expansion.",
+            )
+
+
+def unsettled_nodes(beliefs: Trajectories) -> Iterator[Doubt]:
+    """Nodes that settle with others, and had not when the last step was taken."""
+    for name in beliefs:
+        remaining = beliefs[name]._recorded().get("unsettled")
+        if remaining is None:
+            continue
+        farthest = np.reshape(np.asarray(remaining, float), (len(remaining), -1)).max(-1)
+        far = farthest > FARTHEST_REMAINING
+        step = first(far)
+        if step is not None:
+            yield Doubt(
+                step,
+                name,
+                f"{name!r} had not settled at step {step}: one more iteration would have moved it by "
+                f"{farthest[step]:.2g} of its posterior standard deviations. So at {np.sum(far)} of "
+                f"{len(far)} steps. Raise iterations in {beliefs.labels.settings.scheme!r}.",
             )
 
 

@@ -57,7 +57,8 @@ class Status(Module):
 
         Logits so far out that no series could tell them; log variances moved as far by their parents;
         moves of a thousand predicted standard deviations; hundreds of outcomes predicted worse than by a
-        guess that knows nothing. Of nodes whose beliefs were kept.
+        guess that knows nothing; nodes that should settle together and had not. Of nodes whose beliefs
+        were kept.
         """
         self._check_single()
         return [] if self.beliefs is None else find_doubts(self.beliefs)

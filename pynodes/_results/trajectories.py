@@ -67,7 +67,8 @@ class Trajectories(KeptByName):
     records
         Reported fields of the nodes that were kept, by group.
     surprises
-        Surprise of the inputs, by group; under Structured also, by -1, what all together add to it.
+        Surprise of the inputs, by group; under Structured and JointNewton also, by -1, what all
+        together add to it.
     values, observed
         What the inputs were given, by group, and which of it was observed.
     interval, frozen

@@ -33,6 +33,7 @@ ORDER = (
     "value_error",
     "volatility_error",
     "effective_precision",
+    "unsettled",
     "surprise",
     "observed",
 )
