@@ -152,7 +152,7 @@ def test_a_rule_is_traced_once():
 WRONG = {
     "an unknown node": ({"z": OPEN}, ("'z'", "no node")),
     "another length": ({"x": OPEN[:3]}, ("gate['x']", "6 values")),
-    "no truth values": ({"x": [0.5] * STEPS}, ("gate['x']", "truth values")),
+    "no truth values": ({"x": [1.5] * STEPS}, ("gate['x']", "truth values", "from 0 to 1")),
     "no gate": (3, ("gate", "function", "3")),
     "a rule that returns nothing": (lambda beliefs, inputs: None, ("gate", "None")),
     "a rule for an unknown node": (lambda beliefs, inputs: {"z": True}, ("'z'", "no node")),

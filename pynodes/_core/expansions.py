@@ -164,31 +164,46 @@ class Unbounded(AbstractExpansion):
         """Mean and variance expanded at the prediction."""
         share, _ = message.share_and_error(message.growth_at(beside_messages(point, message)))
         error = message.squared_move * reciprocal(message.variance) - 1
-        curvature = 0.5 * message.strength**2 * share * (1 - share)
+        curvature = message.weigh(0.5 * message.strength**2 * share * (1 - share))
         variance = reciprocal(precision + sum_messages(curvature, point))
-        gradient = 0.5 * message.strength * share * error
+        gradient = message.weigh(0.5 * message.strength * share * error)
         return step_mean(point, variance, pull, sum_messages(gradient, point)), variance
 
     def second(
         self, prior_mean: Array, precision: Array, message: VolatilityMessage
     ) -> tuple[Array, Array]:
         """Mean and variance expanded where the evidence would settle, were growth all the variance."""
+        tight = self.tighten(precision, prior_mean, message)
         if jnp.ndim(message.strength) == jnp.ndim(prior_mean):
             ratio = message.move_ratio_at(prior_mean)
-            shift, excess = mode_for_one(precision, message.strength, ratio)
+            shift, excess = mode_for_one(tight, message.strength, ratio)
             growth = message.squared_move * reciprocal(excess)
         else:
             start = message.log_growth + message.strength * (prior_mean[..., None] - message.point)
             log_ratio = log(message.squared_move) - start
-            shift = mode_for_many(precision, message.strength, log_ratio)
+            shift = mode_for_many(tight, message.strength, log_ratio)
             growth = message.growth_at((prior_mean + shift)[..., None])
         share, error = message.share_and_error(growth)
-        half = 0.5 * message.strength**2 * share
+        half = message.weigh(0.5 * message.strength**2 * share)
         full = precision + sum_messages(half * (share + (2 * share - 1) * error), prior_mean)
         safe = precision + sum_messages(half * (1 - share), prior_mean)
         variance = reciprocal(jnp.where(full > 0, full, safe))
-        gradient = sum_messages(0.5 * message.strength * share * error, prior_mean)
+        pulls = message.weigh(0.5 * message.strength * share * error)
+        gradient = sum_messages(pulls, prior_mean)
         return prior_mean + shift + variance * (gradient - precision * shift), variance
+
+    def tighten(self, precision: Array, x: Array, message: VolatilityMessage) -> Array:
+        """A prior precision beside evidence that counts once, as tight as this one beside all that counts.
+
+        Exact where all messages count as often; several that do not are looked at where they would settle
+        if each counted as often as they do on average.
+        """
+        if message.weight is None:
+            return precision
+        squared = message.strength**2
+        total = sum_messages(squared, x)
+        mean = sum_messages(message.weight * squared, x) * reciprocal(total)
+        return precision * reciprocal(jnp.where(total > 0, mean, 1.0))
 
     def weight(
         self,

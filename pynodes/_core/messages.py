@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import CEILING, log, reciprocal
@@ -47,6 +48,8 @@ class VolatilityMessage(Module):
         At the prediction: predicted variance, and the part of it that the parent scales.
     carried_variance, log_growth
         At a known parent: variance without growth, and log growth with the parent at ``point``.
+    weight
+        How often its log density counts; None for once.
     """
 
     strength: Array
@@ -56,16 +59,23 @@ class VolatilityMessage(Module):
     added_variance: Array
     carried_variance: Array
     log_growth: Array
+    weight: Array | None = None
+
+    def weigh(self, part: Array) -> Array:
+        """A part of the log density, or of a derivative of it, as often as it counts."""
+        return part if self.weight is None else self.weight * part
 
     def predicted(self) -> Evidence:
         """Evidence evaluated at the prediction."""
         precision = reciprocal(self.variance)
         error = self.squared_move * precision - 1
-        return volatility_evidence(self.strength, self.added_variance * precision, error)
+        evidence = volatility_evidence(self.strength, self.added_variance * precision, error)
+        return jax.tree.map(self.weigh, evidence)
 
     def known(self, x: Array) -> Evidence:
         """Evidence evaluated at a known parent, at ``x``."""
-        return volatility_evidence(self.strength, *self.share_and_error(self.growth_at(x)))
+        evidence = volatility_evidence(self.strength, *self.share_and_error(self.growth_at(x)))
+        return jax.tree.map(self.weigh, evidence)
 
     def growth_at(self, x: Array) -> Array:
         """Growth of the child's variance with the parent known at ``x``."""
@@ -85,19 +95,20 @@ class VolatilityMessage(Module):
     def log_density(self, x: Array) -> Array:
         """Expected log density of the child's move with the parent known at ``x``."""
         variance = self.carried_variance + self.growth_at(x)
-        return -0.5 * (log(variance) + self.squared_move * reciprocal(variance))
+        return self.weigh(-0.5 * (log(variance) + self.squared_move * reciprocal(variance)))
 
     def log_ratio(self, x: Array, other: Array) -> Array:
         """:meth:`log_density` at ``x``, less that at another value."""
         here = reciprocal(self.carried_variance + self.growth_at(x))
         variance = self.carried_variance + self.growth_at(other)
-        return 0.5 * (log(here * variance) - self.squared_move * (here - reciprocal(variance)))
+        difference = log(here * variance) - self.squared_move * (here - reciprocal(variance))
+        return self.weigh(0.5 * difference)
 
     def predicted_log_density(self, x: Array) -> Array:
         """Expected log density of the child's move, evaluated at the prediction."""
         growth = self.added_variance * jnp.exp(self.strength * (x - self.point))
         variance = self.variance - self.added_variance + growth
-        return -0.5 * (log(variance) + self.squared_move * reciprocal(variance))
+        return self.weigh(-0.5 * (log(variance) + self.squared_move * reciprocal(variance)))
 
 
 def volatility_evidence(strength: Array, share: Array, error: Array) -> Evidence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,8 +12,11 @@ class AbstractScheme(abc.ABC):
     """How the beliefs of a graph are found, given what every node predicts and what was observed.
 
     A scheme is a frozen, hashable value: part of a network's structure, as its expansion is. A subclass
-    says it in :meth:`infer`; ``pynodes.testing.check_scheme`` holds it to the laws of every scheme.
+    says it in :meth:`infer`, and in ``learns_in_part`` whether it minds gates between 0 and 1;
+    ``pynodes.testing.check_scheme`` holds it to the laws of every scheme.
     """
+
+    learns_in_part: ClassVar[bool] = False
 
     @abc.abstractmethod
     def infer(self, program: Any, beliefs: Any, seen: Any, dt: Any, gates: Any) -> Any:

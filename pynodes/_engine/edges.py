@@ -22,6 +22,7 @@ from pynodes._compiler.program import (
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.messages import Evidence, VolatilityMessage
+from pynodes._engine.gates import OPEN, Gates, edge_powers, raise_to_power
 from pynodes._typing import Array, Scalar
 from pynodes.couplings import AbstractArrayCoupling
 
@@ -123,10 +124,11 @@ def hear_children(
     beliefs: Mapping[int, Any],
     informed: Evident,
     dt: Scalar,
+    gates: Gates = OPEN,
     *,
     before: Any = None,
 ) -> tuple[ChildEvidence, Any]:
-    """Evidence that a group has from its children, and which of its nodes have any.
+    """Evidence that a group has from its children, and which of its nodes have any and may learn.
 
     Through edges that act within a step; or, of what the group believed ``before``, through lagged ones.
     """
@@ -140,7 +142,7 @@ def hear_children(
         flags = active_edges(program, index, bundle, wiring, informed)
         if flags is False:
             continue
-        children = ChildMessages(program, index, bundle, wiring, beliefs, flags, before)
+        children = ChildMessages(program, index, bundle, wiring, beliefs, flags, before, gates)
         if program.nodes[index].support is not None:
             supports.append(children.support(dt))
         elif bundle.volatile:
@@ -148,11 +150,23 @@ def hear_children(
         else:
             values.append(children.evidence(dt))
         any_active = combine_or(any_active, children.any_active())
-    return ChildEvidence(
+    evidence = ChildEvidence(
         value=jax.tree.map(lambda *parts: sum(parts), *values) if values else None,
         volatility=concatenate(messages, beliefs[index]),
         support=sum(supports) if supports else None,
-    ), any_active
+    )
+    heard = combine_and(any_active, gates.get(index, True))
+    return raise_to_power(evidence, gates.powers.get(index)), heard
+
+
+def observe_group(
+    program: Program, index: int, belief: Any, seen: tuple[Any, Any], gates: Gates
+) -> Any:
+    """A group's belief once its nodes were observed, to the power that their gates say."""
+    node, power = program.nodes[index], gates.powers.get(index)
+    if power is None:
+        return apply_to_group(program, index, type(node).observe)(node, belief, *seen)
+    return apply_to_group(program, index, type(node).observe_in_part)(node, belief, *seen, power)
 
 
 class ChildMessages:
@@ -167,6 +181,7 @@ class ChildMessages:
         beliefs: Mapping[int, Any],
         flags: Array | bool,
         before: Any = None,
+        gates: Gates = OPEN,
     ) -> None:
         group, groups = program.schedule.groups[index], program.schedule.groups
         self.fan, self.size, self.nodes = bundle.fan, group.size, len(places(group.size, 1))
@@ -176,12 +191,14 @@ class ChildMessages:
         shape = places(group.size, bundle.fan)
         self.parent = beliefs[index] if before is None else before
         self.support_values = program.nodes[index].support
-        self.children = lay_beside(
+
+        def lay(parts: Sequence[Any], ranks: Sequence[tuple[int, ...]]) -> Any:
+            return lay_beside(parts, ranks, bundle.ends, wiring.ends, shape)
+
+        self.powers = edge_powers(program, bundle, beliefs, gates, lay)
+        self.children = lay(
             drop_lacking([beliefs[end] for end in bundle.ends.sources]),
             [places(groups[end].size, 1) for end in bundle.ends.sources],
-            bundle.ends,
-            wiring.ends,
-            shape,
         )
         self.coupling = lay_beside(
             [program.couplings[stack] for stack in bundle.couplings.sources],
@@ -203,7 +220,7 @@ class ChildMessages:
             elements = tuple(range(jnp.ndim(parent.mean), jnp.ndim(sent.gradient)))
             return jax.tree.map(lambda part: jnp.sum(part, elements) if elements else part, sent)
 
-        return jax.tree.map(self.silence, self.apply(evidence, dt))
+        return jax.tree.map(self.weigh, self.apply(evidence, dt))
 
     def message(self) -> VolatilityMessage:
         """The bundle's volatility messages; those of children that say nothing have strength zero."""
@@ -211,6 +228,11 @@ class ChildMessages:
             lambda coupling, parent, child, _: coupling.message(parent, child), None, instead=1.0
         )
         silenced = dataclasses.replace(message, strength=self.silence(message.strength))
+        if self.powers is not None:
+            weight = jnp.broadcast_to(
+                alongside(self.powers, message.strength), jnp.shape(message.strength)
+            )
+            silenced = dataclasses.replace(silenced, weight=weight)
         return jax.tree.map(self.put_messages_last, silenced)
 
     def put_messages_last(self, sent: Array) -> Array:
@@ -236,7 +258,7 @@ class ChildMessages:
             def log_density(coupling: Any, parent: Gaussian, child: Gaussian, dt: Scalar) -> Array:
                 return coupling.log_density(x, parent, child, dt)
 
-            return self.silence(self.apply(log_density, dt))
+            return self.weigh(self.apply(log_density, dt))
 
         return jnp.stack([at(x) for x in self.support_values], axis=-1)
 
@@ -252,6 +274,11 @@ class ChildMessages:
     def silence(self, sent: Array) -> Array:
         """What was sent by children that have something to say; zero from the others."""
         return sent if self.active is True else jnp.where(alongside(self.active, sent), sent, 0.0)
+
+    def weigh(self, sent: Array) -> Array:
+        """The same of log densities and their derivatives, each as often as its child's gate says."""
+        sent = self.silence(sent)
+        return sent if self.powers is None else sent * alongside(self.powers, sent)
 
     def sum_edges(self, sent: Array) -> Array:
         """Sum over the edges of each parent."""
@@ -366,6 +393,13 @@ def concatenate(messages: Sequence[VolatilityMessage], parent: Any) -> Volatilit
     if len(messages) < 2:
         return messages[0] if messages else None
     rank = jnp.ndim(parent.mean)
+    if any(message.weight is not None for message in messages):
+        messages = [
+            dataclasses.replace(message, weight=jnp.ones_like(message.strength))
+            if message.weight is None
+            else message
+            for message in messages
+        ]
     wide = [
         jax.tree.map(lambda leaf: leaf[..., None] if jnp.ndim(leaf) == rank else leaf, message)
         for message in messages

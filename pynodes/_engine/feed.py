@@ -9,19 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pynodes._compiler.program import Program
-from pynodes._core.beliefs import alongside
+from pynodes._compiler.program import Program, places
 from pynodes._core.modules import Module, choice
 from pynodes._engine.edges import combine_and
-from pynodes._typing import AnyArray
+from pynodes._engine.gates import Gates
+from pynodes._typing import AnyArray, Array
 
 Seen = Mapping[int, tuple[AnyArray, Any]]
 """Values by group, and which of them were observed."""
-
-Gates = Mapping[int, AnyArray]
-"""Whether a group's nodes may learn; groups whose nodes all may are left out."""
-
-OPEN: Gates = {}
 
 
 def let_in(seen: Seen, gates: Gates) -> Seen:
@@ -37,18 +32,30 @@ class Given(Module):
 
     Attributes
     ----------
-    group, field
-        Which parameter of which group.
+    section, stack, field
+        Whether it is one of nodes or of couplings, of which group or stack of them, and which.
     positions
-        The nodes it is given for; None if the group's only one.
+        The nodes or couplings it is given for; None if the stack's only one.
     values
         Its values: one per step and position, time first.
     """
 
-    group: int = choice()
+    section: str = choice()
+    stack: int = choice()
     field: str = choice()
     positions: tuple[int, ...] | None = choice()
     values: AnyArray
+
+    def fill(self, now: Any, shape: tuple[int, ...]) -> Array:
+        """The values of a step, beside those of the stack for which none are given."""
+        value = jnp.asarray(self.values)
+        if self.positions is None:
+            return value
+        own = jnp.shape(value)[1:]
+        stack = jnp.asarray(now, value.dtype)
+        stack = jnp.reshape(stack, (*jnp.shape(stack), *(1,) * len(own)))
+        row = jnp.reshape(jnp.broadcast_to(stack, (*shape, *own)), (-1, *own))
+        return jnp.reshape(row.at[jnp.array(self.positions)].set(value), (*shape, *own))
 
 
 class Moment(Module):
@@ -67,7 +74,7 @@ class Moment(Module):
     frozen
         Whether nothing moves; None if everything always does.
     gates
-        Whether a node may learn, by name; for those whose gate is given as a series.
+        Whether a node may learn, or to which power, by name; for those whose gate is given as a series.
     """
 
     values: dict[int, AnyArray]
@@ -88,17 +95,18 @@ class Moment(Module):
         """The program with this step's parameters in place."""
         if not self.given:
             return program
-        nodes = list(program.nodes)
+        sections = {"nodes": list(program.nodes), "couplings": list(program.couplings)}
         for given in self.given:
-            node, value = nodes[given.group], given.values
-            if given.positions is not None:
-                stack = jnp.asarray(getattr(node, given.field), value.dtype)
-                stack = jnp.broadcast_to(
-                    alongside(stack, value), (*stack.shape, *jnp.shape(value)[stack.ndim :])
-                )
-                value = stack.at[jnp.array(given.positions)].set(value)
-            nodes[given.group] = dataclasses.replace(node, **{given.field: value})
-        return dataclasses.replace(program, nodes=tuple(nodes))
+            modules = sections[given.section]
+            module = modules[given.stack]
+            if given.section == "nodes":
+                shape = places(program.schedule.groups[given.stack].size, 1)
+            else:
+                shape = program.schedule.stacks[given.stack]
+            value = given.fill(getattr(module, given.field), shape)
+            modules[given.stack] = dataclasses.replace(module, **{given.field: value})
+        changed = {given.section for given in self.given}
+        return dataclasses.replace(program, **{name: tuple(sections[name]) for name in changed})
 
 
 class Feed(Module):

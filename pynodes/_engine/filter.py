@@ -16,7 +16,8 @@ from pynodes._core.modules import Module
 from pynodes._engine import sweeps
 from pynodes._engine.edges import Beliefs, apply_to_group
 from pynodes._engine.energy import group_surprise
-from pynodes._engine.feed import Feed, Gates, Seen
+from pynodes._engine.feed import Feed, Seen
+from pynodes._engine.gates import OPEN, Gates
 from pynodes._engine.loop import Emit, Guard, Now, Ran, Sum, scan, select_tree
 from pynodes._engine.structured import joint_gain
 from pynodes._engine.sweeps import State, Step
@@ -78,7 +79,7 @@ def run_without_guard(program: Program, feed: Feed, state: State | None, kept: K
 
     def emit(now: Now, found: Step, guard: Guard) -> Any:
         records = report_groups(now.program, found.beliefs, kept)
-        surprise = surprises(now.program, found.beliefs, found.seen)
+        surprise = surprises(now.program, found.beliefs, found.seen, found.gates)
         return records, surprise, guard.alive, any_at_limit(found.beliefs)
 
     begin = sweeps.start(program) if state is None else state
@@ -136,7 +137,7 @@ def run_and_keep(
     """
 
     def emit_all(now: Now, found: Any, guard: Guard) -> Any:
-        surprise = surprises(found.program, found.beliefs, found.seen)
+        surprise = surprises(found.program, found.beliefs, found.seen, found.gates)
         masked = jax.tree.map(guard.mask_surprise, surprise)
         bounded = (guard.counts | guard.fails) & any_at_limit(found.beliefs)
         return guard.alive, masked, bounded, emit(found)
@@ -194,7 +195,7 @@ def sum_surprise(
     """
 
     def measure(now: Now, found: Step, guard: Guard) -> Array:
-        parts = surprises(now.program, found.beliefs, found.seen)
+        parts = surprises(now.program, found.beliefs, found.seen, found.gates)
         if each == "input":
             own = [part for group, part in parts.items() if group != JOINT]
             measured = jnp.concatenate([jnp.atleast_1d(part) for part in own])
@@ -214,12 +215,17 @@ def sum_surprise(
     return ran.total.total, ran.alive & jnp.all(jnp.isfinite(ran.total.total))
 
 
-def surprises(program: Program, beliefs: Mapping[int, Any], seen: Seen) -> dict[int, Array]:
-    """Surprise of every observed group's nodes; zero where nothing was observed."""
+def surprises(
+    program: Program, beliefs: Mapping[int, Any], seen: Seen, gates: Gates = OPEN
+) -> dict[int, Array]:
+    """Surprise of every observed group's nodes, to its power; zero where nothing was observed."""
     found = {
         index: group_surprise(program, index, beliefs[index], observed)
         for index, (_, observed) in seen.items()
     }
+    for index, power in gates.powers.items():
+        if index in found:
+            found[index] = found[index] * power
     structured = program.structured is not None
     gain = joint_gain(program, beliefs) if structured else program.scheme.evidence_gain(beliefs)
     return found if gain is None else found | {JOINT: -gain}

@@ -18,10 +18,12 @@ from pynodes._engine.edges import (
     combine_and,
     combine_or,
     hear_children,
+    observe_group,
     repredict_children,
     sum_inlets,
 )
-from pynodes._engine.feed import Gates, Seen
+from pynodes._engine.feed import Seen
+from pynodes._engine.gates import Gates
 from pynodes._engine.lagged import remember_prediction
 from pynodes._engine.memory import recall
 from pynodes._typing import Scalar
@@ -59,8 +61,8 @@ def take_in_turn(
         if turn.predicts:
             beliefs[index] = predict_now(program, index, state, beliefs, dt)
             if index in seen:
-                node, (value, observed) = program.nodes[index], seen[index]
-                beliefs[index] = type(node).observe(node, beliefs[index], value, observed)
+                observed = seen[index][1]
+                beliefs[index] = observe_group(program, index, beliefs[index], seen[index], gates)
                 informed[index] = observed
                 # What is known is told at once; whoever is a child of it has nothing to add.
                 if program.schedule.groups[index].up:
@@ -107,8 +109,7 @@ def tell_parents(
             continue
         beliefs |= repredict_children(program, index, beliefs, dt)
         prior = beliefs[index].as_prior()
-        evidence, heard = hear_children(program, index, beliefs | {index: prior}, alone, dt)
-        heard = combine_and(heard, gates.get(index, True))
+        evidence, heard = hear_children(program, index, beliefs | {index: prior}, alone, dt, gates)
         if heard is False:
             continue
         learned = type(node).update(node, prior, evidence)

@@ -37,7 +37,8 @@ from pynodes._engine.edges import (
     sum_inlets,
 )
 from pynodes._engine.energy import group_surprise
-from pynodes._engine.feed import Gates, Seen
+from pynodes._engine.feed import Seen
+from pynodes._engine.gates import Gates
 from pynodes._engine.structured import evidence_apart
 from pynodes._errors import GraphError, ParameterError
 from pynodes._typing import Array, Scalar

@@ -22,11 +22,10 @@ from pynodes._engine.edges import (
     Beliefs,
     Evident,
     apply_to_group,
-    combine_and,
     hear_children,
     see_parent,
 )
-from pynodes._engine.feed import Gates
+from pynodes._engine.gates import Gates
 from pynodes._typing import Array, Scalar
 
 
@@ -52,8 +51,7 @@ def hear_later(
             continue
         belief = beliefs[index]
         above = see_parent(beliefs, None, index, lagged=True)
-        evidence, heard = hear_children(program, index, beliefs, informed, dt, before=above)
-        heard = combine_and(heard, gates.get(index, True))
+        evidence, heard = hear_children(program, index, beliefs, informed, dt, gates, before=above)
         if heard is False:
             continue
         learned = learn(program, index, belief, add_up(evidence, above), dt)

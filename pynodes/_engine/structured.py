@@ -56,7 +56,7 @@ from pynodes._engine.edges import (
     lay_beside,
     mute_if_off,
 )
-from pynodes._engine.feed import Gates
+from pynodes._engine.gates import Gates
 from pynodes._engine.value_conditionals import (
     make_conditional_term,
     moments_view,
@@ -78,8 +78,9 @@ def hear(
     beliefs: Mapping[int, Any],
     informed: Evident,
     dt: Scalar,
+    gates: Gates,
 ) -> tuple[ChildEvidence, Any, Any]:
-    """Evidence that a group has from its children, which of its nodes have any, and what is below them."""
+    """Evidence that a group has from its children, which of its nodes hear any, and what is below them."""
     group = program.schedule.groups[index]
     belief = beliefs[index]
     values: list[Evidence] = []
@@ -122,7 +123,8 @@ def hear(
     if volatile:
         nodes = look(program, belief, volatile, mean, variance, moved=below is not None)
         gain = gain + nodes.log_evidence
-    return ChildEvidence(tilt=tilt, nodes=nodes), any_active, (below, gain)
+    heard = combine_and(any_active, gates.get(index, True))
+    return ChildEvidence(tilt=tilt, nodes=nodes), heard, (below, gain)
 
 
 def has_own_tilt(coupling: Any, child: Any) -> bool:

@@ -25,13 +25,14 @@ from pynodes._engine.edges import (
     Beliefs,
     Evident,
     apply_to_group,
-    combine_and,
     combine_or,
     hear_children,
+    observe_group,
     repredict_children,
     sum_inlets,
 )
-from pynodes._engine.feed import OPEN, Gates, Seen, let_in
+from pynodes._engine.feed import Seen, let_in
+from pynodes._engine.gates import OPEN, Gates
 from pynodes._engine.in_turn import take_in_turn
 from pynodes._engine.lagged import has_lagged, hear_later, remember_prediction
 from pynodes._engine.memory import State as State
@@ -56,8 +57,8 @@ class Step(Module):
         What every group predicted, and what it believes after it.
     evident
         Which nodes learned from an observation in it.
-    seen
-        What was observed, as far as gates let it in.
+    seen, gates
+        What was observed, as far as gates let it in, and what they say of it.
     """
 
     program: Program
@@ -66,6 +67,7 @@ class Step(Module):
     beliefs: Beliefs
     evident: dict[int, Any]
     seen: dict[int, Any]
+    gates: Gates = OPEN
 
 
 def step(
@@ -99,6 +101,7 @@ def infer(
         beliefs=beliefs,
         evident=dict(evident),
         seen=dict(seen),
+        gates=gates,
     )
 
 
@@ -170,14 +173,13 @@ def update_group(
 ) -> None:
     """One group's part of the upward sweep; ``beliefs`` and ``informed`` are changed in place."""
     node, prediction = program.nodes[index], beliefs[index]
-    known = prediction if prior is None else prior[index]
-    found: Any = None
+    known, found = (prediction if prior is None else prior[index]), None
     if structured.applies(program, index):
-        evidence, heard, found = structured.hear(program, index, beliefs, informed, dt)
+        evidence, heard, found = structured.hear(program, index, beliefs, informed, dt, gates)
     else:
         beliefs.update(repredict_children(program, index, beliefs, dt))
-        evidence, heard = hear_children(program, index, beliefs | {index: known}, informed, dt)
-    heard = combine_and(heard, gates.get(index, True))
+        now = beliefs | {index: known}
+        evidence, heard = hear_children(program, index, now, informed, dt, gates)
     belief = known
     if heard is not False:
         learned = apply_to_group(program, index, type(node).update)(node, known, evidence)
@@ -187,10 +189,8 @@ def update_group(
     if evident is not None:
         heard = combine_or(heard, evident.get(index, False))
     if index in seen:
-        value, observed = seen[index]
-        observe = apply_to_group(program, index, type(node).observe)
-        belief = observe(node, belief, value, observed)
-        heard = combine_or(heard, observed)
+        belief = observe_group(program, index, belief, seen[index], gates)
+        heard = combine_or(heard, seen[index][1])
         if program.structured is not None:
             belief = structured.witness(program, index, belief)
     if jnp.ndim(heard) > len(places(program.schedule.groups[index].size, 1)):

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._compiler.labels import SETTLE_INSTEAD, Labels
+from pynodes._compiler.labels import SETTLE_INSTEAD, Address, Labels
 from pynodes._core.modules import blank_invalid, is_traced, parameters_of
 from pynodes._engine.feed import Feed, Given, Moment
 from pynodes._errors import InputError, nearest, quote
+from pynodes._graph.edges import name_edges
 from pynodes._graph.library import INITIAL
 from pynodes._runtime.gate import Gate, read_gate
 from pynodes._runtime.parameters import check_new_value
@@ -31,7 +32,7 @@ from pynodes.nodes import AbstractNode
 
 Inputs: TypeAlias = Mapping[str, Series]
 """Series by name: of every input, of every regressor, of any state that was observed directly, and of
-any parameter of a node that is known per step, under its full name."""
+any parameter of a node or a coupling that is known per step, under its full name."""
 
 
 def read_inputs(
@@ -62,7 +63,7 @@ def read_inputs(
     masks = read_masks(labels, series, observed, steps)
     series = fill_unneeded(labels, series, masks)
     values, seen = group_observations(labels, series, masks)
-    rule, gates = read_gate(labels, gate, steps)
+    rule, gates = read_gate(labels, gate, steps, series)
     moment = Moment(
         values=values,
         observed=seen,
@@ -150,18 +151,13 @@ def check_mapping(labels: Labels, inputs: Any) -> None:
 
 
 def check_name(labels: Labels, name: Any) -> None:
-    """A series is for a node, or for a parameter of a node that matters at every step."""
+    """A series is for a node, or for a parameter of a node or a coupling that matters at every step."""
     if name in labels.nodes:
         return
     where = labels.parameters.get(name)
     if where is None:
         known = labels.parameters if "." in str(name) else labels.graph.inputs
         raise InputError(f"The network has no input {name!r}. {nearest(name, known)}")
-    if where.section == "couplings":
-        raise InputError(
-            f"{name!r} belongs to a coupling, which is the same at every step. Set it with "
-            "network.replace; for a drive that changes from step to step, couple a Regressor."
-        )
     if where.rank:
         raise InputError(
             f"{name!r} is an array, which is the same at every step. Set it with network.replace."
@@ -244,19 +240,18 @@ def fill_unneeded(
 
 def read_given_parameters(labels: Labels, series: Mapping[str, Any]) -> tuple[Given, ...]:
     """The parameters that are known per step."""
-    found: dict[tuple[int, str], dict[int, Any]] = {}
+    found: dict[tuple[str, int, str], dict[int, Any]] = {}
     for name, array in series.items():
         if name in labels.nodes and not labels.graph.nodes[name].given:
             continue
-        node = labels.graph.nodes[name.partition(".")[0]]
-        address = labels.parameters[f"{name}.{node.given}" if name in labels.nodes else name]
-        spec = parameters_of(node)[address.field]
+        address, spec = specify_given(labels, name)
         if isinstance(array, np.ndarray):
             check_given(name, array, spec)
-            check_new_value(labels.graph, name.partition(".")[0], address.field, array.min())
+            if address.section == "nodes":
+                check_new_value(labels.graph, name.partition(".")[0], address.field, array.min())
         elif is_traced(array):
             array = blank_invalid(array, spec | {"infinite": False})
-        parts = found.setdefault((address.stack, address.field), {})
+        parts = found.setdefault((address.section, address.stack, address.field), {})
         if address.position in parts:
             raise InputError(
                 f"{name!r} is given twice: by its node's name and by its own. Give one."
@@ -264,15 +259,34 @@ def read_given_parameters(labels: Labels, series: Mapping[str, Any]) -> tuple[Gi
         parts[address.position] = array
     return tuple(
         Given(
-            group=group,
+            section=section,
+            stack=stack,
             field=field,
-            positions=tuple(parts) if len(labels.groups[group]) > 1 else None,
+            positions=tuple(parts) if several(labels, section, stack) else None,
             values=stack_series(list(parts.values()))
-            if len(labels.groups[group]) > 1
+            if several(labels, section, stack)
             else parts[0],
         )
-        for (group, field), parts in found.items()
+        for (section, stack, field), parts in found.items()
     )
+
+
+def specify_given(labels: Labels, name: str) -> tuple[Address, dict[str, Any]]:
+    """Where a parameter that is known per step lives, and what it may be; by its node's name or its own."""
+    if name in labels.nodes:
+        name = f"{name}.{labels.graph.nodes[name].given}"
+    address = labels.parameters[name]
+    owner = name.removesuffix(f".{address.field}")
+    if address.section == "nodes":
+        return address, parameters_of(labels.graph.nodes[owner])[address.field]
+    edges = labels.graph.edges
+    coupling = dict(zip(name_edges(edges), edges, strict=True))[owner][2]
+    return address, parameters_of(coupling)[address.field]
+
+
+def several(labels: Labels, section: str, stack: int) -> bool:
+    """Whether a stack has more than one node or coupling."""
+    return len(labels.groups[stack]) > 1 if section == "nodes" else bool(labels.stacks[stack])
 
 
 def check_given(name: str, values: np.ndarray, spec: dict[str, Any]) -> None:

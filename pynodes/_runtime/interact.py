@@ -17,6 +17,7 @@ from pynodes._core.modules import Module, carry_function, unwrap_function
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed, Moment, Seen
 from pynodes._engine.filter import Records, Run, all_valid, report_groups, rest, run_and_keep
+from pynodes._engine.gates import OPEN, Gates
 from pynodes._engine.loop import Guard, Now
 from pynodes._engine.sweeps import State
 from pynodes._errors import InputError
@@ -80,6 +81,7 @@ class Acted(Module):
     action: Any
     answer: dict[str, Array]
     shown: dict[str, Array]
+    gates: Gates = OPEN
 
 
 @partial(jax.jit, static_argnames=("labels", "kept"))

@@ -87,7 +87,9 @@ def send_to_parents(program: Program, found: Step, dt: Scalar) -> dict[Spot, dic
                 around = found.beliefs
                 before = see_parent(found.predicted, found.before, index, lagged=True)
             active = active_edges(program, index, bundle, wiring, found.evident)
-            children = ChildMessages(program, index, bundle, wiring, around, active, before)
+            children = ChildMessages(
+                program, index, bundle, wiring, around, active, before, found.gates
+            )
             sent[index, number] = describe_edges(children, bundle.volatile, dt)
     return sent
 

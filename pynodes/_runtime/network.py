@@ -26,7 +26,7 @@ from pynodes._results.trajectories import Trajectories
 from pynodes._runtime import runs
 from pynodes._runtime.calls import Calls, initial_state
 from pynodes._runtime.derivatives import Each
-from pynodes._runtime.gate import Gate
+from pynodes._runtime.gate import Gate, StepGate, single_gate
 from pynodes._runtime.inputs import Inputs, read_inputs, read_simulation, single_step
 from pynodes._runtime.messages import collect_messages
 from pynodes._runtime.parameters import (
@@ -183,7 +183,9 @@ class Network(Module):
             Which nodes may learn: a series of truth values per node name; or a function of the step's
             predictions, as trajectories of one step, and of its observations by name, that returns
             truth values by node name. A node whose gate is closed stays at its prediction and says
-            nothing to its parents; an input's observation then counts as missing.
+            nothing to its parents; an input's observation then counts as missing. A number between 0 and 1
+            is a power: the log density of what an input saw, or of what a state's children did, counts so
+            many times, as if an input's noise were as many times as precise.
         start
             The state to start from; by default the network's initial beliefs.
         record
@@ -275,6 +277,7 @@ class Network(Module):
         inputs: Mapping[str, Scalar],
         dt: Scalar = 1.0,
         *,
+        gate: StepGate | None = None,
         throw: bool = True,
     ) -> tuple[State, Trajectories]:
         """One step online.
@@ -287,6 +290,9 @@ class Network(Module):
             One number per input; NaN if it was not observed.
         dt
             Time since the previous step.
+        gate
+            Which nodes may learn: a truth value, or a number from 0 to 1, per node name; or a function, as
+            for :meth:`filter`.
         throw
             Whether a failure raises, as for :meth:`filter`.
 
@@ -311,7 +317,9 @@ class Network(Module):
         2.0
         """
         check_state(state)
-        beliefs = self.filter(single_step(self.labels, inputs), dt=dt, start=state, throw=throw)
+        single = single_step(self.labels, inputs)
+        gates = single_gate(gate)
+        beliefs = self.filter(single, dt=dt, gate=gates, start=state, throw=throw)
         return beliefs.final, beliefs.squeezed()
 
     @boundary

@@ -130,6 +130,27 @@ def to_flags(name: str, values: Any, steps: int) -> AnyArray:
     return array
 
 
+def to_gate(name: str, values: Any, steps: int) -> AnyArray:
+    """A series of truth values, or of numbers from 0 to 1; those that are traced may be either."""
+    if is_traced(values):
+        soft = jnp.issubdtype(values.dtype, jnp.floating)
+    else:
+        array = np.asarray(values) if np.ndim(values) == 1 else np.array(None)
+        soft = array.dtype.kind == "f" and not np.isin(array, (0, 1)).all()
+        if soft and not ((array >= 0) & (array <= 1)).all():
+            raise InputError(
+                f"{name} must hold truth values or numbers from 0 to 1, one per step, not "
+                f"{format_value(values)}."
+            )
+    if not soft:
+        return to_flags(name, values, steps)
+    if np.shape(values) != (steps,):
+        raise InputError(
+            f"{name} must have {steps} values, one per step, not shape {np.shape(values)}."
+        )
+    return values if is_traced(values) else np.asarray(values, float)
+
+
 def stack_series(parts: list[Any]) -> Any:
     """Several series as one array (time, series, ...); in as many equations for many as for two."""
     if any(map(is_traced, parts)):

@@ -70,6 +70,8 @@ class AbstractNode(Module, abc.ABC):
         children at each of them, instead of a gradient and a curvature.
     discrete
         Whether its value is one of a few, so that it cannot be found by small steps.
+    learns_in_part
+        Whether what it learns from may count to a power between 0 and 1 (``gate=``).
     """
 
     inlets: ClassVar[tuple[str, ...]] = ()
@@ -80,6 +82,7 @@ class AbstractNode(Module, abc.ABC):
     learns: ClassVar[bool] = True
     support: ClassVar[tuple[float, ...] | None] = None
     discrete: ClassVar[bool] = False
+    learns_in_part: ClassVar[bool] = True
 
     expects: ClassVar[str] = "finite numbers"
     uninformed_surprise: ClassVar[float | None] = None
@@ -146,6 +149,17 @@ class AbstractNode(Module, abc.ABC):
     def observe(self, belief: Any, value: Array, observed: Array | bool) -> Any:
         """The belief after an observation; where ``observed`` is false there is none."""
         return belief.clamped(value, observed)
+
+    def observe_in_part(
+        self, belief: Any, value: Array, observed: Array | bool, power: Array
+    ) -> Any:
+        """The belief after an observation whose likelihood counts to a power between 0 and 1.
+
+        That of an input without a past is what it saw: its parents hear it to that power. A kind that learns
+        from what it observes itself says what it then learns.
+        """
+        del power
+        return self.observe(belief, value, observed)
 
     def repredict(self, belief: Any, inlet: Inlets, dt: Scalar) -> Any:
         """The prediction from value parents that are already updated."""

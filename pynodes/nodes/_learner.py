@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import log
 from pynodes._core.beliefs import AbstractBelief, alongside
 from pynodes._core.modules import choice
+from pynodes._errors import PynodesError
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
@@ -76,6 +77,7 @@ class AbstractLearner(AbstractNode):
     """
 
     observable: ClassVar = True
+    learns_in_part: ClassVar = False
 
     @abc.abstractmethod
     def begin(self) -> Any:
@@ -89,6 +91,16 @@ class AbstractLearner(AbstractNode):
     @abc.abstractmethod
     def learn(self, memory: Any, value: Array) -> Any:
         """The memory after an observation."""
+
+    def learn_in_part(self, memory: Any, value: Array, power: Array) -> Any:
+        """The memory after an observation whose likelihood counts to a power between 0 and 1.
+
+        A kind that defines it sets ``learns_in_part``.
+        """
+        del memory, value, power
+        raise PynodesError(
+            f"{type(self).__name__} has learns_in_part, but no learn_in_part(memory, value, power)."
+        )
 
     @abc.abstractmethod
     def log_density(self, memory: Any, value: Array) -> Array:
@@ -110,6 +122,12 @@ class AbstractLearner(AbstractNode):
 
     def observe(self, belief: Learning, value: Array, observed: Array | bool) -> Learning:
         return belief.learned(self.learn(belief.expected, value), value, observed)
+
+    def observe_in_part(
+        self, belief: Learning, value: Array, observed: Array | bool, power: Array
+    ) -> Learning:
+        memory = self.learn_in_part(belief.expected, value, power)
+        return belief.learned(memory, value, observed)
 
     def surprise(self, belief: Learning) -> Array:
         return -self.log_density(belief.expected, belief.outcome)

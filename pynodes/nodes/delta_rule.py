@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from pynodes._core.arithmetic import log
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
-from pynodes.nodes._delta import signed_rate
+from pynodes.nodes._delta import move_in_part, signed_rate
 from pynodes.nodes._learner import AbstractLearner, Learning, Memory
 
 
@@ -36,6 +37,8 @@ class DeltaRule(AbstractLearner):
     doi 10.1523/JNEUROSCI.5498-10.2012; docs/learners.md.
     """
 
+    learns_in_part: ClassVar = True
+
     learning_rate: Scalar = parameter(0.1, symbol="α", bounds=(0.0, 1.0))
     negative_learning_rate: Scalar | None = parameter(None, symbol="α₋", bounds=(0.0, 1.0))
     initial_mean: Scalar = parameter(0.0, symbol="v₀")
@@ -43,6 +46,9 @@ class DeltaRule(AbstractLearner):
 
     def begin(self) -> Memory:
         return {"mean": jnp.asarray(self.initial_mean)}
+
+    def learn_in_part(self, memory: Memory, value: Array, power: Array) -> Memory:
+        return move_in_part(self, memory, value, power)
 
     def learn(self, memory: Memory, value: Array) -> Memory:
         error = value - memory["mean"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
+from pynodes.nodes._delta import move_in_part
 from pynodes.nodes._learner import AbstractErrorLearner, Memory
 
 
@@ -36,6 +37,7 @@ class DualRescorlaWagner(AbstractErrorLearner):
     Source: rw_binary_dual of the TAPAS HGF toolbox, which codes choices 1 and 2; docs/learners.md.
     """
 
+    learns_in_part: ClassVar = True
     required: ClassVar = ("choice",)
 
     learning_rate: Scalar = parameter(0.1, symbol="α", bounds=(0.0, 1.0))
@@ -58,6 +60,9 @@ class DualRescorlaWagner(AbstractErrorLearner):
     def error(self, memory: Memory, value: Array) -> Array:
         chosen = self.chosen()
         return chosen * value + (1 - chosen) * (1 - value) - memory["mean"]
+
+    def learn_in_part(self, memory: Memory, value: Array, power: Array) -> Memory:
+        return move_in_part(self, memory, value, power)
 
     def learn(self, memory: Memory, value: Array) -> Memory:
         chosen = self.chosen()

@@ -69,6 +69,7 @@ class ExponentialFamilyState(AbstractFamilyLearner):
     how pyhgf 0.3.2 differs where the pseudo-count is driven.
     """
 
+    learns_in_part: ClassVar = True
     inlets: ClassVar = (
         "statistics",
         "statistics_variance",
@@ -154,12 +155,20 @@ class ExponentialFamilyState(AbstractFamilyLearner):
         }
 
     def learn(self, memory: Any, value: Array) -> dict[str, Array]:
-        statistics, count = memory["statistics"], memory["pseudo_count"]
-        error = self.family.statistics(value) - statistics
+        return self.count(memory, self.family.statistics(value) - memory["statistics"], 1)
+
+    def learn_in_part(self, memory: Any, value: Array, power: Array) -> dict[str, Array]:
+        """A likelihood to a power is worth so many observations."""
+        error = self.family.statistics(value) - memory["statistics"]
+        return self.count(memory, power * error, power)
+
+    def count(self, memory: Any, error: Array, count: Scalar) -> dict[str, Array]:
+        """The memory after so many observations, with the sum of their errors."""
+        before = memory["pseudo_count"]
         return memory | {
-            "statistics": statistics + error / (count + 1),
-            "pseudo_count": count + 1 if self.growing else count,
-            "observations": memory["observations"] + 1,
+            "statistics": memory["statistics"] + error / (before + count),
+            "pseudo_count": before + count if self.growing else before,
+            "observations": memory["observations"] + count,
         }
 
     def log_density(self, memory: Any, value: Array) -> Array:

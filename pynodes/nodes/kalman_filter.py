@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +35,8 @@ class KalmanFilter(AbstractLearner):
     ``precision / initial_precision``; docs/learners.md.
     """
 
+    learns_in_part: ClassVar = True
+
     tonic_volatility: Scalar = parameter(-4.0, symbol="ω", bounds=(-math.inf, 64.0))
     precision: Scalar = parameter(1.0, symbol="π_u", positive=True)
     initial_mean: Scalar = parameter(0.0, symbol="μ₀")
@@ -52,6 +55,9 @@ class KalmanFilter(AbstractLearner):
         """The share of an error that the mean moves by."""
         odds = self.precision * memory["variance"]
         return odds * reciprocal(1 + odds)
+
+    def learn_in_part(self, memory: Any, value: Array, power: Array) -> Any:
+        return dataclasses.replace(self, precision=self.precision * power).learn(memory, value)
 
     def learn(self, memory: Any, value: Array) -> Any:
         gain = self.gain(memory)

@@ -57,6 +57,7 @@ class RegressionInput(AbstractLearner):
     Source: West and Harrison (1997), section 4.5; derived in docs/theory/structure.md.
     """
 
+    learns_in_part: ClassVar = True
     inlets: ClassVar = ("terms", "terms_variance")
 
     terms: int = choice(1)
@@ -130,14 +131,23 @@ class RegressionInput(AbstractLearner):
         return expected | {"predicted_variance": scale}
 
     def learn(self, memory: Any, value: Array) -> dict[str, Array]:
+        return self.move(memory, value, reciprocal(self.spread(memory)), 1.0)
+
+    def learn_in_part(self, memory: Any, value: Array, power: Array) -> dict[str, Array]:
+        """A likelihood to a power has noise that is as many times as precise, and counts as often."""
+        own = self.own_noise()
+        around = self.spread(memory) - own
+        return self.move(memory, value, power * reciprocal(own + power * around), power)
+
+    def move(self, memory: Any, value: Array, precision: Array, count: Scalar) -> dict[str, Array]:
+        """The memory after an observation of a predictive precision, that counts so often."""
         error = value - self.fitted(memory)
         pull = memory["covariance"] @ memory["terms"]
-        spread = reciprocal(self.spread(memory))
         return memory | {
-            "mean": memory["mean"] + pull * (spread * error),
-            "covariance": memory["covariance"] - jnp.outer(pull, pull) * spread,
-            "shape": memory["shape"] + 0.5,
-            "scale": memory["scale"] + 0.5 * error**2 * spread,
+            "mean": memory["mean"] + pull * (precision * error),
+            "covariance": memory["covariance"] - jnp.outer(pull, pull) * precision,
+            "shape": memory["shape"] + 0.5 * count,
+            "scale": memory["scale"] + 0.5 * error**2 * precision,
         }
 
     def log_density(self, memory: Any, value: Array) -> Array:
@@ -160,9 +170,13 @@ class RegressionInput(AbstractLearner):
             return jnp.ones_like(memory["scale"])
         return memory["scale"] * reciprocal(memory["shape"])
 
+    def own_noise(self) -> Any:
+        """Variance of the noise, in the units in which strengths vary."""
+        return reciprocal(jnp.asarray(self.precision)) if self.noise == "known" else 1.0
+
     def spread(self, memory: Any) -> Array:
         """Variance of the prediction, in the units in which strengths vary."""
-        own = reciprocal(jnp.asarray(self.precision)) if self.noise == "known" else 1.0
+        own = self.own_noise()
         terms, covariance = memory["terms"], memory["covariance"]
         hidden = memory["terms_variance"]
         around = jnp.sum(hidden * memory["mean"] ** 2) * reciprocal(self.noise_of(memory))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import jax.numpy as jnp
 
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
-from pynodes.nodes._delta import signed_rate
+from pynodes.nodes._delta import move_in_part, signed_rate
 from pynodes.nodes._learner import AbstractErrorLearner, Memory
 
 
@@ -30,6 +32,8 @@ class RescorlaWagner(AbstractErrorLearner):
     rates Frank et al. (2007), doi 10.1073/pnas.0706111104; docs/learners.md.
     """
 
+    learns_in_part: ClassVar = True
+
     learning_rate: Scalar = parameter(0.1, symbol="α", bounds=(0.0, 1.0))
     negative_learning_rate: Scalar | None = parameter(None, symbol="α₋", bounds=(0.0, 1.0))
     initial_mean: Scalar = parameter(0.5, symbol="v₀", bounds=(0.0, 1.0))
@@ -39,6 +43,9 @@ class RescorlaWagner(AbstractErrorLearner):
 
     def error(self, memory: Memory, value: Array) -> Array:
         return value - memory["mean"]
+
+    def learn_in_part(self, memory: Memory, value: Array, power: Array) -> Memory:
+        return move_in_part(self, memory, value, power)
 
     def learn(self, memory: Memory, value: Array) -> Memory:
         error = self.error(memory, value)

@@ -52,6 +52,7 @@ class VolatileLayer(AbstractNode):
     docs/theory/deep.md.
     """
 
+    learns_in_part: ClassVar = False
     inlets: ClassVar = (
         "location",
         "location_variance",

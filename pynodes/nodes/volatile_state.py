@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +50,8 @@ class VolatileState(AbstractWalk):
     Source: the layers of volatile nodes in pyhgf 0.3.2, whose values are no random walks; derived in
     docs/theory/volatility.md.
     """
+
+    learns_in_part: ClassVar = False
 
     inner_tonic_volatility: Scalar = parameter(-4.0, symbol="ω₂")
     inner_tonic_drift: Scalar = parameter(0.0, symbol="ρ₂")

@@ -18,6 +18,7 @@ import numpy as np
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._engine.feed import Feed
+from pynodes._errors import InputError, quote
 from pynodes._runtime.derivatives import total_surprise
 from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.parameters import replace_parameters
@@ -228,6 +229,12 @@ def make_local_score(
     given = (dict(series), dt, observed, frozen)
     if set(series) != set(space.graph.inputs) or not all(map(is_plain, series.values())):
         read_inputs(space.network.labels, *given)  # which says what is wrong
+        per_step = [name for name in series if name not in space.graph.nodes]
+        if per_step:
+            raise InputError(
+                f"{quote(per_step)} is known per step, which exact scores of regressions do not take. Leave "
+                "it out, or integrate strengths by Laplace's method: space(..., strength=pn.Normal(0, 1))."
+            )
     children = make_children(space, series, observed or {}, frozen)
     return LocalScore(space=space, children=children, given=given)
 

@@ -292,14 +292,22 @@ def read_search_series(inputs: Any) -> dict[str, np.ndarray]:
 
 
 def check_children(space: Space, series: Mapping[str, np.ndarray]) -> None:
-    """Every candidate leads to something that data can reach.
+    """Every candidate leads to something that data can reach, and is there or not at all steps.
 
     Raises
     ------
     GraphError
         An edge below which nothing is observed, by construction.
+    InputError
+        A series for the strength of a candidate.
     """
     graph = space.graph
+    known = [edge for edge in space.edges if f"{edge}.strength" in series]
+    if known:
+        raise InputError(
+            f"The strength of {quote(known)} is known per step, but it is a candidate, which is on or off at "
+            "all of them. Leave the series out, or the edge out of edges=."
+        )
     for edge, (_, child, _) in zip(space.edges, space.keys, strict=True):
         below, queue = {child}, [child]
         for name in queue:

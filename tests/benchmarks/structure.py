@@ -22,6 +22,7 @@ import pynodes as pn
 from pynodes import structure
 from pynodes.structure.regression import tabulate
 from tests.benchmarks.hidden_structure import hidden
+from tests.benchmarks.volatile_structure import groups, sharing, volatile
 
 jax.config.update("jax_enable_x64", True)
 
@@ -394,6 +395,9 @@ PARTS = {
     "banks": banks,
     "jumps": jumps,
     "hidden": hidden,
+    "sharing": sharing,
+    "groups": groups,
+    "volatile": volatile,
     "peers": peers,
 }
 """Every part by name."""

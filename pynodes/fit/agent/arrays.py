@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.modules import parameters_of
 from pynodes._errors import DataError, InputError, nearest, quote
-from pynodes._runtime.inputs import check_given, check_input_names, shape_of
+from pynodes._runtime.inputs import check_given, check_input_names, shape_of, specify_given
 from pynodes._runtime.network import Network
 from pynodes._runtime.parameters import check_new_value
 from pynodes._typing import AnyArray
@@ -115,9 +114,8 @@ def read_known_input(
     What matters only where its node is observed counts there alone.
     """
     labels = model.network.labels
-    owner = name.partition(".")[0]
-    node = labels.graph.nodes[owner]
-    field = node.given if name in labels.nodes else labels.parameters[name].field
+    address, spec = specify_given(labels, name)
+    owner = name if name in labels.nodes else name.removesuffix(f".{address.field}")
     counts = ~trials.frozen & is_seen(model, trials, owner)
     check_rows(
         trials,
@@ -130,8 +128,9 @@ def read_known_input(
     first = float(rows[counts][0]) if counts.any() else 0.0  # what is not seen is not learned from
     rows = np.where(counts, rows, first)
     try:
-        check_given(name, rows, parameters_of(node)[str(field)])
-        check_new_value(labels.graph, owner, str(field), rows.min())
+        check_given(name, rows, spec)
+        if address.section == "nodes":
+            check_new_value(labels.graph, owner, address.field, rows.min())
     except InputError as error:
         raise DataError(f"Column {column!r} (steps are rows): {error}") from error
     return rows, first

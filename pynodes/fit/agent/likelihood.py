@@ -94,7 +94,7 @@ def read_step(labels: Labels, kept: Kept, now: Now, found: Step, guard: Guard) -
         labels=labels,
         kept=kept,
         records=report_groups(found.program, found.beliefs, kept),
-        surprises=surprises(found.program, found.beliefs, found.seen),
+        surprises=surprises(found.program, found.beliefs, found.seen, found.gates),
         values=now.moment.values,
         observed={group: jnp.asarray(now.moment.observed.get(group, True)) for group in found.seen},
         final=State(labels=labels, groups=found.before),
