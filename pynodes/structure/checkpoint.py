@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from pynodes._errors import CheckpointError, FormatError, format_value
+from pynodes._errors import CheckpointError, FormatError, InputError, format_value
 from pynodes.structure.algorithms import Outcome
 
 if TYPE_CHECKING:
@@ -15,6 +16,26 @@ if TYPE_CHECKING:
 
 EVERY = 30.0
 """Seconds between two files."""
+
+
+def files_of(path: str | os.PathLike[str] | None, subjects: Sequence[Any]) -> dict[Any, str | None]:
+    """A file for every subject beside one, named for it.
+
+    Raises
+    ------
+    InputError
+        Subjects whose names are written alike.
+    """
+    if path is None:
+        return dict.fromkeys(subjects)
+    stem, suffix = os.path.splitext(os.fspath(path))
+    found = {name: f"{stem}.{quote(str(name), safe='')}{suffix}" for name in subjects}
+    if len(set(found.values())) < len(found):
+        raise InputError(
+            "checkpoint= gives every subject a file named for it, but some names are written alike, such as "
+            "1 and '1'. Rename them."
+        )
+    return found
 
 
 class SearchCheckpoint:

@@ -28,7 +28,7 @@ from pynodes.structure.algorithms import (
     search_greedily,
     search_parents,
 )
-from pynodes.structure.checkpoint import SearchCheckpoint
+from pynodes.structure.checkpoint import SearchCheckpoint, files_of
 from pynodes.structure.found import Found
 from pynodes.structure.joint import JointScore
 from pynodes.structure.lagged import fill_in_lags, in_double
@@ -125,7 +125,8 @@ def search(
         as if it had not been interrupted.
     checkpoint
         A file in which the search is kept while it goes on, as :func:`pynodes.save` writes it. Where it is
-        there already, the search goes on from it, whatever ended it.
+        there already, the search goes on from it, whatever ended it. Of several subjects each has a file of
+        its own: ``search.s01.npz`` beside ``search.npz``.
     progress
         Whether to show progress; by default in a terminal or a notebook, once it takes a second.
 
@@ -155,15 +156,20 @@ def search(
     check_search(space, by, starts, sweeps, most)
     seed = seed_of(key)
     table: Any = inputs if subject is None else divide_frame(inputs, subject)
-    if checkpoint is not None and (agent is not None or is_table(table)):
+    if checkpoint is not None and agent is not None:
         raise InputError(
-            "checkpoint= is the file of one search. Search each subject by itself, with files of their own."
+            "checkpoint= holds a search of series; with agent= all graphs are scored in one go. Leave it out."
         )
     if agent is not None:
         return search_agent(space, inputs, agent, seed % 2**31, progress)
     if is_table(table):
         ways = {"by": by, "key": seed, "dt": dt, "starts": starts, "sweeps": sweeps, "most": most}
-        return search_each(space, table, lambda one: search(space, one, **ways), progress)  # type: ignore[arg-type, return-value]
+        files = files_of(checkpoint, list(table))
+
+        def one(name: Any, series: Any) -> Any:
+            return search(space, series, checkpoint=files[name], **ways)  # type: ignore[arg-type]
+
+        return search_each(space, table, one, progress)
     settings = {"by": by, "starts": starts, "sweeps": sweeps, "most": most}
     request = Request(read_search_series(inputs), dt, observed, frozen, settings, seed)
     score, plan, series = begin_search(space, request)

@@ -74,9 +74,10 @@ def draw_regressions(
     for step in range(burn + steps):
         for child in names:
             mean = 0.0
-            for parent, strength in own[child].items():
-                grown = np.sqrt(drift[child] * (dt[step - burn] if step >= burn else 0.0))
-                own[child][parent] = strength + (grown * rng.normal() if grown else 0.0)
+            for parent in own[child]:
+                grown = np.sqrt(drift[child][parent] * (dt[step - burn] if step >= burn else 0.0))
+                own[child][parent] += grown * rng.normal() if grown else 0.0
+                strength = own[child][parent]
                 source, lag = lagged.get(parent, (parent, 0))
                 if parent in known:
                     mean += strength * known[parent][step]
@@ -92,23 +93,29 @@ def draw_regressions(
 
 def draw_strengths(
     space: Space, mask: np.ndarray, names: list[str], rng: np.random.Generator
-) -> tuple[dict[str, dict[str, float]], dict[str, float], dict[str, float]]:
-    """Strengths of all edges that are on, by child and parent; noise variances, and those of drift."""
+) -> tuple[dict[str, dict[str, float]], dict[str, float], dict[str, dict[str, float]]]:
+    """Strengths of all edges that are on, by child and parent; noise variances, and those of their drift.
+
+    A strength is what the child believes of the term, times the strength of the coupling: it drifts so many
+    times as far.
+    """
     off = {name for name, on in zip(space.edges, mask, strict=True) if not on}
     own: dict[str, dict[str, float]] = {name: {} for name in names}
-    noise, drift = {}, {}
+    drift: dict[str, dict[str, float]] = {name: {} for name in names}
+    noise = {}
     for name in names:
         node: Any = space.graph.nodes[name]
         mean, precision, shape, scale = read_strength_prior(node)
         noise[name] = scale if shape is None else scale / rng.gamma(shape)
         unit = 1.0 if shape is None else noise[name]
-        drift[name] = unit * float(np.exp(np.asarray(node.tonic_volatility)))
+        growth = unit * float(np.exp(np.asarray(node.tonic_volatility)))
         drawn = mean + rng.normal(size=len(mean)) * np.sqrt(noise[name] / precision)
         for edge, (parent, child, coupling) in space.named.items():
             if child == name and edge not in off:
                 place = int(coupling.component)  # type: ignore[attr-defined]
                 factor = float(np.asarray(coupling.strength))  # type: ignore[attr-defined]
                 own[name][parent] = factor * float(drawn[place])
+                drift[name][parent] = factor**2 * growth
     return own, noise, drift
 
 

@@ -174,13 +174,13 @@ def divide_frame(frame: Any, subject: str) -> dict[Any, dict[str, np.ndarray]]:
 
 
 def search_each(
-    space: Space, table: Mapping[Any, Any], one: Callable[[Any], Found], progress: bool | None
+    space: Space, table: Mapping[Any, Any], one: Callable[[Any, Any], Found], progress: bool | None
 ) -> FoundSubjects:
     """Search every subject by itself, and score all graphs for all of them where they are few."""
     found: dict[Any, Found] = {}
     with Progress(len(table), "subjects", progress) as bar:
         for name, inputs in table.items():
-            found[name] = one(inputs)
+            found[name] = one(name, inputs)
             bar.advance()
     few = space.count <= MOST
     masks = space.masks() if few else np.zeros((0, len(space.edges)), bool)

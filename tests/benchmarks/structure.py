@@ -21,6 +21,7 @@ import numpy as np
 import pynodes as pn
 from pynodes import structure
 from pynodes.structure.regression import tabulate
+from tests.benchmarks.adapting import adapting
 from tests.benchmarks.hidden_structure import hidden
 from tests.benchmarks.volatile_structure import groups, sharing, volatile
 
@@ -394,6 +395,7 @@ PARTS = {
     "contexts": contexts,
     "banks": banks,
     "jumps": jumps,
+    "adapting": adapting,
     "hidden": hidden,
     "sharing": sharing,
     "groups": groups,

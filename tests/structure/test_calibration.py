@@ -67,6 +67,23 @@ def test_simulated_series_have_the_gaps_the_times_and_the_known_series_of_the_da
     assert abs(found.calibrate(8).z) < 5
 
 
+def test_strengths_drift_in_units_of_what_the_child_believes():
+    """Variance of what is simulated, step by step: prior and drift, times the coupling's strength squared."""
+    node = pn.RegressionInput(
+        terms=1, noise="known", precision=10.0, initial_variance=0.2, tonic_volatility=-0.5
+    )
+    graph = pn.Graph().add(y=node, one=pn.Regressor()).couple("one", "y", pn.Term(strength=3.0))
+    space = structure.space(graph, probability=0.5)
+    data = {"y": np.zeros(4), "one": np.ones(4)}
+    request = structure.search(space, data, dt=0.5).request
+    rng, mask = np.random.default_rng(0), np.ones(1, bool)
+    drawn = [structure.simulate.simulate_series(space, mask, request, rng)[0] for _ in range(2000)]
+
+    expected = 9 * (0.2 + 0.5 * np.exp(-0.5) * np.arange(1, 5)) + 0.1
+    squares = np.mean([one["y"] ** 2 for one in drawn], axis=0)
+    np.testing.assert_allclose(squares / expected, 1.0, atol=4 * np.sqrt(2 / 2000))
+
+
 def test_priors_under_which_series_explode_are_refused():
     with pytest.raises(pn.GraphError, match="narrower"):
         search(initial_variance=1e4, probability=0.99).calibrate(2)

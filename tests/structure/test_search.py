@@ -270,8 +270,25 @@ def test_files_of_something_else_are_no_checkpoints(tmp_path):
     for name in ("graph.npz", "text.npz"):
         with pytest.raises(pn.CheckpointError, match="Name another file"):
             structure.search(space_of(), series(), checkpoint=tmp_path / name)
-    with pytest.raises(pn.InputError, match="file of one search"):
-        structure.search(space_of(), {"s": series()}, checkpoint=tmp_path / "new.npz")
+
+
+def test_every_subject_has_a_file_of_its_own(tmp_path):
+    """With what was found in it; a file of another subject is refused, and so are names written alike."""
+    table, path = {"a/1": series(9), "b": series(10)}, tmp_path / "search.npz"
+    whole = structure.search(space_of(), table)
+    kept = structure.search(space_of(), table, checkpoint=path)
+    names = ["search.a%2F1.npz", "search.b.npz"]
+
+    assert sorted(one.name for one in tmp_path.iterdir()) == names
+    for name, subject in zip(names, table, strict=True):
+        found = pn.load(tmp_path / name)
+        assert found.complete
+        assert found.edge_probability == whole[subject].edge_probability
+    np.testing.assert_array_equal(kept.edge_probability, whole.edge_probability)
+    with pytest.raises(pn.CheckpointError, match="holds another search"):
+        structure.search(space_of(), table | {"b": series(9)}, checkpoint=path)
+    with pytest.raises(pn.InputError, match="written alike"):
+        structure.search(space_of(), {1: series(), "1": series()}, checkpoint=path)
 
 
 def test_results_are_tables_graphs_and_numbers():
