@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,7 +18,9 @@ EVERY = 30.0
 """Seconds between two files."""
 
 
-def files_of(path: str | os.PathLike[str] | None, subjects: Sequence[Any]) -> dict[Any, str | None]:
+def files_of(
+    path: str | os.PathLike[str] | None, subjects: Sequence[Any]
+) -> Mapping[Any, str | None]:
     """A file for every subject beside one, named for it.
 
     Raises

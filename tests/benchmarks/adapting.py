@@ -96,5 +96,6 @@ def report(what, found):
         error, inside, lost = np.array(rows, float).T
         line = f"{what}, {who}: RMSE {np.sqrt(np.mean(error**2)):.4f}"
         if np.isfinite(lost).all():
-            line += f", coverage of 90 % {inside.mean():.3f}, {lost.mean():.4f} nats per step lost"
+            line += f", coverage of 90 % {inside.mean():.3f}, nats per step lost {lost.mean():.4f}"
+            line += f" (median {np.median(lost):.4f})"
         print(line, flush=True)
