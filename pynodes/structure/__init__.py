@@ -1,6 +1,6 @@
 """Structure: which edges a graph has, how many contexts there are, and which graph is responsible now."""
 
-from pynodes.structure.adapt import adapt as adapt
+from pynodes.structure.adaptive import adaptive as adaptive
 from pynodes.structure.bank import Bank as Bank
 from pynodes.structure.bank import BankTrajectories as BankTrajectories
 from pynodes.structure.bank import bank as bank

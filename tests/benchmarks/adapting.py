@@ -28,7 +28,7 @@ def volatilities(sets):
     """Of a walk."""
     graph = pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState()).couple("x", "u")
     name, prior = "x.tonic_volatility", pn.Normal(-1.0, 1.5)
-    slow = structure.adapt(graph, {name: prior})
+    slow = structure.adaptive(graph, {name: prior})
     states = {e: slow.compile(expansion=e) for e in ("enhanced", "unbounded", "structured")}
     plain, bank = graph.compile(), structure.bank(graph.compile(), {name: prior})
     grid = np.linspace(-9.0, 7.0, 161)
@@ -68,7 +68,7 @@ def strengths(sets):
     """Of a regressor."""
     graph = pn.Graph().add(u=pn.ContinuousInput(), r=pn.Regressor()).couple("r", "u")
     name, prior = "r->u.strength", pn.Normal(0.0, 0.5)
-    slow = structure.adapt(graph, {name: prior}).compile()
+    slow = structure.adaptive(graph, {name: prior}).compile()
     bank, plain = structure.bank(graph.compile(), {name: prior}), graph.compile()
     rng, found, steps = np.random.default_rng(7), {}, 200
     for _ in range(sets):

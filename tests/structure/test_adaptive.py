@@ -17,7 +17,7 @@ def test_the_strength_of_a_regressor_is_a_linear_regression():
     r = rng.normal(size=STEPS)
     u = 0.7 * r + 0.5 * rng.normal(size=STEPS)
     graph = pn.Graph().add(u=pn.ContinuousInput(precision=4.0), r=pn.Regressor()).couple("r", "u")
-    slow = structure.adapt(graph, {"r->u.strength": pn.Normal(0.2, 0.6)}, drift=-60.0)
+    slow = structure.adaptive(graph, {"r->u.strength": pn.Normal(0.2, 0.6)}, drift=-60.0)
     found = slow.compile().filter({"u": u, "r_u_strength->u.strength": r})
 
     precision = 0.6**-2 + 4.0 * r @ r
@@ -34,7 +34,7 @@ def test_the_volatility_of_a_walk_is_that_of_a_grid_of_kalman_filters():
     """Under Structured: mean within a third of a posterior standard deviation, as wide within a fifth."""
     graph = pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState()).couple("x", "u")
     name, prior = "x.tonic_volatility", pn.Normal(-1.0, 1.5)
-    slow = structure.adapt(graph, {name: prior}).compile(expansion="structured")
+    slow = structure.adaptive(graph, {name: prior}).compile(expansion="structured")
     plain, grid = graph.compile(), jnp.linspace(-7.0, 5.0, 61)
     rng = np.random.default_rng(1)
     truth = np.array([-3.0, -1.0, 1.0])
@@ -70,5 +70,5 @@ def test_what_no_state_can_stand_for_is_refused():
     }
     for name, (prior, words) in refused.items():
         with pytest.raises(pn.ParameterError) as caught:
-            structure.adapt(graph, {name: prior})
+            structure.adaptive(graph, {name: prior})
         assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""adapt: parameters as states of the graph, which are learned while filtering."""
+"""adaptive: parameters as states of the graph, which are learned while filtering."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ a drift of this size leaves it."""
 
 
 @boundary
-def adapt(graph: Graph, priors: Mapping[str, AbstractPrior], *, drift: float = SLOW) -> Graph:
+def adaptive(graph: Graph, priors: Mapping[str, AbstractPrior], *, drift: float = SLOW) -> Graph:
     """A graph in which parameters are slow states, learned while it is filtered.
 
     A tonic volatility becomes a volatility parent; the strength of a known regressor becomes a state whose
@@ -56,7 +56,7 @@ def adapt(graph: Graph, priors: Mapping[str, AbstractPrior], *, drift: float = S
     --------
     >>> import pynodes as pn
     >>> graph = pn.Graph().add(u=pn.ContinuousInput(), x=pn.ContinuousState()).couple("x", "u")
-    >>> slow = pn.structure.adapt(graph, {"x.tonic_volatility": pn.Normal(-2.0, 1.0)})
+    >>> slow = pn.structure.adaptive(graph, {"x.tonic_volatility": pn.Normal(-2.0, 1.0)})
     >>> beliefs = slow.compile(expansion="structured").filter({"u": [0.3, 1.2, -0.5]})
     >>> float(beliefs["x_tonic_volatility"].predicted_mean[0])
     -2.0
