@@ -71,34 +71,38 @@ def share_pairs(grouping):
     return (g[rows] == g[columns]) & (g[rows] >= 0)
 
 
-def sharing(sets, steps=300):
+def sharing(sets):
     """Three inputs, 15 groupings, six volatilities drawn from their priors and integrated."""
-    rng, graph, parent = np.random.default_rng(4), make_graph(3), make_parent()
-    free = {"*.tonic_volatility": pn.Normal(-2.0, 1.0)}
+    for expansion, sd in (("unbounded", 0.5), ("unbounded", 1.0), ("structured", 0.5)):
+        decide_sharing(sets, expansion, sd)
+
+
+def decide_sharing(sets, expansion, sd, steps=300):
+    """The same, under one expansion and one standard deviation of log volatilities."""
+    rng, graph, parent = np.random.default_rng(4), make_graph(3, -2.0, expansion), make_parent()
+    free = {"*.tonic_volatility": pn.Normal(-2.0, sd)}
     rows, columns = np.triu_indices(3, 1)
     right, top, reported, truth, cost = [], [], [], [], []
     for _ in range(sets):
         grouping = draw_grouping(rng, 3)
-        levels = -2.0 + rng.normal(size=(2, 3))
+        levels = -2.0 + sd * rng.normal(size=(2, 3))
         seen = draw_walks(rng, grouping, steps, *levels)
+        data = {f"u{i}": seen[:, i] for i in range(3)}
         began = time.perf_counter()
-        found = structure.share(
-            graph, {f"u{i}": seen[:, i] for i in range(3)}, parent=parent, free=free
-        )
+        found = structure.share(graph, data, parent=parent, free=free)
         cost.append((time.perf_counter() - began) / 15)
         right.append(found.best == grouping)
         top.append(found.probability.max())
         reported.append(found.together[rows, columns])
         truth.append(share_pairs(grouping))
-        if len(right) in (10, 20, 40):
-            print(f"  {len(right)} sets: right {np.mean(right):.2f}", flush=True)
     p, true = np.array(reported), np.array(truth)
     hits = np.sum((p > 0.5) & true)
     print(
-        f"sharing, {sets} sets: right {np.mean(right):.2f}, mean top probability {np.mean(top):.2f};",
-        f"shares: precision {hits / max(np.sum(p > 0.5), 1):.2f}, recall {hits / max(true.sum(), 1):.2f},",
-        f"Brier {np.mean((p - true) ** 2):.3f}; {np.median(cost[1:]) * 1e3:.1f} ms a grouping,",
-        f"first {cost[0] * 15:.0f} s",
+        f"sharing, {expansion}, volatilities of sd {sd}, {sets} sets: right {np.mean(right):.2f},",
+        f"mean top probability {np.mean(top):.2f}; shares: precision {hits / max(np.sum(p > 0.5), 1):.2f},",
+        f"recall {hits / max(true.sum(), 1):.2f}, Brier {np.mean((p - true) ** 2):.3f};",
+        f"{np.median(cost[1:]) * 1e3:.0f} ms a grouping, first call {cost[0] * 15:.0f} s",
+        flush=True,
     )
 
 
