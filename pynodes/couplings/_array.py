@@ -177,6 +177,24 @@ class AbstractArrayCoupling(AbstractCoupling):
             "Gaussian beliefs. Use a scheme on points."
         )
 
+    def weight_spread(self, x: Array, variances: dict[str, Array]) -> Array:
+        """What variances of its learned arrays add to those of the child, the parent being at ``x``.
+
+        Linear in them. By default from all slopes, an array of the child's size times that of the weights;
+        couplings of many weights write a shorter form.
+        """
+
+        def sent(fields: dict[str, Array]) -> Array:
+            return dataclasses.replace(self, **fields).contribution(x)
+
+        fields = {name: jnp.asarray(getattr(self, name)) for name in self.learnable}
+        slopes = jax.jacrev(sent)(fields)
+        parts = [
+            jnp.tensordot(slope**2, variances[name], jnp.ndim(variances[name]))
+            for name, slope in slopes.items()
+        ]
+        return sum(parts[1:], start=parts[0])
+
     def bend(self, x: Array, force: Array) -> Array:
         """Second derivatives of ``sum(force * contribution)`` along each element of the parent."""
 

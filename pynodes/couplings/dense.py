@@ -74,6 +74,18 @@ class Dense(AbstractArrayCoupling):
         through = slope(self.function, x) ** 2 * variance
         return self.scale**2 * self.multiply(self.masked_weights() ** 2, through)
 
+    def weight_spread(self, x: Array, variances: dict[str, Array]) -> Array:
+        weights = variances["weights"]
+        if self.mask is not None:
+            weights = weights * jnp.asarray(self.mask, weights.dtype)
+        total = self.multiply(weights, self.function(x) ** 2)
+        if self.bias is not None:
+            bias = variances["bias"]
+            total = total + (
+                jnp.reshape(bias, (1,) * (x.ndim - 1) + (-1,)) if self.placed else bias
+            )
+        return jnp.square(self.scale) * total
+
     def bend(self, x: Array, force: Array) -> Array:
         second = slope(lambda y: slope(self.function, y), x)
         weights = self.scale * self.masked_weights()

@@ -48,3 +48,5 @@ from pynodes.deep.test import test as test
 from pynodes.deep.train import TrainingError as TrainingError
 from pynodes.deep.train import TrainingRun as TrainingRun
 from pynodes.deep.train import train as train
+from pynodes.deep.weight_beliefs import Learning as Learning
+from pynodes.deep.weight_beliefs import WeightBelief as WeightBelief

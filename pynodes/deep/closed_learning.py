@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 
 from pynodes._compiler.program import Program
+from pynodes._core.messages import Evidence
 from pynodes._engine import sweeps
 from pynodes._engine.edges import apply_to_group
 from pynodes._errors import InputError, quote
@@ -24,9 +25,21 @@ from pynodes._graph.edges import name_edges
 from pynodes._runtime.network import Network
 from pynodes._typing import Array, Scalar
 from pynodes.couplings import AbstractArrayCoupling
+from pynodes.couplings._array import evidence_at_inlet
 from pynodes.deep.configuration import Training
+from pynodes.deep.layout import lay_out
 from pynodes.deep.learning import Learner
-from pynodes.deep.reading import Data
+from pynodes.deep.numbers import lay_out_numbers, place_weights
+from pynodes.deep.reading import Data, make_point_problem
+from pynodes.deep.weight_beliefs import (
+    Learning,
+    WeightBelief,
+    begin_precisions,
+    bend_weights,
+    pull_to_weights,
+    report_beliefs,
+    update_beliefs,
+)
 from pynodes.nodes import CategoricalLayer
 
 Weights = dict[str, Array]
@@ -44,12 +57,23 @@ class LearningEdge:
 
 
 @dataclasses.dataclass(frozen=True)
+class EdgeEnds:
+    """An edge that learns, its coupling, the means of its parent, and what is believed of its child."""
+
+    edge: LearningEdge
+    coupling: Any
+    parent: Array
+    child: Any
+
+
+@dataclasses.dataclass(frozen=True)
 class ClosedPlan:
     """What of training in closed form is structure of the compiled program."""
 
     learner: Learner
     times: int
     weigh: bool
+    beliefs: bool
     edges: tuple[LearningEdge, ...]
     given: tuple[str, ...]
     outcome: str | None
@@ -79,7 +103,8 @@ class ClosedLearning:
         self.plan = ClosedPlan(
             learner=learner,
             times=training.weights_per_batch,
-            weigh=training.weigh,
+            weigh=training.learning.weigh,
+            beliefs=training.learning.beliefs,
             edges=edges,
             given=given,
             outcome=find_outcome(network, given),
@@ -93,7 +118,12 @@ class ClosedLearning:
         ]
         if wrong:
             raise InputError(f"{quote(wrong)} hold NaN or infinite numbers before training.")
-        self.state = learner.init(self.weights)
+        self.learning = training.learning
+        self.state = (
+            begin_precisions(self.learning, self.weights)
+            if self.learning.beliefs
+            else learner.init(self.weights)
+        )
         self.beliefs = jax.tree.map(
             lambda leaf: jnp.asarray(leaf, kind), sweeps.start(network.program)
         )
@@ -104,8 +134,9 @@ class ClosedLearning:
         """Learn from batches; what there is to say of each, by name."""
         del masks, keys
         self.weights, self.state, self.beliefs, record = learn_closed(
-            self.plan, self.network, self.weights, self.state, self.beliefs, arrays, rows, rate
-        )
+            self.plan, self.network, self.weights, self.state, self.beliefs, self.learning, arrays,
+            rows, rate,
+        )  # fmt: skip
         return jax.device_get(record)
 
     @property
@@ -130,6 +161,12 @@ class ClosedLearning:
     def current(self) -> Network:
         """The network with its weights as they are now."""
         return self.network.replace(jax.device_get(self.weights))
+
+    def weight_beliefs(self) -> dict[str, WeightBelief]:
+        """Beliefs about weights by name; none unless they have any."""
+        if not self.plan.beliefs:
+            return {}
+        return report_beliefs(*jax.device_get((self.weights, self.state)))
 
     def current_scheme(self) -> Any:
         """The scheme, which learns nothing itself."""
@@ -183,6 +220,7 @@ def learn_closed(
     weights: Weights,
     state: Any,
     beliefs: Any,
+    learning: Learning,
     arrays: dict[str, Any],
     rows: Array,
     rate: Scalar,
@@ -199,8 +237,17 @@ def learn_closed(
 
         predicted, found = jax.vmap(one)(values)
         for _ in range(plan.times):
-            slopes = closed_slopes(plan, network.replace(weights), found)
-            weights, state = plan.learner.update(slopes, state, weights, rate)
+            now = network.replace(weights)
+            slopes = closed_slopes(plan, now, found)
+            if plan.beliefs:
+                slopes = jax.tree.map(lambda slope: own.shape[0] * slope, slopes)
+                bends = closed_curvatures(plan, now, found)
+                along = closed_bend(plan, now, found, {n: a[own] for n, a in arrays.items()})
+                weights, state = update_beliefs(
+                    learning, weights, state, slopes, bends, rate, along
+                )
+            else:
+                weights, state = plan.learner.update(slopes, state, weights, rate)
         after = sweeps.carry(known.program, found)
         beliefs = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), after)
         return (weights, state, beliefs), score_means(plan, known, predicted, found)
@@ -250,8 +297,8 @@ def sweep_sample(program: Program, state: Any, values: dict[int, Array]) -> tupl
     return predicted, beliefs
 
 
-def closed_slopes(plan: ClosedPlan, network: Network, beliefs: Any) -> Weights:
-    """Slopes of the weights at the posteriors of both ends, as means over samples."""
+def find_ends(plan: ClosedPlan, network: Network, beliefs: Any) -> list[EdgeEnds]:
+    """Every edge that learns, with what is believed at its two ends."""
     labels, program = network.labels, network.program
 
     def belief_of(name: str) -> Any:
@@ -260,28 +307,80 @@ def closed_slopes(plan: ClosedPlan, network: Network, beliefs: Any) -> Weights:
             return beliefs[group]
         return jax.tree.map(lambda leaf: leaf[:, position], beliefs[group])
 
-    slopes: Weights = {}
     keys = dict(zip(name_edges(labels.graph.edges), labels.edges, strict=True))
+    found = []
     for edge in plan.edges:
         stack, position = labels.edges[keys[edge.name]]
         coupling, shape = program.couplings[stack], program.schedule.stacks[stack]
         if shape:
             coupling = jax.tree.map(partial(take_edge, len(shape), position), coupling)
-        parent, child = belief_of(edge.parent).mean, belief_of(edge.child)
-        force = child.predicted_mean - child.mean
-        if plan.weigh and coupling.inlet != "logit":
-            # Of a free node it is what its children said; of a given one, its error by its precision.
-            known = edge.child in plan.given
-            force = force / (child.predicted_variance if known else child.variance)
-        force = force * getattr(child, "steepness", jnp.ones_like(force))
-        fields = {field: jnp.asarray(getattr(coupling, field)) for field in edge.fields}
+        found.append(EdgeEnds(edge, coupling, belief_of(edge.parent).mean, belief_of(edge.child)))
+    return found
+
+
+def closed_slopes(plan: ClosedPlan, network: Network, beliefs: Any) -> Weights:
+    """Slopes of the weights at the posteriors of both ends, as means over samples."""
+    slopes: Weights = {}
+    for ends in find_ends(plan, network, beliefs):
+        coupling, parent = ends.coupling, ends.parent
+        force = closed_force(plan, ends)
+        fields = {field: jnp.asarray(getattr(coupling, field)) for field in ends.edge.fields}
 
         def sent(fields: Any, coupling: Any = coupling, parent: Array = parent) -> Array:
             return jax.vmap(dataclasses.replace(coupling, **fields).contribution)(parent)
 
         found = jax.vjp(sent, fields)[1](force / force.shape[0])[0]
-        slopes |= {f"{edge.name}.{field}": slope for field, slope in found.items()}
+        slopes |= {f"{ends.edge.name}.{field}": slope for field, slope in found.items()}
     return slopes
+
+
+def closed_force(plan: ClosedPlan, ends: EdgeEnds) -> Array:
+    """What weights learn from at a child: its error, weighed or not; under beliefs, what its parents hear."""
+    child, inlet = ends.child, ends.coupling.inlet
+    if plan.beliefs:
+        return -hear_inlet(ends).gradient
+    force = child.predicted_mean - child.mean
+    if plan.weigh and inlet != "logit":
+        # Of a free node it is what its children said; of a given one, its error by its precision.
+        known = ends.edge.child in plan.given
+        force = force / (child.predicted_variance if known else child.variance)
+    return force * getattr(child, "steepness", jnp.ones_like(force))
+
+
+def hear_inlet(ends: EdgeEnds) -> Evidence:
+    """What a child says of a shift of what comes in, sample by sample, its own value integrated out."""
+    return jax.vmap(lambda child: evidence_at_inlet(child, ends.coupling.inlet, 1.0))(ends.child)
+
+
+def closed_curvatures(plan: ClosedPlan, network: Network, beliefs: Any) -> Weights:
+    """Curvatures of the energy along weights, summed over samples."""
+    found: Weights = {}
+    for ends in find_ends(plan, network, beliefs):
+        own = pull_to_weights(ends.coupling, ends.parent, hear_inlet(ends).curvature)
+        found |= {f"{ends.edge.name}.{field}": bend for field, bend in own.items()}
+    return found
+
+
+def closed_bend(plan: ClosedPlan, network: Network, beliefs: Any, arrays: Any) -> Any:
+    """Curvature along moves of all weights by name, at the means of all nodes."""
+    layout, labels = lay_out(network.labels, plan.given), network.labels
+    count = next(iter(arrays.values())).shape[0]
+    problem = make_point_problem(layout, lay_out_numbers(network, layout), arrays, {}, count)
+
+    def mean_of(name: str) -> Array:
+        group, position = labels.nodes[name]
+        mean = beliefs[group].mean
+        return mean if len(labels.groups[group]) == 1 else mean[:, position]
+
+    values = dict(problem.given)
+    for index in layout.variables:
+        parts = [mean_of(name) for name in layout.blocks[index].names]
+        values[index] = parts[0] if len(parts) == 1 else jnp.stack(parts)
+
+    def along(moves: Weights) -> Array:
+        return bend_weights(problem, values, place_weights(layout, moves))
+
+    return along
 
 
 def take_edge(dimensions: int, position: int, leaf: Array) -> Array:

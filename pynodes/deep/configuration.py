@@ -13,6 +13,7 @@ from pynodes.deep.errors import GaussNewton
 from pynodes.deep.learning import check_optimiser
 from pynodes.deep.scheme import AbstractPointScheme, check_numbers
 from pynodes.deep.settle import Settle
+from pynodes.deep.weight_beliefs import Learning
 
 RECORDS = ("epochs", "batches", "steps")
 """What a history keeps: every epoch; every batch too; every step of the scheme too."""
@@ -49,8 +50,8 @@ class Training:
         Steps of the weights at the values that were found for a batch.
     precisions
         ``"fixed"``, or ``"learned"``: those of layers with parents learn with the weights, by their logs.
-    weigh
-        Whether one sweep in closed form weighs the errors that weights learn from by their precisions.
+    learning
+        How weights learn: weighed errors, or a belief about every weight; see :class:`Learning`.
     record
         ``"epochs"``, ``"batches"`` or ``"steps"``.
     validate_with
@@ -78,7 +79,7 @@ class Training:
     drop_last: bool = False
     weights_per_batch: int = 1
     precisions: str = "fixed"
-    weigh: bool = True
+    learning: Learning = dataclasses.field(default_factory=Learning)
     record: str = "batches"
     validate_with: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
     validate_every: int = 1
@@ -109,6 +110,7 @@ class Training:
                 check_numbers(scheme, arrays=True)
         if self.optimiser is not None:
             check_optimiser(self.optimiser)
+        self.check_learning()
         if self.record not in RECORDS:
             raise ParameterError(
                 f"Training: record must be one of {', '.join(RECORDS)}, not {self.record!r}."
@@ -119,6 +121,41 @@ class Training:
             )
         if isinstance(self.rate, bool) or not 0 < self.rate < float("inf"):
             raise ParameterError(f"Training: rate must be a positive number, not {self.rate!r}.")
+
+    def check_learning(self) -> None:
+        """How weights learn goes with all else.
+
+        Raises
+        ------
+        ParameterError
+            No :class:`Learning`; beliefs beside an optimiser with nothing to move, or beside several
+            steps per batch; errors that are not weighed under a scheme on points.
+        """
+        learning, closed = self.learning, isinstance(self.scheme, ClosedForm)
+        if not isinstance(learning, Learning):
+            raise ParameterError(
+                "Training: learning must be a pynodes.deep.Learning, such as Learning(beliefs=True), not "
+                f"{learning!r}."
+            )
+        check_numbers(learning, arrays=True)
+        if not learning.weigh and not closed:
+            raise ParameterError(
+                f"Training: under {self.scheme!r} weights go down the energy, which weighs errors by their "
+                "precisions. Learning(weigh=False) is for pynodes.ClosedForm()."
+            )
+        if not learning.beliefs:
+            return
+        if self.weights_per_batch > 1:
+            raise ParameterError(
+                f"Training: weights_per_batch={self.weights_per_batch} would have beliefs count every sample "
+                "as often. Leave it out."
+            )
+        moves = self.precisions == "learned" or getattr(self.scheme, "by", None) is not None
+        if self.optimiser is not None and not moves:
+            raise ParameterError(
+                "Training: with Learning(beliefs=True) every weight has a step of its own, and the optimiser "
+                "has nothing to move. Leave it out; rate= multiplies the moves."
+            )
 
     @property
     def test_with(self) -> AbstractPointScheme:

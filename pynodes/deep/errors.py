@@ -234,11 +234,7 @@ def curvature_at(problem: PointProblem, errors: Variables) -> Callable[[Variable
     leaves out how the network bends between them.
     """
     layout, values, weighs = problem.layout, problem.given, problem.all_weighs()
-    outputs = [
-        index
-        for index in layout.terms
-        if layout.blocks[index].role in (GIVEN, LEAF) and layout.blocks[index].slots
-    ]
+    outputs = given_outputs(layout)
     twice = [index for index in layout.variables if layout.blocks[index].bidirectional]
 
     def reach(errors: Variables) -> tuple[tuple[dict[int, Forces], Variables], dict[int, Any]]:
@@ -268,6 +264,15 @@ def curvature_at(problem: PointProblem, errors: Variables) -> Callable[[Variable
         return problem.still({i: back[i] + own[i] * v for i, v in vector.items()})
 
     return apply
+
+
+def given_outputs(layout: Layout) -> list[int]:
+    """Blocks that are given and have parents."""
+    return [
+        index
+        for index in layout.terms
+        if layout.blocks[index].role in (GIVEN, LEAF) and layout.blocks[index].slots
+    ]
 
 
 def force_of(problem: PointProblem, value: Array, came: Forces, weigh: Any, index: int) -> Forces:

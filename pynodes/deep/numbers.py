@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import jax
@@ -15,7 +16,7 @@ from pynodes._graph.edges import Key
 from pynodes._runtime.network import Network
 from pynodes._typing import AnyArray
 from pynodes.couplings import AbstractArrayCoupling, AbstractCoupling
-from pynodes.deep.layout import Layout
+from pynodes.deep.layout import Layout, Slot
 from pynodes.nodes import AbstractNode
 
 Weights: TypeAlias = tuple[tuple[dict[str, AnyArray], ...], ...]
@@ -106,6 +107,29 @@ def name_weights(layout: Layout, weights: Weights) -> dict[str, Any]:
                 for position, name in enumerate(slot.names):
                     found[f"{name}.{field}"] = value if block.size == 1 else value[position]
     return found
+
+
+def place_weights(layout: Layout, named: Mapping[str, Any]) -> Weights:
+    """Weights by name, where a layout has them."""
+
+    def gather(slot: Slot, field: str, size: int) -> Any:
+        parts = [named[f"{name}.{field}"] for name in slot.names]
+        return parts[0] if size == 1 else jnp.stack(parts)
+
+    fields = {name.rpartition(".")[0]: set[str]() for name in named}
+    for name in named:
+        edge, _, field = name.rpartition(".")
+        fields[edge].add(field)
+    return tuple(
+        tuple(
+            {
+                field: gather(slot, field, block.size)
+                for field in sorted(fields.get(slot.names[0], ()))
+            }
+            for slot in block.slots
+        )
+        for block in layout.blocks
+    )
 
 
 def write_weights(network: Network, layout: Layout, weights: Weights) -> Network:

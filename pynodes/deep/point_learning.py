@@ -26,6 +26,7 @@ from pynodes.deep.numbers import (
     as_floats,
     insert_weights,
     lay_out_numbers,
+    name_weights,
     select_weights,
     write_weights,
 )
@@ -33,6 +34,16 @@ from pynodes.deep.problem import PointProblem, PointResult, Record, sample_means
 from pynodes.deep.reading import Data, make_point_problem
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settled import lay_out_for, read_record
+from pynodes.deep.weight_beliefs import (
+    Learning,
+    WeightBelief,
+    begin_precisions,
+    bend_weights,
+    check_point_beliefs,
+    report_beliefs,
+    update_beliefs,
+    weight_curvatures,
+)
 from pynodes.nodes import CategoricalLayer, Layer
 
 
@@ -41,6 +52,7 @@ class TrainingPlan:
     """What of training is structure of the compiled program."""
 
     learner: Learner
+    beliefs: bool
     weights_per_batch: int
     record: Record | None
     outcome: str | None
@@ -59,13 +71,19 @@ class PointLearning:
         check_initial_weights(self.layout, self.weights)
         logs = read_logs(self.layout, self.numbers) if training.precisions == "learned" else {}
         own = jax.tree.map(jnp.copy, self.scheme.own_weights())
+        self.learning = training.learning
+        if self.learning.beliefs:
+            check_point_beliefs(network, self.layout, self.scheme)
         self.state = (
-            learner.init(self.weights),
+            begin_precisions(self.learning, self.weights)
+            if self.learning.beliefs
+            else learner.init(self.weights),
             (logs, learner.init(logs) if logs else None),
             (own, learner.init(own) if own else None),
         )
         self.plan = TrainingPlan(
             learner=learner,
+            beliefs=self.learning.beliefs,
             weights_per_batch=training.weights_per_batch,
             record=read_record("steps" if steps else None, training.scheme),
             outcome=predictable_outcome(network, self.layout),
@@ -77,7 +95,7 @@ class PointLearning:
         """Learn from batches; what there is to say of each, by name."""
         self.weights, self.state, record = learn_batches(
             self.layout, self.plan, self.numbers, self.weights, self.state, self.scheme,
-            arrays, masks, rows, keys, rate,
+            self.learning, arrays, masks, rows, keys, rate,
         )  # fmt: skip
         found = jax.device_get(record)
         found["by_layer"] = name_blocks(self.layout, found["by_layer"], 1)
@@ -114,6 +132,14 @@ class PointLearning:
         }
         return network.replace(names) if names else network
 
+    def weight_beliefs(self) -> dict[str, WeightBelief]:
+        """Beliefs about weights by name; none unless they have any."""
+        if not self.plan.beliefs:
+            return {}
+        means, precisions = jax.device_get((self.weights, self.state[0]))
+        named = name_weights(self.layout, precisions)
+        return report_beliefs(name_weights(self.layout, means), named)
+
     def current_scheme(self) -> AbstractPointScheme:
         """The scheme with what it learned itself."""
         own = jax.device_get(self.state[2][0])
@@ -128,6 +154,7 @@ def learn_batches(
     weights: Weights,
     state: Any,
     scheme: AbstractPointScheme,
+    learning: Learning,
     arrays: dict[str, Any],
     masks: dict[str, Any],
     rows: Array,
@@ -152,9 +179,18 @@ def learn_batches(
         def update(slopes: Weights, state: Any, weights: Weights) -> tuple[Weights, Any]:
             return plan.learner.update(slopes, state, weights, rate)
 
-        found, weights, state = acting.learn(
-            problem, key, plan.record, update, weights, state, plan.weights_per_batch
-        )
+        if plan.beliefs:
+            found = acting.find_free(problem, key, plan.record)
+            slopes = acting.gradients(problem, found)
+            slopes = jax.tree.map(lambda slope: problem.count * slope, slopes)
+            values = problem.complete(found.variables)
+            bends = weight_curvatures(problem, values)
+            along = partial(bend_weights, problem, values)
+            weights, state = update_beliefs(learning, weights, state, slopes, bends, rate, along)
+        else:
+            found, weights, state = acting.learn(
+                problem, key, plan.record, update, weights, state, plan.weights_per_batch
+            )
         after = dataclasses.replace(problem, numbers=insert_weights(known, weights))
         record = describe_batch(problem, after, found, plan)
         if logs:

@@ -173,7 +173,7 @@ def check_values(name: str, node: AbstractNode, array: AnyArray) -> None:
     """Values that are known are ones that their node can take."""
     if is_traced(array):
         return
-    host = np.asarray(array)
+    host = read_local_samples(array)
     if isinstance(node, CategoricalLayer):
         check_codes(name, node, host)
         return
@@ -187,6 +187,13 @@ def check_values(name: str, node: AbstractNode, array: AnyArray) -> None:
             f"{name!r}, a {type(node).__name__}, takes {node.expects}; element {list(first)} is "
             f"{host[first]}."
         )
+
+
+def read_local_samples(array: AnyArray) -> np.ndarray:
+    """An array on the host; of one that is shared out over processes, the samples that this one holds."""
+    if isinstance(array, jax.Array) and not array.is_fully_addressable:
+        return np.concatenate([np.asarray(shard.data) for shard in array.addressable_shards])
+    return np.asarray(array)
 
 
 def check_codes(name: str, node: CategoricalLayer, host: np.ndarray) -> None:
@@ -212,10 +219,15 @@ def split_absent(node: AbstractNode, array: AnyArray) -> tuple[AnyArray, AnyArra
     """An array without NaN, and what is there; None for all."""
     if is_traced(array) or array.dtype.kind != "f":
         return array, None
-    host = np.asarray(array)
+    host = read_local_samples(array)
     missing = np.isnan(host)
     if not missing.any():
         return array, None
+    if isinstance(array, jax.Array) and not array.is_fully_addressable:
+        raise InputError(
+            f"An array of shape {array.shape} that is shared out over processes holds NaN. What is missing "
+            "is found by looking at whole arrays: give them whole to every process."
+        )
     safe = np.where(missing, 0.0, host).astype(host.dtype)
     if isinstance(node, CategoricalLayer):
         missing = np.asarray(missing.any(-1))

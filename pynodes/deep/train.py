@@ -41,6 +41,7 @@ from pynodes.deep.point_learning import PointLearning
 from pynodes.deep.reading import Data
 from pynodes.deep.settled import check_network
 from pynodes.deep.test import test_with
+from pynodes.deep.weight_beliefs import WeightBelief
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,6 +75,8 @@ class TrainingRun:
         Why it ended: ``"finished"``, ``"stopped"`` by a callback, ``"interrupted"``, or ``"diverged"``.
     scheme
         By which values are found in the end: that of training, with what it learned itself.
+    weight_beliefs
+        Mean and standard deviation of every weight, by name, under ``Learning(beliefs=True)``.
     """
 
     network: Network
@@ -81,6 +84,7 @@ class TrainingRun:
     training: Training
     ended: str = "finished"
     scheme: Any = None
+    weight_beliefs: Mapping[str, WeightBelief] = dataclasses.field(default_factory=dict)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the energy of every node over epochs, each above its lowest."""
@@ -208,10 +212,11 @@ class Trainer:
 
     def result(self) -> TrainingRun:
         """The run as it is now."""
-        network, scheme = self.network, self.training.scheme
+        network, scheme, beliefs = self.network, self.training.scheme, {}
         if self.learning is not None:
             network, scheme = self.learning.current(), self.learning.current_scheme()
-        return TrainingRun(network, self.history, self.training, self.ended, scheme)
+            beliefs = self.learning.weight_beliefs()
+        return TrainingRun(network, self.history, self.training, self.ended, scheme, beliefs)
 
     def tell(self, hook: str, event: Event) -> bool:
         """Tell all callbacks; whether one asks for the end."""

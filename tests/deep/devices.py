@@ -1,4 +1,7 @@
-"""Train on several devices, by which a batch is shared out; run in a process of its own."""
+"""Train on several devices, by which a batch is shared out; run in processes of their own.
+
+python -m tests.deep.devices [address number-of-processes number-of-this-one]
+"""
 
 import sys
 
@@ -10,23 +13,28 @@ import pynodes as pn
 from tests.deep.small import chain
 
 
-def main(devices):
+def main(address="", processes="1", number="0"):
     jax.config.update("jax_enable_x64", True)
+    if address:
+        jax.distributed.initialize(address, int(processes), int(number))
     rng = np.random.default_rng(0)
     data = {"x": rng.normal(size=(16, 3)), "y": rng.integers(0, 3, 16)}
-    if devices > 1:
-        assert len(jax.devices()) == devices
+    if jax.device_count() > 1:
         mesh = jax.sharding.Mesh(np.array(jax.devices()), ("samples",))
         spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("samples"))
-        data = {name: jax.device_put(value, spread) for name, value in data.items()}
+        data = {
+            name: jax.make_array_from_callback(value.shape, spread, value.__getitem__)
+            for name, value in data.items()
+        }
     network = chain([3, 8, 8], pn.CategoricalLayer(outcomes=3)).compile()
     training = pn.deep.Training(
         epochs=3, batch=8, scheme=pn.deep.Settle(steps=5), optimiser=optax.adam(0.01)
     )
     numbers = pn.deep.train(network, data, training).network.parameters()
     learned = [np.ravel(numbers[name]) for name in sorted(numbers) if "->" in name]
-    sys.stdout.write(" ".join(repr(float(x)) for x in np.concatenate(learned)))
+    told = [jax.device_count(), *map(float, np.concatenate(learned))]
+    sys.stdout.write(" ".join(map(repr, told)) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*sys.argv[1:])

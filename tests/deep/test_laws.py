@@ -1,5 +1,6 @@
 """Laws of energies, messages and schemes: what theory says of any network."""
 
+import dataclasses
 import warnings
 
 import jax
@@ -223,3 +224,54 @@ def test_a_learned_precision_is_one_over_the_mean_square_error():
 
     errors = y - x @ np.asarray(after["x->y.weights"]).T
     np.testing.assert_allclose(after["y.precision"], 1 / np.mean(errors**2), rtol=1e-3)
+
+
+# Locality, depth
+
+
+def test_what_an_edge_learns_depends_on_its_two_ends_alone():
+    """And on what else comes in at its child: other values may move, and not a bit of its slope does."""
+    network = dag().compile()
+    data = read_data(network.labels, filled(network, 2))
+    layout = lay_out(network.labels, tuple(data.arrays))
+    problem = make_point_problem(
+        layout, lay_out_numbers(network, layout), data.arrays, {}, data.count
+    )
+    learn = jax.jit(lambda given: dataclasses.replace(problem, given=given).weight_slopes({}))
+    before = name_weights(layout, learn(problem.given))
+
+    graph = network.labels.graph
+    for moved in graph.nodes:
+        index, _ = layout.places[moved]
+        given = problem.given | {index: 0.7 * problem.given[index] + 0.1}
+        after = name_weights(layout, learn(given))
+        for name, slope in before.items():
+            parent, child = name.split(".")[0].split("->")
+            same = np.array_equal(after[name], slope)
+            if moved == child or (moved == parent and name.endswith("weights")):
+                assert not same, (name, moved)
+            elif moved != parent and moved not in graph.parents(child):
+                assert same, (name, moved)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(32, 128), (256, 16), (1024, 2)])
+def test_depth_scaling_keeps_preactivations_of_order_one(width, depth):
+    """A skip keeps the variance, each branch adds the mean of tanh² over the number of edges: from 1 to 2."""
+    graph = pn.deep.models.residual(width, width, depth, 10)
+    numbers = graph.compile(key=1).parameters()
+    hidden = np.random.default_rng(0).normal(size=(16, width))
+    variances, plain = [], hidden
+    for layer in range(1, depth + 1):
+        edge = "x->h1" if layer == 1 else f"h{layer - 1}->h{layer}.Dense"
+        weights = np.asarray(numbers[f"{edge}.weights"])
+        added = float(numbers[f"{edge}.scale"]) * np.tanh(hidden) @ weights.T
+        hidden = (
+            hidden @ weights.T * float(numbers[f"{edge}.scale"]) if layer == 1 else hidden + added
+        )
+        plain = plain if layer == 1 else plain + np.tanh(plain) @ weights.T / np.sqrt(width)
+        variances.append(hidden.var())
+    assert min(variances) > 0.75
+    assert max(variances) < 2.25
+    assert (
+        depth < 16 or plain.var() > 2 * hidden.var()
+    )  # without the depth in it, variances pile up

@@ -1,6 +1,7 @@
 """Training: what is learned, and what is kept of it."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -226,20 +227,28 @@ def test_other_rates_and_weights_compile_nothing():
     assert run.history.epochs == 4
 
 
+def begin(*arguments, devices):
+    """A process that trains, with so many devices."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.deep.devices", *map(str, arguments)],
+        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.mark.slow
-def test_several_devices_train_to_the_same_weights():
-    """A batch shared out over four, beside one; in processes of their own, since devices are forced."""
-
-    def weights(devices):
-        flag = f"--xla_force_host_platform_device_count={devices}"
-        found = subprocess.run(
-            [sys.executable, "-m", "tests.deep.devices", str(devices)],
-            env=os.environ | {"XLA_FLAGS": flag},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=300,
-        )
-        return np.array(found.stdout.split(), float)
-
-    np.testing.assert_allclose(weights(4), weights(1), rtol=1e-12, atol=1e-14)
+def test_several_devices_and_processes_train_to_the_same_weights():
+    """Batches shared out over two processes of two devices each, beside one device that does all."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    runs = [begin(devices=1), *(begin(address, 2, number, devices=2) for number in range(2))]
+    told = [run.communicate(timeout=300) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], [errors for _, errors in told]
+    alone, *shared = (np.array(output.splitlines()[-1].split(), float) for output, _ in told)
+    assert [found[0] for found in (alone, *shared)] == [1, 4, 4]
+    for found in shared:
+        np.testing.assert_allclose(found[1:], alone[1:], rtol=1e-12, atol=1e-14)
