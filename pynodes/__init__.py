@@ -120,7 +120,7 @@ from pynodes.nodes import RescorlaWagner as RescorlaWagner
 from pynodes.nodes import SuttonK1 as SuttonK1
 from pynodes.nodes import VolatileLayer as VolatileLayer
 from pynodes.nodes import VolatileState as VolatileState
-from pynodes.nodes._learner import Learning as Learning
+from pynodes.nodes._learner import LearnerBelief as LearnerBelief
 
 if _TYPE_CHECKING:
     from pynodes import agents as agents

@@ -45,7 +45,7 @@ NAMES = [
     *("AbstractArrayCoupling", "AbstractScheme", "ClosedForm", "Dense", "VarianceParts"),
     *("Attention", "Compose", "Convolution", "Embedding", "Normalisation", "Pooling", "Residual"),
     *("AbstractBelief", "AbstractCoupling", "AbstractExpansion", "AbstractLearner", "AbstractNode"),
-    *("AbstractVolatilityCoupling", "Forecast", "Interaction", "Learning", "index"),
+    *("AbstractVolatilityCoupling", "Forecast", "Interaction", "LearnerBelief", "index"),
     *("Array", "BatchError", "BinaryInput", "BinaryState", "ConstantState", "ContinuousInput"),
     *("CategoricalInput", "CategoricalState", "Category", "Emission", "VolatileState"),
     "CheckpointError",

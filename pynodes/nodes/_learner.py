@@ -18,7 +18,7 @@ from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets
 
 
-class Learning(AbstractBelief):
+class LearnerBelief(AbstractBelief):
     """The belief of a node that learns by a rule of its own; see :class:`AbstractLearner`.
 
     Attributes
@@ -114,35 +114,35 @@ class AbstractLearner(AbstractNode):
     def show(self, memory: Any) -> dict[str, Array]:
         """Fields of the memory in trajectories; predictions are ``predicted_...``."""
 
-    def init(self) -> Learning:
-        return Learning(memory=self.begin())
+    def init(self) -> LearnerBelief:
+        return LearnerBelief(memory=self.begin())
 
-    def predict(self, belief: Learning, inlet: Inlets, dt: Scalar) -> Learning:
+    def predict(self, belief: LearnerBelief, inlet: Inlets, dt: Scalar) -> LearnerBelief:
         return belief.predicted(self.expect(belief.memory, inlet, dt))
 
-    def observe(self, belief: Learning, value: Array, observed: Array | bool) -> Learning:
+    def observe(self, belief: LearnerBelief, value: Array, observed: Array | bool) -> LearnerBelief:
         return belief.learned(self.learn(belief.expected, value), value, observed)
 
     def observe_in_part(
-        self, belief: Learning, value: Array, observed: Array | bool, power: Array
-    ) -> Learning:
+        self, belief: LearnerBelief, value: Array, observed: Array | bool, power: Array
+    ) -> LearnerBelief:
         memory = self.learn_in_part(belief.expected, value, power)
         return belief.learned(memory, value, observed)
 
-    def surprise(self, belief: Learning) -> Array:
+    def surprise(self, belief: LearnerBelief) -> Array:
         return -self.log_density(belief.expected, belief.outcome)
 
-    def sample(self, key: Array, belief: Learning) -> Array:
+    def sample(self, key: Array, belief: LearnerBelief) -> Array:
         return self.sample_from(key, belief.expected)
 
-    def sample_initial(self, key: Array, belief: Learning) -> Learning:
+    def sample_initial(self, key: Array, belief: LearnerBelief) -> LearnerBelief:
         del key
         return belief
 
-    def known_as(self, belief: Learning, value: Array) -> Learning:
+    def known_as(self, belief: LearnerBelief, value: Array) -> LearnerBelief:
         return self.observe(belief, value, True).carry()
 
-    def report(self, belief: Learning) -> dict[str, Array]:
+    def report(self, belief: LearnerBelief) -> dict[str, Array]:
         predicted = self.show(belief.expected).items()
         return self.show(belief.memory) | {f"predicted_{name}": field for name, field in predicted}
 
@@ -185,7 +185,7 @@ class AbstractErrorLearner(AbstractLearner):
     def show(self, memory: Memory) -> dict[str, Array]:
         return memory
 
-    def report(self, belief: Learning) -> dict[str, Array]:
+    def report(self, belief: LearnerBelief) -> dict[str, Array]:
         nothing = jnp.zeros_like(belief.memory["mean"])
         error = nothing
         if belief.seen is not None:

@@ -12,7 +12,7 @@ from pynodes._core.arithmetic import log
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._delta import move_in_part, signed_rate
-from pynodes.nodes._learner import AbstractLearner, Learning, Memory
+from pynodes.nodes._learner import AbstractLearner, LearnerBelief, Memory
 
 
 class DeltaRule(AbstractLearner):
@@ -64,7 +64,7 @@ class DeltaRule(AbstractLearner):
     def show(self, memory: Memory) -> dict[str, Array]:
         return memory
 
-    def report(self, belief: Learning) -> dict[str, Array]:
+    def report(self, belief: LearnerBelief) -> dict[str, Array]:
         error = jnp.zeros_like(belief.memory["mean"])
         if belief.seen is not None:
             error = jnp.where(belief.seen, belief.outcome - belief.expected["mean"], error)

@@ -14,7 +14,7 @@ from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.modules import parameter
 from pynodes._typing import AnyArray, Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner, Learning
+from pynodes.nodes._learner import AbstractLearner, LearnerBelief
 
 CLOSE = 1e-5
 """How near to one the sum of probabilities must be."""
@@ -111,5 +111,5 @@ class HiddenMarkov(AbstractLearner):
     def show(self, memory: Any) -> dict[str, Array]:
         return {"mean": memory["mean"]}
 
-    def report(self, belief: Learning) -> dict[str, Array]:
+    def report(self, belief: LearnerBelief) -> dict[str, Array]:
         return super().report(belief) | {"predicted_outcome": self.outcomes(belief.expected)}

@@ -13,7 +13,7 @@ from pynodes._core.arithmetic import log, reciprocal
 from pynodes._core.modules import parameter
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner, Learning
+from pynodes.nodes._learner import AbstractLearner, LearnerBelief
 
 
 class KalmanFilter(AbstractLearner):
@@ -78,7 +78,7 @@ class KalmanFilter(AbstractLearner):
     def show(self, memory: Any) -> dict[str, Array]:
         return {"mean": memory["mean"], "precision": 1 / memory["variance"]}
 
-    def report(self, belief: Learning) -> dict[str, Array]:
+    def report(self, belief: LearnerBelief) -> dict[str, Array]:
         error = jnp.zeros_like(belief.memory["mean"])
         if belief.seen is not None:
             error = jnp.where(belief.seen, belief.outcome - belief.expected["mean"], error)

@@ -17,7 +17,7 @@ from pynodes._core.modules import choice, parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import Inlets
-from pynodes.nodes._learner import AbstractLearner, Learning
+from pynodes.nodes._learner import AbstractLearner, LearnerBelief
 
 
 class RegressionInput(AbstractLearner):
@@ -207,7 +207,7 @@ class RegressionInput(AbstractLearner):
             "mean": self.fitted(memory),
         }
 
-    def report(self, belief: Learning) -> dict[str, Array]:
+    def report(self, belief: LearnerBelief) -> dict[str, Array]:
         error = jnp.zeros_like(belief.expected["shape"])
         if belief.seen is not None:
             error = jnp.where(belief.seen, belief.outcome - self.fitted(belief.expected), error)

@@ -15,7 +15,7 @@ from pynodes._core.messages import Evidence
 from pynodes._results.trajectories import Trajectories
 from pynodes.couplings import AbstractCoupling
 from pynodes.nodes import AbstractNode
-from pynodes.nodes._learner import Learning
+from pynodes.nodes._learner import LearnerBelief
 
 
 def same(what: str, actual: Any, expected: Any, rtol: float, atol: float = 1e-10) -> None:
@@ -86,7 +86,7 @@ def single(what: str, value: Any, shape: tuple[int, ...] = ()) -> None:
 
 def a_belief(what: str, belief: Any, fields: tuple[str, ...], shape: tuple[int, ...] = ()) -> None:
     """Fail unless something is a belief about one node, with a finite mean and a variance."""
-    if isinstance(belief, Learning):
+    if isinstance(belief, LearnerBelief):
         a_memory(what, belief)
         return
     if not isinstance(belief, Gaussian):
@@ -100,7 +100,7 @@ def a_belief(what: str, belief: Any, fields: tuple[str, ...], shape: tuple[int, 
             raise AssertionError(f"{field} of {what} is {value}.")
 
 
-def a_memory(what: str, belief: Learning) -> None:
+def a_memory(what: str, belief: LearnerBelief) -> None:
     """Fail unless everything that a learner holds is finite, and of the present precision."""
     expected = jnp.result_type(float)
     for path, leaf in jax.tree_util.tree_leaves_with_path(belief):
@@ -128,7 +128,7 @@ def observes_one(node: AbstractNode, value: Any) -> None:
     """What a node makes of an observation, and of none, is finite, and a surprise one number."""
     kind, belief = type(node).__name__, predicts_for_one(node)
     # A learner's many operations are made into one program sooner than each into its own.
-    observe: Any = jax.jit(node.observe) if isinstance(belief, Learning) else node.observe
+    observe: Any = jax.jit(node.observe) if isinstance(belief, LearnerBelief) else node.observe
     for seen, case in ((False, "a missing value"), (True, "a value")):
         number = jnp.asarray(value, float) if seen else jnp.zeros(node.event_shape)
         after = observe(belief, number, jnp.asarray(seen))
