@@ -115,6 +115,24 @@ def test_fixed_predictions_are_backpropagation():
         np.testing.assert_allclose(found[name], slope, rtol=1e-13, atol=1e-14)
 
 
+def test_edges_learn_as_backpropagation_at_the_tick_when_the_error_reaches_them():
+    """With steps of one from the forward pass: the edge into y at once, the one before a tick later."""
+    network = chain([3, 4, 4], pn.CategoricalLayer(outcomes=3)).compile()
+    rng = np.random.default_rng(0)
+    values = {"x": rng.normal(size=(4, 3)), "y": rng.integers(0, 3, 4)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pn.deep.UnsettledWarning)
+        scheme = pn.deep.Settle(steps=2, step=1.0)
+        path = pn.deep.settle(network, values, scheme, record="values").path
+    expected = pn.deep.gradients(network, values, pn.deep.Backpropagation())
+    for tick, edge in enumerate(("h2->y", "h1->h2", "x->h1")):
+        hidden = {name: np.asarray(path[name][tick]) for name in ("h1", "h2")}
+        slopes = pn.deep.gradients(network, values | hidden)
+        for field in ("weights", "bias"):
+            name = f"{edge}.{field}"
+            np.testing.assert_allclose(slopes[name], expected[name], rtol=1e-12, atol=1e-15)
+
+
 def test_batches_are_so_many_samples():
     """A sample settles as it would alone, bit for bit; slopes of weights are means."""
     network, values = dag().compile(), leaves(4)
