@@ -3,6 +3,7 @@
 import ast
 import re
 import runpy
+import shutil
 import sys
 from collections import Counter
 
@@ -164,6 +165,22 @@ def test_the_tables_can_be_made_again(name, size, monkeypatch, capsys, tmp_path)
         model, kind, *_ = (cell.strip() for cell in row.strip("|").split("|"))
         assert f"| {model} | {kind.split(',')[0]}" in page, row
     assert min(plt.imread(tmp_path / f"{name}.png").shape[:2]) > 500
+
+
+def test_the_page_on_recovery_shows_the_numbers_that_were_kept(monkeypatch, capsys, tmp_path):
+    """Its tables are those of the recorded agents, and its figure is drawn from them."""
+    shutil.copy(ROOT / "docs/figures/exact_agents.json", tmp_path)
+    script = str(ROOT / "examples/exact_agents.py")
+    monkeypatch.setattr("sys.argv", [script, "--draw", "--out", str(tmp_path)])
+
+    runpy.run_path(script, run_name="__main__")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 35
+    assert set(lines) <= set(
+        (ROOT / "docs/theory/recovery.md").read_text(encoding="utf-8").splitlines()
+    )
+    assert min(plt.imread(tmp_path / "exact_agents.png").shape[:2]) > 500
 
 
 def test_every_equation_is_drawn_without_a_network(monkeypatch):

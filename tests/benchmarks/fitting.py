@@ -1,8 +1,10 @@
-"""What fitting costs in processor time: modes with evidence, gradients, and what compiling adds.
+"""What fitting costs in processor time: modes, populations, draws, gradients, and what compiling adds.
 
     PYTHONPATH=. python tests/benchmarks/fitting.py [--double] [--rounds 5]
+    PYTHONPATH=. python tests/benchmarks/fitting.py --expansions enhanced structured --jobs mode --rounds 3
 
-Subjects are simulated on the 320 outcomes. A figure is the median of some calls after the first.
+Subjects are simulated on the 320 outcomes. A figure is the median of some calls after the first. Compiled
+programs are not kept from one run to the next unless the environment says so.
 """
 
 from __future__ import annotations
@@ -21,8 +23,17 @@ import pynodes as pn
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.model import log_likelihoods
 
-STARTS = ((1, 1), (16, 2))
-"""Numbers of starts that are looked at, and of those that are followed."""
+Jobs = dict[str, Callable[[], Any]]
+
+HEAD = (
+    "expansion",
+    "levels",
+    "subjects",
+    "what",
+    "first call",
+    "after it",
+    "fastest",
+)
 
 
 def main() -> None:
@@ -30,34 +41,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--double", action="store_true", help="double precision")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--expansions", nargs="*", default=["enhanced"])
+    parser.add_argument("--levels", nargs="*", type=int, default=[2, 3])
+    parser.add_argument("--subjects", nargs="*", type=int, default=[1, 100])
+    parser.add_argument("--jobs", nargs="*", default=["gradient", "mode, 1 start", "mode"])
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", options.double)
-    print(
-        "| levels | subjects | what | first call | after it | fastest |\n|---|---|---|---|---|---|"
-    )
-    for levels in (2, 3):
-        agent = learner(levels)
-        for subjects in (1, 100):
-            trials = study(agent, subjects)
-            jobs: dict[str, Callable[[], Any]] = {"gradient": gradient(agent, trials)}
-            jobs |= {
-                f"mode and evidence, {starts} start{'s' * (starts > 1)}": fit(
-                    agent, trials, starts, refine
-                )
-                for starts, refine in STARTS
-            }
-            for name, job in jobs.items():
-                times = " | ".join(map(short, seconds(job, options.rounds)))
-                print(f"| {levels} | {subjects} | {name} | {times} |", flush=True)
+    print("| " + " | ".join(HEAD) + " |\n" + "|---" * len(HEAD) + "|")
+    for levels in options.levels:
+        for subjects in options.subjects:
+            for expansion in options.expansions:
+                agent = learner(levels, expansion)
+                # The same data for every expansion.
+                trials = study(learner(levels, "enhanced"), subjects)
+                jobs = list_jobs(agent, trials)
+                for name in options.jobs:
+                    times = map(short, seconds(jobs[name], options.rounds))
+                    row = (expansion, str(levels), str(subjects), name, *times)
+                    print("| " + " | ".join(row) + " |", flush=True)
 
 
-def learner(levels: int) -> pn.Agent:
+def list_jobs(agent: pn.Agent, trials: pn.Trials) -> Jobs:
+    """What a user may ask of a study, by name."""
+    return {
+        "gradient": gradient(agent, trials),
+        "mode, 1 start": lambda: pn.fit_map(agent, trials, starts=1, refine=1, seed=1),
+        "mode": lambda: pn.fit_map(agent, trials, seed=1),
+        "population": lambda: pn.fit_em(agent, trials, seed=1),
+        "draws": lambda: pn.fit_nuts(agent, trials, chains=2, draws=200, tune=200, seed=1),
+    }
+
+
+def learner(levels: int, expansion: str) -> pn.Agent:
     """An agent that learns the probability of an outcome and bets on it."""
     free: dict[str, Any] = {"x2.tonic_volatility": pn.Normal(-4, 2)}
     if levels == 3:
         free["x3.tonic_volatility"] = pn.Normal(-6, 2)
     free["inverse_temperature"] = pn.LogNormal(1, 1)
-    return pn.Agent(pn.models.binary_hgf(levels), pn.responses.UnitSquareSigmoid(), free=free)
+    network = pn.models.binary_hgf(levels, expansion=expansion)
+    return pn.Agent(network, pn.responses.UnitSquareSigmoid(), free=free)
 
 
 def study(agent: pn.Agent, subjects: int) -> pn.Trials:
@@ -68,11 +90,6 @@ def study(agent: pn.Agent, subjects: int) -> pn.Trials:
         "u": np.tile(outcomes, subjects),
     }
     return pn.simulate(agent, pn.Trials(columns, inputs="u", by="subject"), seed=1).trials
-
-
-def fit(agent: pn.Agent, trials: pn.Trials, starts: int, refine: int) -> Callable[[], Any]:
-    """A whole fit, as a user calls it."""
-    return lambda: pn.fit_map(agent, trials, starts=starts, refine=refine, seed=1)
 
 
 def gradient(agent: pn.Agent, trials: pn.Trials) -> Callable[[], Any]:
