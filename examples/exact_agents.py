@@ -147,7 +147,7 @@ def simulate_delta_rule(world: World, seed: int) -> tuple[Array, ...]:
 def make_agent(world: World, scheme: str) -> pn.Agent:
     """An agent that shares the hierarchy and the priors, but updates by a scheme."""
     count = world.levels - 1
-    free = {"x2.tonic_volatility": pn.Normal(world.tonic, SPREAD)}
+    free: dict[str, Any] = {"x2.tonic_volatility": pn.Normal(world.tonic, SPREAD)}
     if world.above is not None:
         free["x3.tonic_volatility"] = pn.Fixed(world.above)
     return pn.agents.binary_hgf(
@@ -270,7 +270,7 @@ def compare_groups(world: World, seed: int) -> list[dict[str, Any]]:
     return studies
 
 
-COLOURS = dict(
+COLOURS: dict[str, str] = dict(
     zip(("exact", *SCHEMES), ("#222222", "#777777", "#E69F00", "#CC79A7", "#0072B2"), strict=True)
 )
 
@@ -429,10 +429,10 @@ def draw_groups(axis: Any, results: dict[str, Any]) -> None:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """The figure of the page."""
-    style = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
+    style: dict[Any, Any] = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
     with plt.rc_context(style):
         figure = plt.figure(figsize=(7.0, 6.6), layout="constrained")
-        top, below = figure.subfigures(2, 1, height_ratios=(1.0, 1.3))
+        top, below = np.ravel(figure.subfigures(2, 1, height_ratios=(1.0, 1.3)))
         draw_recovery(top.subplots(1, 3, sharey=True), results)
         left, right = below.subplots(1, 2, width_ratios=(1.2, 1.0))
         draw_models(left, results)
