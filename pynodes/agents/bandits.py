@@ -9,7 +9,14 @@ from typing import Any
 
 from pynodes._errors import ParameterError
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import Priors, Response, add_habits, learning_rates, usual_agent
+from pynodes.agents._usual import (
+    Priors,
+    Response,
+    add_habits,
+    find_precision_prior,
+    learning_rates,
+    usual_agent,
+)
 from pynodes.agents.ratings import log_variance, seen
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal
 from pynodes.models import bandit_hgf as bandits
@@ -19,6 +26,9 @@ from pynodes.responses import Softmax
 
 ARMS = "arms.tonic_volatility"
 """The free value that the tonic volatilities of what all arms are worth share."""
+
+BEGINNING = "arms.initial_precision"
+"""The free value that their initial precisions share, where it is free."""
 
 EITHER = Softmax(options="u.predicted_mean")
 """Choosing between two options by the probability that each would pay."""
@@ -33,6 +43,7 @@ def bandit_hgf(
     response: Response | EllipsisType = ...,
     lapse: bool = False,
     perseveration: bool = False,
+    initial_precision: Any = None,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
@@ -55,6 +66,9 @@ def bandit_hgf(
         What it does; ``...`` for a softmax of the predicted rewards, None for one that only watches.
     lapse, perseveration, free
         As for :func:`binary_hgf`.
+    initial_precision
+        Of the states, one for all or one per level; by default 1, or what a series says. ``"free"`` is as
+        for :func:`binary_hgf`, shared by all arms, ``"arms.initial_precision"``.
     settings
         Further arguments of :func:`pynodes.models.bandit_hgf`.
 
@@ -69,6 +83,9 @@ def bandit_hgf(
     placed: dict[str, Any] = (
         {"initial_precision": 1.0} if series is None else in_units(series, levels)
     )
+    prior = find_precision_prior(initial_precision, math.exp(-log_variance(series)))
+    if prior is None and initial_precision is not None:
+        placed["initial_precision"] = initial_precision
     graph = bandits(arms, levels, rewards=rewards, **placed | settings)
     worth = [name for name in graph.nodes if name == f"x{first}" or name.startswith(f"x{first}_")]
     usual: Priors = {ARMS: Normal(log_variance(series) - 5.0, 1.5)}
@@ -76,7 +93,11 @@ def bandit_hgf(
         f"x{n}.tonic_volatility": Normal(-5.0 - 3.0 * (n - first), 1.5)
         for n in range(first + 1, levels + 1)
     }
-    tied = {ARMS: [f"{name}.tonic_volatility" for name in worth]}
+    usual |= {} if prior is None else {BEGINNING: prior}
+    tied = {
+        ARMS: [f"{name}.tonic_volatility" for name in worth],
+        BEGINNING: [f"{name}.initial_precision" for name in worth],
+    }
     return choosing_agent(graph, arms, series, response, (lapse, perseveration), usual, free, tied)
 
 

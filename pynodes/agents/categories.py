@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pynodes.agents._usual import Priors, Response, add_habits, usual_agent
+from pynodes.agents._usual import (
+    Priors,
+    Response,
+    add_habits,
+    find_precision_prior,
+    usual_agent,
+)
 from pynodes.fit import Agent, Normal
 from pynodes.models import categorical_hgf as categories
 from pynodes.models import transition_hgf as transitions
@@ -16,6 +22,9 @@ BETTING = Softmax(options="u.predicted_mean")
 LOGITS = "logits.tonic_volatility"
 """The free value that the tonic volatilities of all logits share."""
 
+BEGUN = "logits.initial_precision"
+"""The free value that their initial precisions share, where it is free."""
+
 
 def categorical_hgf(
     outcomes: int = 3,
@@ -24,6 +33,7 @@ def categorical_hgf(
     response: Response = BETTING,
     lapse: bool = False,
     perseveration: bool = False,
+    initial_precision: Any = None,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
@@ -38,6 +48,9 @@ def categorical_hgf(
         Numbers of outcomes and of levels.
     response, lapse, perseveration, free
         As for :func:`binary_hgf`.
+    initial_precision
+        Of the states, one for all or one per level; by default 1, and 10 above. ``"free"`` is as for
+        :func:`binary_hgf`, shared by all logits, ``"logits.initial_precision"``.
     settings
         Further arguments of :func:`pynodes.models.categorical_hgf`.
 
@@ -46,10 +59,16 @@ def categorical_hgf(
     ParameterError, GraphError
         As of the agent and the graph.
     """
-    tied = {LOGITS: [f"x2_{code}.tonic_volatility" for code in range(outcomes)]}
-    graph = categories(outcomes, levels, **settings)
+    tied = {
+        LOGITS: [f"x2_{code}.tonic_volatility" for code in range(outcomes)],
+        BEGUN: [f"x2_{code}.initial_precision" for code in range(outcomes)],
+    }
+    prior = find_precision_prior(initial_precision)
+    precision = initial_precision if prior is None else None
+    graph = categories(outcomes, levels, initial_precision=precision, **settings)
     response = add_habits(response, lapse, perseveration)
-    return usual_agent(graph, response, make_volatility_priors(-5.0, levels), free, tied)
+    usual = make_volatility_priors(-5.0, levels) | ({} if prior is None else {BEGUN: prior})
+    return usual_agent(graph, response, usual, free, tied)
 
 
 def transition_hgf(
@@ -82,7 +101,7 @@ def transition_hgf(
     return usual_agent(graph, None, make_volatility_priors(-6.0, levels), free, tied)
 
 
-def make_volatility_priors(mean: float, levels: int) -> dict[str, Normal]:
+def make_volatility_priors(mean: float, levels: int) -> dict[str, Any]:
     """Priors of the tonic volatility of all logits, and of those of the states above."""
     above = {
         f"x{level}.tonic_volatility": Normal(mean - 3.0 * (level - 2), 1.5)

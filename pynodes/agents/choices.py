@@ -10,6 +10,7 @@ from pynodes.agents._usual import (
     Priors,
     Response,
     add_habits,
+    find_precision_prior,
     learning_rates,
     usual_agent,
 )
@@ -28,14 +29,14 @@ def binary_hgf(
     response: Response = USUAL,
     lapse: bool = False,
     perseveration: bool = False,
+    initial_precision: Any = 1.0,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
     """A binary hierarchical Gaussian filter that chooses by its predicted probability.
 
     Free are the tonic volatilities of all states, ``Normal(-4, 1.5)`` of ``x2``, ``Normal(-7, 1.5)`` of
-    ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``. Beliefs begin with precision 1: an
-    ``x2`` of 10, as in TAPAS, would decide comparisons by how slowly the first trials are learned from.
+    ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``. Beliefs begin with precision 1.
 
     Parameters
     ----------
@@ -47,6 +48,10 @@ def binary_hgf(
         Whether a share of choices is made blindly, ``lapse_rate`` with ``LogitNormal(-3, 1)``; and whether
         what was chosen last is chosen more or less often, ``perseveration`` with ``Normal(0, 1)``, for which
         ``Trials(covariates=)`` names the column of the previous choice, ``"previous_choice"``.
+    initial_precision
+        Of the states, one for all or one each, lowest first; or ``"free"``, for that of ``x2``: it has
+        ``LogNormal(log(3), 1)``, and the others begin with 1. Free it where models are compared: a fixed one,
+        1 or the 10 of TAPAS, says how fast first trials are learned from, and decides.
     free
         Priors before the usual ones, by name, or :class:`~pynodes.fit.Fixed` values.
     settings
@@ -62,11 +67,13 @@ def binary_hgf(
     ``ehgf_binary``. Then every fourth subject or more has beliefs that run away (docs/agents.md). Its inverse
     temperature is LogNormal(3.87, 1): hardly an error in a hundred trials.
     """
-    usual = {
+    usual: dict[str, Any] = {
         f"x{level}.tonic_volatility": Normal(-4.0 - 3.0 * (level - 2), 1.5)
         for level in range(2, levels + 1)
     }
-    begun: dict[str, Any] = {"initial_precision": 1.0}
+    prior = find_precision_prior(initial_precision)
+    usual |= {} if prior is None else {"x2.initial_precision": prior}
+    begun: dict[str, Any] = {"initial_precision": initial_precision if prior is None else 1.0}
     if levels > 3:
         begun["expansion"] = WITHOUT_FAILURES
     graph = graph_of(levels, **begun | settings)

@@ -24,6 +24,10 @@ MONEY = np.round(np.random.default_rng(3).normal(50, 20, 320), 2)
 CASES = {
     "binary_hgf, 2 levels": (lambda: agents.binary_hgf(2), {"u": OUTCOMES}),
     "binary_hgf": (agents.binary_hgf, {"u": OUTCOMES}),
+    "binary_hgf, free precision": (
+        lambda: agents.binary_hgf(initial_precision="free"),
+        {"u": OUTCOMES},
+    ),
     "binary_hgf, 4 levels": (lambda: agents.binary_hgf(4), {"u": OUTCOMES}),
     "rescorla_wagner": (agents.rescorla_wagner, {"u": OUTCOMES}),
     "pearce_hall": (agents.pearce_hall, {"u": OUTCOMES}),
@@ -55,7 +59,7 @@ CASES = {
 
 LARGE = [
     *("transition_hgf", "bandit_hgf, continuous", "categorical_hgf", "binary_hgf, 4 levels"),
-    *("bandit_hgf, money", "bandit_rescorla_wagner, money"),
+    *("bandit_hgf, money", "bandit_rescorla_wagner, money", "binary_hgf, free precision"),
 ]
 """Agents that take long to compile, or are much like others."""
 
@@ -160,6 +164,33 @@ def test_priors_of_ones_own_come_before_the_usual_ones():
     assert set(agent.names) == {"x2.tonic_volatility", "inverse_temperature", "x2.initial_mean"}
     assert float(agent.priors["x2.tonic_volatility"].unconstrained_mean) == -2
     assert float(agent.network.parameters()["x3.tonic_volatility"]) == -6
+
+
+def test_initial_precisions_are_free_where_they_are_asked_for():
+    """Around 3 in units of the data, one for all arms or logits, and beside it nothing changes."""
+    made = {
+        "x2": (agents.binary_hgf, ["x2"], 1.0),
+        "logits": (agents.categorical_hgf, ["x2_0", "x2_1", "x2_2"], 1.0),
+        "arms": (
+            lambda **own: agents.bandit_hgf(2, rewards="continuous", series=MONEY, **own),
+            ["x1_0", "x1_1"],
+            float(np.var(MONEY[:20])),
+        ),
+    }
+    for owner, (make, states, unit) in made.items():
+        agent, name = make(initial_precision="free"), f"{owner}.initial_precision"
+        assert set(agent.names) - set(make().names) == {name}
+        prior = agent.priors[name]
+        assert float(prior.constrain(prior.unconstrained_mean)) == pytest.approx(3 / unit)
+        values = {n: float(p.constrain(p.unconstrained_mean)) for n, p in agent.priors.items()}
+        network, _ = agent.instantiate(values | {name: 7.0})
+        assert [float(network[f"{state}.initial_precision"]) for state in states] == [7.0] * len(
+            states
+        )
+        assert not {f"{state}.initial_precision" for state in states} & set(agent.fixed)
+        assert f"{states[0]}.initial_precision" in make().fixed
+    with pytest.raises(pn.ParameterError, match="'free', or numbers"):
+        agents.binary_hgf(initial_precision="fixed")
 
 
 def test_shared_volatilities_are_one_number():
