@@ -16,6 +16,7 @@ import numpy as np
 from jax.core import Tracer
 
 from pynodes._boundary import boundary
+from pynodes._core.besides import Besides, read_besides
 from pynodes._errors import ParameterError, format_value, nearest
 
 
@@ -393,6 +394,7 @@ class StaticFunction(Module):
     """A function of the user's, part of the structure: another function is another program."""
 
     function: Callable[..., Any] = choice()
+    besides: Besides = choice(())
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self.function(*arguments, **named)
@@ -400,7 +402,9 @@ class StaticFunction(Module):
 
 def carry_function(function: Callable[..., Any]) -> Any:
     """A function as JAX can carry it: modules as they are, with their numbers; others as structure."""
-    return function if isinstance(function, Module) else StaticFunction(function=function)
+    if isinstance(function, Module):
+        return function
+    return StaticFunction(function=function, besides=read_besides(function))
 
 
 def unwrap_function(function: Any) -> Callable[..., Any]:

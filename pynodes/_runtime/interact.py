@@ -13,7 +13,8 @@ import jax.numpy as jnp
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
-from pynodes._core.modules import Module, carry_function, unwrap_function
+from pynodes._core.besides import Besides, find_own_code, read_besides
+from pynodes._core.modules import Module, carry_function, choice, unwrap_function
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed, Moment, Seen
 from pynodes._engine.filter import Records, Run, all_valid, report_groups, rest, run_and_keep
@@ -39,11 +40,24 @@ class Life(Module):
 
 
 class Parties(Module):
-    """Who takes part: the agent's response and its environment, and what the response must know besides."""
+    """Who takes part: the agent's response and its environment, and what the response must know besides.
+
+    Code of the user's is taken as it is now, with what it reads besides its arguments.
+    """
 
     response: Any
     environment: Any
     covariates: dict[str, AnyArray]
+    besides: Besides = choice(())
+
+    @classmethod
+    def of(cls, response: Any, environment: Any, covariates: dict[str, AnyArray]) -> Parties:
+        """Those of a response and an environment."""
+        code = [*find_own_code(response), *find_own_code(environment)]
+        besides = tuple(read_besides(one) for one in code)
+        return cls(
+            response=response, environment=environment, covariates=covariates, besides=besides
+        )
 
 
 class ResponseRule(Module):

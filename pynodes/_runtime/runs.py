@@ -178,7 +178,7 @@ def interact(
     check_environment(environment)
     steps, kept = positive("steps", steps), select_recorded_nodes(labels, record)
     known = read_covariates(covariates or {}, steps)
-    parties = Parties(response=as_response(response), environment=environment, covariates=known)
+    parties = Parties.of(as_response(response), environment, known)
     times, interval = read_times(dt, steps)
     blank = Moment(values={}, observed={}, interval=times)
     feed = Feed(steps=steps, series=blank, interval=interval)

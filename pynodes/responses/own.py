@@ -33,8 +33,8 @@ class OwnResponse(AbstractResponse):
     support
         The responses that there can be, such as (0, 1); None for any number. Others are refused.
 
-    The function is compiled with what it reads besides, such as a global number or a closure, as it is
-    at the first call, and does not see later changes: let what may change be a parameter or a covariate.
+    What the function reads besides, such as a global number or a closure, is that of the call: a fit after a
+    change is compiled anew. Let what changes often be a parameter or a covariate.
     """
 
     function: Callable[..., Array] = choice()

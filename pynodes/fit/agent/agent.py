@@ -20,7 +20,8 @@ from pynodes._runtime.network import Network
 from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
 from pynodes.fit.agent.arrays import to_arrays
-from pynodes.fit.agent.model import Values, stop_infinite, subject_log_likelihoods
+from pynodes.fit.agent.model import Model, Values, stop_infinite, subject_log_likelihoods
+from pynodes.fit.agent.own_code import refresh_model
 from pynodes.fit.agent.parameters import fix_values, make_model, split_model
 from pynodes.fit.data.trials import Trials
 from pynodes.responses import AbstractResponse, JointResponse
@@ -83,7 +84,13 @@ class Agent:
             raise ParameterError(
                 f"responses must be one of pynodes.responses, or several by name, not {responses!r}."
             )
-        self.model = make_model(network, response, dict(free or {}), dict(tied or {}))
+        self._model = make_model(network, response, dict(free or {}), dict(tied or {}))
+        _ = self.model
+
+    @property
+    def model(self) -> Model:
+        """What the agent computes with; functions of one's own are taken as they are now."""
+        return refresh_model(self._model)
 
     @property
     def network(self) -> Network:
@@ -197,7 +204,7 @@ class Agent:
         """
         listed = (names,) if isinstance(names, str) else tuple(names)
         agent = copy.copy(self)
-        agent.model = split_model(self.model, listed, by, levels, dict(free or {}))
+        agent._model = split_model(self.model, listed, by, levels, dict(free or {}))
         return agent
 
     @boundary
@@ -215,7 +222,7 @@ class Agent:
             A name that is unknown, or of a parameter that is free; a value that cannot be.
         """
         agent = copy.copy(self)
-        agent.model = fix_values(self.model, values)
+        agent._model = fix_values(self.model, values)
         return agent
 
     def draw(self, key: Array) -> Values:

@@ -50,6 +50,8 @@ class Model(Module):
         Prior of every free value, in the same order.
     splits
         What differs by conditions; the values of its levels are among the free ones.
+    besides
+        What code of the user's in the responses reads besides its arguments.
     """
 
     targets: tuple[tuple[str, tuple[Target, ...]], ...] = choice()
@@ -57,6 +59,7 @@ class Model(Module):
     response: Any
     priors: tuple[AbstractPrior, ...]
     splits: tuple[Split, ...] = choice(())
+    besides: tuple[Any, ...] = choice(())
 
     @property
     def names(self) -> tuple[str, ...]:
