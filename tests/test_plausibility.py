@@ -177,6 +177,49 @@ def test_a_log_variance_that_its_parent_moved_beyond_telling_is_said():
     assert runs["unbounded"].status.plausible
 
 
+def test_a_long_step_of_enhanced_is_derived_and_what_comes_of_it_is_said():
+    """Its mean moves as if nothing had been learned of the noise: 1 + (evidence) steps of Newton at once.
+
+    With prediction variance s and gradient G, Newton's step under n units is s G / (1 + s (G + n/2)), and
+    Enhanced's s G: beyond twice Newton's where s n/2 > 1. A volatility parent above keeps s that large.
+    """
+    units, steps = 6, 60
+    rng = np.random.default_rng(0)
+    series = {f"u{i}": rng.normal(0, 1, steps) for i in range(units)}
+    graph = pn.Graph().extend(
+        {
+            "x": pn.ContinuousState(tonic_volatility=-3.0),
+            "a": pn.ContinuousState(tonic_volatility=-0.5),
+            "b": pn.ContinuousState(tonic_volatility=-3.0),
+            **{name: pn.ContinuousInput(precision=np.inf) for name in series},
+        },
+        [
+            *(("x", name, pn.Observation()) for name in series),
+            *(("a", name, pn.Noise()) for name in series),
+            ("b", "a", pn.Volatility()),
+        ],
+    )
+    runs = {
+        name: graph.compile(expansion=name).filter(series, throw=False)
+        for name in ("standard", "enhanced", "unbounded", "structured")
+    }
+    long, newton = (float(runs[name]["a"].mean[0]) for name in ("enhanced", "standard"))
+    variance = 1 / float(runs["standard"]["a"].predicted_precision[0])
+    assert newton == pytest.approx(long / (1 + long + variance * units / 2), rel=1e-9)
+    assert variance * units / 2 > 1
+
+    status, left = runs["enhanced"].status, np.abs(np.asarray(runs["enhanced"]["a"].mean)) > 50
+    assert left.any()
+    assert status.step <= np.argmax(left)
+    assert not status.plausible
+    assert {"a", "b"} >= set(status.nodes)
+    advised = [name for name in runs if f"'{name}'" in status.message]
+    assert advised == ["unbounded", "structured"]
+    for name in advised:
+        assert runs[name].status.plausible
+        assert np.abs(np.asarray(runs[name]["a"].mean)).max() < 5
+
+
 def test_what_is_left_of_an_error_is_the_share_of_the_noise():
     """Where the noise is tiny, a difference of 16 digits is rounding: held to arithmetic of sixty digits.
 

@@ -61,7 +61,7 @@ def walk_besides(function: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
     if not isinstance(function, types.FunctionType) or id(function) in seen:
         return
     seen.add(id(function))
-    writes = WRITING & list_names(function.__code__)
+    writes = WRITING & collect_names(function.__code__)
     for name, value in named_values(function):
         if writes and isinstance(value, list | dict | set):
             continue
@@ -84,7 +84,7 @@ def list_methods(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
 
 def named_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """What the names in a function stand for: of its module, its closure and its defaults."""
-    for name in list_names(function.__code__):
+    for name in collect_names(function.__code__):
         if name in function.__globals__:
             yield name, function.__globals__[name]
     cells = function.__closure__ or ()
@@ -98,10 +98,10 @@ def named_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     yield from (function.__kwdefaults__ or {}).items()
 
 
-def list_names(code: types.CodeType) -> set[str]:
+def collect_names(code: types.CodeType) -> set[str]:
     """The names in a function and in functions within it."""
     inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
-    return set(code.co_names).union(*map(list_names, inner))
+    return set(code.co_names).union(*map(collect_names, inner))
 
 
 def freeze(value: Any, depth: int = 0) -> Any:
