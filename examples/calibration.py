@@ -149,13 +149,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--particles", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--regimes", nargs="+", choices=list(REGIMES), default=list(REGIMES))
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[tuple[str, str, str, Comparison]]] = {}
     jax.config.update("jax_enable_x64", True)
     print("### One unsurprising move: posterior mean, variance\n", *unsurprised(), sep="\n")
     print(f"\n{options.series} series of {options.steps} steps, {options.particles} particles.")
-    for regime, models in REGIMES.items():
+    for regime in options.regimes:
+        models = REGIMES[regime]
         print(f"\n### {regime.capitalize()}\n")
         print(
             "| model | expansion | marginalised | failed | ran away | mean error, sd "

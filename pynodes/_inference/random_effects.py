@@ -96,11 +96,11 @@ class RandomEffects:
             }
         )
 
-    def plot(self, *, credible: float = 0.9, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw how frequent models are, and how surely; see :func:`pynodes.plotting.plot_frequencies`."""
         from pynodes.plotting import plot_frequencies
 
-        return plot_frequencies(self, credible=credible, axes=axes)
+        return plot_frequencies(self, **options)
 
     def __repr__(self) -> str:
         shares = zip(self.models, self.frequencies, strict=True)

@@ -11,6 +11,7 @@ from scipy.stats import beta
 from pynodes._boundary import boundary
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arrange_panels
+from pynodes.plotting.scales import ParameterLabels, name_models
 
 if TYPE_CHECKING:
     from pynodes._inference.random_effects import RandomEffects
@@ -23,7 +24,9 @@ STRONG = 3.0
 
 
 @boundary
-def plot_comparison(found: AbstractComparison, *, axes: Given = None) -> Panels:
+def plot_comparison(
+    found: AbstractComparison, *, labels: ParameterLabels = None, axes: Given = None
+) -> Panels:
     """Draw a model comparison: log evidence relative to the best model, of all subjects and of each.
 
     On the left the sum over subjects; on the right a point per subject, less than zero where the subject
@@ -33,13 +36,21 @@ def plot_comparison(found: AbstractComparison, *, axes: Given = None) -> Panels:
     ----------
     found
         A comparison.
+    labels
+        What to call models, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
     The panels ``"together"`` and ``"by subject"``; nothing is shown or saved.
+
+    Raises
+    ------
+    InputError
+        A label for a model that is not there.
     """
+    names = name_models(found.models, labels)
     best = int(np.argmax(found.group))
     away = found.evidence - found.evidence[:, best : best + 1]
     rows = np.arange(len(found.models))
@@ -55,8 +66,8 @@ def plot_comparison(found: AbstractComparison, *, axes: Given = None) -> Panels:
         )
         left, right = panels.axes
         left.barh(rows, away.sum(axis=0), 0.6, color=style.BLUE, alpha=0.8)
-        left.set(xlabel=f"{found.criterion} less that of\n{found.models[best]}, in nats")
-        left.set_yticks(rows, found.models)
+        left.set(xlabel=f"{found.criterion} less that of\n{names[best]}, in nats")
+        left.set_yticks(rows, names)
         left.set_ylim(len(rows) - 0.5, -0.5)
         right.axvspan(-STRONG, STRONG, color=style.PALE, alpha=0.6, lw=0, zorder=0)
         spread = np.linspace(-0.28, 0.28, len(away)) if len(away) > 1 else np.zeros(1)
@@ -71,7 +82,13 @@ def plot_comparison(found: AbstractComparison, *, axes: Given = None) -> Panels:
 
 
 @boundary
-def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given = None) -> Panels:
+def plot_frequencies(
+    found: RandomEffects,
+    *,
+    credible: float = 0.9,
+    labels: ParameterLabels = None,
+    axes: Given = None,
+) -> Panels:
     """Draw model frequencies, exceedance probabilities, and model probabilities of each subject.
 
     Parameters
@@ -80,13 +97,19 @@ def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given
         Of random effects.
     credible
         Probability of the intervals of the frequencies.
-    axes
-        Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
+    labels, axes
+        As for :func:`plot_comparison`.
 
     Returns
     -------
     The panels ``"frequency"``, ``"exceedance"`` and ``"attribution"``; nothing is shown or saved.
+
+    Raises
+    ------
+    InputError
+        A label for a model that is not there.
     """
+    names = name_models(found.models, labels)
     probabilities = found.posterior_model_probabilities
     with style.rules():
         panels = arrange_panels(
@@ -113,7 +136,7 @@ def plot_frequencies(found: RandomEffects, *, credible: float = 0.9, axes: Given
         whose.imshow(probabilities[order].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         whose.set(xlabel=f"{len(order)} subjects, sorted\n(darker: more probable)", xticks=[])
         whose.spines[:].set_visible(False)
-        shares.set_yticks(rows, found.models)
+        shares.set_yticks(rows, names)
         whose.tick_params(length=0)
         surely.tick_params(axis="y", length=0)
         panels.remark(f"Bayesian omnibus risk {found.bayesian_omnibus_risk:.2g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pynodes.plotting.scales import ParameterLabels, label_with_values, name_pan
 
 if TYPE_CHECKING:
     from pynodes.fit.group.group_fit import GroupFit
+    from pynodes.fit.sampling.samples import Samples
 
 MOST_GROUPS = 8
 """Groups beside one another that can still be read."""
@@ -26,18 +28,19 @@ SPREAD = 0.22
 
 @boundary
 def plot_groups(
-    group: GroupFit, by: str, *, labels: ParameterLabels = None, axes: Given = None
+    group: GroupFit | Samples, by: str, *, labels: ParameterLabels = None, axes: Given = None
 ) -> Panels:
     """Draw estimates of people of several groups side by side, a panel per parameter.
 
-    Points are the subjects' estimates. Beside them stand the mean that the model expects of the group, and
-    its interval of 90 %: other covariates are taken as the group's own subjects have them. Estimates of
-    subjects are drawn to what is expected of them, so that they scatter too little: the interval counts.
+    Points are the subjects' estimates, of samples their means. Beside them stand the mean that the model
+    expects of the group, and its interval of 90 %: other covariates are taken as the group's own subjects
+    have them. Estimates of subjects are drawn to what is expected of them, so that they scatter too little:
+    the interval counts.
 
     Parameters
     ----------
     group
-        A fit of a population whose formulas name the group.
+        A fit of a population whose formulas name the group, or samples of one.
     by
         The column that says whose group a subject is of.
     labels
@@ -52,18 +55,15 @@ def plot_groups(
     Raises
     ------
     DataError
-        A column that is not there, that changes within a subject, or that has too many groups.
+        A column that is not there, that changes within a subject, or that has too many groups; samples of
+        subjects without a population.
     """
-    from pynodes.fit.group.group_fit import expect_subjects
-
+    expect, estimates = read_estimates(group)
     members = find_members(group, by)
-    estimates = np.asarray(group.individuals.posterior.unconstrained)
     with style.rules():
         panels = side_by_side(group.names, axes, height=2.4)
         for place, (name, ax) in enumerate(panels.items()):
-            expected = {
-                label: expect_subjects(group, name, subjects) for label, subjects in members.items()
-            }
+            expected = {label: expect(group, name, subjects) for label, subjects in members.items()}
             prior = group.agent.priors[name]
             draw_members(ax, prior, estimates[:, place], members, expected)
             ax.set_title(name_panel(name, labels, panels))
@@ -71,7 +71,17 @@ def plot_groups(
     return panels
 
 
-def find_members(group: GroupFit, by: str) -> dict[Any, np.ndarray]:
+def read_estimates(group: GroupFit | Samples) -> tuple[Callable[..., Any], np.ndarray]:
+    """What says what is expected of subjects, and their estimates in unconstrained space."""
+    from pynodes.fit.group.group_fit import GroupFit, expect_subjects
+    from pynodes.fit.sampling.samples import expect_subjects_of_draws
+
+    if isinstance(group, GroupFit):
+        return expect_subjects, np.asarray(group.individuals.posterior.unconstrained)
+    return expect_subjects_of_draws, group.flat.mean(axis=0)
+
+
+def find_members(group: GroupFit | Samples, by: str) -> dict[Any, np.ndarray]:
     """Numbers of the subjects of every group, in order of its name.
 
     Raises

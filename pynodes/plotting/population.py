@@ -80,8 +80,8 @@ def summarise_population(group: GroupFit | Samples) -> dict[str, tuple[float, fl
         return dict(zip(map(str, found["term"]), zip(*columns, strict=True), strict=True))
     if not found:
         raise DataError(
-            "These samples are of subjects without a population. Sample one: fit_nuts(agent, trials, "
-            "group=...)."
+            "These samples are of subjects without a population. Sample several subjects together: "
+            "fit_nuts(agent, trials, formulas=...)."
         )
     ends = {term: np.quantile(draws, (0.05, 0.95)) for term, draws in found.items()}
     return {

@@ -23,6 +23,7 @@ from pynodes.plotting.panels import (
 from pynodes.plotting.scales import (
     ParameterLabels,
     label_with_values,
+    name_models,
     name_panel,
     name_scale,
     name_unconstrained,
@@ -95,13 +96,17 @@ def draw_scatter(
 
 
 @boundary
-def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
+def plot_confusion(
+    recovery: ModelRecovery, *, labels: ParameterLabels = None, axes: Given = None
+) -> Panels:
     """Draw the confusion and the inversion matrix of a model recovery.
 
     Parameters
     ----------
     recovery
         Of models.
+    labels
+        What to call models, by their names.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
@@ -109,8 +114,13 @@ def plot_confusion(recovery: ModelRecovery, *, axes: Given = None) -> Panels:
     -------
     The panels ``"confusion"``, whose rows sum to one, and ``"inversion"``, whose columns do; nothing is
     shown or saved.
+
+    Raises
+    ------
+    InputError
+        A label for a model that is not there.
     """
-    counts, models = recovery.counts, recovery.models
+    counts, models = recovery.counts, name_models(recovery.models, labels)
     totals = counts.sum(axis=0)
     confusion = counts / counts.sum(axis=1, keepdims=True)
     inversion = counts / np.where(totals > 0, totals, 1)

@@ -56,6 +56,18 @@ def check_labels(labels: ParameterLabels, known: Iterable[str]) -> None:
             raise InputError(f"labels has {given!r}. {nearest(given, list(known))}")
 
 
+def name_models(models: tuple[str, ...], labels: ParameterLabels) -> tuple[str, ...]:
+    """What models are called: the user's labels, or their names.
+
+    Raises
+    ------
+    InputError
+        A label for a model that is not there.
+    """
+    check_labels(labels, models)
+    return tuple((labels or {}).get(name, name) for name in models)
+
+
 def name_panel(name: str, labels: ParameterLabels, known: Iterable[str]) -> str:
     """What stands over the panel of a parameter: the user's label, or its name, on two lines if it is long.
 

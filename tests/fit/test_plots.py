@@ -1,5 +1,6 @@
 """Figures of fits: they hold the numbers of what they draw, and change nothing else."""
 
+import dataclasses
 import functools
 from types import SimpleNamespace
 
@@ -21,11 +22,13 @@ from pynodes.fit import (
     fit_map,
     random_effects_bms,
 )
+from pynodes.fit.group.group_model import make_group_model
 from pynodes.fit.sampling.samples import Samples
 from pynodes.fit.sampling.target import Problem
 from pynodes.plotting import plot_residuals, style
 from pynodes.plotting.scales import label_with_values
-from tests.fit.drawn import samples_of_population
+from tests.fit.cases import chooser, table
+from tests.fit.drawn import gaussian_draws, samples_of_population
 from tests.fit.test_robustness import agent, frame, trials
 
 
@@ -197,6 +200,15 @@ def test_comparisons_are_differences_from_the_best():
     shown = [np.asarray(part.get_offsets())[:, 0].tolist() for part in right.collections]
     assert shown == [[0.0, 0.0], [-2.0, -1.0], [-7.0, 0.5]]
     assert to_rgba(style.GREEN) == tuple(right.collections[2].get_facecolors()[1])
+
+    recovered = ModelRecovery(models=("a", "b"), evidence=np.zeros((2, 3, 2)))
+    for made in (found, random_effects_bms(found), recovered):
+        called = dict(zip(made.models, ("α", "β", "γ"), strict=False))
+        drawn = made.plot(labels=called)
+        shown = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
+        assert shown == list(called.values())
+        with pytest.raises(pn.InputError, match="labels has 'd'"):
+            made.plot(labels={"d": "δ"})
 
 
 def test_correlations_are_written_in_cells():
@@ -423,6 +435,36 @@ def test_groups_stand_side_by_side_with_what_is_expected_of_them():
         group.plot_groups("trial")
     with pytest.raises(pn.InputError, match="labels has 'x3'"):
         group.plot(labels={"x3": "other"})
+
+
+def test_groups_of_draws_have_the_quantiles_of_what_is_expected():
+    """Of every draw the intercept, and with the step between groups beside it."""
+    columns = table() | {"group": np.where(table()["subject"] == "s1", "b", "a")}
+    told = Trials(columns, inputs="u", actions="y", by=["subject", "session"])
+    name = "x2.tonic_volatility"
+    group = make_group_model(chooser(), told, {name: "group"}, covariance="diagonal")
+    drawn = gaussian_draws(chooser(), told)
+    random = np.random.default_rng(3)
+    terms = [
+        f"{n}:{t}"
+        for n, d in zip(chooser().names, group.population.designs, strict=True)
+        for t in d.terms
+    ]
+    population = {term: random.normal(size=drawn.unconstrained.shape[:2]) for term in terms}
+    drawn = dataclasses.replace(
+        drawn, problem=dataclasses.replace(drawn.problem, group=group), population=population
+    )
+    ax = drawn.plot_groups("group")[name]
+    start = population[f"{name}:Intercept"]
+    draws = [start, start + population[f"{name}:group[T.b]"]]
+    bars = [c.get_segments()[0][:, 1] for c in ax.collections]
+
+    np.testing.assert_allclose(bars, [np.quantile(d, (0.05, 0.95)) for d in draws])
+    shown = [float(line.get_ydata()[0]) for line in ax.get_lines()]
+    np.testing.assert_allclose(shown[1::2], [d.mean() for d in draws])
+    np.testing.assert_allclose(shown[2], drawn.flat[:, 1, 0].mean())
+    with pytest.raises(pn.DataError, match="without a population"):
+        samples_of_population().plot_groups("age")
 
 
 def test_a_population_of_draws_has_their_means_and_quantiles():

@@ -83,11 +83,11 @@ class AbstractComparison(abc.ABC):
         away = self.group - self.group.max()
         return np.exp(away) / np.exp(away).sum()
 
-    def plot(self, *, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw how far models are from the best; see :func:`pynodes.plotting.plot_comparison`."""
         from pynodes.plotting import plot_comparison
 
-        return plot_comparison(self, axes=axes)
+        return plot_comparison(self, **options)
 
     def __repr__(self) -> str:
         best = self.models[int(np.argmax(self.group))]

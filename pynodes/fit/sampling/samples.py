@@ -155,6 +155,12 @@ class Samples(AbstractFit):
 
         return plot_population(self, **options)
 
+    def plot_groups(self, by: str, **options: Any) -> Panels:
+        """Draw groups of people side by side; see :func:`pynodes.plotting.plot_groups`."""
+        from pynodes.plotting import plot_groups
+
+        return plot_groups(self, by, **options)
+
     def summary(self, mass: float = 0.9) -> pandas.DataFrame:
         """A row per quantity: first of the population, if there is one, then of every subject.
 
@@ -286,6 +292,32 @@ class Samples(AbstractFit):
             f"Samples({self.method}, {self.chains} x {self.draws} draws, {who}; "
             f"{', '.join(self.names)}{found})"
         )
+
+
+def expect_subjects_of_draws(
+    samples: Samples, parameter: str, subjects: np.ndarray
+) -> tuple[float, float, float]:
+    """Mean of what is expected of some subjects, by number, and its 90 % interval, in unconstrained space.
+
+    Raises
+    ------
+    DataError
+        Samples of subjects without a population.
+    """
+    group = samples.problem.group
+    if group is None:
+        raise DataError(
+            "These samples are of subjects without a population, of which nothing is expected. Sample "
+            "several subjects together: fit_nuts(agent, trials, formulas=...)."
+        )
+    design = group.population.designs[samples.names.index(parameter)]
+    row = np.asarray(design.fixed, float)[subjects].mean(axis=0)
+    draws = sum(
+        weight * samples.population[f"{parameter}:{term}"]
+        for weight, term in zip(row, design.terms, strict=True)
+    )
+    low, high = np.quantile(draws, (0.05, 0.95))
+    return float(np.mean(draws)), float(low), float(high)
 
 
 def summarise_draws(samples: Samples, mass: float) -> pandas.DataFrame:

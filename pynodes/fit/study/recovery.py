@@ -250,11 +250,11 @@ class ModelRecovery:
         totals = self.counts.sum(axis=0)
         return self._frame(self.counts / np.where(totals > 0, totals, 1))
 
-    def plot(self, *, axes: Any = None) -> Panels:
+    def plot(self, **options: Any) -> Panels:
         """Draw both matrices; see :func:`pynodes.plotting.plot_confusion`."""
         from pynodes.plotting import plot_confusion
 
-        return plot_confusion(self, axes=axes)
+        return plot_confusion(self, **options)
 
     def _frame(self, values: np.ndarray) -> pandas.DataFrame:
         pd = extra("pandas")
