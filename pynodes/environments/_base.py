@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pynodes._core.modules import Module
+from pynodes._errors import InputError, quote
 from pynodes._typing import Array
 
 
@@ -33,3 +34,21 @@ class AbstractEnvironment(Module, abc.ABC):
     @abc.abstractmethod
     def answer(self, key: Array, state: Any, action: Any) -> tuple[Any, Mapping[str, Array]]:
         """The next state of the world, and what every input of the network observes; NaN for nothing."""
+
+
+def pick_action(action: Any, stream: str | None) -> Any:
+    """What was done, or of several streams what was done in the one that chooses.
+
+    Raises
+    ------
+    InputError
+        There are several streams, and none or another one is named.
+    """
+    if not isinstance(action, Mapping):
+        return action
+    if stream not in action:
+        raise InputError(
+            f"The responses are {quote(action)}, by stream. Say in the environment which of them chooses: "
+            f"stream={next(iter(action))!r}{f', not {stream!r}' if stream else ''}."
+        )
+    return action[stream]

@@ -12,7 +12,7 @@ import numpy as np
 from pynodes._core.modules import checked_value, choice, parameter, parameters_of
 from pynodes._errors import ParameterError
 from pynodes._typing import AnyArray, Array
-from pynodes.environments._base import AbstractEnvironment
+from pynodes.environments._base import AbstractEnvironment, pick_action
 
 
 class Bandit(AbstractEnvironment):
@@ -28,6 +28,8 @@ class Bandit(AbstractEnvironment):
         Names of the network's inputs, one per arm.
     probabilities
         How probable it is that an arm pays, of shape (arms,), each in [0, 1].
+    stream
+        Of several responses, by stream, the one that chooses an arm; None for a single one.
 
     Raises
     ------
@@ -37,6 +39,7 @@ class Bandit(AbstractEnvironment):
 
     arms: tuple[str, ...] = choice()
     probabilities: AnyArray = parameter((), rank=1, bounds=(0.0, 1.0))
+    stream: str | None = choice(None)
 
     def __post_init__(self) -> None:
         check_arms(self, "probabilities")
@@ -50,10 +53,11 @@ class Bandit(AbstractEnvironment):
         return state
 
     def answer(
-        self, key: Array, state: dict[str, Array], action: Array
+        self, key: Array, state: dict[str, Array], action: Any
     ) -> tuple[dict[str, Array], Mapping[str, Array]]:
         del state
-        return pay_out(key, self.arms, jnp.asarray(self.probabilities), action)
+        done = pick_action(action, self.stream)
+        return pay_out(key, self.arms, jnp.asarray(self.probabilities), done)
 
 
 def no_past() -> dict[str, Array]:

@@ -12,7 +12,7 @@ from pynodes._core.modules import choice
 from pynodes._errors import InputError, quote
 from pynodes._runtime.series import to_numbers
 from pynodes._typing import AnyArray, Array
-from pynodes.environments._base import AbstractEnvironment
+from pynodes.environments._base import AbstractEnvironment, pick_action
 
 
 class Replay(AbstractEnvironment):
@@ -27,6 +27,8 @@ class Replay(AbstractEnvironment):
     arms
         Names of the inputs of which an action, a number from 0, chooses the one that is observed; inputs
         that are not named are observed whatever is done. By default none.
+    stream
+        Of several responses, by stream, the one that chooses an arm; None for a single one.
 
     Raises
     ------
@@ -36,6 +38,7 @@ class Replay(AbstractEnvironment):
 
     series: Mapping[str, AnyArray]
     arms: tuple[str, ...] = choice(())
+    stream: str | None = choice(None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arms", tuple(self.arms))
@@ -49,11 +52,12 @@ class Replay(AbstractEnvironment):
 
     def answer(self, key: Array, state: Array, action: Any) -> tuple[Array, Mapping[str, Array]]:
         del key
+        done = pick_action(action, self.stream) if self.arms else 0
         found = {}
         for name, values in self.series.items():
             seen = state < values.shape[0]
             if name in self.arms:
-                seen = seen & (jnp.asarray(action) == self.arms.index(name))
+                seen = seen & (jnp.asarray(done) == self.arms.index(name))
             found[name] = jnp.where(seen, jnp.take(values, state, axis=0, mode="clip"), jnp.nan)
         return state + 1, found
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import AnyArray, Array, Scalar
-from pynodes.environments._base import AbstractEnvironment
+from pynodes.environments._base import AbstractEnvironment, pick_action
 from pynodes.environments.bandit import check_arms, no_past, pay_out
 
 
@@ -27,6 +28,8 @@ class RestlessBandit(AbstractEnvironment):
         Where the walks begin, of shape (arms,).
     tonic_volatility
         Log variance per step of every walk.
+    stream
+        Of several responses, by stream, the one that chooses an arm; None for a single one.
 
     Raises
     ------
@@ -40,6 +43,7 @@ class RestlessBandit(AbstractEnvironment):
     arms: tuple[str, ...] = choice()
     logits: AnyArray = parameter((), rank=1)
     tonic_volatility: Scalar = parameter(-4.0, symbol="ω")
+    stream: str | None = choice(None)
 
     def __post_init__(self) -> None:
         check_arms(self, "logits")
@@ -53,11 +57,13 @@ class RestlessBandit(AbstractEnvironment):
         return {name: value for name, value in state.items() if name != "logits"}
 
     def answer(
-        self, key: Array, state: dict[str, Array], action: Array
+        self, key: Array, state: dict[str, Array], action: Any
     ) -> tuple[dict[str, Array], Mapping[str, Array]]:
         walk, pay = jax.random.split(key)
         before = state["logits"]
         step = jnp.exp(0.5 * jnp.asarray(self.tonic_volatility, before.dtype))
         moved = before + step * jax.random.normal(walk, before.shape, before.dtype)
-        past, seen = pay_out(pay, self.arms, jax.nn.sigmoid(moved), action)
+        past, seen = pay_out(
+            pay, self.arms, jax.nn.sigmoid(moved), pick_action(action, self.stream)
+        )
         return {"logits": moved, **past}, seen

@@ -99,3 +99,35 @@ def test_rewards_of_other_choices_are_refused_by_all_who_simulate():
         pn.simulate(agent, design, environment={0: world})
     recovered = pn.parameter_recovery(agent, design, 8, environment=world, starts=2)
     assert np.isfinite(recovered.posterior.log_evidence).all()
+
+
+def test_of_several_streams_one_chooses_in_an_environment():
+    """The reward is of the arm that was chosen, and what is persevered with is that choice."""
+    streams = {
+        "choice": pn.responses.Softmax(options=("u_0.predicted_mean", "u_1.predicted_mean")),
+        "rating": pn.responses.GaussianResponse(belief="u_0.predicted_mean", variance=0.1),
+    }
+    free = {"rating.variance": pn.LogNormal(-2, 1)}
+    agent = pn.agents.bandit_rescorla_wagner(2, response=streams, perseveration=True, free=free)
+    rng, arms = np.random.default_rng(4), ("u_0", "u_1")
+    paid = rng.integers(0, 2, (2, TRIALS)) * 1.0
+    blank = np.full(TRIALS, np.nan)
+    design = pn.Trials(
+        {"u_0": blank, "u_1": blank, "last": blank},
+        inputs=list(arms),
+        covariates={"previous_choice": "last"},
+    )
+    series = dict(zip(arms, paid, strict=True))
+    for world in (
+        Replay(series=series, arms=arms, stream="choice"),
+        Bandit(arms=arms, probabilities=np.array([1.0, 1.0]), stream="choice"),
+    ):
+        made = pn.simulate(agent, design, environment=world, seed=5).trials
+        arm = made.columns["choice"].astype(int)
+        shown = np.stack([made.columns[name] for name in arms])
+        known = paid if isinstance(world, Replay) else np.ones_like(paid)
+        np.testing.assert_array_equal(shown[arm, range(TRIALS)], known[arm, range(TRIALS)])
+        assert np.isnan(shown[1 - arm, range(TRIALS)]).all()
+        np.testing.assert_array_equal(made.columns["last"], pn.responses.previous(arm * 1.0))
+    with pytest.raises(pn.InputError, match="stream='choice'"):
+        pn.simulate(agent, design, environment=Replay(series=series, arms=arms))

@@ -52,24 +52,34 @@ class Acts(Module):
 
 
 class Reminding(AbstractEnvironment):
-    """An environment that also shows what was done last, where it does not do so itself."""
+    """An environment that also shows what was done last, where it does not do so itself.
+
+    Attributes
+    ----------
+    environment
+        The environment.
+    names
+        Covariates that are what was done last, and the stream in which it was done.
+    """
 
     environment: Any
-    names: tuple[str, ...] = choice(())
+    names: tuple[tuple[str, str], ...] = choice(())
 
     def begin(self, key: Array) -> Any:
         """The environment's own state, and nothing done yet."""
-        return self.environment.begin(key), jnp.asarray(jnp.nan, float)
+        nothing = jnp.asarray(jnp.nan, float)
+        return self.environment.begin(key), {stream: nothing for _, stream in self.names}
 
     def show(self, state: Any) -> dict[str, Array]:
         """What was done last, and what the environment shows."""
-        last: Array = state[1]
-        return {**dict.fromkeys(self.names, last), **self.environment.show(state[0])}
+        last = {name: state[1][stream] for name, stream in self.names}
+        return {**last, **self.environment.show(state[0])}
 
     def answer(self, key: Array, state: Any, action: Any) -> tuple[Any, Mapping[str, Array]]:
         """The environment's answer."""
         world, answer = self.environment.answer(key, state[0], action)
-        return (world, jnp.asarray(action, float) if self.names else state[1]), answer
+        done = action if isinstance(action, Mapping) else {ONLY: action}
+        return (world, {s: jnp.asarray(done[s], float) for _, s in self.names}), answer
 
 
 def name_own_past(part: AbstractResponse, past: str = "response") -> tuple[str, ...]:
@@ -155,7 +165,7 @@ def act_in_environment(
 ) -> Acts:
     """Responses to one block of an environment, which answers them."""
     labels, steps = network.labels, block.frozen.shape[-1]
-    own = {name for part in streams_of(response).values() for name in name_own_past(part)}
+    own = {n: stream for stream, part in streams_of(response).items() for n in name_own_past(part)}
     known = set(labels.parameters) - set(labels.required)  # what is required, an environment shows
     series = {name: array for name, array in block.inputs.items() if name in known}
     blank = Moment(
@@ -168,7 +178,7 @@ def act_in_environment(
     feed = Feed(steps=steps, series=blank, interval=jnp.ones(()))
     parties = Parties(
         response=response,
-        environment=Reminding(environment=environment, names=tuple(sorted(own))),
+        environment=Reminding(environment=environment, names=tuple(sorted(own.items()))),
         covariates={n: jnp.asarray(v) for n, v in block.covariates.items() if n not in own},
     )
     run, life = interact_series(
