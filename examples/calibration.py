@@ -4,6 +4,8 @@ Prints a Markdown table for every regime, which docs/theory/calibration.md expla
 them.
 
     python examples/calibration.py --out figures
+
+With ``--lasting`` instead: which expansions keep their state in thousands of trials.
 """
 
 from __future__ import annotations
@@ -149,11 +151,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--particles", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--lasting", action="store_true", help="coins and blocks of the steps asked for"
+    )
     parser.add_argument("--regimes", nargs="+", choices=list(REGIMES), default=list(REGIMES))
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[tuple[str, str, str, Comparison]]] = {}
     jax.config.update("jax_enable_x64", True)
+    if options.lasting:
+        print(*lasting(options), sep="\n")
+        return
     print("### One unsurprising move: posterior mean, variance\n", *unsurprised(), sep="\n")
     print(f"\n{options.series} series of {options.steps} steps, {options.particles} particles.")
     for regime in options.regimes:
@@ -171,6 +179,45 @@ def main(arguments: list[str] | None = None) -> None:
                 found.setdefault(regime, []).append((model, rule, marginalised, comparison))
     draw(found, options.out / "calibration.png")
     print(f"\nWrote {options.out / 'calibration.png'}")
+
+
+LOST = 20.0
+"""A logit beyond this is of no series that has ones and zeros in it."""
+
+BLOCK = 40
+"""Trials until what is usual becomes unusual."""
+
+
+def lasting(options: argparse.Namespace) -> list[str]:
+    """A table of series of fair coins, and of blocks of 80 % and 20 %, under the defaults of three levels."""
+    random = np.random.default_rng(options.seed)
+    blocks = np.where((np.arange(options.steps) // BLOCK) % 2, 0.8, 0.2)
+    lines = [
+        "| series | expansion | lost | of these doubted | first beyond 20 (median) "
+        "| nats over the best, last fifth |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, chance in (("fair coins", np.full(options.steps, 0.5)), ("blocks", blocks)):
+        series = (random.random((options.series, options.steps)) < chance) * 1.0
+        best = -np.mean(chance * np.log(chance) + (1 - chance) * np.log(1 - chance))
+        for rule, expansion in EXPANSIONS.items():
+            if isinstance(expansion, Quadrature):
+                continue
+            network = pn.models.binary_hgf(3, expansion=expansion).compile()
+            runs = [network.filter({"u": one}, throw=False) for one in series]
+            far = np.stack([np.abs(np.asarray(run["x2"].mean)) > LOST for run in runs])
+            lost = far.any(axis=1) | ~np.array([bool(run.status.ok) for run in runs])
+            said = sum(
+                not run.status.plausible for run, is_lost in zip(runs, lost, strict=True) if is_lost
+            )
+            first = f"{np.median(far.argmax(axis=1)[lost]):.0f}" if lost.any() else "–"
+            late = np.array(
+                [np.asarray(run["u"].surprise)[-options.steps // 5 :].mean() for run in runs]
+            )
+            over = f"{late[~lost].mean() - best:+.3f}" if not lost.all() else "–"
+            cells = [name, rule, f"{lost.sum()} of {len(runs)}", str(said), first, over]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 LOOKS = {
@@ -356,7 +403,7 @@ def compared(beliefs: Beliefs, reference: Reference) -> Comparison:
     away = beliefs.ok & (np.abs(errors) > RAN_AWAY).any(axis=(1, 2))
     kept = beliefs.ok & ~away
     counts = int(np.sum(~beliefs.ok)), int(np.sum(away))
-    if np.mean(kept) < 0.5:
+    if not kept.size or np.mean(kept) < 0.5:
         return Comparison(*counts)
     ratios = np.log(beliefs.variance[kept] / exact.variance[kept])
     evidence = (beliefs.log_evidence - exact.log_evidence)[kept]

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 DEEPEST = 4
 """Containers within containers are looked into so far."""
@@ -108,9 +109,7 @@ def freeze(value: Any, depth: int = 0) -> Any:
     """A value as something to compare and to hash; None of what is taken not to change."""
     if isinstance(value, bool | int | float | complex | str | bytes):
         return type(value).__name__, repr(value)
-    if isinstance(value, np.ndarray | np.generic | jax.Array) and not isinstance(
-        value, jax.core.Tracer
-    ):
+    if isinstance(value, np.ndarray | np.generic | jax.Array) and not isinstance(value, Tracer):
         array = np.asarray(value)
         if array.dtype.hasobject:
             return None
