@@ -11,6 +11,7 @@ from pynodes._inference.random_effects import exceedance_probabilities
 from pynodes.fit import (
     Agent,
     Comparison,
+    LogNormal,
     Normal,
     Trials,
     compare,
@@ -284,3 +285,33 @@ def test_tables_are_keyed_by_what_the_trials_said():
         )
         assert list(found.table.index.names) == names
         assert found.table.reset_index()["participant"].tolist() == [11, 12]
+
+
+def test_models_that_lack_covariates_in_different_trials_are_not_compared():
+    """As many responses each, but not the same ones: neither in evidence nor in model recovery."""
+    data = table() | dict.fromkeys(("one", "two"), np.ones(41))
+    count = len(data["u"])
+    for number, name in enumerate(("one", "two")):
+        data[name] = np.where(np.arange(count) == 3 + number, np.nan, 1.0)
+
+    def rewarded(reward):
+        trials = Trials(
+            data,
+            inputs="u",
+            actions="y",
+            by=["subject", "session"],
+            covariates={"reward_one": reward},
+        )
+        free = {"inverse_temperature": LogNormal(0, 1)}
+        response = pn.responses.BinarySoftmax()
+        return Agent(pn.Graph().add(u=pn.RescorlaWagner()), response, free=free), trials
+
+    parts = {name: rewarded(name) for name in ("one", "two")}
+    found = {name: gaussian_modes(*part) for name, part in parts.items()}
+    assert [fit.observations.sum() for fit in found.values()] == [count - 1] * 2
+    with pytest.raises(pn.DataError, match=r"different trials, 40 and 40.*covariates are missing"):
+        compare(found)
+    whole, trials = parts["one"]
+    plain = Agent(whole.network, pn.responses.UnitSquareSigmoid(), free=whole.priors)
+    with pytest.raises(pn.DataError, match="missing in 1 of 41 trials, first in row 3"):
+        pn.model_recovery({"one": whole, "plain": plain}, trials, 2)

@@ -283,3 +283,14 @@ def test_two_levels_are_recovered():
     true = found.true[:, 1] - found.true[:, 0]
     estimate = np.asarray(found.posterior.unconstrained)
     assert np.corrcoef(true, estimate[:, 1] - estimate[:, 0])[0, 1] > 0.5
+
+
+def test_formulas_lead_to_conditions_and_back():
+    """Who names a column that changes from trial to trial is told of levels; who has these names each."""
+    columns = table() | {"block": np.where(table()["trial"] < 3, "calm", "wild")}
+    data = Trials(columns, inputs="u", actions="y", by=["subject", "session"])
+    with pytest.raises(pn.FormulaError, match=r"agent\.split\('inverse_temperature', by='block'"):
+        pn.fit_em(chooser(), data, formulas={"inverse_temperature": "block"})
+    agent = chooser().split("inverse_temperature", by="block", levels=LEVELS)
+    with pytest.raises(pn.ParameterError, match=r"each level.*\[calm\].*\[wild\]"):
+        pn.fit_em(agent, data, formulas={"inverse_temperature": "age"})

@@ -259,10 +259,18 @@ def scored_rows(model: Model, trials: Trials) -> np.ndarray:
     if model.response is None:
         seen = [np.isfinite(rows) for _, rows, blank in input_rows(model, trials) if blank != blank]
         return counts & np.any([s.reshape(len(s), -1).any(axis=1) for s in seen], axis=0)
-    known = covariate_rows(model, trials)
-    done = np.zeros(len(trials), bool)
+    lacking, done = uncovered_rows(model, trials), np.zeros(len(trials), bool)
     for stream, rows in response_rows(model, trials).items():
-        needed = streams_of(model.response)[stream].covariates
-        lacking = [np.isnan(known[n]) for n, c in needed.items() if n in known and not c.optional]
-        done |= ~np.isnan(rows) & ~np.any([np.zeros(len(rows), bool), *lacking], axis=0)
+        done |= ~np.isnan(rows) & ~lacking[stream]
     return counts & done
+
+
+def uncovered_rows(model: Model, trials: Trials) -> dict[str, np.ndarray]:
+    """In which rows a response has no likelihood for want of a covariate, by stream."""
+    known = covariate_rows(model, trials)
+    found: dict[str, np.ndarray] = {}
+    for stream, part in streams_of(model.response).items():
+        needed = [n for n, c in part.covariates.items() if n in known and not c.optional]
+        none = np.zeros(len(trials), bool)
+        found[stream] = np.any([none, *(np.isnan(known[name]) for name in needed)], axis=0)
+    return found

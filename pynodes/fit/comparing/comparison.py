@@ -13,6 +13,7 @@ from pynodes._boundary import boundary
 from pynodes._errors import DataError, quote
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
+from pynodes.fit.agent.arrays import uncovered_rows
 from pynodes.fit.data.trials import Trials
 from pynodes.fit.mode.map_fit import MapFit
 from pynodes.fit.sampling.leave_one_out import LeaveOneOut, standard_error_of_sum
@@ -241,8 +242,8 @@ def compare_predictions(
     for other, part in parts.items():
         if part.keys != first.keys or not have_same_data(fits[other], fits[name]):
             raise DataError(
-                f"{other!r} was fitted to other subjects or trials than {name!r}. Predictions can be "
-                "compared only if they are of the same responses."
+                f"{explain_difference(fits, other, name)} Predictions can be compared only if they are of "
+                "the same responses."
             )
     subjects = tuple(dict.fromkeys(first.owners))
     indices = np.array([subjects.index(owner) for owner in first.owners])
@@ -264,8 +265,8 @@ def compare_criterion(fits: Mapping[str, Any], by: str) -> Comparison:
         alike = fit.subjects == first.subjects and np.array_equal(fit._counts, first._counts)
         if not alike or not have_same_data(fit, first):
             raise DataError(
-                f"{name!r} was fitted to other subjects or trials than {next(iter(fits))!r}. Evidence can be "
-                "compared only if it is for the same responses."
+                f"{explain_difference(fits, name, next(iter(fits)))} Evidence can be compared only if it is "
+                "for the same responses."
             )
     columns = [CRITERIA[by] * np.atleast_1d(getattr(fit, by)) for fit in fits.values()]
     return Comparison(
@@ -291,7 +292,35 @@ def have_same_data(one: Any, other: Any) -> bool:
 
 
 def scored_columns(fit: Any) -> dict[str, np.ndarray]:
-    """What a fit gives probabilities, by column."""
-    trials = fit.trials
-    named = trials.roles.inputs if fit.agent.response is None else trials.roles.actions
-    return {name: trials.numbers(name) for names in named.values() for name in names}
+    """What a fit gives probabilities, by column; NaN where a covariate is missing, so that it gives none."""
+    trials, model = fit.trials, fit.agent.model
+    if model.response is None:
+        return {c: trials.numbers(c) for names in trials.roles.inputs.values() for c in names}
+    lacking = uncovered_rows(model, trials)
+    return {
+        column: np.where(trials.frozen | lacking[stream], np.nan, trials.numbers(column))
+        for stream, (column, *_) in trials.roles.actions.items()
+    }
+
+
+def explain_difference(fits: Mapping[str, Any], other: str, name: str) -> str:
+    """Why two fits are not of the same data, in words."""
+    counts = [
+        {
+            column: int(np.sum(~np.isnan(rows)))
+            for column, rows in scored_columns(fits[each]).items()
+        }
+        for each in (other, name)
+    ]
+    lacking = [
+        fits[each].agent.model.response is not None
+        and any(map(np.any, uncovered_rows(fits[each].agent.model, fits[each].trials).values()))
+        for each in (other, name)
+    ]
+    if any(lacking) and len(fits[other].trials) == len(fits[name].trials):
+        return (
+            f"{other!r} and {name!r} give probabilities to different trials, {sum(counts[0].values())} and "
+            f"{sum(counts[1].values())} responses, since covariates are missing in some. Leave the response "
+            "out (NaN) of every trial in which a covariate of any model is missing."
+        )
+    return f"{other!r} was fitted to other subjects or trials than {name!r}."

@@ -203,7 +203,7 @@ def read_subject_covariate(trials: Trials, name: str, parameter: str) -> Any:
         if found.setdefault(subject, value) != value:
             raise FormulaError(
                 f"The formula of {parameter!r} needs one {name!r} per subject, but {labels[subject]} has "
-                f"{found[subject]!r} and {value!r}. {advise_constant(trials)}"
+                f"{found[subject]!r} and {value!r}. {advise_constant(trials, parameter, name)}"
             )
     values = np.array([found[subject] for subject in range(len(trials.subjects))])
     order = trials.roles.levels.get(name) or trials.roles.categories.get(name)
@@ -213,9 +213,13 @@ def read_subject_covariate(trials: Trials, name: str, parameter: str) -> Any:
     return extra("pandas").Categorical(values, categories=there, ordered=True)
 
 
-def advise_constant(trials: Trials) -> str:
+def advise_constant(trials: Trials, parameter: str, column: str) -> str:
     """What to do about a column that changes within a subject."""
     finer = trials.roles.by[trials.roles.key_count :]
+    within = f"agent.split({parameter!r}, by={column!r}, levels=[...])"
     if finer:
-        return f"What changes between sessions needs Trials(..., parameters_per={finer[0]!r})."
-    return "What changes from trial to trial cannot explain a parameter that does not."
+        return (
+            f"What changes between sessions needs Trials(..., parameters_per={finer[0]!r}), and what changes "
+            f"from trial to trial {within}."
+        )
+    return f"A parameter that differs from trial to trial is made by {within}."

@@ -71,6 +71,12 @@ def make_group_model(
         )
     given = dict(formulas or {})
     for name in given:
+        for split in agent.model.splits:
+            if name == split.name:
+                raise ParameterError(
+                    f"{name!r} differs by {split.column!r}. Give a formula for each level: "
+                    f"{quote(split.free)}."
+                )
         if name not in agent.names:
             raise ParameterError(
                 f"formulas has {name!r}, which is not a free value. {nearest(name, agent.names)}"

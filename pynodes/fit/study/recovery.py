@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import ParameterError, quote
+from pynodes._errors import DataError, ParameterError, quote
 from pynodes._inference.laplace import LaplacePosterior, find_posteriors
 from pynodes._progress import Progress
 from pynodes._results.tables import extra
@@ -20,7 +20,7 @@ from pynodes.environments import AbstractEnvironment
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.acting import Acts, stack_environments, with_acts
 from pynodes.fit.agent.agent import Agent
-from pynodes.fit.agent.arrays import design_arrays
+from pynodes.fit.agent.arrays import design_arrays, uncovered_rows
 from pynodes.fit.agent.conditions import check_levels_seen
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Values
@@ -283,6 +283,26 @@ def check_same_streams(agents: Mapping[str, Agent]) -> None:
             )
 
 
+def check_same_trials(agents: Mapping[str, Agent], own: Mapping[str, Trials]) -> None:
+    """All agents give probabilities to the responses of the same trials.
+
+    Raises
+    ------
+    DataError
+        Covariates are missing for one that are there for another.
+    """
+    every = {name: uncovered_rows(agent.model, own[name]) for name, agent in agents.items()}
+    first, *others = every
+    for name in others:
+        for stream, rows in every[first].items():
+            if np.any(apart := (rows != every[name][stream]) & ~own[first].frozen):
+                raise DataError(
+                    f"Covariates of {first!r} or of {name!r} are missing in {int(apart.sum())} of "
+                    f"{len(apart)} trials, first in row {int(np.argmax(apart))}, and not those of the other: "
+                    "their evidence would be of different trials. Fill them in."
+                )
+
+
 @boundary
 def model_recovery(
     agents: Mapping[str, Agent],
@@ -314,6 +334,7 @@ def model_recovery(
         check_responds(agent)
     check_same_streams(agents)
     own = select_covariates(agents, design)
+    check_same_trials(agents, own)
     for name, agent in agents.items():
         check_levels_seen(agent.model.splits, own[name])
         check_can_simulate(agent, own[name], environment)
