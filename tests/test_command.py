@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas
 import pytest
 
 import pynodes as pn
@@ -360,6 +361,50 @@ def test_a_file_of_two_people_is_fitted_as_in_python(tmp_path, monkeypatch, caps
     for name in ("fit.png", "beliefs-p1.png", "beliefs-p2.png"):
         assert plt.imread(f"run/{name}").shape[1] > 500
     assert "estimates.csv" in said
+
+
+def test_a_file_is_fitted_by_group_and_by_condition(tmp_path, monkeypatch, capsys):
+    """Groups of people in formulas, conditions within them, habits: as the same calls in Python."""
+    monkeypatch.chdir(tmp_path)
+    rng, people = np.random.default_rng(2), ["p1", "p2", "p3", "p4"]
+    frame = pandas.DataFrame(
+        {
+            "who": np.repeat(people, 12),
+            "group": np.repeat(["x", "y", "y", "x"], 12),
+            "block": np.tile(np.repeat(["calm", "wild"], 6), 4),
+            "u": rng.integers(0, 2, 48),
+            "y": rng.integers(0, 2, 48) * 1.0,
+        }
+    )
+    frame.to_csv("data.csv", index=False)
+    asked = "fit data.csv --agent rescorla_wagner --input u --action y --by who --method em --lapse"
+    own = ["--perseveration", "--split", "u.learning_rate=block", "--formula", "lapse_rate=group"]
+
+    assert main([*asked.split(), *own, "--out", "run"]) == 0
+    previous = pn.responses.previous(frame["y"], by=frame["who"])
+    trials = pn.Trials(
+        frame.assign(previous_choice=previous),
+        inputs="u",
+        actions="y",
+        by="who",
+        covariates=["previous_choice"],
+    )
+    agent = pn.agents.rescorla_wagner(lapse=True, perseveration=True)
+    agent = agent.split("u.learning_rate", by="block", levels=["calm", "wild"])
+    alone = pn.fit_em(agent, trials, formulas={"lapse_rate": "group"})
+    kept = pn.load("run/fit.npz")
+
+    assert kept.estimates.keys() == alone.estimates.keys()
+    np.testing.assert_allclose(list(kept.estimates.values()), list(alone.estimates.values()))
+    assert "lapse_rate:group[T.y]" in kept.estimates
+    for wrong, said in (
+        (["--formula", "lapse_rate=group", "--method", "map"], "add --method em"),
+        (["--split", "u.learning_rate"], "PARAMETER=COLUMN"),
+        (["--split", "u.learning=block"], "no free value 'u.learning'"),
+        (["--split", "u.learning_rate=blok"], "no column 'blok'"),
+    ):
+        assert main([*asked.split(), *wrong]) == 2
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,23 @@ class Table:
         """The cells of a column."""
         return [cell for _, cell in self.rows[name]]
 
+    def values(self, name: str) -> np.ndarray:
+        """A column as numbers if all its cells are some, or say that there is none; else as texts."""
+        try:
+            return self.numbers(name)
+        except FileError:
+            cells = [None if cell.lower() in MISSING else cell for cell in self.texts(name)]
+            return np.array(cells, dtype=object)
+
     def numbers(self, name: str) -> np.ndarray:
         """A column as numbers; NaN where a cell says that there is none."""
         return column(self.path, self.rows[name], name)
+
+
+def read_header(path: Path) -> list[str]:
+    """The names of the columns of a file."""
+    rows = read_rows(path)
+    return rows[0][1] if rows else []
 
 
 def read_cells(path: Path, names: list[str]) -> dict[str, list[tuple[int, str]]]:

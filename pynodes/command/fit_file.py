@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pynodes._errors import PynodesError, nearest
-from pynodes.command.files import FileError, Table, folder, write_figure, written
+from pynodes.command.files import FileError, Table, folder, read_header, write_figure, written
 from pynodes.command.filter_file import FIGURES, as_file_name
 
 if TYPE_CHECKING:
@@ -43,11 +45,44 @@ def fit_file(options: argparse.Namespace) -> str:
             f"There is no method {options.method!r}. {nearest(options.method, METHODS)}"
         )
     levels = dict(map(read_code, options.code))
-    columns = read_columns(options, keys, levels)
+    formulas = dict(read_pair(text, "--formula", "TERMS") for text in options.formula)
+    splits = dict(read_pair(text, "--split", "COLUMN") for text in options.split)
+    if formulas and options.method != "em":
+        raise FileError("--formula is about a population: add --method em.")
+    columns = read_columns(options, keys, levels, name_others(options.file, formulas, splits))
     trials, series = make_trials(options, columns, keys, levels)
     agent = make_agent(options, series, columns)
-    search: Callable[..., Any] = {"map": pn.fit_map, "em": pn.fit_em}[options.method]
-    return write_fit(options, search(agent, trials, seed=options.seed))
+    try:
+        for name, column in splits.items():
+            agent = agent.split(name, by=column, levels=list_levels(columns[column]))
+        search: Callable[..., Any] = {"map": pn.fit_map, "em": pn.fit_em}[options.method]
+        found = search(
+            agent, trials, seed=options.seed, **({"formulas": formulas} if formulas else {})
+        )
+    except PynodesError as error:
+        raise FileError(f"{str(options.file)!r}: {error}") from error
+    return write_fit(options, found)
+
+
+def read_pair(text: str, option: str, what: str) -> tuple[str, str]:
+    """A parameter and what is said of it."""
+    name, found, said = text.partition("=")
+    if not found or not name.strip() or not said.strip():
+        raise FileError(f"{option} takes PARAMETER={what}, not {text!r}.")
+    return name.strip(), said.strip()
+
+
+def name_others(path: Path, formulas: dict[str, str], splits: dict[str, str]) -> list[str]:
+    """Columns that formulas and conditions name; of words in formulas those that are columns."""
+    header = read_header(path) if formulas else []
+    words = [word for terms in formulas.values() for word in re.findall(r"[^\W\d][\w.]*", terms)]
+    return [*(word for word in dict.fromkeys(words) if word in header), *splits.values()]
+
+
+def list_levels(column: np.ndarray) -> list[Any]:
+    """The different values of a column, in order; what is missing is none."""
+    known = [value for value in column.tolist() if value is not None and value == value]
+    return sorted(dict.fromkeys(known))
 
 
 def read_code(text: str) -> tuple[str, list[str]]:
@@ -61,16 +96,19 @@ def read_code(text: str) -> tuple[str, list[str]]:
 
 
 def read_columns(
-    options: argparse.Namespace, keys: list[str], levels: dict[str, list[str]]
+    options: argparse.Namespace,
+    keys: list[str],
+    levels: dict[str, list[str]],
+    others: list[str],
 ) -> dict[str, Any]:
-    """The columns that are asked for: numbers, or texts that are keys or have codes."""
+    """The columns that are asked for: numbers, or texts that are keys, have codes, or say who and when."""
     times = [name for name in (options.dt, options.time) if name]
     numeric = [options.input, options.action, *times]
-    table = Table(options.file, [*numeric, *keys, *levels])
+    table = Table(options.file, [*numeric, *keys, *levels, *others])
     columns: dict[str, Any] = {name: np.array(table.texts(name)) for name in keys}
     for name in dict.fromkeys(numeric):
         columns[name] = code(table, name, levels[name]) if name in levels else table.numbers(name)
-    return columns
+    return {name: table.values(name) for name in others} | columns
 
 
 def code(table: Table, name: str, texts: list[str]) -> np.ndarray:
@@ -101,6 +139,10 @@ def make_trials(
         inputs = pn.models.bandit_inputs(columns[options.action], series, arms=arms)
         columns |= {name: np.asarray(values) for name, values in inputs.items()}
         roles["inputs"] = list(inputs)
+    if options.perseveration:
+        owners = [columns[key] for key in keys] or None
+        last = np.asarray(pn.responses.previous(columns[options.action], by=owners))
+        columns["previous_choice"], roles["covariates"] = last, ["previous_choice"]
     roles |= {role: name for role in ("dt", "time") if (name := getattr(options, role))}
     try:
         return pn.Trials(columns, **roles), series
@@ -132,7 +174,12 @@ def make_agent(options: argparse.Namespace, series: np.ndarray, columns: dict[st
                 f"--levels goes with agents that have levels, not with {options.agent!r}."
             )
         given["levels"] = options.levels
-    return make(**given)
+    habits = {name: True for name in ("lapse", "perseveration") if getattr(options, name)}
+    if habits and options.agent in RATINGS:
+        raise FileError(
+            f"--{next(iter(habits))} goes with agents that choose, not {options.agent!r}."
+        )
+    return make(**given, **habits)
 
 
 def write_fit(options: argparse.Namespace, fit: Any) -> str:

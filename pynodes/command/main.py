@@ -153,6 +153,26 @@ def add_fit(commands: Any) -> None:
     )
     own.add_argument("--levels", type=int, help="levels of a Gaussian filter")
     own.add_argument(
+        "--formula",
+        action="append",
+        default=[],
+        metavar="PARAMETER=TERMS",
+        help="with --method em: what a parameter depends on, as in u.learning_rate='group + age'",
+    )
+    own.add_argument(
+        "--split",
+        action="append",
+        default=[],
+        metavar="PARAMETER=COLUMN",
+        help="a parameter that differs by the values of a column, from trial to trial",
+    )
+    own.add_argument("--lapse", action="store_true", help="a share of choices is made blindly")
+    own.add_argument(
+        "--perseveration",
+        action="store_true",
+        help="what was chosen last is chosen again, or avoided",
+    )
+    own.add_argument(
         "--method", default="map", help=f"{' or '.join(METHODS)}: each by itself, or a population"
     )
     own.add_argument("--seed", type=int, default=0, help="of the search")
