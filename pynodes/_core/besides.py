@@ -30,7 +30,8 @@ Besides = tuple[Any, ...]
 def read_besides(function: Any) -> Besides:
     """What a function, a method, or all methods of a class read besides their arguments.
 
-    Numbers, texts, arrays, containers of these, and functions of the same module, whose own are read too.
+    Numbers, texts, arrays, containers of these, attributes of an object that is called, and functions of the
+    same module, whose own are read too.
     Anything else, such as modules, is taken not to change.
     """
     return tuple(sorted(dict(walk_besides(function, set())).items()))
@@ -59,6 +60,10 @@ def walk_besides(function: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
                 yield f"{name}.{key}", value
         return
     function = getattr(function, "__func__", function)
+    call = type(function).__call__ if callable(function) else None
+    if isinstance(call, types.FunctionType):  # an object that can be called: what it holds, too
+        yield "attributes", freeze(getattr(function, "__dict__", {}))
+        function = call
     if not isinstance(function, types.FunctionType) or id(function) in seen:
         return
     seen.add(id(function))

@@ -28,6 +28,16 @@ def squash(x):
     return SCALE * jnp.tanh(x)
 
 
+class Weighting:
+    """A function that is an object."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, x):
+        return self.weight * x
+
+
 def make_noting(record):
     """A function that keeps a record of its calls, as those who count traces do."""
     return lambda x: record.append(x)
@@ -92,6 +102,13 @@ def test_a_closed_loop_sees_a_global_that_has_changed(monkeypatch):
     monkeypatch.setitem(globals(), "SCALE", 5.0)
     np.testing.assert_array_equal(paid(), np.full(3, 5.0))
 
+    agent = pn.agents.delta_rule()
+    design = pn.Trials({"u": np.full(4, np.nan)}, inputs="u")
+    for scale in (1.0, 2.0):
+        monkeypatch.setitem(globals(), "SCALE", scale)
+        made = pn.simulate(agent, design, environment=Payer(), seed=1).trials
+        np.testing.assert_array_equal(made.columns["u"], np.full(4, scale))
+
 
 def test_a_global_of_a_coupling_that_has_changed_is_refused(monkeypatch):
     graph = pn.Graph().add(u=pn.ContinuousInput(), x1=pn.ContinuousState())
@@ -134,5 +151,9 @@ def test_what_is_read_besides_is_found_wherever_it_stands():
     noting(0.0)
     assert counted
     assert read_besides(noting) == before  # a record, by which nothing goes
+    held = Weighting(1.0)
+    before = read_besides(held)
+    held.weight = 2.0
+    assert read_besides(held) != before
     assert read_besides(np.tanh) == read_besides(len) == ()
     assert hash(read_besides(one))

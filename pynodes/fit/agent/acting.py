@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pynodes._core.besides import find_own_code, read_besides
 from pynodes._core.modules import Module, choice
 from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed, Moment
@@ -80,6 +81,33 @@ class Reminding(AbstractEnvironment):
         world, answer = self.environment.answer(key, state[0], action)
         done = action if isinstance(action, Mapping) else {ONLY: action}
         return (world, {s: jnp.asarray(done[s], float) for _, s in self.names}), answer
+
+
+class KeyedEnvironment(AbstractEnvironment):
+    """An environment of the user's, of which a program is that of what its code reads now.
+
+    Attributes
+    ----------
+    environment
+        The environment.
+    besides
+        What its code reads besides its arguments.
+    """
+
+    environment: Any
+    besides: tuple[Any, ...] = choice()
+
+    def begin(self, key: Array) -> Any:
+        """The environment's."""
+        return self.environment.begin(key)
+
+    def show(self, state: Any) -> Mapping[str, Array]:
+        """The environment's."""
+        return self.environment.show(state)
+
+    def answer(self, key: Array, state: Any, action: Any) -> tuple[Any, Mapping[str, Array]]:
+        """The environment's."""
+        return self.environment.answer(key, state, action)
 
 
 def name_own_past(part: AbstractResponse, past: str = "response") -> tuple[str, ...]:
@@ -285,4 +313,6 @@ def stack_environments(environment: Any, subjects: tuple[Hashable, ...]) -> Any:
             "The environments of the subjects differ in kind, in what they answer or in length. Give all the "
             "same arms, and series of one length, with NaN at the end of shorter ones."
         )
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(x) for x in leaves]), *chosen)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(x) for x in leaves]), *chosen)
+    code = tuple(found for one in find_own_code(chosen[0]) if (found := read_besides(one)))
+    return KeyedEnvironment(environment=stacked, besides=code) if code else stacked
