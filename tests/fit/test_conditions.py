@@ -223,12 +223,22 @@ def test_what_cannot_differ_is_refused(names, options, said):
         chooser().split(names, **{"by": "b", "levels": LEVELS} | options)
 
 
-def test_couplings_and_beginnings_do_not_differ_by_trial():
+def test_strengths_of_couplings_differ_by_trial_and_beginnings_do_not():
+    """A strength that is zero in a block is a parent who says nothing there."""
     free = {"x3->x2.strength": LogNormal(0, 1), "x2.initial_mean": Normal(0, 1)}
     agent = Agent(pn.models.binary_hgf(3), free=free)
-    for name in agent.names:
-        with pytest.raises(pn.ParameterError, match="from trial to trial"):
-            agent.split(name, by="b", levels=LEVELS)
+    with pytest.raises(pn.ParameterError, match="from trial to trial"):
+        agent.split("x2.initial_mean", by="b", levels=LEVELS)
+    name, outcomes = "x3->x2.strength", blocks().columns["u"]
+    split = agent.split(name, by="b", levels=LEVELS)
+    data = Trials({"u": outcomes, "b": BLOCKS}, inputs="u")
+    values = {f"{name}[calm]": 1.0, f"{name}[wild]": 0.2, "x2.initial_mean": 0.0}
+    calm = agent.network.filter({"u": outcomes[:HALF]})
+    wild = agent.network.replace({name: 0.2}).filter({"u": outcomes[HALF:]}, start=calm.final)
+
+    found = split.pointwise_log_likelihood(values, data)
+    expected = -np.concatenate([calm.surprise, wild.surprise])
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ class Agent:
         Parameters
         ----------
         names
-            Free values: of nodes or of responses.
+            Free values: of nodes, couplings or responses.
         by
             The column of the data that says of which level a trial is.
         levels

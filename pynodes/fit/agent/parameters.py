@@ -158,7 +158,7 @@ def check_can_differ(network: Network, name: str, parameter: str) -> None:
     Raises
     ------
     ParameterError
-        It is one of a coupling, or of the beliefs before the first step; or the network must be given it.
+        It is an array, or of the beliefs before the first step; or the network must be given it.
     """
     if parameter in network.labels.required:
         raise ParameterError(f"{parameter!r} is given at every step: it is no free value.")
@@ -166,8 +166,8 @@ def check_can_differ(network: Network, name: str, parameter: str) -> None:
         check_name(network.labels, parameter)
     except InputError as error:
         raise ParameterError(
-            f"{name!r} cannot differ from trial to trial: {error} Parameters of nodes and of responses can; "
-            "what differs by session takes Trials(parameters_per=...)."
+            f"{name!r} cannot differ from trial to trial: {error} What differs by session takes "
+            "Trials(parameters_per=...)."
         ) from error
 
 
