@@ -1,6 +1,7 @@
 """Deep predictive coding: speed beside bare matrix products, accuracy beside backpropagation.
 
     python tests/benchmarks/deep.py speed
+    python tests/benchmarks/deep.py peers [rounds]     (makes an environment for FabricPC in .peer/)
     python tests/benchmarks/deep.py digits [seeds]
     python tests/benchmarks/deep.py depth [layers]
     python tests/benchmarks/deep.py precisions [seeds]
@@ -13,9 +14,12 @@ Every table compares what was measured in one run; times are medians.
 """
 
 import itertools
+import json
+import subprocess
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -146,6 +150,48 @@ def speed(batches=16, times=9):
     print(f"{'scheme':20s} {'per step, times bare':>22s} {'first call, s':>15s}")
     for name in calls:
         print(f"{name:20s} {np.median(spent[name]) / base:22.2f} {first[name]:15.2f}")
+
+
+def peers(rounds=3, epochs=6):
+    """One learning step here and by FabricPC 0.6, turn by turn, in clock and processor time."""
+    from compare import environment
+
+    python = environment("fabricpc", "fabricpc==0.6.0")
+    script = Path(__file__).with_name("peer_fabricpc.py")
+    batches, rng = 16, np.random.default_rng(0)
+    x = rng.normal(size=(BATCH * batches, SIZES[0])).astype(np.float32)
+    y = rng.integers(0, 10, BATCH * batches)
+    weights = [jnp.asarray(glorot(rng, b, a)) for a, b in itertools.pairwise(SIZES)]
+    bare, hot = bare_products(), jnp.asarray(np.eye(10, dtype=np.float32)[y])
+    training = pn.deep.Training(
+        epochs=1, batch=BATCH, scheme=pn.deep.Settle(steps=STEPS), optimiser=optax.sgd(1e-3)
+    )
+
+    def products():
+        rows = [slice(i * BATCH, (i + 1) * BATCH) for i in range(batches)]
+        return [bare(weights, x[own], hot[own]) for own in rows][-1]
+
+    calls = {"bare products": products, "pynodes": prepare_epoch(chain(SIZES), x, y, training)}
+    spent = {name: [] for name in (*calls, "FabricPC 0.6")}
+    for call in calls.values():
+        jax.block_until_ready(call())
+    for _ in range(rounds):
+        for name, call in [*calls.items()] * epochs:
+            begin = time.perf_counter(), time.process_time()
+            jax.block_until_ready(call())
+            ended = time.perf_counter(), time.process_time()
+            spent[name].append(np.subtract(ended, begin) / batches)
+        done = subprocess.run(
+            [python, script, str(epochs)], check=True, capture_output=True, text=True
+        )
+        told = json.loads(done.stdout.splitlines()[-1])
+        spent["FabricPC 0.6"].append((told["clock"], told["processor"]))
+    base = np.median(spent["bare products"], axis=0)
+    print(f"one step {SIZES}, batch {BATCH}, {STEPS} steps, times bare: clock, processor time")
+    for name, found in spent.items():
+        clock, processor = np.median(found, axis=0) / base
+        print(f"{name:15s} {clock:6.2f} {processor:6.2f}", flush=True)
+    print("bare products, ms per step:", *np.round(1e3 * base, 1))
 
 
 def prepare_epoch(network, x, y, training):
@@ -413,6 +459,7 @@ if __name__ == "__main__":
     what, *rest = sys.argv[1:] or ["speed"]
     tables = {
         "speed": speed,
+        "peers": peers,
         "digits": accuracies,
         "depth": depths,
         "precisions": precisions,
