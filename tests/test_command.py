@@ -4,6 +4,7 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,10 +12,14 @@ import pandas
 import pytest
 
 import pynodes as pn
+from pynodes.command.files import FileError
+from pynodes.command.fit_file import make_agent, make_trials
 from pynodes.command.main import main
+from pynodes.fit.group.group_model import make_group_model
 
 pytestmark = pytest.mark.versions
 
+LEVELS = ["calm", "wild"]
 OUTCOMES = [1.0, 0.0, np.nan, 1.0, 1.0]
 
 
@@ -364,47 +369,89 @@ def test_a_file_of_two_people_is_fitted_as_in_python(tmp_path, monkeypatch, caps
 
 
 def test_a_file_is_fitted_by_group_and_by_condition(tmp_path, monkeypatch, capsys):
-    """Groups of people in formulas, conditions within them, habits: as the same calls in Python."""
+    """Groups of people in formulas, and conditions within them: asked of the same call in Python."""
     monkeypatch.chdir(tmp_path)
-    rng, people = np.random.default_rng(2), ["p1", "p2", "p3", "p4"]
     frame = pandas.DataFrame(
         {
-            "who": np.repeat(people, 12),
-            "group": np.repeat(["x", "y", "y", "x"], 12),
-            "block": np.tile(np.repeat(["calm", "wild"], 6), 4),
-            "u": rng.integers(0, 2, 48),
-            "y": rng.integers(0, 2, 48) * 1.0,
+            "who": np.repeat(["p1", "p2"], 4),
+            "group": np.repeat(["x", "y"], 4),
+            "block": np.tile(np.repeat(["calm", "wild"], 2), 2),
+            "u": np.arange(8) % 2,
+            "y": np.arange(8) % 2 * 1.0,
         }
     )
     frame.to_csv("data.csv", index=False)
-    asked = "fit data.csv --agent rescorla_wagner --input u --action y --by who --method em --lapse"
-    own = ["--perseveration", "--split", "u.learning_rate=block", "--formula", "lapse_rate=group"]
+    asked = [
+        "fit",
+        "data.csv",
+        "--agent",
+        "rescorla_wagner",
+        "--input",
+        "u",
+        "--action",
+        "y",
+        "--by",
+        "who",
+        "--method",
+        "em",
+    ]
+    own = ["--split", "u.learning_rate=block", "--formula", "inverse_temperature=0 + group"]
+    calls = []
 
-    assert main([*asked.split(), *own, "--out", "run"]) == 0
-    previous = pn.responses.previous(frame["y"], by=frame["who"])
-    trials = pn.Trials(
-        frame.assign(previous_choice=previous),
-        inputs="u",
-        actions="y",
-        by="who",
-        covariates=["previous_choice"],
-    )
-    agent = pn.agents.rescorla_wagner(lapse=True, perseveration=True)
-    agent = agent.split("u.learning_rate", by="block", levels=["calm", "wild"])
-    alone = pn.fit_em(agent, trials, formulas={"lapse_rate": "group"})
-    kept = pn.load("run/fit.npz")
+    def fit_em(agent, trials, **options):
+        calls.append((agent, trials, options))
+        return make_group_model(agent, trials, options["formulas"])
 
-    assert kept.estimates.keys() == alone.estimates.keys()
-    np.testing.assert_allclose(list(kept.estimates.values()), list(alone.estimates.values()))
-    assert "lapse_rate:group[T.y]" in kept.estimates
+    monkeypatch.setattr(pn, "fit_em", fit_em)
+    with pytest.raises(AttributeError):  # a design alone is no fit that could be written
+        main([*asked, *own, "--out", "run"])
+    ((agent, trials, options),) = calls
+
+    expected = pn.agents.rescorla_wagner().split("u.learning_rate", by="block", levels=LEVELS)
+    assert agent.names == expected.names
+    assert options == {"seed": 0, "formulas": {"inverse_temperature": "0 + group"}}
+    assert trials.subjects == ("p1", "p2")
+    values = {
+        "u.learning_rate[calm]": 0.1,
+        "u.learning_rate[wild]": 0.4,
+        "inverse_temperature": 2.0,
+    }
+    told = pn.Trials(frame, inputs="u", actions="y", by="who")
+    assert agent.log_likelihood(values, trials) == expected.log_likelihood(values, told)
     for wrong, said in (
-        (["--formula", "lapse_rate=group", "--method", "map"], "add --method em"),
+        (["--formula", "inverse_temperature=group", "--method", "map"], "add --method em"),
         (["--split", "u.learning_rate"], "PARAMETER=COLUMN"),
         (["--split", "u.learning=block"], "no free value 'u.learning'"),
         (["--split", "u.learning_rate=blok"], "no column 'blok'"),
     ):
-        assert main([*asked.split(), *wrong]) == 2
+        assert main([*asked, *wrong]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_habits_are_asked_for_by_the_command():
+    """The choice before is of the same person, and the agent goes by it."""
+    keys = {"who": np.array(["a", "a", "b", "b"])}
+    columns = keys | {"u": np.ones(4), "y": np.array([1.0, 0.0, 1.0, 1.0])}
+    options = SimpleNamespace(
+        agent="rescorla_wagner",
+        input="u",
+        action="y",
+        dt=None,
+        time=None,
+        levels=None,
+        lapse=True,
+        perseveration=True,
+        file="data.csv",
+    )
+    trials, series = make_trials(options, columns, ["who"], {})
+    agent = make_agent(options, series, columns)
+
+    np.testing.assert_array_equal(trials.columns["previous_choice"], [np.nan, 1.0, np.nan, 1.0])
+    assert set(trials.roles.covariates) == {"previous_choice"}
+    assert {"lapse_rate", "perseveration"} < set(agent.names)
+    options.agent = "delta_rule"
+    with pytest.raises(FileError, match="agents that choose"):
+        make_agent(options, series, columns)
 
 
 @pytest.mark.parametrize(

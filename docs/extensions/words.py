@@ -79,6 +79,8 @@ WORDS = {
         "model comparison",
         "Bayesian model selection",
         "exceedance probability",
+        "condition effects",
+        "within-subject conditions",
     ),
     "fits": (
         "fMRI",

@@ -174,7 +174,9 @@ def acting(way):
     return agent, Trials(frame, inputs="u", by="subject", covariates=covariates), None, names
 
 
-@pytest.mark.parametrize("way", ["at once", "in turn", "bandit"])
+@pytest.mark.parametrize(
+    "way", [pytest.param("at once", marks=pytest.mark.slow), "in turn", "bandit"]
+)
 def test_whoever_is_greedy_in_one_block_only_acts_so_there(way):
     """A choice without noise has probability one, one without a reason a half, under what was learned."""
     agent, design, world, rate = acting(way)
