@@ -313,6 +313,21 @@ def test_an_array_is_as_many_states():
     np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", [pn.ContinuousInput(precision=4.0), pn.BinaryInput()])
+def test_an_array_below_one_state_is_seen_together(kind):
+    """Three observations in one input are three inputs: the surprise is that of all together."""
+    state = pn.Graph(expansion="structured").add(x=pn.ContinuousState(tonic_volatility=-2.0))
+    whole = state.add(u=dataclasses.replace(kind, shape=3)).couple("x", "u")
+    several = state.add(u0=kind, u1=kind, u2=kind).couple("x", ["u0", "u1", "u2"])
+    y = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
+
+    one = whole.compile().filter({"u": y})
+    other = several.compile().filter({f"u{i}": y[:, i] for i in range(3)})
+
+    np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-12)
+    np.testing.assert_allclose(one["x"].mean, other["x"].mean, rtol=1e-12)
+
+
 def test_a_fair_coin_does_not_run_away():
     u = (np.random.default_rng(0).random(10_000) < 0.5).astype(float)
 

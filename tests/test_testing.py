@@ -335,6 +335,13 @@ class Elastic(pn.Volatility):
         return 2 * self.strength
 
 
+class Hasty(pn.Drift):
+    """Says that it moves its child by the time step twice."""
+
+    def sensitivity(self, parent, child, dt):
+        return dt * super().sensitivity(parent, child, dt)
+
+
 class Hoarding(pn.ContinuousState):
     """Says that it keeps half of what it keeps."""
 
@@ -356,6 +363,7 @@ class Skewed(pn.BinaryInput):
         (Overstated(), pn.BinaryInput(), "tilt: its gradient is the slope of its log evidence"),
         (Inflated(), pn.BinaryInput(), "tilt: its log evidence changes with the variance by half"),
         (Elastic(), pn.ContinuousState(), "elasticity: the slope of the child's log variance"),
+        (Hasty(), pn.ContinuousState(), "sensitivity: the slope of the child's predicted mean"),
         (Hoarding(), None, "kept_share: the share of its value that a step keeps"),
         (Skewed(), None, "average: over parents that are known it is the prediction"),
     ],

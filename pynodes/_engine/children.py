@@ -51,8 +51,8 @@ class ChildTerm(Module):
 
     @property
     def single(self) -> bool:
-        """Whether it is one child, which says what it says relative to its parent's prediction."""
-        return self.fan == 1
+        """Whether it is one child, and no array, which says what it says relative to its prediction."""
+        return self.fan == 1 and jnp.ndim(self.child.mean) == jnp.ndim(self.parent.mean)
 
     def tilts(self, mean: Array, variance: Array) -> Tilt:
         """What every child makes of N(mean, variance)."""

@@ -212,12 +212,17 @@ class ChildMessages:
         """Evidence of the bundle's value edges at the parents' predicted means, summed per parent."""
         return jax.tree.map(self.sum_edges, self.edge_evidence(dt))
 
-    def edge_evidence(self, dt: Scalar) -> Evidence:
-        """Evidence of the bundle's value edges at the parents' predicted means, edge by edge."""
+    def edge_evidence(self, dt: Scalar, *, summed: bool = True) -> Evidence:
+        """Evidence of the bundle's value edges at the parents' predicted means, edge by edge.
+
+        Of the elements of an array below a number their sum, or each by itself.
+        """
 
         def evidence(coupling: Any, parent: Gaussian, child: Gaussian, dt: Scalar) -> Evidence:
             sent = coupling.evidence(parent, child, dt)
             elements = tuple(range(jnp.ndim(parent.mean), jnp.ndim(sent.gradient)))
+            if not summed:
+                return sent
             return jax.tree.map(lambda part: jnp.sum(part, elements) if elements else part, sent)
 
         return jax.tree.map(self.weigh, self.apply(evidence, dt))

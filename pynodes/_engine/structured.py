@@ -98,17 +98,16 @@ def hear(
         if bundle.volatile:
             volatile.append((children, lay_predictions(program, index, bundle, wiring, beliefs)))
             continue
+        count += count_messages(children)
         if bundle.conditional == "value":
-            count += count_messages(children)
             terms.append(make_conditional_term(program, index, bundle, wiring, beliefs, children))
             continue
-        count += bundle.fan
         if has_own_tilt(children.coupling, children.children):
             terms.append(make_term(children, belief, dt))
             continue
         sent = children.edge_evidence(dt)
         values.append(jax.tree.map(children.sum_edges, sent))
-        apart.append(evidence_apart(children, sent, belief))
+        apart.append(evidence_apart(children, sent, belief, dt))
     below = gather_below(program, index, belief, values, terms)
     gain = jnp.zeros_like(belief.predicted_mean)
     tilt: Tilt | None = None
@@ -146,12 +145,19 @@ def make_term(children: ChildMessages, belief: Any, dt: Scalar) -> ChildTerm:
     )
 
 
-def evidence_apart(children: ChildMessages, sent: Evidence, belief: Any) -> Array:
-    """Log evidence of every child by itself, summed over a bundle."""
+def evidence_apart(children: ChildMessages, sent: Evidence, belief: Any, dt: Scalar) -> Array:
+    """Log evidence of every child by itself, and of every element of an array, summed over a bundle."""
     mean, variance = belief.predicted_mean, belief.predicted_variance
     if children.fan > 1:
         mean, variance = (jnp.expand_dims(one, children.nodes) for one in (mean, variance))
-    return children.sum_edges(tilt_by_evidence(sent, mean, mean, variance).total())
+    if count_messages(children) == children.fan:
+        return children.sum_edges(tilt_by_evidence(sent, mean, mean, variance).total())
+    sent = children.edge_evidence(dt, summed=False)
+    elements = tuple(range(jnp.ndim(mean), jnp.ndim(sent.gradient)))
+    mean, variance = (jnp.expand_dims(one, elements) for one in (mean, variance))
+    return children.sum_edges(
+        jnp.sum(tilt_by_evidence(sent, mean, mean, variance).total(), elements)
+    )
 
 
 def log_evidence_apart(below: ValueChildren, mean: Array, variance: Array) -> Array:

@@ -26,7 +26,11 @@ from pynodes.nodes import AbstractNode, ContinuousState
 from pynodes.testing.array_couplings import check_array_coupling
 from pynodes.testing.nodes import add_input, observations
 from pynodes.testing.shapes import check_instance, feeds_one, finite, same, same_beliefs, says_one
-from pynodes.testing.structured import leans_as_it_predicts, tilts_as_it_says
+from pynodes.testing.structured import (
+    leans_as_it_predicts,
+    moves_as_it_says,
+    tilts_as_it_says,
+)
 
 DRAWS = 8
 DT = 1.3
@@ -205,6 +209,7 @@ def evidence_is_derivative(
     above, before, below = moment(coupling, parent, child, first)
     says_one(coupling, above, below, DT)
     leans_as_it_predicts(coupling, above)
+    moves_as_it_says(coupling, above, before, child)
     tilts_as_it_says(coupling, above, before, child, first["value"])
 
     @jax.jit

@@ -11,6 +11,7 @@ import numpy as np
 
 from pynodes._core.beliefs import Gaussian
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
+from pynodes.couplings._shift import AbstractShift
 from pynodes.nodes import AbstractNode
 from pynodes.testing.shapes import same
 
@@ -90,6 +91,27 @@ def leans_as_it_predicts(coupling: AbstractCoupling, parent: Gaussian) -> None:
         "elasticity: the slope of the child's log variance in the parent",
         coupling.elasticity(parent),
         jax.grad(log_variance)(parent.predicted_mean),
+        rtol=1e-8,
+    )
+
+
+def moves_as_it_says(
+    coupling: AbstractCoupling, parent: Gaussian, before: Any, child: AbstractNode
+) -> None:
+    """The sensitivity is the slope of the child's predicted mean in the parent."""
+    if not isinstance(coupling, AbstractShift):
+        return
+
+    def predict(x: Any) -> Any:
+        inlet: dict[str, Any] = dict.fromkeys(child.inlets, jnp.zeros(jnp.shape(x)))
+        return child.predict(before, inlet | coupling.predict(Gaussian.certain(x), DT), DT)
+
+    at = parent.predicted_mean
+    said = jnp.asarray(coupling.sensitivity(Gaussian.certain(at), predict(at), DT))
+    same(
+        "sensitivity: the slope of the child's predicted mean in the parent",
+        jnp.sum(said, tuple(range(jnp.ndim(at), jnp.ndim(said)))),
+        jax.grad(lambda x: jnp.sum(predict(x).predicted_mean))(at),
         rtol=1e-8,
     )
 
