@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 import pynodes as pn
 from tests.oracles.kalman import kalman_filter
+from tests.oracles.rauch_tung_striebel import rauch_tung_striebel
 
 ALL = pn.Structured(edges="all")
 NOISE = 0.25
@@ -96,6 +97,22 @@ def test_a_pair_is_the_kalman_filter_at_every_step():
     for run, step in ((first, 29), (second, 59)):
         found = covariance_of(run.final, network, "child", "parent")
         np.testing.assert_allclose(found, exact.covariance[step, 0, 1], rtol=1e-10)
+
+
+def test_a_smoothed_pair_is_that_of_rauch_tung_and_striebel():
+    """Both seen, through gaps."""
+    model = {"x": -2.0, "r": -3.0}, {("r", "x"): -1.2}, {"u": "x", "w": "r"}
+    series = series_of(*model)
+    series["u"][[0, 5, 6]] = series["w"][[6, 9]] = np.nan
+    move = np.array([[1.0, -1.2], [0.0, 1.0]])
+    exact = rauch_tung_striebel(exact_beliefs(*model, series), move)
+
+    beliefs = build_tree(*model).compile().smooth(series)
+
+    means, variances = moments_of(beliefs, ["x", "r"])
+    np.testing.assert_allclose(means, exact.mean, rtol=1e-10, atol=1e-12)
+    diagonal = np.diagonal(exact.covariance, axis1=1, axis2=2)
+    np.testing.assert_allclose(variances, diagonal, rtol=1e-10)
 
 
 VOLATILITY = {"a": -2.0, "b": -1.5, "c": -3.0, "e": -2.0, "root": -3.0}
@@ -303,5 +320,7 @@ def test_documents_name_the_edges_and_wrong_choices_are_refused():
         graph.couple("v", "x", pn.Drift()).compile()
     with pytest.raises(pn.GraphError, match=r"Leave marginalise or edges out"):
         graph.compile(marginalise=False)
-    with pytest.raises(pn.SmoothingError, match=r"follows volatility edges between states"):
+    with pytest.raises(
+        pn.SmoothingError, match=r"one parent at most of a state.*'x' has 'r' and 'v'"
+    ):
         graph.compile().smooth({"u": [0.1]})

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from pynodes._core.arithmetic import reciprocal, root, stage
 from pynodes._core.modules import Module
-from pynodes._core.structured import Conditional, QuadratureRule, average_nodes
+from pynodes._core.structured import Conditional, Places, QuadratureRule, average_nodes
 from pynodes._core.tilts import Tilt
 from pynodes._typing import Array, Scalar
 
@@ -121,6 +121,15 @@ class LinearPrediction(Module):
     mean: Array
     slope: Array
     variance: Array
+
+    @property
+    def strength(self) -> Array:
+        """How much the log of the child's variance leans on the parent: not at all."""
+        return jnp.zeros_like(self.slope)
+
+    def over(self, places: Places) -> list[tuple[Array, Array]]:
+        """Mean and variance of the child at all places of a rule."""
+        return [(self.mean + self.slope * offset, self.variance) for offset in places.offsets()]
 
     def tilt(self, below: Any, mean: Array, variance: Array) -> Tilt:
         """What all that is below the child makes of a Gaussian for the parent.

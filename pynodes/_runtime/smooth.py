@@ -19,6 +19,7 @@ from jax import lax
 
 from pynodes._compiler.labels import Kept, Labels
 from pynodes._compiler.program import Program
+from pynodes._compiler.structured import keeps
 from pynodes._core.arithmetic import reciprocal
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.modules import Module
@@ -273,7 +274,7 @@ def rest_given_future(program: Program, state: State, futures: Futures) -> Belie
 
 
 def check_tree(labels: Labels) -> None:
-    """Under Structured: states are joined by volatility alone, and have one such parent each at most.
+    """Under Structured: edges between states keep conditionals, and a state has one such parent at most.
 
     Raises
     ------
@@ -281,22 +282,24 @@ def check_tree(labels: Labels) -> None:
         Names the edge, or the state and its parents.
     """
     nodes, parents = labels.graph.nodes, dict[str, list[str]]()
+    structured = labels.settings.expansion
     instead = "Compile the graph with expansion='enhanced' to smooth it."
     for parent, child, coupling in labels.graph.edges:
         if not nodes[child].has_memory:
             continue
-        if not isinstance(coupling, AbstractVolatilityCoupling):
+        value = keeps(structured, coupling, [nodes[parent]], nodes[child]) == "value"
+        if not value and not isinstance(coupling, AbstractVolatilityCoupling):
             if nodes[parent].has_memory:
                 raise SmoothingError(
-                    "Under Structured, smoothing follows volatility edges between states, and "
-                    f"{parent}->{child} is a {type(coupling).__name__}. {instead}"
+                    "Under Structured, smoothing follows volatility edges between states, with edges='all' "
+                    f"drifts too, and {parent}->{child} is a {type(coupling).__name__}. {instead}"
                 )
             continue
         parents.setdefault(child, []).append(parent)
         several = len(parents[child]) > 1
         if several or not nodes[parent].has_memory or type(nodes[child].init()) is not Gaussian:
             raise SmoothingError(
-                "Under Structured, smoothing needs one volatility parent at most of a state, itself a state, "
+                "Under Structured, smoothing needs one parent at most of a state, itself a state, "
                 f"and {child!r} has {quote(parents[child])}. {instead}"
             )
 

@@ -1,6 +1,6 @@
 """Smoothing under Structured: a step taken back on the joint belief of parents and children.
 
-Given where a volatility parent is *after* the step, everything before it is jointly Gaussian: where the
+Given where a parent is *after* the step, everything before it is jointly Gaussian: where the
 parent was, where its children were, and where they are now. So the smoother of Rauch, Tung and Striebel is
 applied at a few places of the parent, and what it finds there is summarised as the filter's beliefs are: by
 mean and variance, and by the conditional of every child. Derived in docs/theory/structured.md.
@@ -8,6 +8,7 @@ mean and variance, and by the conditional of every child. Derived in docs/theory
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -30,12 +31,16 @@ from pynodes._core.structured import (
     lean_of,
     reach_of,
 )
+from pynodes._core.value_conditionals import LinearPrediction
 from pynodes._engine import sweeps
 from pynodes._engine.bundles import gather_parents, lay_of_children, node_gain, over_edges
 from pynodes._engine.edges import Beliefs
 from pynodes._engine.loop import Now
 from pynodes._engine.sweeps import State
 from pynodes._typing import Array
+
+Ties = tuple[Conditional, ConditionalPrediction | LinearPrediction, Conditional]
+"""A child's conditional belief before a step, as predicted, and after it given the whole series."""
 
 
 class Passage(Module):
@@ -168,10 +173,12 @@ def make_passage(
         node_gain(now.program, index, now.program.nodes[index], now.dt)[0], jnp.shape(before.mean)
     )
     facts = predicted.structured
-    around = None if facts is None else facts.neighbourhood
+    around, kernel = (None, None) if facts is None else (facts.neighbourhood, facts.kernel)
     if around is None:
         none = jnp.zeros_like(before.mean)
         around = Neighbourhood.of(before.variance, predicted.predicted_variance, gain, none)
+    if kernel is not None:
+        around = dataclasses.replace(around, kept=kernel.slope, blurred=kernel.variance)
     return Passage(
         before=before.mean,
         gain=gain,
@@ -186,9 +193,9 @@ def cross(
     rule: QuadratureRule,
     parent: Passage,
     child: Passage,
-    ties: tuple[Conditional, ConditionalPrediction, Conditional],
+    ties: Ties,
 ) -> list[Crossing]:
-    """One child on one volatility edge, at every place where its parent may be after the step."""
+    """One child on one edge, at every place where its parent may be after the step."""
     carried, prediction, known = ties
     around, gain = parent.around, child.gain
     places = parent.places(rule)
@@ -232,7 +239,7 @@ def find_origin(
     predicted: Beliefs,
     states: tuple[State, State],
 ) -> ParentBefore | None:
-    """Where the nodes of a group were, from their volatility children; None without any that remember."""
+    """Where the nodes of a group were, from their children that are states; None without any."""
     group, passage, rule = (
         program.schedule.groups[index],
         passages[index],
@@ -240,7 +247,8 @@ def find_origin(
     )
     heard: list[list[tuple[Array, Array]]] = []
     for bundle, wiring in zip(group.up, program.up[index], strict=True):
-        if bundle.volatile and program.nodes[bundle.ends.sources[0]].has_memory:
+        conditional = bundle.volatile or bundle.conditional == "value"
+        if conditional and program.nodes[bundle.ends.sources[0]].has_memory:
             edge = lay_children(program, index, bundle, wiring, passages, predicted, states)
             sent = over_edges(partial(send, rule), group.size, bundle.fan)(edge, passage)
             last = int(group.size > 1)
@@ -300,7 +308,7 @@ def lay_children(
     passages: Mapping[int, Passage],
     predicted: Beliefs,
     states: tuple[State, State],
-) -> tuple[Passage, tuple[Conditional, ConditionalPrediction, Conditional]]:
+) -> tuple[Passage, Ties]:
     """The steps of the children in a bundle, and what ties them to their parents, beside its edges."""
     (child,) = bundle.ends.sources
     facts = [
@@ -310,9 +318,7 @@ def lay_children(
     return lay_of_children(program, index, bundle, wiring, facts)
 
 
-def ties_of(
-    index: int, number: int, predicted: Beliefs, states: tuple[State, State]
-) -> tuple[Conditional, ConditionalPrediction, Conditional]:
+def ties_of(index: int, number: int, predicted: Beliefs, states: tuple[State, State]) -> Ties:
     """A group's conditional belief before the step, as predicted, and after it given the whole series."""
     before, after = states
     return (
@@ -330,7 +336,7 @@ def cross_back(
     states: tuple[State, State],
     views: tuple[Mapping[int, Passage], Mapping[int, ParentBefore | None], Beliefs],
 ) -> tuple[Array, Array, Conditional]:
-    """A group before the step, conditional on its volatility parents and averaged over them."""
+    """A group before the step, conditional on its parents and averaged over them."""
     passages, origins, found = views
     group, rule = program.schedule.groups[index], program.structured.rule()
     ends = dict.fromkeys(group.down[number].ends.sources)
