@@ -270,7 +270,7 @@ class ConditionalPrediction(Module):
 
     def widen(self, by: Array) -> ConditionalPrediction:
         """The same with so much more variance from elsewhere, never less than none."""
-        return dataclasses.replace(self, rest=jnp.maximum(self.rest + by, 0.0))
+        return dataclasses.replace(self, rest=jnp.maximum(self.rest + by, 0.0), moments=None)
 
     def over(self, places: Places) -> list[tuple[Array, Array]]:
         """The same at all places of a rule."""

@@ -415,7 +415,7 @@ def hear_others(
         sent = children.edge_evidence(dt)
         said.gradient = said.gradient + children.sum_edges(sent.gradient)
         said.curvature = said.curvature + children.sum_edges(sent.curvature)
-        said.apart = said.apart + jnp.sum(evidence_apart(children, sent, belief))
+        said.apart = said.apart + jnp.sum(evidence_apart(children, sent, belief, dt))
         said.flag = combine_or(said.flag, children.any_active())
     return said
 

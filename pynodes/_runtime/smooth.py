@@ -287,7 +287,10 @@ def check_tree(labels: Labels) -> None:
     for parent, child, coupling in labels.graph.edges:
         if not nodes[child].has_memory:
             continue
-        value = keeps(structured, coupling, [nodes[parent]], nodes[child]) == "value"
+        value = (
+            isinstance(structured, Structured)
+            and keeps(structured, coupling, [nodes[parent]], nodes[child]) == "value"
+        )
         if not value and not isinstance(coupling, AbstractVolatilityCoupling):
             if nodes[parent].has_memory:
                 raise SmoothingError(
