@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from pynodes._core.modules import Module
-from pynodes._inference.newton import minimise_in_turn
+from pynodes._inference.newton import Blocks, minimise_in_turn
 from pynodes._inference.priors import AbstractPrior
 from pynodes._inference.sharding import map_over_devices
 from pynodes._typing import Array
@@ -146,6 +146,7 @@ def find_modes(
     *,
     starts: int,
     refine: int,
+    blocks: Blocks = (),
 ) -> Modes:
     """Search for the mode of every problem.
 
@@ -164,6 +165,9 @@ def find_modes(
         Of the starts.
     starts, refine
         How many starts are looked at, and how many of these are followed to a mode.
+    blocks
+        Where the log joint density is a sum of parts that share no number: the numbers of each. It is then
+        an array of the parts.
     """
     mean = jnp.stack([prior.unconstrained_mean for prior in priors])
     sd = jnp.stack([prior.unconstrained_sd for prior in priors])
@@ -182,12 +186,14 @@ def find_modes(
     best = jnp.broadcast_to(jnp.arange(starts), (len(problems), starts))
     if refine < starts:
         every = jnp.broadcast_to(drawn[:, None], (starts, len(problems), drawn.shape[-1]))
-        _, best = lax.top_k(-objective(every, problems).T, refine)
+        values = objective(every, problems)
+        _, best = lax.top_k(-(jnp.sum(values, axis=-1) if blocks else values).T, refine)
     minima = minimise_in_turn(
         lambda places, lanes: objective(places, lanes // refine),
         drawn[best].reshape(-1, drawn.shape[-1]),
         LIMIT,
         workers=count_workers(drawn),
+        blocks=blocks,
     )
     minima = jax.tree.map(lambda part: part.reshape(-1, refine, *part.shape[1:]), minima)
     lowest = jnp.argmin(minima.value, axis=1)

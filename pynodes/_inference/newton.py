@@ -26,6 +26,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from pynodes._core.modules import Module
@@ -33,6 +34,9 @@ from pynodes._typing import Array
 
 Objective = Callable[[Array], Array]
 """A number for the place of every lane, which is the last axis; lanes do not depend on one another."""
+
+Blocks = tuple[tuple[int, ...], ...]
+"""Which numbers every part of a sum depends on, if no two share one; empty for what is no such sum."""
 
 LaneObjective = Callable[[Array, Array], Array]
 """The same for places of shape (..., workers, numbers), and the lane that each worker is in."""
@@ -126,7 +130,7 @@ def minimise(objective: Objective, starts: Array, limit: int) -> Minima:
 
 
 def minimise_in_turn(
-    objective: LaneObjective, starts: Array, limit: int, *, workers: int
+    objective: LaneObjective, starts: Array, limit: int, *, workers: int, blocks: Blocks = ()
 ) -> Minima:
     """Do the same with so many workers, who take one lane after the other.
 
@@ -140,6 +144,9 @@ def minimise_in_turn(
         Number of steps after which a lane that has not converged is given up.
     workers
         How many lanes are searched side by side.
+    blocks
+        Of a function that is a sum of parts, each of numbers of its own: which they are, part by part. The
+        objective then has the parts along a last axis.
     """
     lanes = starts.shape[0]
     workers = min(workers, lanes)
@@ -149,7 +156,9 @@ def minimise_in_turn(
 
     def step(carry: tuple[Minima, SearchState]) -> tuple[Minima, SearchState]:
         minima, state = carry
-        seen = differentiate_twice(lambda places: objective(places, state.lane), state.candidate)
+        seen = differentiate_twice(
+            lambda places: objective(places, state.lane), state.candidate, blocks
+        )
         state, ends = take_step(state, seen)
         ends = (ends | (state.best.steps >= limit)) & ~state.idle
         # Results go where their lane is; those of searches that go on, beyond the last.
@@ -255,17 +264,25 @@ def newton_step(gradient: Array, hessian: Array, radius: Array) -> tuple[Array, 
     return move * fraction[..., None], full, full * fraction * (2 - fraction)
 
 
-def differentiate_twice(objective: Objective, places: Array) -> tuple[Array, Array, Array]:
+def differentiate_twice(
+    objective: Objective, places: Array, blocks: Blocks = ()
+) -> tuple[Array, Array, Array]:
     """Value, gradient and Hessian of every lane in one look, by tangents that go before the lanes.
 
     Since lanes do not depend on one another, all of them are pushed along the same unit at once, and the
-    loops inside run over lanes, where a computer is fast, and not over the few units. Where there is no
+    loops inside run over lanes, where a computer is fast, and not over the few units. Nor do parts of a sum
+    that have no number in common: one tangent moves the k-th number of every block. Where there is no
     value, derivatives are zero; where derivatives overflow, there is no value either.
     """
-    once = lane_value_and_grad(objective, places)
-    (value, gradient), (_, hessian) = lane_value_and_grad(once, places)(places)
+    basis = np.eye(places.shape[-1])
+    if blocks:
+        basis = np.stack([basis[list(column)].sum(axis=0) for column in columns_of(blocks)])
+    once = lane_value_and_grad(objective, basis)
+    (value, gradient), (_, hessian) = lane_value_and_grad(once, basis)(places)
     gradient = jnp.moveaxis(gradient, 0, -1)
     hessian = jnp.moveaxis(hessian, (0, 1), (-2, -1))
+    if blocks:
+        value, gradient, hessian = join_blocks(blocks, value, gradient, hessian)
     known = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient), axis=-1)
     known &= jnp.all(jnp.isfinite(hessian), axis=(-2, -1))
     value = jnp.where(known, value, jnp.inf)
@@ -274,12 +291,34 @@ def differentiate_twice(objective: Objective, places: Array) -> tuple[Array, Arr
     return value, gradient, 0.5 * (hessian + jnp.swapaxes(hessian, -1, -2))
 
 
-def lane_value_and_grad(function: Callable[[Array], Any], like: Array) -> Callable[[Array], Any]:
+def columns_of(blocks: Blocks) -> list[tuple[int, ...]]:
+    """The first numbers of all blocks, then the second ones, and so on."""
+    width = max(map(len, blocks))
+    return [tuple(block[k] for block in blocks if k < len(block)) for k in range(width)]
+
+
+def join_blocks(
+    blocks: Blocks, value: Array, gradient: Array, hessian: Array
+) -> tuple[Array, Array, Array]:
+    """Derivatives in all numbers from those of every part along the shared tangents."""
+    where = {place: (b, k) for b, block in enumerate(blocks) for k, place in enumerate(block)}
+    part, own = np.array([where[place] for place in sorted(where)]).T
+    joint = hessian[..., part[:, None], own[:, None], own]
+    same = np.reshape(part[:, None] == part, (*(1,) * (joint.ndim - 2), len(part), len(part)))
+    return jnp.sum(value, axis=-1), gradient[..., part, own], jnp.where(same, joint, 0.0)
+
+
+def lane_value_and_grad(
+    function: Callable[[Array], Any], units: np.ndarray
+) -> Callable[[Array], Any]:
     """Transform a function of many lanes into its value and its change along each unit, units first."""
-    basis = jnp.eye(like.shape[-1], dtype=like.dtype)
 
     def along(places: Array, unit: Array) -> Any:
         lanes = jnp.broadcast_to(jnp.reshape(unit, (*(1,) * (places.ndim - 1), -1)), places.shape)
         return jax.jvp(function, (places,), (lanes,))
 
-    return lambda places: jax.vmap(lambda unit: along(places, unit), out_axes=(None, 0))(basis)
+    def differentiate(places: Array) -> Any:
+        basis = jnp.asarray(units, places.dtype)
+        return jax.vmap(lambda unit: along(places, unit), out_axes=(None, 0))(basis)
+
+    return differentiate

@@ -18,8 +18,10 @@ import numpy as np
 from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._core.modules import parameters_of
+from pynodes._engine.closed_form import ClosedForm
 from pynodes._engine.feed import Feed
 from pynodes._inference.laplace import LaplacePosterior, Modes, approximate_posteriors, find_modes
+from pynodes._inference.newton import Blocks
 from pynodes._inference.priors import AbstractPrior
 from pynodes._inference.sharding import map_over_devices
 from pynodes._runtime.derivatives import total_surprise
@@ -48,6 +50,11 @@ class FreeLayout:
         Numbers of the edges that have no strength, and their places among the candidates.
     free
         Names of the other parameters.
+    blocks
+        Numbers of the free values of every part of the graph that shares none with the others; none where
+        there is only one part.
+    owners
+        For every input, the number of its part.
     """
 
     strengths: tuple[str, ...]
@@ -55,6 +62,8 @@ class FreeLayout:
     drawn: tuple[int, ...]
     switched: tuple[tuple[int, int], ...]
     free: tuple[str, ...]
+    blocks: Blocks = ()
+    owners: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(eq=False)
@@ -92,16 +101,20 @@ class JointScore(AbstractScore):
             for i, edge in enumerate(space.edges)
             if "strength" in parameters_of(space.named[edge][2])
         ]
+        drawn = tuple(i for i in with_strength if space.edges[i] in space.strength)
+        blocks, owners = divide_values(space, [space.keys[i][1] for i in drawn], self.feed)
         return FreeLayout(
             strengths=tuple(f"{space.edges[i]}.strength" for i in with_strength),
             placed=tuple(with_strength),
-            drawn=tuple(i for i in with_strength if space.edges[i] in space.strength),
+            drawn=drawn,
             switched=tuple(
                 (labels.wires[key].number, i)
                 for i, key in enumerate(space.keys)
                 if i not in with_strength
             ),
             free=tuple(space.free),
+            blocks=blocks,
+            owners=owners,
         )
 
     @cached_property
@@ -260,6 +273,49 @@ def search_masks(common: Any, masks: Array, *, labels: Labels, layout: FreeLayou
         values = [prior.constrain(unconstrained[i]) for i, prior in enumerate(priors)]
         parts = [p.unconstrained_log_density(unconstrained[i]) for i, p in enumerate(priors)]
         revised = revise(program, labels, layout, values, mask)
-        return sum(parts[1:], start=parts[0]) - total_surprise(revised, feed, None)
+        if not layout.blocks:
+            return sum(parts[1:], start=parts[0]) - total_surprise(revised, feed, None)
+        own = jnp.stack([sum(parts[i] for i in block) for block in layout.blocks])
+        return own.at[np.array(layout.owners)].add(-total_surprise(revised, feed, None, "input"))
 
-    return find_modes(log_joint, masks.astype(float), priors, key, starts=STARTS, refine=1)
+    masks = masks.astype(float)
+    blocks = layout.blocks
+    return find_modes(log_joint, masks, priors, key, starts=STARTS, refine=1, blocks=blocks)
+
+
+def divide_values(
+    space: Space, children: Sequence[str], feed: Feed
+) -> tuple[Blocks, tuple[int, ...]]:
+    """Which free values belong together, and to which of these parts every input belongs.
+
+    Parts are joined by nothing but nodes that learn nothing; evidence of inputs is then a sum over parts, as
+    long as the surprise is that of inputs one by one.
+
+    Parameters
+    ----------
+    space
+        The graphs.
+    children
+        Of every strength that is free, the child.
+    feed
+        The series.
+    """
+    graph, network = space.graph, space.network
+    owners = [*children, *(name.rpartition(".")[0].rpartition("->")[2] for name in space.free)]
+    apart = network.program.structured is None and isinstance(network.program.scheme, ClosedForm)
+    if not apart or not all(name in graph.nodes and graph.nodes[name].learns for name in owners):
+        return (), ()
+    part = {name: i for i, (name, node) in enumerate(graph.nodes.items()) if node.learns}
+    for parent, child, _ in graph.edges:
+        if parent in part:
+            old, new = part[child], part[parent]
+            part = {name: new if one == old else one for name, one in part.items()}
+    found: dict[int, list[int]] = {}
+    for value, owner in enumerate(owners):
+        found.setdefault(part[owner], []).append(value)
+    if len(found) < 2:
+        return (), ()
+    numbers = {one: number for number, one in enumerate(found)}
+    inputs = [name for group in sorted(feed.series.values) for name in network.labels.groups[group]]
+    # What no free value moves may be counted anywhere.
+    return tuple(map(tuple, found.values())), tuple(numbers.get(part[n], 0) for n in inputs)

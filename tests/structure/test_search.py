@@ -365,3 +365,37 @@ def test_series_shorter_than_parents_and_equal_series_are_named():
 
     assert "rests on the prior" in words
     assert "nearly the same series" in words
+
+
+@pytest.mark.slow
+def test_children_that_share_no_free_value_share_tangents(monkeypatch):
+    """Evidence and strengths as with a tangent for every value; joined states are one part."""
+    rng = np.random.default_rng(3)
+    graph = pn.Graph().add(r=pn.Regressor())
+    for name in "ab":
+        graph = graph.add({f"u{name}": pn.ContinuousInput(), f"x{name}": pn.ContinuousState()})
+        graph = graph.couple(f"x{name}", f"u{name}").couple("r", f"x{name}", pn.Drift())
+    space = structure.space(
+        graph,
+        "r->*",
+        probability=0.5,
+        strength=pn.Normal(0.0, 0.5),
+        free={"xa.tonic_volatility": pn.Normal(-2.0, 1.0)},
+    )
+    data = {name: rng.normal(size=40) for name in ("r", "ua", "ub")}
+    shared = structure.search(space, data, by="all")
+    assert shared.score.layout.blocks == ((0, 2), (1,))
+    with monkeypatch.context() as patch:
+        patch.setattr(structure.joint, "divide_values", lambda *_: ((), ()))
+        apart = structure.search(space, data, by="all")
+    joined = structure.space(
+        graph.couple("xa", "xb"), "r->*", probability=0.5, strength=pn.Normal(0, 1)
+    )
+
+    masks = space.masks()
+    ours, theirs = shared.score.evidence(masks), apart.score.evidence(masks)
+    np.testing.assert_allclose(ours, theirs, atol=1e-8)
+    for one, other in zip(shared.score.strengths(masks), apart.score.strengths(masks), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    score = structure.joint.JointScore(space=joined, feed=shared.score.feed)
+    assert score.layout.blocks == ()

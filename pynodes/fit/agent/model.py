@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 
@@ -217,7 +218,8 @@ def batched_value_and_grad(function: Likelihoods) -> Callable[..., tuple[Array, 
     """
 
     def compute(unconstrained: Array, *fixed: Array) -> tuple[Array, Array]:
-        transformed = lane_value_and_grad(lambda at: function(at, *fixed), unconstrained)
+        units = np.eye(unconstrained.shape[-1])
+        transformed = lane_value_and_grad(lambda at: function(at, *fixed), units)
         values, gradients = transformed(unconstrained)
         return values, jnp.moveaxis(gradients, 0, -1)
 
