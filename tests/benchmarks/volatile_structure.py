@@ -72,15 +72,20 @@ def share_pairs(grouping):
 
 
 def sharing(sets):
-    """Three inputs, 15 groupings, six volatilities drawn from their priors and integrated."""
-    for expansion, sd in (("unbounded", 0.5), ("unbounded", 1.0), ("structured", 0.5)):
+    """Three inputs, 15 groupings; six volatilities known, or drawn from their priors and integrated."""
+    for expansion, sd in (
+        ("unbounded", 0.0),
+        ("structured", 0.0),
+        ("unbounded", 0.5),
+        ("unbounded", 1.0),
+    ):
         decide_sharing(sets, expansion, sd)
 
 
 def decide_sharing(sets, expansion, sd, steps=300):
-    """The same, under one expansion and one standard deviation of log volatilities."""
+    """The same, under one expansion and one standard deviation of log volatilities, 0 if known."""
     rng, graph, parent = np.random.default_rng(4), make_graph(3, -2.0, expansion), make_parent()
-    free = {"*.tonic_volatility": pn.Normal(-2.0, sd)}
+    free = {"*.tonic_volatility": pn.Normal(-2.0, sd)} if sd else {}
     rows, columns = np.triu_indices(3, 1)
     right, top, reported, truth, cost = [], [], [], [], []
     for _ in range(sets):
