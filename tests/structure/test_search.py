@@ -161,13 +161,14 @@ def test_rules_cut_graphs_off_and_change_no_odds():
 
 
 def test_one_space_compiles_nothing_for_another_series():
-    """Sums need no program; drifting strengths are filtered by one, whatever the masks."""
+    """Nor for subjects. Sums need no program; drifting strengths are filtered by one, whatever the masks."""
     exact, drifting = space_of(), space_of(tonic_volatility=-6.0)
     structure.search(exact, series(7))
     structure.search(drifting, series(7))
     with count_compilations() as counted:
         structure.search(exact, series(8))
         structure.search(drifting, series(8))
+        structure.search(drifting, {"one": series(9), "other": series(10)})
 
     assert counted.programs == 0
 
