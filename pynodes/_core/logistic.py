@@ -57,7 +57,7 @@ class LogitBelief(Module):
         """With the probability that follows."""
         found = average_logistic(mean, variance)
         low = jnp.where(found > floor, found, floor)
-        probability = jnp.where(low < 1 - floor, low, 1 - floor)
+        probability = stage(jnp.where(low < 1 - floor, low, 1 - floor))
         return cls(
             mean=mean, variance=variance, floor=floor, probability=probability, hidden=hidden
         )
@@ -123,8 +123,9 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Any,
     # Written out, since all tangents share these derivatives, and each would carry the bounds along.
     value, first, second, third, fourth = differentiate_average(*primals, 4)
     far, inverse = value <= FAR, reciprocal(jnp.where(value > FAR, value, FAR))
-    slope, bent, third, fourth = (inverse * one for one in (first, second, third, fourth))
-    curvature, skew = slope * slope - bent, third - slope * bent
+    ratios = tuple(inverse * one for one in (first, second, third, fourth))
+    slope, bent, third, fourth = materialise(ratios)
+    curvature, skew = materialise((slope * slope - bent, third - slope * bent))
     across, wider = (
         (-curvature, 0.5 * skew),
         (
@@ -134,7 +135,9 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Any,
     )
     near = (slope, across, curvature, wider)
     slope, across, curvature, wider = jax.tree.map(
-        lambda one, other: jnp.where(far, one, other), differentiate_tail(*primals), near
+        lambda one, other: jnp.where(far, one, other),
+        materialise(differentiate_tail(*primals)),
+        near,
     )
     inside = (slope > 0) & (slope < 1)
     top = jnp.clip(slope, 0.0, 1.0)

@@ -493,8 +493,8 @@ def weigh_nodes(
         total = top + log(norm)
         share = reciprocal(norm)
         weights, total = stage(([weight * share for weight in weights], total))
-    moved = average_nodes(weights, steps)
-    around = average_nodes(weights, [(step - moved) ** 2 for step in steps])
+    moved = stage(average_nodes(weights, steps))
+    around = stage(average_nodes(weights, [(step - moved) ** 2 for step in steps]))
     return Nodes(
         places=places,
         weights=tuple(weights),

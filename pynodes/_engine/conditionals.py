@@ -126,7 +126,8 @@ def average_outcomes(
         last = len(places(group.size, bundle.fan)) - 1
         for name in above:
             half = (0.5 * (above[name] - below[name])) ** 2
-            variance[name] = variance[name] + (jnp.sum(half, last) if bundle.fan > 1 else half)
+            half = jnp.sum(half, last) if bundle.fan > 1 else half
+            variance[name] = stage(variance[name] + half)
     return apply_to_group(program, index, type(node).average)(node, belief, dict(inlet), variance)
 
 

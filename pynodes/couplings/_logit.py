@@ -6,7 +6,7 @@ import abc
 
 import jax.numpy as jnp
 
-from pynodes._core.arithmetic import log_probability_of_shift
+from pynodes._core.arithmetic import log_probability_of_shift, stage
 from pynodes._core.beliefs import Gaussian
 from pynodes._core.logistic import LogitBelief, tilt_by_guess, tilt_by_outcome
 from pynodes._core.messages import Evidence
@@ -49,13 +49,13 @@ class AbstractLogit(AbstractNonlinear):
         logit, gain = self.logit_of(child), self.strength * self.line(parent).slope
         others = logit.variance - gain**2 * parent.predicted_variance
         by = tilt_by_guess if logit.hidden else tilt_by_outcome
-        tilt = by(
-            value,
-            logit.mean + gain * (mean - parent.predicted_mean),
-            gain**2 * variance + jnp.where(others > 0, others, 0.0),
-            logit.probability,
-            logit.floor,
+        at, spread = stage(
+            (
+                logit.mean + gain * (mean - parent.predicted_mean),
+                gain**2 * variance + jnp.where(others > 0, others, 0.0),
+            )
         )
+        tilt = by(value, at, spread, logit.probability, logit.floor)
         return Tilt(
             log_evidence=tilt.log_evidence,
             gradient=gain * tilt.gradient,
