@@ -66,7 +66,8 @@ def test_a_linear_block_is_the_step_of_a_kalman_filter():
 def test_a_bent_block_is_at_its_least_energy():
     """Beside an optimiser of the same energy written out, and variances of the curvature there."""
     y = 0.3 * np.random.default_rng(2).normal(size=(1, 7))
-    found = block("tanh").compile(scheme=pn.JointNewton(iterations=100)).filter({"y": y})
+    scheme = pn.JointNewton(iterations=100, nodes=1)
+    found = block("tanh").compile(scheme=scheme).filter({"y": y})
 
     prior = 1 / (1 + np.exp(GROWTH))
 
@@ -87,6 +88,36 @@ def test_a_bent_block_is_at_its_least_energy():
     variances = 1 / np.concatenate([found["x"].precision[0], found["h"].precision[0]])
     np.testing.assert_allclose(variances, np.diag(covariance), rtol=1e-5)
     assert found.status.plausible, found.status.message
+
+
+def test_a_skewed_posterior_has_its_moments():
+    """Beside sums over a grid: a unit in saturation, whose mode is most of a deviation from its mean."""
+    slope, inner, outer = 2.0, 9.0, 9.0
+    prior = 1 + np.exp(GROWTH)
+    network = (
+        pn.Graph()
+        .add(
+            x=pn.ContinuousState(shape=1, tonic_volatility=GROWTH),
+            h=pn.Layer(shape=1, precision=inner),
+            y=pn.ContinuousInput(shape=1, precision=outer),
+        )
+        .couple("x", "h", pn.Dense(weights=[[slope]], bias=None))
+        .couple("h", "y", pn.Dense(weights=[[1.0]], bias=None, function="tanh"))
+        .compile(scheme=pn.JointNewton(iterations=30))
+    )
+    x, noise = np.meshgrid(np.linspace(-6, 6, 601), np.linspace(-2, 2, 201), indexing="ij")
+    for seen in (1.2, 0.9):
+        error = seen - np.tanh(slope * x + noise)
+        energy = 0.5 * (x**2 / prior + inner * noise**2 + outer * error**2)
+        weights = np.exp(-energy) / np.sum(np.exp(-energy))
+        mean = np.sum(weights * x)
+        variance = np.sum(weights * (x - mean) ** 2)
+        deviation = np.sqrt(variance)
+        assert abs(x.flat[np.argmin(energy)] - mean) > 0.5 * deviation
+
+        found = network.filter({"y": np.array([[seen]])})["x"]
+        np.testing.assert_allclose(found.mean[0, 0], mean, atol=0.12 * deviation)
+        np.testing.assert_allclose(1 / found.precision[0, 0], variance, rtol=0.2)
 
 
 def test_a_block_that_has_not_settled_says_so():
@@ -157,6 +188,8 @@ def test_joint_steps_keep_the_laws_of_schemes():
 def test_wrong_use_is_told():
     with pytest.raises(pn.ParameterError, match="iterations must be a whole number of at least 1"):
         pn.JointNewton(iterations=0)
+    with pytest.raises(pn.ParameterError, match="nodes must be 1, 3, 5 or 7, not 2"):
+        pn.JointNewton(nodes=2)
     graph = block().add(w=pn.ContinuousState(shape=2)).couple("x", "w", pn.Volatility())
     graph = graph.add(o=pn.ContinuousInput(shape=2)).couple("w", "o")
     network = graph.compile(scheme=pn.JointNewton())

@@ -8,7 +8,8 @@ Variables are the errors of free nodes, value minus what is predicted of it, in 
 that a prior is as simple for a state with a past as for a layer in between. The curvature is D + J'CJ,
 with D the precisions of predictions, J from errors to what comes in at the observed nodes, and C the
 curvature of their energies there. Its inverse is the covariance of the errors: layers in between are
-integrated out by reading the rows of the states alone.
+integrated out by reading the rows of the states alone. Where posteriors of states are skewed, their moments
+are found from there (``marginals.py``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from pynodes._compiler.program import Program, places
@@ -39,6 +41,7 @@ from pynodes._engine.edges import (
 from pynodes._engine.energy import group_surprise
 from pynodes._engine.feed import Seen
 from pynodes._engine.gates import Gates
+from pynodes._engine.marginals import weigh_marginals
 from pynodes._engine.structured import evidence_apart
 from pynodes._errors import GraphError, ParameterError
 from pynodes._typing import Array, Scalar
@@ -51,6 +54,9 @@ SHARES = (1.0, 0.5, 0.25, 0.0625, 0.015625, 0.0)
 ROUNDING = 1e-6
 """Share of a prediction's precision below which what is added to it is nothing."""
 
+NODES = (1, 3, 5, 7)
+"""Numbers of places along a line that may be asked for."""
+
 INLETS = ("location", "drift")
 """What moves the predicted mean of a node with a past, as far as it is fed."""
 
@@ -59,31 +65,38 @@ INLETS = ("location", "drift")
 class JointNewton(AbstractScheme):
     """Nodes that array couplings join settle together in every step; the others as under ``ClosedForm``.
 
-    For deep networks that observe states with a past. The posterior of a step is a Gaussian at the least
-    energy, with the inverse of the Gauss-Newton curvature there; in a linear Gaussian block that is the
-    step of a Kalman filter. Volatility parents then hear the settled move as they hear any other.
+    For deep networks that observe states with a past. Layers are believed to be where the energy of the step
+    is least, with the inverse of the Gauss-Newton curvature there. States with a past have mean and variance
+    of their posterior, all else integrated out at a few places along a line each. In a linear Gaussian block
+    that is the step of a Kalman filter. Volatility parents then hear the settled move as they hear any other.
 
     The surprise of a step is that of all its inputs together, by Laplace's approximation. ``unsettled``, a
     field of beliefs, is how far one more iteration would have moved a value, in posterior standard
     deviations; where that is more than a tenth, ``status`` says so.
 
-    The cost of a step grows with the cube of the number of free units that are joined.
+    The cost of a step grows with the cube of the number of free units that are joined, times iterations and
+    twice ``nodes`` for every element of a state among them.
 
     Parameters
     ----------
     iterations
         Gauss-Newton steps per step of time; 1 is exact where all functions are linear.
+    nodes
+        Places at which the posterior of every state with a past is looked at along a line of its own, which
+        finds its mean and variance where it is skewed: 3, 5 or 7. With 1, mean and variance are those at the
+        least energy.
 
     Raises
     ------
     ParameterError
-        Iterations that are no whole number of at least 1.
+        Iterations that are no whole number of at least 1, or another number of nodes.
 
     Source: Bell and Cathey (1993), doi 10.1109/9.250476, the iterated Kalman filter as a Gauss-Newton method;
     derived for graphs in docs/theory/deep.md.
     """
 
     iterations: int = 6
+    nodes: int = 5
 
     def __post_init__(self) -> None:
         count = self.iterations
@@ -91,6 +104,8 @@ class JointNewton(AbstractScheme):
             raise ParameterError(
                 f"JointNewton: iterations must be a whole number of at least 1, not {count!r}."
             )
+        if isinstance(self.nodes, bool) or self.nodes not in NODES:
+            raise ParameterError(f"JointNewton: nodes must be 1, 3, 5 or 7, not {self.nodes!r}.")
 
     def infer(
         self, program: Program, beliefs: Beliefs, seen: Seen, dt: Scalar, gates: Gates
@@ -103,7 +118,7 @@ class JointNewton(AbstractScheme):
             sweeps.update_group(program, index, found, informed, seen, dt, gates)
         outside = dict(informed) | dict.fromkeys((*block.free, *block.observed), False)
         joint = Joint(program, block, found, outside, seen, dt, gates)
-        beliefs_of_block, heard = joint.posterior(joint.settle(self.iterations))
+        beliefs_of_block, heard = joint.posterior(joint.settle(self.iterations), self.nodes)
         found |= beliefs_of_block
         informed |= heard
         for index in block.after:
@@ -353,13 +368,33 @@ class Joint:
             joint = joint + jnp.sum(surprise)
         return joint - self.apart
 
-    def posterior(self, errors: Array) -> tuple[Beliefs, dict[int, Any]]:
-        """Beliefs of free groups, with the variances that the curvature leaves; and who learned something."""
+    def find_remembered(self) -> np.ndarray:
+        """Where among all free elements those with a past are."""
+        found, first = list[int](), 0
+        for index in sorted(self.block.free):
+            last = first + jnp.size(self.beliefs[index].predicted_mean)
+            if self.program.nodes[index].has_memory:
+                found.extend(range(first, last))
+            first = last
+        return np.array(found, int)
+
+    def expand(self, errors: Array) -> tuple[Array, Array, Array]:
+        """The energy, its slope and its curvature."""
+        return self.energy(errors), *self.linearise(errors)[:2]
+
+    def posterior(self, errors: Array, nodes: int) -> tuple[Beliefs, dict[int, Any]]:
+        """Beliefs of free groups, and who learned something."""
         slope, curvature, onward = self.linearise(errors)
         covariance = jnp.linalg.inv(curvature) * self.moves[None, :]
         spread = jnp.sum(onward @ covariance * onward, axis=1)
         told = jnp.diag(curvature) > self.precisions * (1 + ROUNDING)
-        means, variances = self.unravel(self.reach(errors)[1]), self.unravel(spread)
+        means, variances = self.reach(errors)[1], spread
+        states = self.find_remembered()
+        if nodes > 1 and states.size:
+            rows = onward[states]
+            moved, own = weigh_marginals(self.expand, errors, covariance, rows, nodes)
+            means, variances = means.at[states].add(moved), spread.at[states].set(own)
+        means, variances = self.unravel(means), self.unravel(variances)
         elements = self.unravel(told.astype(spread.dtype))
         step = jnp.abs(onward @ (covariance @ slope)) * jnp.sqrt(reciprocal(spread))
         remaining = self.unravel(jnp.where(spread > 0, step, 0.0))
