@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import digamma, gammaln, polygamma
 
 from pynodes._boundary import boundary
@@ -94,8 +95,9 @@ class AbstractPrior(Module, abc.ABC):
             A value, if it is plain, that the prior holds impossible.
         """
         low, high = self.bounds
-        if not is_traced((value, low, high)) and not bool(
-            jnp.all((jnp.asarray(value) > low) & (jnp.asarray(value) < high))
+        # By NumPy, since under jax.jit even what is known would be traced.
+        if not is_traced((value, low, high)) and not np.all(
+            (np.asarray(value) > np.asarray(low)) & (np.asarray(value) < np.asarray(high))
         ):
             raise ParameterError(
                 f"{self!r} knows values between {low:g} and {high:g} only, not {value}."

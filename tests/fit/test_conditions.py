@@ -218,11 +218,21 @@ def test_whoever_is_greedy_in_one_block_only_acts_so_there(way):
             "Leave one free",
         ),
         (["inverse_temperature"] * 2, {}, "one column of both"),
+        ([], {}, "names must say which free values"),
+        (None, {}, "names must say which free values"),
+        ("inverse_temperature", {"levels": ["calm", None]}, "two or more different"),
+        ("inverse_temperature", {"levels": [0.0, np.nan]}, "two or more different"),
+        ("inverse_temperature", {"free": [1]}, "free must be priors by name"),
     ],
 )
 def test_what_cannot_differ_is_refused(names, options, said):
     with pytest.raises(pn.ParameterError, match=said):
         chooser().split(names, **{"by": "b", "levels": LEVELS} | options)
+
+
+def test_levels_may_be_what_a_column_holds():
+    agent = chooser().split("inverse_temperature", by="b", levels=np.unique(BLOCKS))
+    assert agent.names[1:] == ("inverse_temperature[calm]", "inverse_temperature[wild]")
 
 
 def test_strengths_of_couplings_differ_by_trial_and_beginnings_do_not():

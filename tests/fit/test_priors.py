@@ -151,3 +151,12 @@ def test_a_network_draws_from_priors():
 def test_what_is_no_distribution_is_refused(make, said):
     with pytest.raises(pn.ParameterError, match=said):
         make()
+
+
+def test_known_values_are_looked_at_under_jit_as_elsewhere():
+    prior = LogNormal(0, 1)
+    found = jax.jit(lambda x: x + prior.unconstrain(2.0))(0.0)
+
+    assert float(found) == pytest.approx(np.log(2.0))
+    with pytest.raises(pn.ParameterError, match="knows values between"):
+        jax.jit(lambda x: x + prior.unconstrain(-1.0))(0.0)

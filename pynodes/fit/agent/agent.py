@@ -202,9 +202,11 @@ class Agent:
         >>> agent.split("x2.tonic_volatility", by="block", levels=["stable", "volatile"]).names
         ('x2.tonic_volatility[stable]', 'x2.tonic_volatility[volatile]', 'inverse_temperature')
         """
-        listed = (names,) if isinstance(names, str) else tuple(names)
+        listed = (names,) if isinstance(names, str) or not isinstance(names, Sequence) else names
         agent = copy.copy(self)
-        agent._model = split_model(self.model, listed, by, levels, dict(free or {}))
+        agent._model = split_model(
+            self.model, tuple(listed), by, levels, {} if free is None else free
+        )
         return agent
 
     @boundary

@@ -12,6 +12,7 @@ from pynodes._runtime.inputs import check_name
 from pynodes._runtime.network import Network
 from pynodes.fit.agent.conditions import Split, Target, label_level
 from pynodes.fit.agent.model import Model
+from pynodes.fit.data.frames import is_missing
 
 PARTS = ("network", "response")
 
@@ -75,6 +76,12 @@ def split_model(
         A value that is not free, or cannot differ between trials; levels that are none; a prior of something
         else, or of values that the parameter cannot take.
     """
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ParameterError(
+            f"names must say which free values differ, of {quote(model.names)}, not {list(names)!r}."
+        )
+    if not isinstance(own, Mapping):
+        raise ParameterError(f"free must be priors by name, not {own!r}.")
     labels = check_levels(model, column, levels)
     known = {f"{name}[{level}]" for name in names for level in labels}
     for name in own:
@@ -95,9 +102,11 @@ def check_levels(model: Model, column: Any, levels: Any) -> tuple[str, ...]:
     """
     if not isinstance(column, str) or not column:
         raise ParameterError(f"by must name a column of the data, not {column!r}.")
-    listed = [] if isinstance(levels, str) or not isinstance(levels, Sequence) else list(levels)
+    listed = levels.tolist() if hasattr(levels, "tolist") else levels
+    listed = [] if isinstance(listed, str) or not isinstance(listed, Sequence) else list(listed)
     labels = tuple(label_level(level) for level in listed)
-    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(labels):
+    blank = any(is_missing(level) or level != level or level == "" for level in listed)
+    if len(labels) < 2 or len(set(labels)) < len(labels) or blank:
         raise ParameterError(
             f"levels must list two or more different values of the column {column!r}, such as "
             f"['stable', 'volatile'], not {levels!r}."
