@@ -128,6 +128,8 @@ def test_a_block_that_has_not_settled_says_so():
     assert np.isfinite(run.surprise).all()
     assert run.status.step == 1
     assert set(run.status.nodes) <= {"x", "h"}
+    sent = [edge.contribution for edge in run.messages().values()]
+    np.testing.assert_allclose(sent[0], run["x"].predicted_mean @ W.T, atol=1e-12)
     for said in ("had not settled at step 1", "at 1 of 3 steps", "Raise iterations"):
         assert said in run.status.message
 
@@ -190,6 +192,8 @@ def test_wrong_use_is_told():
         pn.JointNewton(iterations=0)
     with pytest.raises(pn.ParameterError, match="nodes must be 1, 3, 5 or 7, not 2"):
         pn.JointNewton(nodes=2)
+    with pytest.raises(pn.GraphError, match="takes the inputs of a step together"):
+        block().compile(scheme=pn.JointNewton(), evidence="in_turn")
     graph = block().add(w=pn.ContinuousState(shape=2)).couple("x", "w", pn.Volatility())
     graph = graph.add(o=pn.ContinuousInput(shape=2)).couple("w", "o")
     network = graph.compile(scheme=pn.JointNewton())

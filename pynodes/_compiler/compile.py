@@ -35,6 +35,7 @@ from pynodes._compiler.turns import order_turns
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._core.structured import Structured
+from pynodes._errors import GraphError
 from pynodes._graph.checks import check_not_empty, check_ready_to_filter
 from pynodes._graph.edits import is_lagged
 from pynodes._graph.graph import Graph
@@ -70,6 +71,7 @@ def compile_program(
     check_not_empty(graph.nodes)
     settings = settings.revise(scheme=settings.scheme or default)
     nodes = bind_nodes(graph, settings)
+    check_in_turn(settings, default)
     structured = find_structured(settings, nodes, default)
     check_structured(graph, structured, nodes)
     members = form_groups(graph, nodes, levels_of(graph), apart=settings.evidence == "in_turn")
@@ -191,6 +193,21 @@ def incoming_bundles(
         couplings.append(stack_modules([edge.coupling for edge in flat], shape))
         shapes.append(shape)
     return bundles
+
+
+def check_in_turn(settings: Settings, default: AbstractScheme) -> None:
+    """Refuse inputs in turn where a scheme takes all of a step together.
+
+    Raises
+    ------
+    GraphError
+        Both were asked for.
+    """
+    if settings.evidence == "in_turn" and settings.scheme != default:
+        raise GraphError(
+            f"evidence='in_turn' is for updates in closed form, and the scheme {settings.scheme!r} takes the "
+            "inputs of a step together. Leave out one of the two."
+        )
 
 
 def find_turns(

@@ -31,8 +31,9 @@ def collect_messages(
     down, up = exchange(program, feed, state)
     found: dict[str, EdgeMessages] = {}
     names = name_edges(labels.graph.edges)
-    for name, ((_, _, inlet), wire) in zip(names, labels.wires.items(), strict=True):
-        sent = pick_edge(program, down[wire.down[:2]][inlet], "down", wire.down)
+    couplings = [coupling for *_, coupling in labels.graph.edges]
+    for name, coupling, wire in zip(names, couplings, labels.wires.values(), strict=True):
+        sent = pick_edge(program, down[wire.down[:2]][coupling.inlet], "down", wire.down)
         heard = {
             what: pick_edge(program, values, "up", wire.up)
             for what, values in (up[wire.up[:2]] if wire.up is not None else {}).items()
