@@ -103,6 +103,24 @@ def test_trajectories_come_back(record, tmp_path):
         assert found.to_pandas().equals(beliefs.to_pandas())
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"scheme": pn.JointNewton()}, {"expansion": pn.Structured(edges="all")}],
+    ids=["swept", "joined", "conditional"],
+)
+def test_trajectories_above_arrays_come_back(settings, tmp_path):
+    """Weights of array couplings are the network's, not its beliefs'; what schemes record is."""
+    graph = pn.Graph().add(u=pn.ContinuousInput(shape=3), z=pn.ContinuousState(shape=2))
+    graph = graph.couple("z", "u", pn.Dense(weights=np.arange(6.0).reshape(3, 2) / 5))
+    beliefs = graph.compile(**settings).filter({"u": np.arange(12.0).reshape(4, 3) % 5})
+
+    found = again(beliefs, tmp_path)
+
+    assert_identical(beliefs, found)
+    assert jax.tree.structure(beliefs) == jax.tree.structure(found)
+    assert found.status.message == beliefs.status.message
+
+
 def test_what_happened_comes_back_with_the_names(tmp_path):
     """A failure is explained by running again, which a file cannot: so it is explained before."""
     graph = pn.models.binary_hgf(expansion="standard", tonic_volatility=(2.0, 2.0))

@@ -31,6 +31,7 @@ from pynodes._graph.graph import Graph
 from pynodes._graph.library import Library
 from pynodes._graph.settings import Settings
 from pynodes._keeping.records import FileReader, FileWriter, Keeper, expect, refuse_traced
+from pynodes._results.edge_beliefs import keep_couplings
 from pynodes._results.simulations import Forecast, Interaction
 from pynodes._results.state import State
 from pynodes._results.status import Status
@@ -227,7 +228,7 @@ def read_beliefs(said: Any, file: FileReader) -> Trajectories:
         frozen=read_flags(said["frozen"], "frozen", steps, file),
         couplings=None
         if couplings is None
-        else read_tree(program.couplings, couplings, "What was believed", file),
+        else read_tree(keep_couplings(program.couplings), couplings, "What was believed", file),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -11,11 +12,16 @@ import jax.numpy as jnp
 from pynodes._boundary import boundary
 from pynodes._errors import FieldError
 from pynodes._typing import Array
-from pynodes.couplings import Observation, Probability, Volatility
+from pynodes.couplings import AbstractArrayCoupling, Observation, Probability, Volatility
 
 if TYPE_CHECKING:
     from pynodes._results.node_beliefs import NodeBeliefs
     from pynodes._results.trajectories import Trajectories
+
+
+def keep_couplings(couplings: Iterable[Any]) -> tuple[Any, ...]:
+    """What beliefs keep of a network's couplings: all but arrays of weights, which have no learning rate."""
+    return tuple(None if isinstance(one, AbstractArrayCoupling) else one for one in couplings)
 
 
 class EdgeBeliefs:

@@ -15,7 +15,7 @@ from pynodes._core.modules import is_traced, namespace_of
 from pynodes._engine.feed import Feed, Moment
 from pynodes._engine.filter import Run
 from pynodes._errors import FilterError, InputError
-from pynodes._results.edge_beliefs import EdgeMessages
+from pynodes._results.edge_beliefs import EdgeMessages, keep_couplings
 from pynodes._results.simulations import Forecast, Interaction
 from pynodes._results.state import State, check_state
 from pynodes._results.status import Status
@@ -37,7 +37,6 @@ from pynodes._runtime.series import Series, positive, to_numbers
 from pynodes._runtime.smooth import check_smoothable, smooth_series
 from pynodes._runtime.times import read_times
 from pynodes._typing import Array
-from pynodes.couplings import AbstractArrayCoupling
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -240,10 +239,7 @@ def to_trajectories(
         found=status,
         interval=xp.ones(shape) if interval is None else xp.broadcast_to(interval, shape),
         frozen=xp.zeros(shape, bool) if series.frozen is None else series.frozen,
-        couplings=tuple(
-            None if isinstance(coupling, AbstractArrayCoupling) else coupling
-            for coupling in program.couplings
-        ),
+        couplings=keep_couplings(program.couplings),
         origin=origin,
     )
 
