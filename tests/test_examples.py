@@ -121,6 +121,6 @@ def test_examples_say_what_they_are_for(tmp_path):
 
 def test_every_example_is_known():
     """Those that draw one figure are run here as they are, the others in part, here or elsewhere."""
-    tables = {"calibration", "exactness", "gallery", "recovery"}
+    tables = {"calibration", "exact_agents", "exactness", "gallery", "recovery"}
 
     assert {path.stem for path in EXAMPLES.glob("*.py")} - tables == set(DRAWING)

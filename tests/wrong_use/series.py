@@ -44,6 +44,12 @@ def forgetful() -> pn.Graph:
     return pn.Graph().add(u=pn.ContinuousInput(), x=state).couple("x", "u")
 
 
+def weighted() -> pn.Graph:
+    """A state and its input, joined by an array of weights."""
+    nodes = {"u": pn.ContinuousInput(shape=1), "x": pn.ContinuousState(shape=1)}
+    return pn.Graph().add(nodes).couple("x", "u", pn.Dense(weights=np.ones((1, 1))))
+
+
 def changed(at: int, value: float, series: np.ndarray = VALUES) -> np.ndarray:
     """A series with another value at one step."""
     return np.where(np.arange(len(series)) == at, value, series)
@@ -231,10 +237,10 @@ KNOWN = [
         ("'x.initial_mean'", "before the first step", "network.replace"),
     ),
     Wrong(
-        "a strength per step",
-        lambda: known_per_step("x->u.strength", VALUES),
+        "weights per step",
+        lambda: weighted().compile().filter({"u": VALUES[:, None], "x->u.weights": VALUES}),
         pn.InputError,
-        ("'x->u.strength'", "coupling", "Regressor"),
+        ("'x->u.weights'", "is an array", "network.replace"),
     ),
 ]
 
