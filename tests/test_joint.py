@@ -156,6 +156,7 @@ def test_volatility_parents_hear_the_settled_move():
             )
 
 
+@pytest.mark.slow
 def test_surprise_has_a_slope_through_the_settling():
     """Beside central differences."""
     network = block("tanh").compile(scheme=pn.JointNewton(iterations=2, nodes=3))

@@ -240,21 +240,23 @@ def test_the_order_of_definition_is_irrelevant():
     np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-10)
 
 
+PARTS = (slice(13), slice(27, 40))
+
+
 def test_two_chunks_are_one_run_and_frozen_steps_are_none():
     """What is kept beside means and variances travels in the state."""
     series, dt = cases.series_for(RICH), cases.times_for()
     frozen = np.zeros(40, bool)
-    frozen[7:20] = True
+    frozen[13:27] = True  # chunks of one length share a program
+    network, chunks = rich(), [{name: v[part] for name, v in series.items()} for part in PARTS]
 
-    halted = rich().filter(series, dt=dt, frozen=frozen)
-    first = rich().filter({name: v[:7] for name, v in series.items()}, dt=dt[:7])
-    second = rich().filter(
-        {name: v[20:] for name, v in series.items()}, dt=dt[20:], start=first.final
-    )
+    halted = network.filter(series, dt=dt, frozen=frozen)
+    first = network.filter(chunks[0], dt=dt[:13], start=network.start())
+    second = network.filter(chunks[1], dt=dt[27:], start=first.final)
 
     for name in halted:
-        np.testing.assert_allclose(halted[name].mean[20:], second[name].mean, rtol=1e-12)
-    np.testing.assert_allclose(halted.surprise[20:], second.surprise, rtol=1e-12)
+        np.testing.assert_allclose(halted[name].mean[27:], second[name].mean, rtol=1e-12)
+    np.testing.assert_allclose(halted.surprise[27:], second.surprise, rtol=1e-12)
 
 
 def test_gaps_and_closed_gates_leave_predictions():
