@@ -6,46 +6,14 @@ import pytest
 from scipy.stats import norm
 
 import pynodes as pn
+from tests.linear_trees import ALL, NOISE, build_tree, filter_tree, moments_of
 from tests.oracles.kalman import kalman_filter
 from tests.oracles.rauch_tung_striebel import rauch_tung_striebel
-
-ALL = pn.Structured(edges="all")
-NOISE = 0.25
-
-
-def build_tree(volatility, edges, seen, expansion=ALL):
-    """States by their log volatilities, drift edges by their strengths, and an input for every state seen."""
-    graph = pn.Graph(expansion=expansion)
-    for name, value in volatility.items():
-        graph = graph.add(**{name: pn.ContinuousState(tonic_volatility=value)})
-    for (parent, child), strength in edges.items():
-        graph = graph.couple(parent, child, pn.Drift(strength=strength))
-    for name, state in seen.items():
-        graph = graph.add(**{name: pn.ContinuousInput(precision=1 / NOISE)}).couple(state, name)
-    return graph
 
 
 def exact_beliefs(volatility, edges, seen, series):
     """Of the same states, all at once, by the Kalman filter."""
-    names = list(volatility)
-    drift, show = np.zeros((len(names),) * 2), np.zeros((len(seen), len(names)))
-    for (parent, child), strength in edges.items():
-        drift[names.index(child), names.index(parent)] = strength
-    for row, state in enumerate(seen.values()):
-        show[row, names.index(state)] = 1.0
-    move = np.linalg.inv(np.eye(len(names)) - drift)
-    noise = move @ np.diag(np.exp(list(volatility.values()))) @ move.T
-    start = np.zeros(len(names)), np.eye(len(names))
-    u = np.column_stack([series[name] for name in seen])
-    return kalman_filter(move, noise, show, NOISE * np.eye(len(seen)), *start, u)
-
-
-def moments_of(beliefs, names):
-    """Means and variances of some states, (time, states) each."""
-    return tuple(
-        np.stack([value(beliefs[name]) for name in names], -1)
-        for value in (lambda one: one.mean, lambda one: 1 / one.precision)
-    )
+    return filter_tree(volatility, edges, seen, np.column_stack([series[name] for name in seen]))
 
 
 def covariance_of(state, network, child, parent):

@@ -15,11 +15,10 @@ import jax
 import numpy as np
 
 import pynodes as pn
-from tests.oracles.kalman import kalman_filter
+from tests.linear_trees import ALL, NOISE, build_tree, filter_tree, moments_of, tree_matrices
 from tests.oracles.rauch_tung_striebel import rauch_tung_striebel
 
-NOISE = 0.25
-KINDS = {"factorised": pn.Structured(), 'edges="all"': pn.Structured(edges="all")}
+KINDS = {"factorised": pn.Structured(), 'edges="all"': ALL}
 MODELS = {
     "pair": ({"x": -2.0, "r": -3.0}, {("r", "x"): 1.0}, {"u": "x"}),
     "chain of three": (
@@ -47,32 +46,15 @@ MIXED = "pair and volatility parent"
 MODELS[MIXED] = ({"x": -2.0, "r": -3.0, "v": -3.0}, {("r", "x"): 1.0}, {"u": "x"})
 
 
-def build(volatility, edges, seen, expansion, volatile):
+def build(model, expansion, volatile):
     """The network of a model."""
-    graph = pn.Graph(expansion=expansion)
-    for name, value in volatility.items():
-        graph = graph.add(**{name: pn.ContinuousState(tonic_volatility=value)})
-    for (parent, child), strength in edges.items():
-        graph = graph.couple(parent, child, pn.Drift(strength=strength))
-    for name, state in seen.items():
-        graph = graph.add(**{name: pn.ContinuousInput(precision=1 / NOISE)}).couple(state, name)
+    graph = build_tree(*model, expansion)
     return (graph.couple("v", "x", "volatility") if volatile else graph).compile()
-
-
-def matrices(volatility, edges, seen):
-    """What a step makes of all states and of their noises, and what the inputs show."""
-    names = list(volatility)
-    drift, show = np.zeros((len(names),) * 2), np.zeros((len(seen), len(names)))
-    for (parent, child), strength in edges.items():
-        drift[names.index(child), names.index(parent)] = strength
-    for row, state in enumerate(seen.values()):
-        show[row, names.index(state)] = 1.0
-    return np.linalg.inv(np.eye(len(names)) - drift), show, np.exp(list(volatility.values()))
 
 
 def simulate(model, steps, rng, volatile):
     """A series of a model; the volatility parent is the last state."""
-    move, show, noise = matrices(*model)
+    move, show, noise = tree_matrices(*model)
     at, rows = rng.normal(size=len(noise)), []
     for _ in range(steps):
         jump = rng.normal(size=len(noise)) * np.sqrt(noise)
@@ -85,7 +67,7 @@ def simulate(model, steps, rng, volatile):
 
 def filter_exactly(model, u, volatile, rng, particles):
     """Means, variances and log evidence of every step; one particle without a volatility parent."""
-    move, show, noise = matrices(*model)
+    move, show, noise = tree_matrices(*model)
     count, states = particles if volatile else 1, len(noise)
     mean, covariance = np.zeros((count, states)), np.tile(np.eye(states), (count, 1, 1))
     if volatile:
@@ -121,11 +103,7 @@ def filter_exactly(model, u, volatile, rng, particles):
 
 def smooth_exactly(model, u):
     """Means and variances of every step given the whole series."""
-    move, show, noise = matrices(*model)
-    states, spread = len(noise), move @ np.diag(noise) @ move.T
-    start = np.zeros(states), np.eye(states)
-    found = kalman_filter(move, spread, show, NOISE * np.eye(len(show)), *start, u)
-    known = rauch_tung_striebel(found, move)
+    known = rauch_tung_striebel(filter_tree(*model, u), tree_matrices(*model)[0])
     return known.mean, np.diagonal(known.covariance, axis1=1, axis2=2), 0.0
 
 
@@ -136,7 +114,7 @@ def compare(name, options):
     kinds = (
         {"Enhanced": "enhanced", 'edges="all"': KINDS['edges="all"']} if options.smooth else KINDS
     )
-    networks = {kind: build(*model, one, volatile) for kind, one in kinds.items()}
+    networks = {kind: build(model, one, volatile) for kind, one in kinds.items()}
     errors, ratios, nats = ({kind: [] for kind in kinds} for _ in range(3))
     for _ in range(options.series):
         u = simulate(model, options.steps, rng, volatile)
@@ -147,10 +125,7 @@ def compare(name, options):
         for kind, network in networks.items():
             run = network.smooth if options.smooth else network.filter
             beliefs = run(dict(zip(model[2], u.T, strict=True)))
-            means, variances = (
-                np.stack([field(beliefs[state]) for state in model[0]], -1)
-                for field in (lambda one: one.mean, lambda one: 1 / one.precision)
-            )
+            means, variances = moments_of(beliefs, model[0])
             errors[kind].append((means - mean) ** 2 / variance)
             ratios[kind].append(np.log(variances / variance))
             nats[kind].append(np.mean(-beliefs.surprise - evidence))

@@ -105,12 +105,12 @@ class Agent:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the free values."""
-        return self.model.names
+        return self._model.names
 
     @property
     def priors(self) -> dict[str, AbstractPrior]:
         """Prior of every free value, by name."""
-        return dict(zip(self.names, self.model.priors, strict=True))
+        return dict(zip(self.names, self._model.priors, strict=True))
 
     @property
     def fixed(self) -> dict[str, float]:
@@ -119,7 +119,7 @@ class Agent:
         What is fixed is supposed to be known, and decides comparisons as much as what is free. Free it by
         name, or set it by :meth:`replace`.
         """
-        taken = {target for _, targets in self.model.targets for target in targets}
+        taken = {target for _, targets in self._model.targets for target in targets}
         labels = self.network.labels
         known = {
             ("network", name): self.network[name]
@@ -130,7 +130,7 @@ class Agent:
             known |= {("response", name): v for name, v in self.response.parameters().items()}
         levels = {
             name: value
-            for split in self.model.splits
+            for split in self._model.splits
             for name, value in zip(split.names, split.fixed, strict=True)
             if value is not None
         }
@@ -347,7 +347,7 @@ class Agent:
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {prior!r}" for name, prior in self.priors.items())
-        by = ", ".join(f"{split.name} by {split.column}" for split in self.model.splits)
+        by = ", ".join(f"{split.name} by {split.column}" for split in self._model.splits)
         return f"Agent({self.network!r}, {self.response!r}, free={{{shown}}}{', ' * bool(by)}{by})"
 
     def _repr_html_(self) -> str:

@@ -201,8 +201,7 @@ def check_levels_seen(splits: Iterable[Split], trials: Trials) -> None:
         One is not.
     """
     for split in splits:
-        seen = np.unique(level_rows(split, trials)[~trials.frozen])
-        lacking = [level for code, level in enumerate(split.levels) if code not in seen]
+        lacking = [split.levels[code] for code in find_unseen(split, trials)]
         if lacking:
             raise DataError(
                 f"No trial has {quote(lacking)} in column {split.column!r}, by which {split.name!r} differs. "
@@ -212,10 +211,15 @@ def check_levels_seen(splits: Iterable[Split], trials: Trials) -> None:
 
 def lacking_levels(splits: Iterable[Split], trials: Trials) -> dict[str, tuple[str, str]]:
     """Free values of levels that no trial is of, with column and level."""
-    found: dict[str, tuple[str, str]] = {}
-    for split in splits:
-        seen = np.unique(level_rows(split, trials)[~trials.frozen])
-        for code, (name, level) in enumerate(zip(split.names, split.levels, strict=True)):
-            if code not in seen and split.fixed[code] is None:
-                found[name] = split.column, level
-    return found
+    return {
+        split.names[code]: (split.column, split.levels[code])
+        for split in splits
+        for code in find_unseen(split, trials)
+        if split.fixed[code] is None
+    }
+
+
+def find_unseen(split: Split, trials: Trials) -> list[int]:
+    """The numbers of the levels that no trial is of."""
+    seen = np.unique(level_rows(split, trials)[~trials.frozen])
+    return [code for code in range(len(split.levels)) if code not in seen]
