@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from pynodes._compiler.labels import Labels
 from pynodes._compiler.program import Program
 from pynodes._core.messages import Evidence
 from pynodes._engine import sweeps
@@ -300,13 +301,7 @@ def sweep_sample(program: Program, state: Any, values: dict[int, Array]) -> tupl
 def find_ends(plan: ClosedPlan, network: Network, beliefs: Any) -> list[EdgeEnds]:
     """Every edge that learns, with what is believed at its two ends."""
     labels, program = network.labels, network.program
-
-    def belief_of(name: str) -> Any:
-        group, position = labels.nodes[name]
-        if len(labels.groups[group]) == 1:
-            return beliefs[group]
-        return jax.tree.map(lambda leaf: leaf[:, position], beliefs[group])
-
+    belief_of = partial(select_node, labels, beliefs)
     keys = dict(zip(name_edges(labels.graph.edges), labels.edges, strict=True))
     found = []
     for edge in plan.edges:
@@ -316,6 +311,14 @@ def find_ends(plan: ClosedPlan, network: Network, beliefs: Any) -> list[EdgeEnds
             coupling = jax.tree.map(partial(take_edge, len(shape), position), coupling)
         found.append(EdgeEnds(edge, coupling, belief_of(edge.parent).mean, belief_of(edge.child)))
     return found
+
+
+def select_node(labels: Labels, beliefs: Any, name: str) -> Any:
+    """What is believed of one node, sample by sample."""
+    group, position = labels.nodes[name]
+    if len(labels.groups[group]) == 1:
+        return beliefs[group]
+    return jax.tree.map(lambda leaf: leaf[:, position], beliefs[group])
 
 
 def closed_slopes(plan: ClosedPlan, network: Network, beliefs: Any) -> Weights:
@@ -366,15 +369,9 @@ def closed_bend(plan: ClosedPlan, network: Network, beliefs: Any, arrays: Any) -
     layout, labels = lay_out(network.labels, plan.given), network.labels
     count = next(iter(arrays.values())).shape[0]
     problem = make_point_problem(layout, lay_out_numbers(network, layout), arrays, {}, count)
-
-    def mean_of(name: str) -> Array:
-        group, position = labels.nodes[name]
-        mean = beliefs[group].mean
-        return mean if len(labels.groups[group]) == 1 else mean[:, position]
-
     values = dict(problem.given)
     for index in layout.variables:
-        parts = [mean_of(name) for name in layout.blocks[index].names]
+        parts = [select_node(labels, beliefs, name).mean for name in layout.blocks[index].names]
         values[index] = parts[0] if len(parts) == 1 else jnp.stack(parts)
 
     def along(moves: Weights) -> Array:
