@@ -300,16 +300,18 @@ def divide_values(
     feed
         The series.
     """
+    import networkx
+
     graph, network = space.graph, space.network
     owners = [*children, *(name.rpartition(".")[0].rpartition("->")[2] for name in space.free)]
     apart = network.program.structured is None and isinstance(network.program.scheme, ClosedForm)
     if not apart or not all(name in graph.nodes and graph.nodes[name].learns for name in owners):
         return (), ()
-    part = {name: i for i, (name, node) in enumerate(graph.nodes.items()) if node.learns}
-    for parent, child, _ in graph.edges:
-        if parent in part:
-            old, new = part[child], part[parent]
-            part = {name: new if one == old else one for name, one in part.items()}
+    joined = networkx.Graph()
+    joined.add_nodes_from(name for name, node in graph.nodes.items() if node.learns)
+    joined.add_edges_from((a, b) for a, b, _ in graph.edges if a in joined)
+    parts = enumerate(networkx.connected_components(joined))
+    part = {name: number for number, names in parts for name in names}
     found: dict[int, list[int]] = {}
     for value, owner in enumerate(owners):
         found.setdefault(part[owner], []).append(value)
