@@ -293,6 +293,21 @@ def test_a_silent_edge_leaves_the_child_alone_and_its_gradient_is_finite():
     assert np.isfinite(slope)
 
 
+def test_a_silent_volatility_parent_beside_another_changes_nothing():
+    """Strength zero is no edge, whatever the child's other parents have taught it."""
+    u = np.random.default_rng(1).normal(size=30).cumsum()
+    graph = pn.models.continuous_hgf(2, expansion="structured")
+    beside = graph.add(v=pn.ContinuousState()).couple("v", "x1", pn.Volatility(strength=0.0))
+
+    one, other = (each.compile().filter({"u": u}) for each in (beside, graph))
+
+    for name in ("x1", "x2"):
+        np.testing.assert_allclose(one[name].mean, other[name].mean, rtol=1e-10)
+        np.testing.assert_allclose(one[name].precision, other[name].precision, rtol=1e-10)
+    np.testing.assert_allclose(one["v"].mean, one["v"].predicted_mean, atol=1e-12)
+    np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-10)
+
+
 def test_an_array_is_as_many_states():
     """Under one volatility parent; the surprise is the joint one of both."""
     state = pn.ContinuousState(tonic_volatility=-3.0)

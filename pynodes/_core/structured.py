@@ -272,6 +272,16 @@ class ConditionalPrediction(Module):
         """The same with so much more variance from elsewhere, never less than none."""
         return dataclasses.replace(self, rest=jnp.maximum(self.rest + by, 0.0), moments=None)
 
+    def scale(self, by: Array) -> ConditionalPrediction:
+        """The same with a variance so many times as large, the slope of the mean apart."""
+        return dataclasses.replace(
+            self,
+            carried=self.carried * by,
+            log_growth=self.log_growth + log(by),
+            rest=self.rest * by,
+            moments=None,
+        )
+
     def over(self, places: Places) -> list[tuple[Array, Array]]:
         """The same at all places of a rule."""
         if self.moments is not None and places.shift is None:

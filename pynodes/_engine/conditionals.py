@@ -13,9 +13,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from pynodes._compiler.program import Bundle, Program, places, switches_of
-from pynodes._core.arithmetic import root, stage
+from pynodes._compiler.program import Bundle, Group, Program, places, switches_of
+from pynodes._core.arithmetic import reciprocal, root, stage
 from pynodes._core.beliefs import Gaussian, alongside
+from pynodes._core.modules import Module
 from pynodes._core.structured import (
     ConditionalPrediction,
     Neighbourhood,
@@ -32,6 +33,9 @@ from pynodes.nodes import AbstractNode
 
 REST = 6.25
 """At most this much variance of log growth is averaged over for a child's other volatility parents."""
+
+LEAST = 1e-30
+"""The weight of a volatility parent of strength zero: all that counts where there are no others."""
 
 
 def begin_group(program: Program, index: int, belief: Any) -> Any:
@@ -185,7 +189,7 @@ def predict_conditionals(
     alone = sum(bundle.conditional == "volatility" for bundle in group.down) == 1
     gain, share = node_gain(program, index, node, dt)
     found: list[ConditionalPrediction | None] = []
-    variances: list[tuple[Array, Array, Any, int]] = []
+    averages: list[tuple[SlotAverage, Any, int]] = []
     rule = program.structured.rule()
     for number, bundle in enumerate(group.down):
         if bundle.conditional != "volatility":
@@ -199,13 +203,15 @@ def predict_conditionals(
         others = None if alone and bundle.fan == 1 else inlet[f"{type(coupling).inlet}_variance"]
         predict = over_edges(partial(predict_edge, rule), group.size, bundle.fan)
         edge = (on, present, coupling, parents, conditional)
-        prediction, moments, variance, grown = predict(edge, (belief, gain, share, others))
+        prediction, moments, average = predict(edge, (belief, gain, share, others))
         if alone and group.size == bundle.fan == 1:
             prediction = dataclasses.replace(prediction, moments=moments)
         found.append(prediction)
-        variances.append((variance, grown, present, bundle.fan))
-    variance = over_slots(group.size, variances, 0, belief.predicted_variance)
-    grown = over_slots(group.size, variances, 1, belief.variance_parts.added_variance)
+        averages.append((average, present, bundle.fan))
+    variance = over_slots(group.size, averages, "variance", belief.predicted_variance)
+    grown = over_slots(group.size, averages, "grown", belief.variance_parts.added_variance)
+    if not (alone and averages[0][2] == 1):
+        found = align_slots(group, found, [one[0] for one in averages], variance)
     parts = belief.variance_parts
     wider = variance - belief.predicted_variance
     return dataclasses.replace(
@@ -219,25 +225,70 @@ def predict_conditionals(
     )
 
 
-def over_slots(size: int, found: list[Any], which: int, otherwise: Array) -> Array:
-    """The mean over a child's volatility parents of what each alone says; something else without any."""
-    if len(found) == 1 and found[0][3] == 1 and found[0][2] is None:
-        return found[0][which]
+class SlotAverage(Module):
+    """What one volatility parent alone says of its child, averaged over where it may be.
+
+    Attributes
+    ----------
+    variance, grown
+        Of the child: predicted, and the part of it that grew.
+    leaning
+        The part of it that is there because the child's mean leans on the parent.
+    weight
+        How much this parent counts beside others; None if it is the only one.
+    """
+
+    variance: Array
+    grown: Array
+    leaning: Array
+    weight: Array | None
+
+
+def over_slots(
+    size: int, found: list[tuple[SlotAverage, Any, int]], name: str, otherwise: Array
+) -> Array:
+    """The mean over a child's volatility parents of what each alone says; something else without any.
+
+    Each counts as much as it makes growth uncertain: one of strength zero counts nothing beside others.
+    """
+    if len(found) == 1 and found[0][2] == 1 and found[0][1] is None:
+        return getattr(found[0][0], name)
     total: Any = 0.0
     count: Any = 0.0
-    for one in found:
-        value, present, fan = one[which], one[2], one[3]
-        there = (
-            jnp.ones_like(value)
-            if present is None
-            else jnp.where(alongside(present, value), jnp.ones_like(value), 0.0)
-        )
+    for average, present, fan in found:
+        value = getattr(average, name)
+        weight = jnp.ones_like(value) if average.weight is None else average.weight
+        if present is not None:
+            weight = jnp.where(alongside(present, value), weight, 0.0)
         last = len(places(size, fan)) - 1
-        value = jnp.where(there > 0, value, 0.0)
+        value = weight * jnp.where(weight > 0, value, 0.0)
         if fan > 1:
-            value, there = jnp.sum(value, last), jnp.sum(there, last)
-        total, count = total + value, count + there
-    return jnp.where(count > 0, total / jnp.maximum(count, 1.0), otherwise)
+            value, weight = jnp.sum(value, last), jnp.sum(weight, last)
+        total, count = total + value, count + weight
+    return jnp.where(count > 0, total / jnp.where(count > 0, count, 1.0), otherwise)
+
+
+def align_slots(
+    group: Group, found: list[Any], averages: list[SlotAverage], variance: Array
+) -> list[ConditionalPrediction | None]:
+    """Predictions given each volatility parent that all come to the same variance when averaged over it."""
+    several = iter(averages)
+    return [
+        None
+        if one is None
+        else over_edges(align_edge, group.size, bundle.fan)((one, next(several)), variance)
+        for one, bundle in zip(found, group.down, strict=True)
+    ]
+
+
+def align_edge(
+    edge: tuple[ConditionalPrediction, SlotAverage], variance: Array
+) -> ConditionalPrediction:
+    """A prediction given one parent, scaled to this variance when averaged over the parent."""
+    prediction, average = edge
+    own = average.variance - average.leaning
+    left = jnp.maximum(variance - average.leaning, 0.5 * own)
+    return prediction.scale(left * reciprocal(own))
 
 
 def neighbourhood_view(belief: Any) -> tuple[Gaussian, Neighbourhood]:
@@ -250,8 +301,8 @@ def neighbourhood_view(belief: Any) -> tuple[Gaussian, Neighbourhood]:
 
 def predict_edge(
     rule: QuadratureRule, edge: Any, node: Any
-) -> tuple[ConditionalPrediction, list[tuple[Array, Array]], Array, Array]:
-    """One child on one edge: its conditional prediction, its moments at the nodes, their averages."""
+) -> tuple[ConditionalPrediction, list[tuple[Array, Array]], SlotAverage]:
+    """One child on one edge: its conditional prediction, its moments at the nodes, and their averages."""
     on, present, coupling, (parent, around), conditional = edge
     belief, gain, share, others = node
     parts = belief.variance_parts
@@ -290,6 +341,14 @@ def predict_edge(
     places = around.places(rule)
     growths = prediction.growths(places)
     moments = prediction.over_growths(places, growths)
-    variance = average_nodes(rule.weights, [one for _, one in moments])
-    variance = variance + prediction.slope**2 * parent.predicted_variance
-    return prediction, moments, *stage((variance, average_nodes(rule.weights, growths)))
+    leaning = prediction.slope**2 * parent.predicted_variance
+    variance = average_nodes(rule.weights, [one for _, one in moments]) + leaning
+    variance, grown = stage((variance, average_nodes(rule.weights, growths)))
+    weight = None
+    if others is not None:
+        weight = jnp.broadcast_to(strength**2 * parent.predicted_variance + LEAST, shape)
+    return (
+        prediction,
+        moments,
+        SlotAverage(variance=variance, grown=grown, leaning=leaning, weight=weight),
+    )
