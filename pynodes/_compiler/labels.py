@@ -159,6 +159,28 @@ class Labels:
                 f"fed back, as {quote(self.feedback)}. {remedy}"
             )
 
+    def refuse_flat_roots(self) -> None:
+        """A series is filtered by beliefs with a variance, and every root has one to begin with.
+
+        Raises
+        ------
+        GraphError
+            A layer without parents and without a prior.
+        """
+        fed = {child for _, child, coupling in self.graph.edges if coupling.inlet == "location"}
+        flat = [
+            name
+            for name, node in self.graph.nodes.items()
+            if name not in fed and getattr(node, "prior_precision", 1.0) is None
+        ]
+        if flat:
+            raise GraphError(
+                f"{quote(flat)} {'is a layer' if len(flat) == 1 else 'are layers'} without parents and "
+                "without a prior, and a series is filtered by beliefs that have a variance. Give "
+                "prior_precision=1.0, or a parent; a network of layers alone is asked by "
+                "pynodes.deep.settle."
+            )
+
     @cached_property
     def required(self) -> tuple[str, ...]:
         """Names of the parameters for which a series must be given."""

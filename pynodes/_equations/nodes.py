@@ -406,10 +406,14 @@ def write_layer(node: nodes.Layer, notation: Notation) -> list[str]:
 
     driven = notation.terms("log_noise")
     noise = rf"\exp\left( {sum_terms(driven)} \right)" if driven else ""
-    variance = sum_terms([notation.inverse("precision"), noise])
-    back = notation.terms("feedback")
-    alone = back and not notation.terms("location") and node.prior_precision is None
-    lines = [] if alone else [normal_line(notation.now, mean("location"), variance)]
+    root, back = not notation.terms("location"), notation.terms("feedback")
+    lines = []
+    if not root or node.prior_precision is not None:
+        own = notation.inverse("prior_precision" if root else "precision")
+        lines.append(normal_line(notation.now, mean("location"), sum_terms([own, noise])))
+    elif not back:
+        lines.append(rf"p\left( {notation.now} \right) &\propto 1")
+        notation.say("A density that is proportional to 1 is a flat prior: such nodes are given.")
     if back:
         own = "precision" if node.feedback_precision is None else "feedback_precision"
         lines.append(normal_line(notation.now, mean("feedback"), notation.inverse(own)))

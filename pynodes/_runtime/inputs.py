@@ -52,6 +52,7 @@ def read_inputs(
         infinite or of values its node cannot take; times that are not positive; masks that fit none.
     """
     labels.refuse_feedback(labels.settings.scheme, SETTLE_INSTEAD)
+    labels.refuse_flat_roots()
     series = {
         name: to_numbers(name, inputs[name], shape_of(labels, name))
         for name in check_input_names(labels, inputs)

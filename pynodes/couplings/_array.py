@@ -86,10 +86,11 @@ class AbstractArrayCoupling(AbstractCoupling):
                 f"{kind}: initial must be an initialiser, such as pynodes.deep.Glorot(), not "
                 f"{format_value(self.initial)}."
             )
-        for choice_name in ("learned", "feedback"):
-            value = getattr(self, choice_name)
-            if not isinstance(value, bool):
-                raise CouplingError(f"{kind}: {choice_name} must be True or False, not {value!r}.")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            switch = isinstance(field.default, bool) and "parameter" not in field.metadata
+            if switch and not isinstance(value, bool):
+                raise CouplingError(f"{kind}: {field.name} must be True or False, not {value!r}.")
         check_own_name(kind, self.name)
 
     @property
@@ -99,6 +100,11 @@ class AbstractArrayCoupling(AbstractCoupling):
     @property
     def slot(self) -> str:
         return f"{self.inlet} by {self.label}"
+
+    @property
+    def codes(self) -> int | None:
+        """How many codes its parent may hold, whole numbers from 0; None where it holds any numbers."""
+        return None
 
     @property
     def learnable(self) -> tuple[str, ...]:
@@ -221,9 +227,11 @@ class AbstractArrayCoupling(AbstractCoupling):
             if value is None or value is True or isinstance(value, Undrawn):
                 changes[field] = Undrawn(shape)
             elif np.shape(value) != shape:
+                found = np.shape(value) or f"{format_value(value)}, which is no array"
                 raise CouplingError(
-                    f"{type(self).__name__}: {field} must have shape {shape}, child first, not "
-                    f"{np.shape(value)}."
+                    f"{type(self).__name__}: {field} must have shape {shape}, child first, not {found}."
+                    f"{'' if np.shape(value) else ' How weights are drawn is said by initial='}"
+                    f"{'' if np.shape(value) else ', as in initial=pynodes.deep.Glorot().'}"
                 )
         return dataclasses.replace(self, **changes)
 

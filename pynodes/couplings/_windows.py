@@ -64,11 +64,21 @@ def pad_sides(
 def slide(
     size: Sequence[int], window: Sequence[int], stride: Sequence[int], sides: Sides
 ) -> tuple[int, ...]:
-    """At how many places a window lies, by axis."""
-    return tuple(
-        (n + low + high - w) // s + 1
-        for n, w, s, (low, high) in zip(size, window, stride, sides, strict=True)
-    )
+    """At how many places a window lies, by axis.
+
+    Raises
+    ------
+    CouplingError
+        It is larger than the array.
+    """
+    padded = tuple(n + low + high for n, (low, high) in zip(size, sides, strict=True))
+    if any(n < w for n, w in zip(padded, window, strict=True)):
+        around = "" if padded == tuple(size) else f", {padded} with the zeros around it"
+        raise CouplingError(
+            f"A window of {tuple(window)} is larger than the space of {tuple(size)} that it slides over"
+            f"{around}. Take a smaller kernel or window, or zeros around the array (padding)."
+        )
+    return tuple((n - w) // s + 1 for n, w, s in zip(padded, window, stride, strict=True))
 
 
 def transpose_sides(

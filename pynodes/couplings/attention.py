@@ -90,6 +90,11 @@ class Attention(AbstractArrayCoupling):
                 f"Attention joins sequences of one length, of shape (places, features), not {parent} "
                 f"and {child}."
             )
+        if parent[0] == 1:
+            raise CouplingError(
+                f"Attention over the only place of an array of shape {parent} has nothing to choose from. "
+                "Use Dense, or give the sequence more places."
+            )
         width = parent[1] if self.width is None else self.width
         if width % self.heads:
             raise CouplingError(

@@ -68,6 +68,10 @@ class Compose(AbstractArrayCoupling):
         return getattr(self.parts[number], rest)
 
     @property
+    def codes(self) -> int | None:
+        return self.parts[0].codes if self.parts else None
+
+    @property
     def learnable(self) -> tuple[str, ...]:
         """Names of the parameters that training changes: those of all parts, if they are ``learned``."""
         if not self.learned:

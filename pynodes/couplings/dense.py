@@ -31,8 +31,8 @@ class Dense(AbstractArrayCoupling):
     scale
         By what all of it is multiplied. It is not learned.
     mask
-        Zeros and ones in the shape of the weights, which they multiply: which edges there are. None for
-        all.
+        Zeros and ones, or truth values, in the shape of the weights, which they multiply: which edges there
+        are. None for all.
     function
         Coupling function f: a name (``pynodes.couplings.FUNCTIONS``) or a function that JAX can trace.
     placed
@@ -63,6 +63,8 @@ class Dense(AbstractArrayCoupling):
         super().__post_init__()
         object.__setattr__(self, "function", look_up_function(self.function))
         object.__setattr__(self, "bias", read_optional_array(self.bias))
+        if isinstance(self.mask, np.ndarray) and self.mask.dtype == bool:
+            object.__setattr__(self, "mask", self.mask.astype(jnp.result_type(float)))
 
     def contribution(self, x: Array) -> Array:
         total = self.multiply(self.masked_weights(), self.function(x))

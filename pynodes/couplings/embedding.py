@@ -16,7 +16,8 @@ from pynodes.couplings._windows import check_sizes
 class Embedding(AbstractArrayCoupling):
     """Vectors of codes: the parent holds whole numbers from 0, the child a vector for each of them.
 
-    Codes are given, never inferred: their slope is zero. A code beyond the last makes the energy NaN.
+    Codes are given, never inferred: their slope is zero. One that is missing, no whole number or beyond the
+    last is refused; where numbers are traced, one beyond the last makes the energy NaN.
 
     Parameters
     ----------
@@ -51,8 +52,14 @@ class Embedding(AbstractArrayCoupling):
         super().__post_init__()
         check_sizes("Embedding", "outcomes", self.outcomes)
 
+    @property
+    def codes(self) -> int:
+        return self.outcomes
+
     def contribution(self, x: Array) -> Array:
-        found = jnp.take(jnp.asarray(self.weights), jnp.round(x).astype(int), axis=0)
+        code = jnp.round(x).astype(int)
+        beyond = jnp.where(code < 0, self.outcomes, code)  # else it would count from the end
+        found = jnp.take(jnp.asarray(self.weights), beyond, axis=0)
         return self.scale * (found + jnp.asarray(self.places) if self.placed else found)
 
     def count_inputs(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from jax import lax
 
 from pynodes._core.functions import Function, identity, look_up_function
 from pynodes._core.modules import choice, parameter
-from pynodes._errors import CouplingError
+from pynodes._errors import CouplingError, format_value
 from pynodes._typing import AnyArray, Array
 from pynodes.couplings._array import AbstractArrayCoupling, read_optional_array
 from pynodes.couplings._windows import check_sizes
@@ -56,6 +57,11 @@ class Normalisation(AbstractArrayCoupling):
         object.__setattr__(self, "bias", read_optional_array(self.bias))
         if self.groups is not None:
             check_sizes("Normalisation", "groups", self.groups)
+        if not isinstance(self.smallest, float | int) or not 0 < self.smallest < float("inf"):
+            raise CouplingError(
+                f"Normalisation: smallest, which is added to the variance, must be a positive number, not "
+                f"{format_value(self.smallest)}."
+            )
 
     def contribution(self, x: Array) -> Array:
         value = self.function(x)
@@ -80,7 +86,14 @@ class Normalisation(AbstractArrayCoupling):
             )
         if self.groups is not None and parent[0] % self.groups:
             raise CouplingError(
-                f"Normalisation: {parent[0]} channels do not fall into {self.groups} groups."
+                f"Normalisation: {parent[0]} channels do not fall into {self.groups} groups. Choose groups "
+                "that divide them."
+            )
+        together = parent[-1] if self.groups is None else math.prod(parent) // self.groups
+        if together == 1:
+            raise CouplingError(
+                f"Normalisation of an array of shape {parent} would compare every element with itself alone "
+                "and make 0 of it. Give it more features, or fewer groups."
             )
         size = parent[-1:] if self.groups is None else parent[:1]
         there = [name for name in ("gain", "bias") if getattr(self, name) is not None]

@@ -48,19 +48,41 @@ def read_table(labels: Labels, data: Any, batch: int) -> Data:
     return found
 
 
+def check_iterable(data: Any, epochs: int) -> None:
+    """Data that are no arrays by name can be iterated, as often as there are epochs.
+
+    Raises
+    ------
+    InputError
+        They cannot, or are a pair of arrays, which would be taken for two batches.
+    """
+    many = str | bytes | np.ndarray | jax.Array
+    if isinstance(data, many) or not isinstance(data, Iterable):
+        raise InputError(
+            "data must be arrays by node name, as in {'x': images, 'y': labels}, or an iterable of batches "
+            f"of that form, not {format_value(data, 80)}."
+        )
+    if isinstance(data, tuple) and any(isinstance(part, np.ndarray | jax.Array) for part in data):
+        raise InputError(
+            "data are a tuple of arrays. Give them by node name, as in {'x': images, 'y': labels}; one batch "
+            "that is a pair goes into a list, as in [(images, labels)]."
+        )
+    if isinstance(data, Iterator) and epochs > 1:
+        raise InputError(
+            f"data are a {type(data).__name__}, which can be gone through once, and there are {epochs} "
+            "epochs. Give a list of batches, or an object that begins anew whenever it is iterated, as a "
+            "DataLoader does."
+        )
+
+
 def iterate(labels: Labels, data: Iterable[Any], first: Data | None = None) -> Iterator[Data]:
     """Batches of an epoch, checked; all give what the first one of training gave.
 
     Raises
     ------
     InputError
-        What cannot be iterated, or a batch that is neither arrays by name nor a pair.
+        A batch that is neither arrays by name nor a pair.
     """
-    if isinstance(data, str | bytes | np.ndarray | jax.Array) or not isinstance(data, Iterable):
-        raise InputError(
-            "data must be arrays by node name, as in {'x': images, 'y': labels}, or an iterable of batches "
-            f"of that form, not {format_value(data, 80)}."
-        )
     for number, batch in enumerate(data):
         if isinstance(batch, tuple | list) and len(batch) == 2:
             missing = [name for name in PAIR if name not in labels.nodes]
@@ -136,7 +158,7 @@ def put_on_device(data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
         kind = (
             np.asarray(array).dtype.kind if not isinstance(array, jax.Array) else array.dtype.kind
         )
-        if kind in "iu" and array.ndim == 1:
+        if kind in "iub" and array.ndim == 1:
             return jnp.asarray(array, jnp.int32)
         return jnp.asarray(array, jnp.result_type(float))
 

@@ -10,7 +10,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from pynodes._errors import InputError, ParameterError
+import numpy as np
+
+from pynodes._errors import InputError, ParameterError, format_value, nearest, quote
+from pynodes.deep.reading import read_whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +78,12 @@ class Callback:
     def on_train_end(self, event: Event) -> bool | None:
         """After the last epoch, also of a run that was ended."""
 
+    def close(self) -> None:
+        """Give back what it holds, in whatever way training ended."""
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+"""Hooks, in the order in which they are first heard."""
 
 BATCH_HOOKS = ("on_batch_start", "on_inference_step", "on_learning_step", "on_batch_end")
 """Hooks for which training goes batch by batch."""
@@ -104,7 +113,49 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
             raise InputError(
                 f"callbacks must be instances of pynodes.deep.Callback, not {callback!r}.{hint}"
             )
+        unknown = [n for n in dir(callback) if n.startswith("on_") and n not in HOOKS]
+        if unknown:
+            raise InputError(
+                f"{type(callback).__name__} has {quote(unknown)}, and no hook of that name is ever called. "
+                f"{nearest(unknown[0], HOOKS)}"
+            )
     return found
+
+
+def ask_for_end(callback: Callback, hook: str, event: Event) -> bool:
+    """Whether a callback asks for the end of training at one of its hooks.
+
+    Raises
+    ------
+    InputError
+        It returns something other than a truth value or nothing.
+    """
+    answer = getattr(callback, hook)(event)
+    if answer is None or isinstance(answer, bool | np.bool_):
+        return bool(answer)
+    raise InputError(
+        f"{type(callback).__name__}.{hook} returned {format_value(answer, 60)}. A callback returns True to "
+        "ask for the end of training, and None or False to go on."
+    )
+
+
+def read_path(kind: str, path: Any) -> str:
+    """The name of a file in a folder that there is.
+
+    Raises
+    ------
+    InputError
+        No name of a file, that of a folder, or of a file in a folder that is not there.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"{kind} needs the name of a file, such as 'run.ckpt', not {path!r}.")
+    name = os.fspath(path)
+    folder = os.path.dirname(name) or "."
+    if os.path.isdir(name) or not name:
+        raise InputError(f"{kind}: {name!r} is a folder. Give the name of a file in it.")
+    if not os.path.isdir(folder):
+        raise InputError(f"{kind}: there is no folder {folder!r} for {name!r}. Make it first.")
+    return name
 
 
 class StopEarly(Callback):
@@ -123,11 +174,8 @@ class StopEarly(Callback):
     def __init__(
         self, measure: str = "energy", *, patience: int = 2, improvement: float = 0.0
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise ParameterError(
-                f"StopEarly: patience must be a whole number of at least 1, not {patience!r}."
-            )
-        self.measure, self.patience, self.improvement = measure, patience, improvement
+        self.patience = read_whole_number("StopEarly", "patience", patience)
+        self.measure, self.improvement = measure, improvement
         self.best, self.waited = math.inf, 0
 
     def on_train_start(self, event: Event) -> bool | None:
@@ -156,10 +204,15 @@ class Log(Callback):
     ----------
     path
         The file; a name that ends in ``.jsonl`` is written as JSON lines.
+
+    Raises
+    ------
+    InputError
+        No name of a file, or one in a folder that is not there.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path = read_path("Log", path)
 
     def on_epoch_end(self, event: Event) -> bool | None:
         row: dict[str, Any] = {"epoch": event.epoch, **event.measures}

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import zlib
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
+from jax.experimental import multihost_utils
 
-from pynodes._errors import CheckpointError, FormatError, ParameterError
+from pynodes._errors import CheckpointError, FormatError
+from pynodes._graph.edges import name_edges
 from pynodes._keeping.container import pack, read_file, replace_file, unpack
-from pynodes.deep.callbacks import Callback, Event
+from pynodes.couplings import AbstractCoupling
+from pynodes.deep.callbacks import Callback, Event, read_path
 from pynodes.deep.configuration import Training
 from pynodes.deep.history import History
+from pynodes.deep.reading import read_whole_number
+from pynodes.nodes import AbstractNode
 
 KIND = "training of a deep network"
-MAY_DIFFER = ("epochs", "throw", "validate_with", "validate_every")
+MAY_DIFFER = ("epochs", "throw", "validate_with", "validate_every", "measures")
 """Options of training that may be others when it goes on."""
 
 TABLES = ("per_epoch", "by_layer", "per_batch", "per_step")
@@ -41,19 +48,17 @@ class Checkpoint(Callback):
     ------
     ParameterError
         Numbers that are not positive.
+    InputError
+        No name of a file, or one in a folder that is not there.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], *, every: int = 1, batches: int | None = None
     ) -> None:
-        for name, value in (("every", every), ("batches", batches)):
-            fine = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-            if not fine and not (name == "batches" and value is None):
-                raise ParameterError(
-                    f"Checkpoint: {name} must be a whole number of at least 1, not {value!r}."
-                )
-        self.path, self.every, self.batches = os.fspath(path), every, batches
+        self.path, self.batches = read_path("Checkpoint", path), batches
+        self.every = read_whole_number("Checkpoint", "every", every)
         if batches is not None:
+            self.batches = read_whole_number("Checkpoint", "batches", batches)
             self.on_batch_end = self.keep_batch  # type: ignore[method-assign]
 
     def keep_batch(self, event: Event) -> bool | None:
@@ -74,9 +79,24 @@ class Checkpoint(Callback):
 
 
 def write_checkpoint(path: str, trainer: Any) -> None:
-    """Write all that a run needs to go on."""
+    """Write all that a run needs to go on; of one that several processes share, by the first of them."""
     if trainer.learning is None:
         return
+    data = describe_data(trainer)  # every process has a part in it
+    shared = any(is_shared(leaf) for leaf in jax.tree.leaves(trainer.learning.tree))
+    if not shared or jax.process_index() == 0:
+        replace_file(path, pack_run(trainer, data))
+    if shared:
+        multihost_utils.sync_global_devices(f"checkpoint {trainer.epoch} {trainer.batch}")
+
+
+def is_shared(leaf: Any) -> bool:
+    """Whether an array lies on devices of other processes too."""
+    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
+
+
+def pack_run(trainer: Any, data: dict[str, Any]) -> bytes:
+    """The bytes of the file."""
     parts = trainer.parts
     under_way = jax.tree.map(lambda *rows: np.concatenate(rows), *parts) if parts else None
     trees: dict[str, Any] = {
@@ -95,11 +115,12 @@ def write_checkpoint(path: str, trainer: Any) -> None:
         "epoch": trainer.epoch,
         "batch": trainer.batch,
         "training": describe_training(trainer.training),
-        "data": describe_data(trainer),
+        "network": describe_network(trainer),
+        "data": data,
         "trees": counts,
         "names": {name: sorted(trees[name]) for name in TABLES},
     }
-    replace_file(path, pack(header, arrays))
+    return pack(header, arrays)
 
 
 def resume_from(path: str | os.PathLike[str], trainer: Any) -> None:
@@ -110,7 +131,7 @@ def resume_from(path: str | os.PathLike[str], trainer: Any) -> None:
     CheckpointError
         No such file, another kind of file, or one of another training, network or data.
     """
-    name = os.fspath(path)
+    name = read_path("resume", path)
     try:
         header, arrays = unpack(read_file(name), repr(name))
     except FileNotFoundError as error:
@@ -119,7 +140,8 @@ def resume_from(path: str | os.PathLike[str], trainer: Any) -> None:
         raise CheckpointError(f"{name!r} is no checkpoint of training: {error}") from error
     if header.get("kind") != KIND:
         raise CheckpointError(f"{name!r} is no checkpoint of training.")
-    check_same(name, header["training"], describe_training(trainer.training))
+    check_same(name, "training", header["training"], describe_training(trainer.training))
+    check_same(name, "network", header["network"], describe_network(trainer))
     if trainer.table and header["data"] != describe_data(trainer):
         raise CheckpointError(f"{name!r} is of other data. Give those that the run was trained on.")
     trainer.epoch, trainer.batch = header["epoch"], header["batch"]
@@ -159,14 +181,38 @@ def restore_when_ready(
         restore()
 
 
-def check_same(name: str, kept: dict[str, str], now: dict[str, str]) -> None:
-    """Training goes on as it began."""
-    changed = [option for option in now if kept.get(option) != now[option]]
+def check_same(name: str, what: str, kept: dict[str, str], now: dict[str, str]) -> None:
+    """A run goes on as it began."""
+    changed = [each for each in {**kept, **now} if kept.get(each) != now.get(each)]
     if changed:
-        said = "; ".join(f"{o} was {kept.get(o)} and is {now[o]}" for o in changed)
+        absent = "not there"
+        said = [f"{o} was {kept.get(o, absent)} and is {now.get(o, absent)}" for o in changed[:5]]
         raise CheckpointError(
-            f"{name!r} was made by another training: {said}. Go on with the same options, or begin anew."
+            f"{name!r} was made by another {what}: {'; '.join(said)}. Go on with the same {what}, or begin "
+            "anew."
         )
+
+
+def describe_network(trainer: Any) -> dict[str, str]:
+    """Every node and edge by its choices, and all numbers that training does not change."""
+    network, training = trainer.network, trainer.training
+    edges = network.labels.graph.edges
+    parts = dict(network.labels.graph.nodes) | dict(
+        zip(name_edges(edges), (coupling for *_, coupling in edges), strict=True)
+    )
+    learned = {
+        f"{name}.{field}"
+        for name, part in parts.items()
+        for field in getattr(part, "learnable", ())
+    }
+    if training.precisions == "learned":
+        learned |= {f"{name}.precision" for name in network.labels.nodes}
+    numbers = {
+        name: f"{np.ravel(value)[0]:.9g}" if np.size(value) == 1 else f"{checksum(value):08x}"
+        for name, value in network.parameters().items()
+        if name not in learned
+    }
+    return {name: describe_value(part) for name, part in parts.items()} | numbers
 
 
 def describe_training(training: Training) -> dict[str, str]:
@@ -185,6 +231,16 @@ def describe_value(value: Any, depth: int = 6) -> str:
         return f"({', '.join(describe_value(part, depth - 1) for part in value)})"
     if isinstance(value, int | float | str | bool | None | dict):
         return repr(value)
+    if isinstance(value, AbstractNode | AbstractCoupling) and depth:
+        own = [f for f in dataclasses.fields(value) if "parameter" not in f.metadata]
+        chosen = {f.name: getattr(value, f.name) for f in own if f.name != "_class"}
+        usual = {f.name: f.default for f in own}
+        inside = [
+            f"{name}={describe_value(choice, depth - 1)}"
+            for name, choice in chosen.items()
+            if choice != usual[name]
+        ]
+        return f"{type(value).__name__}({', '.join(inside)})"
     optimiser = getattr(value, "optimiser", None)
     return repr(value) if optimiser is None else describe_value(optimiser, depth - 1)
 
@@ -203,6 +259,21 @@ def describe_data(trainer: Any) -> dict[str, Any]:
         return {}
     found = {}
     for name, array in trainer.arrays.items():
-        host = np.ascontiguousarray(jax.device_get(array))
-        found[name] = [list(host.shape), str(host.dtype), zlib.crc32(host.tobytes())]
+        host = array if is_shared(array) else np.ascontiguousarray(jax.device_get(array))
+        found[name] = [list(host.shape), str(host.dtype), int(checksum(host))]
     return found
+
+
+def checksum(array: Any) -> Any:
+    """A sum of all bits, each word of them by its place; the same of an array that processes share."""
+    if is_shared(array):
+        return sum_words(jnp, lax.bitcast_convert_type(array, jnp.uint32))
+    words = np.ascontiguousarray(array)
+    return sum_words(np, words.view(np.uint32) if words.itemsize > 1 else words.astype(np.uint32))
+
+
+def sum_words(xp: Any, words: Any) -> Any:
+    """Words times odd numbers that follow from their places, summed as far as 32 bits hold."""
+    places = xp.arange(words.size, dtype=xp.uint32).reshape(words.shape)
+    mixed = (places * xp.uint32(0x9E3779B1)) | xp.uint32(1)
+    return xp.sum(words * mixed, dtype=xp.uint32)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+
+import jax
 
 from pynodes._boundary import boundary
 from pynodes._engine.closed_form import ClosedForm
-from pynodes._errors import ParameterError, nearest
+from pynodes._errors import ParameterError, format_value, nearest
 from pynodes.deep.errors import GaussNewton
 from pynodes.deep.learning import check_optimiser
+from pynodes.deep.reading import read_whole_number
 from pynodes.deep.scheme import AbstractPointScheme, check_numbers
 from pynodes.deep.settle import Settle
 from pynodes.deep.weight_beliefs import Learning
@@ -58,6 +63,11 @@ class Training:
         Values and targets to test on, as :func:`pynodes.deep.test` takes them.
     validate_every
         Epochs between two validations.
+    measures
+        Numbers to note at each: functions of the :class:`TestReport`, by name.
+    arithmetic
+        How precisely matrices are multiplied, as ``jax.default_matmul_precision`` takes it: ``"bfloat16"``
+        or ``"tensorfloat32"`` where a device has such products. As JAX does it by default.
     throw
         Whether values or weights that are no longer numbers raise; otherwise training ends.
 
@@ -83,14 +93,19 @@ class Training:
     record: str = "batches"
     validate_with: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
     validate_every: int = 1
+    measures: Mapping[str, Callable[[Any], float]] | None = None
+    arithmetic: str | None = None
     throw: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "weights_per_batch", "validate_every"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        for name in ("epochs", "batch", "weights_per_batch", "validate_every", "key"):
+            least = 0 if name == "key" else 1
+            value = read_whole_number("Training", name, getattr(self, name), least)
+            object.__setattr__(self, name, value)
+        for name in ("shuffle", "drop_last", "throw"):
+            if not isinstance(getattr(self, name), bool):
                 raise ParameterError(
-                    f"Training: {name} must be a whole number of at least 1, not {value!r}."
+                    f"Training: {name} must be True or False, not {getattr(self, name)!r}."
                 )
         for name in ("scheme", "test_scheme"):
             scheme = getattr(self, name)
@@ -119,8 +134,60 @@ class Training:
             raise ParameterError(
                 f"Training: precisions must be 'fixed' or 'learned', not {self.precisions!r}."
             )
-        if isinstance(self.rate, bool) or not 0 < self.rate < float("inf"):
-            raise ParameterError(f"Training: rate must be a positive number, not {self.rate!r}.")
+        check_rate("rate", self.rate)
+        if not isinstance(self.rate_steps, Mapping | None):
+            raise ParameterError(
+                "Training: rate_steps must be rates by the epochs from which on they hold, as in "
+                f"{{10: 0.1}}, not {self.rate_steps!r}."
+            )
+        for epoch, rate in (self.rate_steps or {}).items():
+            read_whole_number("Training", "an epoch of rate_steps", epoch, 0)
+            check_rate(f"rate_steps of epoch {epoch}", rate)
+        self.check_validation()
+        self.multiply()
+
+    def multiply(self) -> AbstractContextManager[Any]:
+        """In which matrices are multiplied as ``arithmetic`` says.
+
+        Raises
+        ------
+        ParameterError
+            A name that JAX does not know.
+        """
+        if self.arithmetic is None:
+            return nullcontext()
+        try:
+            return jax.default_matmul_precision(self.arithmetic)
+        except (ValueError, TypeError) as error:
+            raise ParameterError(
+                "Training: arithmetic must be a precision of products that JAX knows, such as 'bfloat16', "
+                f"'tensorfloat32' or 'highest', not {self.arithmetic!r}."
+            ) from error
+
+    def check_validation(self) -> None:
+        """What is held back is a pair of values and targets; measures are functions of its report.
+
+        Raises
+        ------
+        ParameterError
+            Something else, or measures without what is held back.
+        """
+        held = self.validate_with
+        pair = isinstance(held, tuple | list) and len(held) == 2
+        if held is not None and not (pair and all(isinstance(part, Mapping) for part in held)):
+            raise ParameterError(
+                "Training: validate_with must be a pair of values and targets by node name, as in "
+                f"({{'x': images}}, {{'y': labels}}), not {format_value(held, 80)}."
+            )
+        if self.measures is None:
+            return
+        named = isinstance(self.measures, Mapping) and all(map(callable, self.measures.values()))
+        if not named or held is None:
+            raise ParameterError(
+                "Training: measures must be functions of the report of what is held back, by name, as in "
+                "measures={'errors': lambda report: 1 - report.accuracy}, beside validate_with=, not "
+                f"{format_value(self.measures, 80)}."
+            )
 
     def check_learning(self) -> None:
         """How weights learn goes with all else.
@@ -142,6 +209,11 @@ class Training:
             raise ParameterError(
                 f"Training: under {self.scheme!r} weights go down the energy, which weighs errors by their "
                 "precisions. Learning(weigh=False) is for pynodes.ClosedForm()."
+            )
+        if closed and self.precisions == "learned":
+            raise ParameterError(
+                f"Training: precisions='learned' is for schemes on points. Under {self.scheme!r} a "
+                "pynodes.VolatileLayer learns those of its units as it goes."
             )
         if not learning.beliefs:
             return
@@ -169,6 +241,19 @@ class Training:
             (start, rate) for start, rate in (self.rate_steps or {}).items() if start <= epoch
         ]
         return max(reached)[1] if reached else self.rate
+
+
+def check_rate(name: str, value: Any) -> None:
+    """By what moves are multiplied is a positive number.
+
+    Raises
+    ------
+    ParameterError
+        It is something else.
+    """
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 < float(value) < float("inf"):
+        raise ParameterError(f"Training: {name} must be a positive number, not {value!r}.")
 
 
 def by_known_names(init: Callable[..., None]) -> Callable[..., None]:

@@ -51,13 +51,12 @@ class Display(Callback):
             self.live.update(self.draw(event), refresh=True)
         return None
 
-    def on_train_end(self, event: Event) -> bool | None:
+    def close(self) -> None:
         if self.line is not None:
             self.line.__exit__(None, None, None)
         if self.live is not None:
             self.live.stop()
         self.line = self.live = None
-        return None
 
     def draw(self, event: Event) -> Any:
         """Everything as a table of rich."""

@@ -78,7 +78,11 @@ def check_optimiser(optimiser: object) -> None:
         No gradient transformation.
     """
     if not (hasattr(optimiser, "init") and hasattr(optimiser, "update")):
-        hint = " Call it: optax.adam(1e-3)." if callable(optimiser) else ""
+        hint = (
+            " Call it: optax.adam(1e-3). A schedule of rates goes into one: optax.adam(schedule)."
+            if callable(optimiser)
+            else ""
+        )
         raise ParameterError(
             "optimiser moves weights and must be a gradient transformation of optax, such as "
             f"optax.adam(1e-3), not {optimiser!r}.{hint}"

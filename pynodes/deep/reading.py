@@ -11,9 +11,10 @@ import numpy as np
 
 from pynodes._compiler.labels import Labels
 from pynodes._core.modules import is_traced
-from pynodes._errors import InputError, format_value, nearest
+from pynodes._errors import InputError, ParameterError, format_value, nearest, quote
 from pynodes._typing import AnyArray, Array
-from pynodes.deep.layout import PARTLY, Layout
+from pynodes.couplings import AbstractArrayCoupling
+from pynodes.deep.layout import BARREN, PARTLY, Layout, find_roles
 from pynodes.deep.numbers import Numbers
 from pynodes.deep.problem import PointProblem
 from pynodes.nodes import AbstractNode, CategoricalLayer
@@ -68,6 +69,7 @@ def read_data(labels: Labels, values: Mapping[str, Any], what: str = "values") -
         node = labels.graph.nodes[name]
         array, counts[name] = read_array(name, node, value)
         check_values(name, node, array)
+        check_embedded(labels, name, array)
         array, mask = split_absent(node, array)
         if mask is not None and not mask.any():
             continue  # it is free as a whole
@@ -79,6 +81,42 @@ def read_data(labels: Labels, values: Mapping[str, Any], what: str = "values") -
         arrays = {name: array[None] for name, array in arrays.items()}
         masks = {name: mask[None] for name, mask in masks.items()}
     return Data(arrays, masks, count, single)
+
+
+def read_whole_number(kind: str, name: str, value: Any, least: int = 1) -> int:
+    """A whole number that a user gives, whatever library it comes from.
+
+    Raises
+    ------
+    ParameterError
+        Something else, or a smaller one.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(
+            f"{kind}: {name} must be a whole number of at least {least}, not {format_value(value)}."
+        )
+    return int(value)
+
+
+def check_taught(labels: Labels, data: Data) -> None:
+    """What is given says something of at least one edge that learns, if there is any.
+
+    Raises
+    ------
+    InputError
+        All such edges lead to nodes below which nothing is given.
+    """
+    edges = [
+        (child, f"{parent}->{child}")
+        for parent, child, coupling in labels.graph.edges
+        if isinstance(coupling, AbstractArrayCoupling) and coupling.learnable
+    ]
+    roles = find_roles(labels, data.whole, tuple(data.masks), False)
+    if edges and all(roles[child] == BARREN for child, _ in edges):
+        raise InputError(
+            f"Nothing can be learned from {quote(data.arrays)} alone: no error reaches the weights of "
+            f"{quote([edge for _, edge in edges])}, below which nothing is given. Give their children too."
+        )
 
 
 def check_seen(values: Mapping[str, Any], data: Data) -> None:
@@ -187,6 +225,38 @@ def check_values(name: str, node: AbstractNode, array: AnyArray) -> None:
             f"{name!r}, a {type(node).__name__}, takes {node.expects}; element {list(first)} is "
             f"{host[first]}."
         )
+
+
+def check_embedded(labels: Labels, name: str, array: AnyArray) -> None:
+    """Values that an edge looks up in a table are codes that it has.
+
+    Raises
+    ------
+    InputError
+        Missing ones, fractions, or codes beyond the last.
+    """
+    tables: list[tuple[str, Any]] = [
+        (child, coupling)
+        for parent, child, coupling in labels.graph.edges
+        if parent == name and count_codes(coupling)
+    ]
+    if not tables or is_traced(array):
+        return
+    host = read_local_samples(array)
+    for child, coupling in tables:
+        fine = (host >= 0) & (host < coupling.codes) & (host == np.round(host))
+        if not fine.all():
+            first = tuple(int(i) for i in np.argwhere(~fine)[0])
+            raise InputError(
+                f"{name!r} -> {child!r}: {type(coupling).__name__} looks up {coupling.codes} codes, whole "
+                f"numbers from 0 to {coupling.codes - 1}, and element {list(first)} of {name!r} is "
+                f"{host[first]}. Give it codes that there are; none may be missing."
+            )
+
+
+def count_codes(coupling: Any) -> int | None:
+    """How many codes an edge looks up; None where it takes numbers."""
+    return coupling.codes if isinstance(coupling, AbstractArrayCoupling) else None
 
 
 def read_local_samples(array: AnyArray) -> np.ndarray:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pynodes._boundary import boundary
+from pynodes._compiler.labels import Labels
 from pynodes._errors import InputError, UnknownNodeError, nearest, quote
 from pynodes._runtime.network import Network
 from pynodes._typing import Array
@@ -20,7 +21,7 @@ from pynodes.deep.energy import apply_rule, node_energies, predicted_means, sum_
 from pynodes.deep.layout import VARIABLE, Layout, find_roles, lay_out
 from pynodes.deep.numbers import Numbers, lay_out_numbers
 from pynodes.deep.problem import PointResult, Record, measure_status
-from pynodes.deep.reading import Data, as_values, make_point_problem, read_data
+from pynodes.deep.reading import Data, as_values, count_codes, make_point_problem, read_data
 from pynodes.deep.scheme import AbstractPointScheme, check_numbers
 from pynodes.deep.settle import Settle
 
@@ -146,7 +147,7 @@ def settle(
     check_network(network)
     scheme = Settle(steps=100) if scheme is None else require_scheme(scheme)
     data = read_data(network.labels, values)
-    begun = read_data(network.labels, start or {}, "start")
+    begun = read_start(network.labels, start or {}, data)
     layout = lay_out_for(network, data, scheme)
     numbers = lay_out_numbers(network, layout)
     parts, found = run_settle(
@@ -164,6 +165,30 @@ def settle(
     if not settled.settled:
         warn_of(settled.status)
     return settled
+
+
+def read_start(labels: Labels, start: Mapping[str, Any], data: Data) -> Data:
+    """Values to begin at: whole ones, of nodes that are free, of as many samples as are given.
+
+    Raises
+    ------
+    InputError
+        Others.
+    """
+    begun = read_data(labels, start, "start")
+    given = [name for name in start if name in data.whole]
+    if given:
+        raise InputError(
+            f"start says where {quote(given)} begins, and the values give it. Leave it out of one of both."
+        )
+    gaps = [name for name in start if name in begun.masks or name not in begun.arrays]
+    if gaps:
+        raise InputError(f"start has NaN in {quote(gaps)}. Give a number for every element.")
+    if begun.arrays and data.arrays and (begun.count, begun.single) != (data.count, data.single):
+        raise InputError(
+            f"start has {begun.count} samples and the values {data.count}. Give a start for each."
+        )
+    return begun
 
 
 def read_question(
@@ -198,7 +223,13 @@ def require_scheme(scheme: object) -> AbstractPointScheme:
 
 def make_key(key: Any) -> Array:
     """A random key, from one or from a seed."""
-    return jax.random.key(key) if isinstance(key, int | np.integer) else key
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        return jax.random.key(key)
+    if not isinstance(key, jax.Array):
+        raise InputError(
+            f"key must be a whole number or a JAX random key, such as jax.random.key(0), not {key!r}."
+        )
+    return key
 
 
 def read_record(record: str | None, scheme: Any) -> Record | None:
@@ -215,7 +246,13 @@ def lay_out_for(network: Network, data: Data, scheme: AbstractPointScheme) -> La
     labels = network.labels
     partly = tuple(data.masks)
     roles = find_roles(labels, data.whole, partly, scheme.draws)
+    coded = {n for n, _, coupling in labels.graph.edges if count_codes(coupling)}
     for name, role in roles.items():
+        if role in VARIABLE and name in coded:
+            raise InputError(
+                f"{name!r} holds codes, which an edge looks up, and is not given as a whole: codes cannot be "
+                f"found by steps. Give {name!r}."
+            )
         if role in VARIABLE and labels.graph.nodes[name].discrete:
             raise InputError(
                 f"{name!r} is a {type(labels.graph.nodes[name]).__name__} that is not given as a whole, "

@@ -18,7 +18,7 @@ from pynodes.deep.energy import node_at, node_energies
 from pynodes.deep.layout import Layout
 from pynodes.deep.numbers import Numbers, lay_out_numbers
 from pynodes.deep.problem import measure_status
-from pynodes.deep.reading import Data, as_values, make_point_problem, read_data
+from pynodes.deep.reading import Data, as_values, make_point_problem, read_data, read_whole_number
 from pynodes.deep.scheme import AbstractPointScheme
 from pynodes.deep.settle import Settle
 from pynodes.deep.settled import (
@@ -97,8 +97,8 @@ class TestReport:
 def only(found: Mapping[str, Any], what: str) -> Any:
     """The one that there is."""
     if len(found) != 1:
-        there = quote(found) if found else "no target"
-        raise InputError(f"There is no single {what}: {there} have one. Look them up by name.")
+        there = f"{quote(found)} have one each" if found else "no target has outcomes"
+        raise InputError(f"There is no single {what}: {there}. Look measures up by name.")
     return next(iter(found.values()))
 
 
@@ -139,21 +139,23 @@ def test(
     """
     check_network(network)
     scheme = Settle(steps=100) if scheme is None else require_scheme(scheme)
+    batch = read_whole_number("test", "batch", batch)
     return test_with(network, values, targets, scheme, batch, make_key(key))
 
 
 test.__test__ = False  # type: ignore[attr-defined]
 
 
-def test_with(
-    network: Network,
-    values: Mapping[str, Any],
-    targets: Mapping[str, Any],
-    scheme: AbstractPointScheme,
-    batch: int,
-    key: Array,
-) -> TestReport:
-    """The report of a test."""
+def read_test(
+    network: Network, values: Mapping[str, Any], targets: Mapping[str, Any]
+) -> tuple[Data, Data]:
+    """What is given, and what is to be predicted beside it.
+
+    Raises
+    ------
+    InputError
+        A target that is among the values or has gaps, or values and targets that do not fit.
+    """
     data, wanted = read_data(network.labels, values), read_data(network.labels, targets, "targets")
     both = [name for name in wanted.arrays if name in data.arrays]
     if both:
@@ -172,6 +174,19 @@ def test_with(
         raise InputError(
             f"There are {data.count} samples of the values and {wanted.count} of the targets."
         )
+    return data, wanted
+
+
+def test_with(
+    network: Network,
+    values: Mapping[str, Any],
+    targets: Mapping[str, Any],
+    scheme: AbstractPointScheme,
+    batch: int,
+    key: Array,
+) -> TestReport:
+    """The report of a test."""
+    data, wanted = read_test(network, values, targets)
     layout = lay_out_for(network, data, scheme)
     numbers = lay_out_numbers(network, layout)
     parts, moving = [], []

@@ -15,9 +15,10 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._engine.closed_form import ClosedForm
-from pynodes._errors import InputError, PynodesError
+from pynodes._errors import InputError, PynodesError, format_value
 from pynodes._runtime.network import Network
 from pynodes.deep.batches import (
+    check_iterable,
     is_named_arrays,
     iterate,
     order_samples,
@@ -29,6 +30,7 @@ from pynodes.deep.callbacks import (
     BATCH_HOOKS,
     Callback,
     Event,
+    ask_for_end,
     check_callbacks,
     overridden,
 )
@@ -38,9 +40,9 @@ from pynodes.deep.configuration import Training
 from pynodes.deep.history import History
 from pynodes.deep.learning import Learner, require_optax
 from pynodes.deep.point_learning import PointLearning
-from pynodes.deep.reading import Data
+from pynodes.deep.reading import Data, check_taught
 from pynodes.deep.settled import check_network
-from pynodes.deep.test import test_with
+from pynodes.deep.test import read_test, test_with
 from pynodes.deep.weight_beliefs import WeightBelief
 
 if TYPE_CHECKING:
@@ -134,7 +136,11 @@ def train(
     check_network(network)
     training = Training() if training is None else training
     if not isinstance(training, Training):
-        raise InputError(f"training must be a pynodes.deep.Training, not {training!r}.")
+        pair = " Give data as {'x': ..., 'y': ...}." if isinstance(training, np.ndarray) else ""
+        raise InputError(
+            "training must be a pynodes.deep.Training, such as Training(epochs=5), not "
+            f"{format_value(training)}.{pair}"
+        )
     trainer = Trainer(network, data, training, check_callbacks(callbacks))
     if resume is not None:
         resume_from(resume, trainer)
@@ -158,6 +164,10 @@ class Trainer:
         self.restore: Callable[[], None] | None = None
         self.first: Data | None = None
         self.sound: Any = None
+        if training.validate_with is not None:
+            read_test(network, *training.validate_with)
+        if not self.table:
+            check_iterable(data, training.epochs)
         if self.table:
             table = read_table(network.labels, data, training.batch)
             self.count = table.count
@@ -167,6 +177,7 @@ class Trainer:
     def begin(self, first: Data) -> None:
         """Make what learns, once it is known what is given."""
         steps = self.training.record == "steps" or overridden(self.callbacks, "on_inference_step")
+        check_taught(self.network.labels, first)
         kind = ClosedLearning if isinstance(self.training.scheme, ClosedForm) else PointLearning
         self.learning = kind(self.network, first, self.training, self.learner, steps)
         if self.restore is not None:
@@ -176,7 +187,8 @@ class Trainer:
     def run(self) -> TrainingRun:
         """All epochs that are left."""
         try:
-            self.go()
+            with self.training.multiply():
+                self.go()
         except KeyboardInterrupt:
             self.ended = "interrupted"
         except PynodesError as error:
@@ -184,6 +196,9 @@ class Trainer:
             raise
         except Exception as error:
             raise make_training_error(error, self.result()) from error
+        finally:
+            for callback in self.callbacks:
+                callback.close()
         self.tell("on_train_end", Event(self.epoch, run=self))
         return self.result()
 
@@ -200,7 +215,8 @@ class Trainer:
             began = time.perf_counter()
             stop |= self.go_through(now)
             if not self.parts:
-                raise InputError("There are no batches: the iterable of data is empty.")
+                used = f" in epoch {self.epoch}" if self.epoch else ""
+                raise InputError(f"There are no batches{used}: the iterable of data is empty.")
             measures, by_layer = self.note(time.perf_counter() - began, now)
             self.epoch, self.batch, self.parts = self.epoch + 1, 0, []
             if self.ended == "diverged":
@@ -220,7 +236,7 @@ class Trainer:
 
     def tell(self, hook: str, event: Event) -> bool:
         """Tell all callbacks; whether one asks for the end."""
-        asked = [bool(getattr(callback, hook)(event)) for callback in self.callbacks]
+        asked = [ask_for_end(callback, hook, event) for callback in self.callbacks]
         return any(asked)
 
     def go_through(self, rate: float) -> bool:
@@ -329,7 +345,9 @@ class Trainer:
         found = {"validation_energy": report.energy}
         if len(report.accuracies) == 1:
             found["validation_accuracy"] = report.accuracy
-        return found
+        return found | {
+            name: float(measure(report)) for name, measure in (t.measures or {}).items()
+        }
 
 
 def make_training_error(error: Exception, run: TrainingRun) -> TrainingError:

@@ -1,8 +1,11 @@
 """Train on several devices, by which a batch is shared out; run in processes of their own.
 
-python -m tests.deep.devices [address number-of-processes number-of-this-one]
+python -m tests.deep.devices [address number-of-processes number-of-this-one file]
+
+With a file, the run is also killed half way, and taken up again from it.
 """
 
+import contextlib
 import sys
 
 import jax
@@ -13,7 +16,15 @@ import pynodes as pn
 from tests.deep.small import chain
 
 
-def main(address="", processes="1", number="0"):
+class Kill(pn.deep.Callback):
+    """What a run meets whose processes end."""
+
+    def on_epoch_start(self, event):
+        if event.epoch == 2:
+            raise RuntimeError("killed")
+
+
+def main(address="", processes="1", number="0", path=""):
     jax.config.update("jax_enable_x64", True)
     if address:
         jax.distributed.initialize(address, int(processes), int(number))
@@ -30,10 +41,21 @@ def main(address="", processes="1", number="0"):
     training = pn.deep.Training(
         epochs=3, batch=8, scheme=pn.deep.Settle(steps=5), optimiser=optax.adam(0.01)
     )
-    numbers = pn.deep.train(network, data, training).network.parameters()
-    learned = [np.ravel(numbers[name]) for name in sorted(numbers) if "->" in name]
-    told = [jax.device_count(), *map(float, np.concatenate(learned))]
+    learned = read_weights(pn.deep.train(network, data, training))
+    if path:
+        keep = pn.deep.Checkpoint(path)
+        with contextlib.suppress(pn.deep.TrainingError):
+            pn.deep.train(network, data, training, callbacks=[keep, Kill()])
+        again = pn.deep.train(network, data, training, callbacks=keep, resume=path)
+        np.testing.assert_array_equal(read_weights(again), learned)
+        assert again.history.epochs == 3
+    told = [jax.device_count(), *map(float, learned)]
     sys.stdout.write(" ".join(map(repr, told)) + "\n")
+
+
+def read_weights(run):
+    numbers = run.network.parameters()
+    return np.concatenate([np.ravel(numbers[name]) for name in sorted(numbers) if "->" in name])
 
 
 if __name__ == "__main__":

@@ -138,6 +138,11 @@ def test_another_training_is_refused_by_name(tmp_path):
         pn.deep.train(network, noisy(16), small_training(), resume=path)
     with pytest.raises(pn.CheckpointError, match="no checkpoint"):
         pn.deep.train(network, noisy(), small_training(), resume=tmp_path / "none")
+    bent = chain([3, 4], pn.CategoricalLayer(outcomes=3), function="relu").compile()
+    with pytest.raises(
+        pn.CheckpointError, match=r"another network: h1->y was .*tanh.* and is .*relu"
+    ):
+        pn.deep.train(bent, noisy(), small_training(), resume=path)
     longer = pn.deep.train(network, noisy(), small_training(epochs=5), resume=path)
     assert longer.history.epochs == 5
 
@@ -240,12 +245,13 @@ def begin(*arguments, devices):
 
 
 @pytest.mark.slow
-def test_several_devices_and_processes_train_to_the_same_weights():
-    """Batches shared out over two processes of two devices each, beside one device that does all."""
+def test_several_devices_and_processes_train_to_the_same_weights(tmp_path):
+    """Two processes of two devices each beside one device; killed, both go on to the same bits."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    runs = [begin(devices=1), *(begin(address, 2, number, devices=2) for number in range(2))]
+    shared_out = [begin(address, 2, n, tmp_path / "run", devices=2) for n in range(2)]
+    runs = [begin(devices=1), *shared_out]
     told = [run.communicate(timeout=300) for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], [errors for _, errors in told]
     alone, *shared = (np.array(output.splitlines()[-1].split(), float) for output, _ in told)

@@ -14,10 +14,34 @@ NETWORK = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
 BINARY = chain([3], pn.BinaryLayer(shape=2)).compile()
 
 
-def train(network=NETWORK, x=X, y=Y, **options):
-    return deep.train(
-        network, {"x": x, "y": y}, deep.Training(**{"epochs": 1, "batch": 4, **options})
-    )
+def train(network=NETWORK, x=X, y=Y, callbacks=(), **options):
+    training = deep.Training(**{"epochs": 1, "batch": 4, **options})
+    return deep.train(network, {"x": x, "y": y}, training, callbacks=callbacks)
+
+
+def join(above, below, coupling):
+    graph = pn.Graph().add(x=pn.Layer(shape=above), y=pn.Layer(shape=below))
+    return graph.couple("x", "y", coupling)
+
+
+CODED = join(3, (3, 4), pn.Embedding(outcomes=5)).compile()
+
+
+class Answer(deep.Callback):
+    """One that says something at the end of an epoch."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def on_epoch_end(self, event):
+        return self.answer
+
+
+class Deaf(deep.Callback):
+    """One that waits for what never comes."""
+
+    def on_epoch_finish(self, event):
+        """Never called."""
 
 
 def spoiled(field, value):
@@ -152,6 +176,120 @@ MISTAKES = {
     "not all values": (lambda: deep.energy(NETWORK, {"x": X, "y": Y}), "no value of 'h1'"),
     "steps of one sweep": (
         lambda: train(scheme=pn.ClosedForm(), record="steps"), "has no steps to record"
+    ),
+    # Ends of edges
+    "weights turned around": (
+        lambda: join(3, 4, pn.Dense(weights=np.ones((3, 4)))),
+        r"'x' -> 'y': Dense: weights must have shape \(4, 3\), child first, not \(3, 4\)",
+    ),
+    "weights by name": (
+        lambda: join(3, 4, pn.Dense(weights="glorot")), r"'glorot', which is no array.*initial="
+    ),
+    "an initialiser by name": (lambda: pn.Dense(initial="glorot"), "must be an initialiser, such as"),
+    "a mask that is turned around": (
+        lambda: join(3, 4, pn.Dense(mask=np.ones((3, 4), bool))), r"mask must have shape \(4, 3\)"
+    ),
+    "a kernel larger than the image": (
+        lambda: join((1, 3, 3), (2, 1, 1), pn.Convolution(kernel=5, padding="valid")),
+        r"'x' -> 'y': A window of \(5, 5\) is larger than the space of \(3, 3\).*smaller kernel",
+    ),
+    "a kernel larger than the image and its zeros": (
+        lambda: join((1, 3, 3), (2, 1, 1), pn.Convolution(kernel=9, padding=1)),
+        r"space of \(3, 3\) that it slides over, \(5, 5\) with the zeros",
+    ),
+    "a pool larger than the image": (
+        lambda: join((1, 3, 3), (1, 1, 1), pn.Pooling(window=5)), r"A window of \(5, 5\) is larger"
+    ),
+    "channels last": (
+        lambda: join((28, 28, 1), (28, 28, 8), pn.Convolution()), r"needs a child of shape \(28, 28, 1\)"
+    ),
+    "channels in no groups": (
+        lambda: join((6, 4, 4), (6, 4, 4), pn.Normalisation(groups=4)),
+        "6 channels do not fall into 4 groups. Choose",
+    ),
+    "one feature beside itself": (
+        lambda: join(1, 1, pn.Normalisation()), r"shape \(1,\) would compare every element with itself"
+    ),
+    "a variance less than nothing": (
+        lambda: pn.Normalisation(smallest=-1.0), "smallest.* must be a positive number, not -1.0"
+    ),
+    "heads that do not divide": (
+        lambda: join((5, 6), (5, 6), pn.Attention(heads=4)), "width of 6 does not fall into 4 heads"
+    ),
+    "attention to one place": (
+        lambda: join((1, 6), (1, 6), pn.Attention(causal=True)), r"only place of .* \(1, 6\).*Use Dense"
+    ),
+    "a switch in words": (lambda: pn.Attention(causal="yes"), "causal must be True or False, not 'yes'"),
+    "parts without a shape between": (
+        lambda: join(4, 5, pn.Compose(pn.Dense(), pn.Dense())), "Say which in through="
+    ),
+    # Codes
+    "a code beyond the last": (
+        lambda: deep.settle(CODED, {"x": np.full((2, 3), 5)}),
+        r"'x' -> 'y': Embedding looks up 5 codes.*0 to 4, and element \[0, 0\] of 'x' is 5",
+    ),
+    "a code below zero": (lambda: deep.settle(CODED, {"x": np.full((2, 3), -1)}), "of 'x' is -1"),
+    "half a code": (lambda: deep.settle(CODED, {"x": np.full((2, 3), 1.5)}), "whole numbers.*is 1.5"),
+    "a code that is missing": (
+        lambda: deep.settle(CODED, {"x": [[0, np.nan, 1]], "y": np.zeros((1, 3, 4))}), "none may be missing"
+    ),
+    "codes to be found": (
+        lambda: deep.settle(CODED, {"y": np.zeros((2, 3, 4))}), "'x' holds codes.*Give 'x'"
+    ),
+    # Data
+    "labels in a column": (lambda: train(y=Y[:, None]), r"codes of shape \(samples,\).*not \(8, 1\)"),
+    "labels that are objects": (lambda: train(y=np.array([0, None] * 4, object)), "real numbers, not object"),
+    "a pair of arrays": (lambda: deep.train(NETWORK, (X, Y)), "tuple of arrays. Give them by node name"),
+    "arrays one by one": (lambda: deep.train(NETWORK, X, Y), "Give data as {'x': ..., 'y': ...}"),
+    "a generator for two epochs": (
+        lambda: deep.train(NETWORK, ((X, Y) for _ in range(2)), deep.Training(epochs=2)),
+        "generator, which can be gone through once.*2 epochs",
+    ),
+    "an empty batch": (lambda: deep.train(NETWORK, [(X[:0], Y[:0])]), "'x' holds no samples"),
+    "a batch of three": (lambda: deep.train(NETWORK, [(X, Y, Y)]), "(?s)Batch 0 is .*or a pair"),
+    "nothing to learn from": (
+        lambda: deep.train(NETWORK, {"x": X}, deep.Training(batch=4)),
+        "Nothing can be learned from 'x' alone.*'x->h1' and 'h1->y'"
+    ),
+    # Training
+    "a rate in words": (lambda: deep.Training(rate="0.1"), "rate must be a positive number, not '0.1'"),
+    "rates in a list": (lambda: deep.Training(rate_steps=[1, 2]), r"rate_steps must be .*\{10: 0.1\}"),
+    "a rate below zero": (lambda: deep.Training(rate_steps={1: -0.1}), "rate_steps of epoch 1 must be a pos"),
+    "a fraction as the seed": (lambda: deep.Training(key=0.5), "key must be a whole number .*not 0.5"),
+    "no in words": (lambda: deep.Training(shuffle="no"), "shuffle must be True or False"),
+    "held back without targets": (
+        lambda: deep.Training(validate_with={"x": X}), "validate_with must be a pair of values and targets"
+    ),
+    "held back of another shape": (
+        lambda: train(validate_with=({"x": X[:, :2]}, {"y": Y})), r"'x' is a Layer .*not \(8, 2\)"
+    ),
+    "measures of nothing": (lambda: deep.Training(measures=["accuracy"]), "measures must be functions"),
+    "an unknown arithmetic": (lambda: deep.Training(arithmetic="half"), "precision of products.*'half'"),
+    "precisions learned twice": (
+        lambda: deep.Training(scheme=pn.ClosedForm(), precisions="learned"), "VolatileLayer learns those"
+    ),
+    # Callbacks
+    "a callback that answers in words": (
+        lambda: train(callbacks=Answer("stop")), r"Answer.on_epoch_end returned 'stop'.*True to ask"
+    ),
+    "a hook that is none": (
+        lambda: train(callbacks=Deaf()), "'on_epoch_finish'.*is ever called.*'on_epoch_end'"
+    ),
+    "a file in no folder": (lambda: deep.Checkpoint("/no/such/run"), "no folder '/no/such'"),
+    "a file that is a folder": (lambda: deep.Log("/"), "'/' is a folder"),
+    "no file": (lambda: deep.Checkpoint(None), "needs the name of a file"),
+    # Questions
+    "a start of what is given": (
+        lambda: deep.settle(NETWORK, {"x": X, "y": Y}, start={"x": X}), "start says where 'x' begins"
+    ),
+    "a start of other samples": (
+        lambda: deep.settle(NETWORK, {"x": X, "y": Y}, start={"h1": np.ones((3, 4))}),
+        "start has 3 samples and the values 8",
+    ),
+    "a seed in words": (lambda: deep.settle(NETWORK, {"x": X}, key="a"), "key must be a whole number"),
+    "batches of nothing": (lambda: deep.test(NETWORK, {"x": X}, {"y": Y}, batch=0), "batch must be a whole"),
+    "a series of layers without a prior": (
+        lambda: NETWORK.filter({"x": X, "y": Y}), "'x' is a layer without parents and without a prior"
     ),
 }  # fmt: skip
 
