@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import logsumexp
 
 from pynodes._boundary import boundary
-from pynodes._errors import GraphError, InputError, quote
+from pynodes._engine.closed_form import ClosedForm
+from pynodes._errors import FilterError, GraphError, InputError, quote
 from pynodes._graph.edges import name_edges
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior
@@ -34,6 +36,9 @@ NONE = -1
 
 ALL = 5000
 """Of so many groupings all are scored."""
+
+PART = 16
+"""So many groupings are scored between two reports of progress."""
 
 Grouping = tuple[int, ...]
 """Of every state, the number of the first one that has the same parent; -1 for none."""
@@ -135,9 +140,9 @@ def share(
         ``"volatility"`` or ``"value"``: what kind of parent.
     parent, coupling
         What a parent is like, and how it is coupled; by default a ContinuousState and strength 1.
-        Parents are named ``shared0``, ``shared1``, ... for the first state of their group.
     free
-        Priors of parameters that are integrated, by name or pattern, as for :func:`space`.
+        Priors of parameters that are integrated, by name or pattern, as for :func:`space`; those of parents
+        by a pattern such as ``"shared*.tonic_volatility"``.
     probability
         Prior probability that a state has such a parent; groupings of the states that have one are as
         probable as one another.
@@ -163,12 +168,15 @@ def share(
             f"{quote(unable) if unable else 'One state'} cannot share a {by} parent. Name two states "
             f"or more of {quote(able)}."
         )
-    space = share_space(graph, names, parent or ContinuousState(), kind, free or {})
+    apart = are_apart(graph, names)
+    places = [0] if apart else range(len(names))
+    space = share_space(graph, names, places, parent or ContinuousState(), kind, free or {})
     feed = read_inputs(space.network.labels, dict(inputs), dt)
-    score = JointScore(space=space, feed=feed, seed=seed_of(key), lanes=16)
+    score = JointScore(space=space, feed=feed, seed=seed_of(key), lanes=8 if apart else 16)
+    measure = partial(sum_groups if apart else measure_groupings, score, names)
     prior = (float(probability), len(names))
     with Progress(None, "groupings", progress) as bar:
-        found = score_groupings(score, names, prior, starts, seed_of(key), bar)
+        found = score_groupings(measure, prior, starts, seed_of(key), bar)
     groupings = tuple(found)
     log = np.array([found[g] for g in groupings])
     weights = log + np.array([log_prior_of(g, prior) for g in groupings])
@@ -176,55 +184,98 @@ def share(
     return Shared(names, groupings, log, weights)
 
 
+def are_apart(graph: Graph, names: tuple[str, ...]) -> bool:
+    """Whether nothing that learns joins any two of the states, so that evidence is a sum over groups."""
+    import networkx
+
+    joined = networkx.Graph()
+    joined.add_nodes_from(name for name, node in graph.nodes.items() if node.learns)
+    joined.add_edges_from((a, b) for a, b, _ in graph.edges if a in joined)
+    parts = list(networkx.connected_components(joined))
+    most = max(len(part.intersection(names)) for part in parts)
+    return most == 1 and isinstance(graph.compile().program.scheme, ClosedForm)
+
+
 def share_space(
     graph: Graph,
     names: tuple[str, ...],
+    places: Iterable[int],
     parent: AbstractNode,
     coupling: AbstractCoupling,
     free: Mapping[str, AbstractPrior],
 ) -> Space:
-    """The graph with a parent for every possible group, each of which may lead to any later state."""
-    parents = {f"shared{number}": parent for number in range(len(names))}
+    """The graph with parents, numbered for the first states they may lead to: that one and all later ones."""
     edges = [
         (f"shared{first}", names[place], coupling)
-        for first in range(len(names))
+        for first in places
         for place in range(first, len(names))
     ]
-    whole = graph.extend(parents, edges)
+    whole = graph.extend(dict.fromkeys([name for name, _, _ in edges], parent), edges)
     suffix = f".{type(coupling).__name__}"
     every = {f"{a}->{b}" for a, b, _ in edges} | {f"{a}->{b}{suffix}" for a, b, _ in edges}
     candidates = [name for name in name_edges(whole.edges) if name in every]
     return make_space(whole, candidates, probability=0.5, free=free)
 
 
+Measure = Callable[[list[Grouping]], np.ndarray]
+"""Log evidence of some groupings."""
+
+
+def measure_groupings(
+    score: JointScore, names: tuple[str, ...], groupings: list[Grouping]
+) -> np.ndarray:
+    """Log evidence of groupings, each scored as a whole."""
+    wanted = [
+        {(f"shared{group}", names[i]) for i, group in enumerate(one) if group != NONE}
+        for one in groupings
+    ]
+    return score.evidence(
+        np.array([[key[:2] in on for key in score.space.keys] for on in wanted], bool)
+    )
+
+
+def sum_groups(score: JointScore, names: tuple[str, ...], groupings: list[Grouping]) -> np.ndarray:
+    """The same where nothing else joins states: what each group by itself adds to no parents at all.
+
+    One parent in the graph then is enough for all groups, whose evidence is found once each.
+
+    Raises
+    ------
+    FilterError
+        The filter fails without parents.
+    """
+    order = [names.index(child) for _, child, _ in score.space.keys]
+    groups = [
+        [np.equal(one, group)[order] for group in sorted(set(one) - {NONE})] for one in groupings
+    ]
+    masks = [np.zeros(len(names), bool), *(mask for one in groups for mask in one)]
+    bare, *found = score.evidence(np.array(masks))
+    if not np.isfinite(bare):
+        raise FilterError("The filter fails where no state has such a parent. Look at its status.")
+    gains = iter(np.array(found) - bare)
+    return np.array([bare + sum(next(gains) for _ in one) for one in groups])
+
+
 def score_groupings(
-    score: JointScore,
-    names: tuple[str, ...],
-    prior: tuple[float, int],
-    starts: int,
-    seed: int,
-    bar: Progress,
+    measure: Measure, prior: tuple[float, int], starts: int, seed: int, bar: Progress
 ) -> dict[Grouping, float]:
     """Log evidence of all groupings, or of those that a climb from several starts meets."""
-    count = bell_number(len(names) + 1)
+    count = prior[1]
     found: dict[Grouping, float] = {}
 
     def ask(groupings: list[Grouping]) -> None:
         new = [g for g in dict.fromkeys(groupings) if g not in found]
-        for first in range(0, len(new), score.lanes):
-            part = new[first : first + score.lanes]
-            masks = np.array([mask_of(score.space, names, g) for g in part])
-            found.update(zip(part, map(float, score.evidence(masks)), strict=True))
+        for first in range(0, len(new), PART):
+            part = new[first : first + PART]
+            found.update(zip(part, map(float, measure(part)), strict=True))
             bar.advance(len(part))
 
-    if count <= ALL:
-        ask(list_groupings(len(names)))
+    if bell_number(count + 1) <= ALL:
+        ask(list_groupings(count))
         return found
     rng = np.random.default_rng(seed)
     for start in range(starts):
-        here = canonical(
-            [NONE] * len(names) if not start else list(rng.integers(-1, len(names), len(names)))
-        )
+        here = canonical([NONE] * count if not start else list(rng.integers(-1, count, count)))
         ask([here])
         while True:
             moves = list_groupings_nearby(here)
@@ -289,14 +340,6 @@ def log_prior_of(grouping: Grouping, prior: tuple[float, int]) -> float:
     on = sum(group != NONE for group in grouping)
     divided = np.log(bell_number(on)) if on else 0.0
     return float(on * np.log(probability) + (count - on) * np.log1p(-probability) - divided)
-
-
-def mask_of(space: Space, names: tuple[str, ...], grouping: Grouping) -> np.ndarray:
-    """Which candidates a grouping has."""
-    wanted = {
-        (f"shared{group}", names[place]) for place, group in enumerate(grouping) if group != NONE
-    }
-    return np.array([key[:2] in wanted for key in space.keys])
 
 
 @boundary

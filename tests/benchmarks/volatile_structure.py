@@ -73,13 +73,9 @@ def share_pairs(grouping):
 
 def sharing(sets):
     """Three inputs, 15 groupings; six volatilities known, or drawn from their priors and integrated."""
-    for expansion, sd in (
-        ("unbounded", 0.0),
-        ("structured", 0.0),
-        ("unbounded", 0.5),
-        ("unbounded", 1.0),
-    ):
-        decide_sharing(sets, expansion, sd)
+    for expansion in ("structured", "unbounded"):
+        for sd in (0.0, 0.5, 1.0):
+            decide_sharing(sets, expansion, sd)
 
 
 def decide_sharing(sets, expansion, sd, steps=300):

@@ -7,7 +7,16 @@ import pytest
 
 import pynodes as pn
 from pynodes import structure
-from pynodes.structure.share import bell_number, canonical, list_groupings, list_groupings_nearby
+from pynodes._runtime.inputs import read_inputs
+from pynodes.structure.joint import JointScore
+from pynodes.structure.share import (
+    bell_number,
+    canonical,
+    list_groupings,
+    list_groupings_nearby,
+    measure_groupings,
+    share_space,
+)
 
 
 def test_groupings_are_all_there_are():
@@ -22,6 +31,21 @@ def test_groupings_are_all_there_are():
         reached |= set(new)
         queue += new
     assert reached == set(every)
+
+
+def test_groups_of_states_that_nothing_joins_add_up():
+    """One parent for one group after the other is as good as all parents in one graph."""
+    rng = np.random.default_rng(6)
+    state = pn.ContinuousState(tonic_volatility=-2.0)
+    graph = pn.Graph().add(u=pn.ContinuousInput(), v=pn.ContinuousInput(), x=state, y=state)
+    graph = graph.couple("x", "u").couple("y", "v")
+    data = {"u": rng.normal(size=15).cumsum(), "v": 3 * rng.normal(size=15)}
+    found = structure.share(graph, data)
+    space = share_space(graph, ("x", "y"), range(2), pn.ContinuousState(), pn.Volatility(), {})
+    whole = JointScore(space=space, feed=read_inputs(space.network.labels, data, 1.0))
+
+    expected = measure_groupings(whole, ("x", "y"), list(found.groupings))
+    np.testing.assert_allclose(found.log_evidence, expected, rtol=1e-10)
 
 
 def test_depth_makes_every_depth_as_probable():
