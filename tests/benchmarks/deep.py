@@ -25,6 +25,7 @@ import optax
 import pynodes as pn
 
 SIZES, BATCH, STEPS = (784, 512, 512, 10), 128, 20
+jax.config.update("jax_enable_compilation_cache", False)  # first calls compile
 
 
 def glorot(rng, child, parent):
