@@ -35,6 +35,9 @@ FEWEST = 8.0
 ROUNDS = 4
 """How often a grid is laid anew at most."""
 
+FIRST = 32
+"""After so many steps forecasts are made by grids that were laid anew for the first time."""
+
 REACH = 4.5
 """Standard deviations of the posterior that a new grid reaches on either side."""
 
@@ -52,7 +55,8 @@ class BankTrajectories:
     weights
         Probability of every filter given the series so far, of shape (time, filters).
     surprise
-        Of every step, averaged over filters.
+        Of every step, averaged over filters; where the grid was laid anew after the whole series, no score of
+        forecasts (:meth:`Bank.score_forecasts`).
     averages
         What nodes report of themselves, averaged over filters: fields by node, time first.
     """
@@ -153,15 +157,39 @@ class Bank:
         series passed through again.
         """
         feed = read_inputs(self.network.labels, inputs, dt, observed)
-        grids = dict(self.grids)
-        found = self.run(grids, feed, None, None)
+        found = self.run(dict(self.grids), feed, None, None)
         for _ in range(ROUNDS if self.refine else 0):
-            finer = {name: lay_anew(found, name, points) for name, points in grids.items()}
-            if all(finer[name] is points for name, points in grids.items()):
+            finer = lay_all_anew(found, -1)
+            if finer is None:
                 break
-            grids = finer
-            found = self.run(grids, feed, None, None)
+            found = self.run(finer, feed, None, None)
         return found
+
+    @boundary
+    def score_forecasts(
+        self,
+        inputs: Mapping[str, Series],
+        *,
+        dt: Series | float = 1.0,
+        observed: Mapping[str, Series] | None = None,
+    ) -> np.ndarray:
+        """Surprise of every step given the past alone, which is all that lays grids anew; of shape (time,).
+
+        That of :meth:`filter` is on a grid that the whole series has chosen. Parameters as there. Grids are
+        looked at after 32 steps, after 64, and so on, and the past is filtered again on new ones.
+        """
+        feed = read_inputs(self.network.labels, inputs, dt, observed)
+        found = self.run(dict(self.grids), feed, None, None)
+        surprise, seen = np.array(found.surprise), FIRST
+        while self.refine and seen < len(surprise):
+            for _ in range(ROUNDS):
+                finer = lay_all_anew(found, seen - 1)
+                if finer is None:
+                    break
+                found = self.run(finer, feed, None, None)
+            surprise[seen:] = found.surprise[seen:]
+            seen *= 2
+        return surprise
 
     @boundary
     def step(
@@ -208,12 +236,18 @@ class Bank:
         return np.array([float(prior.log_density(value)) for value in values])
 
 
-def lay_anew(found: BankTrajectories, name: str, points: np.ndarray) -> np.ndarray:
+def lay_all_anew(found: BankTrajectories, step: int) -> dict[str, np.ndarray] | None:
+    """Grids that are closer around the posterior after a step; None if all are close enough."""
+    finer = {name: lay_anew(found, name, points, step) for name, points in found.grid.items()}
+    return None if all(finer[name] is points for name, points in found.grid.items()) else finer
+
+
+def lay_anew(found: BankTrajectories, name: str, points: np.ndarray, step: int) -> np.ndarray:
     """Points of a parameter, closer around the posterior if too few of them share it; else the same."""
     if len(points) < 3:
         return points
     column = found.column(name)
-    mass = np.array([found.weights[-1, column == point].sum() for point in points])
+    mass = np.array([found.weights[step, column == point].sum() for point in points])
     if 1 / np.sum(mass**2) >= FEWEST * min(1.0, len(points) / (2 * FEWEST)):
         return points
     spacing = float(np.max(np.diff(points)))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pynodes._errors import CheckpointError, FormatError, InputError, format_value
-from pynodes.structure.algorithms import Outcome
 
 if TYPE_CHECKING:
     from pynodes.structure.found import Found
+    from pynodes.structure.subjects import FoundSubjects
 
 EVERY = 30.0
 """Seconds between two files."""
@@ -49,6 +49,8 @@ class SearchCheckpoint:
         The file; each takes the place of the one before, whole or not at all.
     conclude
         Makes the result of a search from its outcome.
+    kind
+        What that is: Found, or FoundSubjects for agents.
 
     Raises
     ------
@@ -56,14 +58,16 @@ class SearchCheckpoint:
         A file of this name that holds something else, or is damaged.
     """
 
-    def __init__(self, path: str | os.PathLike[str], conclude: Callable[[Outcome], Found]) -> None:
-        self.path, self.conclude, self.last = os.fspath(path), conclude, time.monotonic()
+    def __init__(
+        self, path: str | os.PathLike[str], conclude: Callable[[Any], Any], kind: type
+    ) -> None:
+        self.path, self.conclude, self.kind = os.fspath(path), conclude, kind
+        self.last = time.monotonic()
         self.found = self.read() if os.path.exists(self.path) else None
 
-    def read(self) -> Found:
+    def read(self) -> Any:
         """What the file holds."""
         from pynodes._files import load
-        from pynodes.structure.found import Found
 
         try:
             found = load(self.path)
@@ -71,18 +75,18 @@ class SearchCheckpoint:
             raise CheckpointError(
                 f"{self.path!r} is no checkpoint of a search: {error} Name another file, or delete it."
             ) from error
-        if not isinstance(found, Found):
+        if not isinstance(found, self.kind):
             raise CheckpointError(
                 f"{self.path!r} holds {format_value(found, 60)}, not a search. Name another file."
             )
         return found
 
-    def keep(self, outcome: Callable[[], Outcome]) -> None:
+    def keep(self, outcome: Callable[[], Any]) -> None:
         """Write a file, if the last one is old."""
         if time.monotonic() - self.last >= EVERY:
             self.write(self.conclude(outcome()))
 
-    def write(self, found: Found) -> None:
+    def write(self, found: Found | FoundSubjects) -> None:
         """Write a file."""
         from pynodes._files import save
 

@@ -18,6 +18,7 @@ from pynodes.structure.joint import JointScore
 from pynodes.structure.request import Request
 from pynodes.structure.rules import Rule
 from pynodes.structure.space import Space
+from pynodes.structure.subjects import FoundSubjects
 
 ARRAYS = {"masks": "b", "log_evidence": "f", "probability": "f", "edge_probability": "f"}
 NUMBERS = ("log_evidence_of_all", "tried", "seen", "disagreement", "complete")
@@ -212,8 +213,47 @@ def nest_keys(masks: np.ndarray, edges: int) -> list[bytes]:
     return [mask.tobytes() for mask in masks]
 
 
+def write_subjects(found: FoundSubjects, file: FileWriter) -> dict[str, Any]:
+    """A search of many subjects: the graphs' evidence, and the search of each by itself if there is one."""
+    return {
+        "space": write_space(found.space, file),
+        "subjects": file.plain(list(found.subjects), "subjects"),
+        "masks": file.array(found.masks, "masks"),
+        "log_evidence": file.array(found.log_evidence, "log evidence"),
+        "edge_probability": file.array(found.edge_probability, "edge probability"),
+        "found": [write_found(one, file) for one in found.found.values()],
+        "trusted": None if found.trusted is None else file.array(found.trusted, "trusted"),
+        "asked": found.asked,
+    }
+
+
+def read_subjects(said: Any, file: FileReader) -> FoundSubjects:
+    """The search of many subjects of a file."""
+    arrays = ("masks", "log_evidence", "edge_probability")
+    said = take(said, "A search", "space", "subjects", *arrays, "found", "trusted", "asked")
+    subjects = tuple(file.plain(said["subjects"], "subjects"))
+    alone = [read_found(one, file) for one in expect(said["found"], list, "found")]
+    trusted = None if said["trusted"] is None else file.array(said["trusted"], "trusted")
+    found = FoundSubjects(
+        space=read_space(said["space"], file),
+        subjects=subjects,
+        found=dict(zip(subjects, alone, strict=bool(alone))),
+        trusted=trusted,
+        asked=expect(said["asked"], str, "asked"),
+        **{name: file.array(said[name], name) for name in arrays},
+    )
+    graphs, edges = len(found.masks), len(found.space.edges)
+    nest_keys(found.masks, edges)
+    fits = found.log_evidence.shape == (len(subjects), graphs)
+    fits &= trusted is None or trusted.shape == (len(subjects), graphs)
+    if not fits or found.edge_probability.shape != (len(subjects), edges):
+        raise FormatError("What this file says of its subjects does not go together.")
+    return found
+
+
 KEEPERS: dict[type, Keeper] = {
     Space: Keeper(write_space, read_space),
     Found: Keeper(write_found, read_found),
+    FoundSubjects: Keeper(write_subjects, read_subjects),
 }
 """How spaces and searches are kept."""

@@ -156,12 +156,8 @@ def search(
     check_search(space, by, starts, sweeps, most)
     seed = seed_of(key)
     table: Any = inputs if subject is None else divide_frame(inputs, subject)
-    if checkpoint is not None and agent is not None:
-        raise InputError(
-            "checkpoint= holds a search of series; with agent= all graphs are scored in one go. Leave it out."
-        )
     if agent is not None:
-        return search_agent(space, inputs, agent, seed % 2**31, progress)
+        return search_agent(space, inputs, agent, seed % 2**31, checkpoint, progress)
     if is_table(table):
         ways = {"by": by, "key": seed, "dt": dt, "starts": starts, "sweeps": sweeps, "most": most}
         files = files_of(checkpoint, list(table))
@@ -177,7 +173,7 @@ def search(
     def conclude(outcome: Outcome) -> Found:
         return Found.of(space, score, plan, request, outcome, series)
 
-    kept = None if checkpoint is None else SearchCheckpoint(checkpoint, conclude)
+    kept = None if checkpoint is None else SearchCheckpoint(checkpoint, conclude, Found)
     state = (
         GraphSearchState() if resume is None else read_resumed_state(space, resume, plan, request)
     )

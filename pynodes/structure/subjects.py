@@ -44,6 +44,8 @@ class FoundSubjects:
         What was found in every subject by itself, by name; empty for agents.
     trusted
         For agents, whether a mode was found, and by more than one search, of shape (subjects, graphs).
+    asked
+        For agents, a fingerprint of the agent, the trials and the key.
     """
 
     space: Space
@@ -53,6 +55,7 @@ class FoundSubjects:
     edge_probability: np.ndarray
     found: Mapping[Any, Found]
     trusted: np.ndarray | None = None
+    asked: str = ""
 
     def __getitem__(self, subject: Any) -> Found:
         """What was found in one subject."""

@@ -55,7 +55,7 @@ def volatilities(sets):
                 )
             run = bank.filter({"u": u})
             low, high = (run.quantile(name, q)[-1] for q in (0.05, 0.95))
-            lost = (-run.log_evidence - told) / steps
+            lost = (bank.score_forecasts({"u": u}).sum() - told) / steps
             found.setdefault("bank", []).append(
                 (run.mean(name)[-1] - truth, low <= truth <= high, lost)
             )
@@ -82,7 +82,7 @@ def strengths(sets):
         found.setdefault("slow state", []).append((error, abs(error) < WIDE * sd, lost))
         run = bank.filter({"u": u, "r": r})
         low, high = (run.quantile(name, q)[-1] for q in (0.05, 0.95))
-        lost = (-run.log_evidence - told) / steps
+        lost = (bank.score_forecasts({"u": u, "r": r}).sum() - told) / steps
         found.setdefault("bank", []).append(
             (run.mean(name)[-1] - truth, low <= truth <= high, lost)
         )

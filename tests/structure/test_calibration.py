@@ -33,6 +33,27 @@ def test_probabilities_are_right_under_their_own_prior():
     assert "150 simulations" in repr(calibration)
 
 
+def test_false_edges_are_as_rare_as_bayes_factors_allow():
+    """Where nothing is there the factor for an edge is one on average: P is at most the prior on average.
+
+    And it is at least p no more often than the prior odds times (1 - p) / p (Markov's inequality).
+    """
+    rng, edges, reported = np.random.default_rng(5), ["lag1_a->b", "lag1_b->c", "lag1_c->a"], []
+    graph = structure.lagged(NAMES, noise_shape=4.0, noise_scale=3.0, initial_variance=0.3)
+    space = structure.space(graph, edges, probability=0.3)
+    for _ in range(100):
+        noise = np.sqrt(3 / rng.gamma(4, size=3))
+        data = {name: sd * rng.normal(size=61) for name, sd in zip(NAMES, noise, strict=True)}
+        reported += list(structure.search(space, data).edge_probability.values())
+    reported = np.array(reported)
+
+    assert reported.mean() < 0.3
+    for least in (0.5, 0.7, 0.9):
+        allowed = 0.3 / 0.7 * (1 - least) / least
+        spread = np.sqrt(allowed * (1 - allowed) / len(reported))
+        assert np.mean(reported >= least) < allowed + 3 * spread
+
+
 def test_probabilities_that_promise_too_much_are_named():
     """The same truth beside odds to the third power, and beside edges that are held more probable."""
     calibration = search(initial_variance=0.3).calibrate(150)
@@ -125,6 +146,8 @@ def test_hidden_states_are_calibrated_by_their_own_network(tmp_path):
         alone = dataclasses.replace(found.score, known={}).evidence(np.array([[True]]))
     off, on = np.array([[False]]), np.array([[True]])
     assert counted.programs == 0
+    two = dataclasses.replace(found.score, known={}, lanes=2).evidence(np.array([[True], [False]]))
+    np.testing.assert_allclose(two, found.score.evidence(np.array([[True], [False]])), rtol=1e-9)
     # An edge that is off costs nothing, whatever its prior; who is scored beside a graph changes nothing.
     np.testing.assert_allclose(other.score.evidence(off), found.score.evidence(off), rtol=1e-8)
     assert abs(other.score.evidence(on) - found.score.evidence(on)) > 0.1

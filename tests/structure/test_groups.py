@@ -73,7 +73,7 @@ def subjects(count=6, steps=120):
     return found
 
 
-def test_subjects_are_searched_apart_and_together():
+def test_subjects_are_searched_apart_and_together(tmp_path):
     """Each as by itself; one structure for all has the product of evidences; frequencies are shared out."""
     space, table = structure.space(structure.lagged(["a", "b"]), probability=0.3), subjects()
     found = structure.search(space, table)
@@ -92,6 +92,10 @@ def test_subjects_are_searched_apart_and_together():
     assert found.edge_frequency("lag1_b->a").frequencies[1] < 0.3
     assert len(found.random_effects.models) == 16
     assert found.table.shape == (6, 4)
+    pn.save(tmp_path / "subjects.npz", found)
+    loaded = pn.load(tmp_path / "subjects.npz")
+    assert loaded.fixed_effects == found.fixed_effects
+    assert loaded["s2"].edge_probability == found["s2"].edge_probability
 
     frame = pn.structure.subjects.divide_frame
     rows = {
@@ -144,7 +148,7 @@ def test_a_fit_is_reduced_as_its_posterior_is_gaussian():
 
 
 @pytest.mark.slow
-def test_the_graph_in_a_participants_head_is_scored_by_responses():
+def test_the_graph_in_a_participants_head_is_scored_by_responses(tmp_path, monkeypatch):
     """Of agents with and without a third level, the one that made the choices."""
     agent = pn.Agent(
         pn.models.binary_hgf(levels=3),
@@ -154,7 +158,8 @@ def test_the_graph_in_a_participants_head_is_scored_by_responses():
     outcomes, choices = pn.data.association()
     trials = pn.Trials({"u": outcomes[:80], "y": choices[:80]}, inputs="u", actions="y")
     space = structure.depth(agent.network.graph)
-    found = structure.search(space, trials, agent=agent)
+    path = tmp_path / "search.npz"
+    found = structure.search(space, trials, agent=agent, checkpoint=path)
     fits = [pn.fit_map(agent.replace({"x3->x2.strength": on}), trials, seed=0) for on in (0.0, 1.0)]
 
     np.testing.assert_allclose(found.log_evidence[0], [float(fit.lme) for fit in fits], rtol=1e-6)
@@ -164,3 +169,17 @@ def test_the_graph_in_a_participants_head_is_scored_by_responses():
     assert "under 1 of 2 graphs no mode was found" in missed.problems()[0]
     with pytest.raises(pn.InputError, match="agent must be"):
         structure.search(space, trials, agent="somebody")
+
+    # Killed after the first graph, the search goes on with the second one.
+    part = dataclasses.replace(found, masks=found.masks[:1], log_evidence=found.log_evidence[:, :1])
+    pn.save(path, dataclasses.replace(part, trusted=found.trusted[:, :1]))
+    scored, score = [], structure.agents.score_agent
+    monkeypatch.setattr(
+        structure.agents, "score_agent", lambda *given: scored.append(1) or score(*given)
+    )
+    rest = structure.search(space, trials, agent=agent, checkpoint=path)
+    assert len(scored) == 1
+    np.testing.assert_array_equal(rest.log_evidence, found.log_evidence)
+    np.testing.assert_array_equal(pn.load(path).edge_probability, found.edge_probability)
+    with pytest.raises(pn.CheckpointError, match="holds another search"):
+        structure.search(space, trials, agent=agent, checkpoint=path, key=1)

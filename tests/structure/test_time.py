@@ -1,5 +1,7 @@
 """Structure in time: graphs that take turns, contexts that come back, parameters that are learned."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -55,6 +57,24 @@ def test_one_context_is_the_filter():
         np.testing.assert_allclose(found.surprise, plain.surprise, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(found.averages["u"]["mean"], plain["u"].mean, rtol=1e-12)
         assert set(found.context.tolist()) == {0}
+
+
+def test_the_order_of_copies_means_nothing():
+    """Copies that change places in every history: the same contexts, as sure, with the same beliefs."""
+    data = {"u": 4 * np.random.default_rng(7).normal(size=30)}
+    data["u"][[4, 5]] = np.nan
+    copies = structure.contexts(level(), hypotheses=4, stay=0.8)
+    before, order = copies.filter(data).final, np.array([3, 0, 6, 1, 2, 7, 5, 4])
+    moved = jax.tree.map(lambda leaf: leaf[:, order] if np.ndim(leaf) > 1 else leaf, before)
+    moved = dataclasses.replace(moved, slot=np.argsort(order)[before.slot])
+    one, other = (copies.filter(data, start=start) for start in (before, moved))
+
+    assert np.sum(before.counts > 0, axis=1).min() > 1
+    np.testing.assert_allclose(other.surprise, one.surprise, rtol=1e-12)
+    np.testing.assert_allclose(other.number, one.number, atol=1e-12)
+    np.testing.assert_array_equal(other.context, one.context)
+    for field, values in one.averages["u"].items():
+        np.testing.assert_allclose(other.averages["u"][field], values, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.slow
@@ -140,6 +160,16 @@ def test_a_bank_learns_a_parameter_as_bayes_rule_has_it():
     assert fine.sd(name)[-1] == pytest.approx(plain.sd(name)[-1], rel=0.1)
     low, high = (fine.quantile(name, q)[-1] for q in (0.05, 0.95))
     assert low < fine.mean(name)[-1] < high
+
+    # Forecasts know nothing of what comes later, and of a grid that is close enough are those of the filter.
+    later = {"u": np.append(data["u"][:80], data["u"][80:] * 9)}
+    forecasts, others = coarse.score_forecasts(data), coarse.score_forecasts(later)
+    np.testing.assert_array_equal(forecasts[:80], others[:80])
+    assert abs(forecasts[80:] - others[80:]).max() > 1
+    np.testing.assert_allclose(forecasts[64:].sum(), plain.surprise[64:].sum(), atol=0.5)
+    np.testing.assert_array_equal(
+        plain.surprise, structure.bank(network, {name: points}, refine=False).score_forecasts(data)
+    )
 
     grid = structure.bank(network, {name: pn.Normal(0.0, 1.0)}, points=9, refine=False)
     step = grid.step(None, {"u": 1.0})

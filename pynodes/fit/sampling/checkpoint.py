@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from typing import Any
@@ -14,14 +13,12 @@ import numpy as np
 from pynodes._citing.citation import versions
 from pynodes._errors import CheckpointError, FormatError, format_value, quote
 from pynodes._keeping.container import pack, read_file, replace_file, unpack
+from pynodes._keeping.fingerprints import fingerprint
 
 FORMAT, VERSION = "pynodes-checkpoint", 1
 
 NAME, LEFT_OVER = re.compile(r"\d{6}\.npz"), re.compile(r"\d{6}\.npz\.[0-9a-f]+\.part")
 """Names of the files, and of those that an interrupted call leaves half written."""
-
-ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-"""Where an object is in memory: another place in every run."""
 
 CheckpointPart = tuple[dict[str, Any], dict[str, np.ndarray]]
 """Plain values and arrays, by name."""
@@ -181,14 +178,3 @@ def describe_run(parts: dict[str, Any], settings: dict[str, Any]) -> dict[str, A
     """What a run depends on: fingerprints of some trees, its settings, and what computes it."""
     prints = {name: fingerprint(tree) for name, tree in parts.items()}
     return {**prints, **settings, **versions(), "device": jax.default_backend()}
-
-
-def fingerprint(tree: Any) -> str:
-    """A text that another structure or another number in a tree would change."""
-    leaves, structure = jax.tree.flatten(tree)
-    found = hashlib.sha256(ADDRESS.sub("", str(structure)).encode())
-    for leaf in leaves:
-        array = np.asarray(leaf)
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
