@@ -16,6 +16,7 @@ from pynodes.command.files import FileError
 from pynodes.command.fit_file import make_agent, make_trials
 from pynodes.command.main import main
 from pynodes.fit.group.group_model import make_group_model
+from tests.few import few
 
 pytestmark = pytest.mark.versions
 
@@ -249,6 +250,7 @@ def test_a_breakdown_names_node_and_step(capsys):
     assert "fell to zero or below at step" in said
 
 
+@pytest.mark.slow
 def test_the_demo_writes_the_figures_that_it_names(capsys):
     """Two series and a deep network, two pictures each."""
     assert main(["demo", "--out", "figures"]) == 0
@@ -289,7 +291,9 @@ def test_the_version_is_told(capsys):
     assert capsys.readouterr().out == f"pynodes {pn.__version__}\n"
 
 
-@pytest.mark.parametrize(("name", "separator"), [("a.csv", ";"), ("b.tsv", "\t"), ("c.txt", "|")])
+@pytest.mark.parametrize(
+    ("name", "separator"), few([("a.csv", ";"), ("b.tsv", "\t"), ("c.txt", "|")], 1)
+)
 def test_tables_of_two_people_are_read_as_other_programs_write_them(
     tmp_path, monkeypatch, capsys, name, separator
 ):

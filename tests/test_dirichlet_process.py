@@ -9,6 +9,7 @@ from scipy import special, stats
 
 import pynodes as pn
 from pynodes import families
+from tests.few import few
 from tests.laws.same import assert_same
 from tests.oracles import conjugate
 
@@ -122,7 +123,7 @@ def found(network, series):
     return np.asarray(jax.jit(jax.vmap(last))(series))
 
 
-@pytest.mark.parametrize("assignment", ["hard", "soft"])
+@pytest.mark.parametrize("assignment", few(["soft", "hard"], 1))
 def test_three_clusters_are_found(assignment):
     """Online, in one pass, in at least 90 of 100 data sets whose clusters lie 8 deviations apart."""
     series = np.array([grouped(seed, 3)[0] for seed in range(100)])
@@ -178,6 +179,7 @@ def test_merged_components_know_what_both_knew():
     np.testing.assert_allclose(learned, seen, rtol=1e-9, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_own_simulations_are_calibrated():
     """Law 13: what it draws falls into its predictive distribution uniformly, by scipy's own densities."""
     network = clusters(hypotheses=1, concentration=2.0)

@@ -184,6 +184,7 @@ def test_an_edited_graph_filters_as_one_built_so(expansion):
     np.testing.assert_array_equal(one.surprise, two.surprise)
 
 
+@pytest.mark.slow
 def test_large_graphs_are_edited_in_linear_time():
     """Twenty thousand nodes in pairs; what is quadratic would take a minute."""
     names = [f"x{i}" for i in range(20_000)]

@@ -10,6 +10,7 @@ from scipy import integrate, stats
 
 import pynodes as pn
 from pynodes import families
+from tests.few import few
 from tests.oracles import conjugate
 
 SQUARE = (0.3, -0.2, 1.4, 0.5, 2.1)
@@ -34,6 +35,7 @@ CASES = {
     "exponential": (families.Exponential(), (0.7,), conjugate.GammaExponential),
 }
 ALL = pytest.mark.parametrize("case", CASES)
+SOME = pytest.mark.parametrize("case", few(CASES, 3))
 
 
 def series_of(family, steps=60, seed=3):
@@ -59,7 +61,7 @@ def state(family, expected, **fields):
 
 
 @ALL
-@pytest.mark.parametrize("count", [0.7, 5.0])
+@pytest.mark.parametrize("count", few([0.7, 5.0], 1))
 def test_a_growing_count_is_exact_conjugate_updating(case, count):
     """Parameters of the belief, and predictive densities, after every observation."""
     family, expected, oracle = CASES[case]
@@ -81,7 +83,7 @@ def test_a_growing_count_is_exact_conjugate_updating(case, count):
         np.testing.assert_allclose(beliefs["u"].pseudo_count[step], worth, rtol=1e-12)
 
 
-@ALL
+@SOME
 def test_the_evidence_is_the_ratio_of_normalisers(case):
     """So the order of the observations is irrelevant, and the surprise is minus the log evidence."""
     family, expected, _ = CASES[case]
@@ -98,7 +100,7 @@ def test_the_evidence_is_the_ratio_of_normalisers(case):
     )
 
 
-@ALL
+@SOME
 def test_a_closed_density_is_the_ratio_that_it_stands_for(case):
     """Value and gradient, where the family writes a simpler form than the general one."""
     family, expected, _ = CASES[case]
@@ -155,7 +157,7 @@ def test_the_normal_normaliser_is_the_integral_over_mean_and_precision():
         np.testing.assert_allclose(ours, np.log(found), rtol=1e-5)
 
 
-@ALL
+@SOME
 def test_statistics_stay_possible(case):
     """An average of possible statistics is one: the set is convex, whatever the count."""
     family, expected, _ = CASES[case]
@@ -188,6 +190,7 @@ def test_data_without_any_spread_are_survived():
                 assert all(np.isfinite(part).all() for part in gradient.parameters().values())
 
 
+@pytest.mark.slow
 @ALL
 def test_draws_follow_the_predictive_density(case):
     """Their mean and mean square are those of the density, found from the oracle's own distribution."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.laws import cases
 
 pytestmark = pytest.mark.versions
@@ -26,7 +27,7 @@ WAYS = [
         expansion,
         settings,
         limit,
-        marks=[] if limit and expansion == pn.Unbounded() else pytest.mark.slow,
+        marks=pytest.mark.slow,
     )
     for expansion in cases.EXPANSIONS
     for settings, limit in zip(SETTINGS, (10_000, 0), strict=True)
@@ -110,6 +111,7 @@ def surprise_at(graph, names):
     return surprise
 
 
+@pytest.mark.slow
 def test_the_network_the_series_and_the_times_are_differentiable():
     graph = pn.models.continuous_hgf(levels=2, tonic_volatility=-2.0)
     network, u = graph.compile(), cases.series_for(graph, 15)["u"]
@@ -135,7 +137,7 @@ def test_the_network_the_series_and_the_times_are_differentiable():
         np.testing.assert_allclose(by_time[at], (moved[0] - moved[1]) / 2e-6, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("size", [7, 128, 300])
+@pytest.mark.parametrize("size", few([300, 128, 7], 1))
 def test_a_batch_of_any_size_has_the_gradients_of_its_members(size, monkeypatch):
     """Whether or not it is computed in parts, and whether or not all parts are equally large."""
     monkeypatch.setattr("pynodes._runtime.derivatives.CACHED", 256)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.laws import cases
 from tests.small import paired, tracked
 
@@ -153,7 +154,7 @@ def one_of_each():
 @pytest.mark.parametrize(
     "document", [cases.rich_graph().to_dict(), one_of_each()], ids=["rich", "each"]
 )
-@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("value", few(VALUES, 6))
 def test_whatever_stands_in_a_document_it_is_read_or_refused(value, document):
     """Every entry in turn is something else. There is never an error of another kind."""
     for *above, key in ways(document):

@@ -120,6 +120,7 @@ def test_a_skewed_posterior_has_its_moments():
         np.testing.assert_allclose(1 / found.precision[0, 0], variance, rtol=0.2)
 
 
+@pytest.mark.slow
 def test_a_block_that_has_not_settled_says_so():
     """One step from far off; the status names the node, how far it still had to go, and the remedy."""
     y = {"y": np.full((3, 7), np.nan)}

@@ -19,6 +19,7 @@ import pytest
 
 import pynodes as pn
 from pynodes._keeping import container
+from tests.few import few
 from tests.laws import cases
 from tests.pages import executed
 from tests.small import OUTCOMES, binary, network, paired, tracked
@@ -82,7 +83,7 @@ def test_a_state_comes_back(tmp_path):
     assert_identical(one.records, other.records)
 
 
-@pytest.mark.parametrize("record", [None, ["x1", "u3"]])
+@pytest.mark.parametrize("record", few([None, ["x1", "u3"]], 1))
 def test_trajectories_come_back(record, tmp_path):
     """Every field of every node, with gaps, and what was not kept is not there."""
     series = SERIES | {"u1": np.where(np.arange(12) == 4, np.nan, SERIES["u1"])}
@@ -209,9 +210,8 @@ pn.save(folder + "/stepped.npz", state)
 """
 
 
-@pytest.mark.parametrize(
-    "expansion", [pytest.param("enhanced", marks=pytest.mark.slow), "unbounded"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("expansion", ["enhanced", "unbounded"])
 def test_a_stream_that_is_resumed_after_a_restart_is_one_that_never_stopped(expansion, tmp_path):
     """A hundred steps, a file, another process, fifty more: bit for bit."""
     graph = cases.rich_graph(expansion)
@@ -383,7 +383,7 @@ def edited(data, edit):
 
 
 @pytest.mark.parametrize("kind", ["network", "trajectories"])
-@pytest.mark.parametrize("what", ["renamed", "removed", None, -1, "text", [], {}, 1e9])
+@pytest.mark.parametrize("what", few(["renamed", "removed", None, -1, "text", [], {}, 1e9], 3))
 def test_a_changed_header_is_read_or_refused(what, kind, tmp_path):
     """Every entry in turn: by another name, gone, or something else. Never is there another error.
 
@@ -698,6 +698,7 @@ def test_forecasts_and_interactions_come_back(tmp_path):
     assert_identical(lived, again(lived, tmp_path))
 
 
+@pytest.mark.slow
 def test_the_page_about_keeping_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

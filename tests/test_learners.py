@@ -9,6 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
 import pynodes as pn
+from tests.few import few
 from tests.oracles.kalman import kalman_filter
 
 OUTCOMES = np.array([1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0])
@@ -418,7 +419,7 @@ LEARNERS = [
 ]
 
 
-@pytest.mark.parametrize("node", LEARNERS, ids=lambda node: type(node).__name__)
+@pytest.mark.parametrize("node", few(LEARNERS, 3), ids=lambda node: type(node).__name__)
 def test_learners_are_written_down_and_read_again(node):
     """As JSON and as networkx, with the same surprise; two side by side are each as if alone."""
     graph = pn.Graph().add(u=node)

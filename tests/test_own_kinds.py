@@ -19,6 +19,9 @@ AFFORDABLE = np.sqrt(0.1)
 So this root mean square distance costs a tenth of the accuracy."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def page():
     """What the page defines, once all of its code has run, the checks of both kinds included."""
@@ -344,7 +347,6 @@ def test_gaps_gradients_and_files_are_no_matter(page):
     np.testing.assert_array_equal(again.compile().filter(series)["x"].mean, beliefs["x"].mean)
 
 
-@pytest.mark.slow
 def test_a_family_of_ones_own_is_conjugate(page):
     """Parameters count failures and successes; predictions are scipy's beta negative binomial."""
     family = page["Geometric"]()

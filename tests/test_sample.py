@@ -86,6 +86,7 @@ def assert_moments(values: np.ndarray, mean: object, variance: object) -> None:
     assert np.abs(spread).max() < BOUND
 
 
+@pytest.mark.slow
 @pytest.mark.versions
 def test_a_random_walk_spreads_with_time(drawn):
     """Mean m + ρt, variance 1/π + exp(ω) t; its observation adds the noise."""
@@ -115,6 +116,7 @@ def test_an_autoregression_keeps_its_share(drawn):
     assert_moments(drawn["fading"], 2.0 * 0.6 ** np.arange(1, STEPS + 1), np.array(expected))
 
 
+@pytest.mark.slow
 def test_exact_memory_is_an_ornstein_uhlenbeck_process(drawn):
     """Mean m λ^t, variance λ^2t / π + exp(ω) (1 - λ^2t) / 2θ with θ = -ln λ, over irregular times."""
     kept = 0.6**ELAPSED

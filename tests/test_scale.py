@@ -9,6 +9,7 @@ import pytest
 
 import pynodes as pn
 from pynodes._engine import sweeps
+from tests.few import few
 
 pytestmark = pytest.mark.versions
 
@@ -55,7 +56,7 @@ def traced_ways(graph):
 
 
 @pytest.mark.parametrize(
-    "family", [pn.models.binary_hgf(3).repeat, pn.models.continuous_hgf(2).repeat, fan]
+    "family", few([fan, pn.models.binary_hgf(3).repeat, pn.models.continuous_hgf(2).repeat], 1)
 )
 def test_equations_do_not_grow_with_the_number_of_nodes(family):
     """Two plates and 1,024, of three nodes each, are the same program over longer arrays."""
@@ -114,6 +115,7 @@ def test_building_is_linear():
     assert calls(2_000) < 12 * calls(200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [pn.models.continuous_hgf(2).repeat, fan], ids=["plates", "fan"])
 def test_ten_thousand_nodes_and_their_gradients(make):
     graph = make(3_334 if make is not fan else 5_000)
@@ -148,7 +150,7 @@ def test_plates_believe_what_each_would_alone():
 
 
 @pytest.mark.parametrize(
-    "coupling", [pn.Drift(strength=0.1), pn.Volatility(strength=0.5)], ids=repr
+    "coupling", few([pn.Volatility(strength=0.5), pn.Drift(strength=0.1)], 1), ids=repr
 )
 def test_a_chain_of_fifty_levels(coupling):
     """Deep graphs compile, and news from the input reaches the top."""
@@ -182,7 +184,7 @@ def skewed(size, seed):
     return pn.Graph(expansion="enhanced").extend(nodes, edges)
 
 
-@pytest.mark.parametrize("size", [120, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", few([60, 120, 500], 1))
 def test_a_random_graph_of_skewed_degrees(size):
     """It runs, and grouping and padding change no belief: a shuffled definition believes the same."""
     graph = skewed(size, seed=3)

@@ -74,6 +74,7 @@ def test_smoothing_is_nearer_to_particles_and_to_the_truth_than_filtering(model,
     assert scores[1] > scores[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [1.0, -0.5])
 def test_smoothing_a_chain_is_nearer_to_the_joint_smoother_than_filtering(strength):
     """Beliefs of one node each forget that the levels of a chain are correlated, forward and back."""

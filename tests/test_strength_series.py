@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.small import STEPS, VALUES, network, paired
 
 OTHER = np.array([0.9, 0.1, -0.4, 0.2, 0.0, 1.3])
@@ -46,7 +47,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", few(CASES, 2))
 def test_a_series_that_stays_is_a_number(case):
     """Another than the network has, under other expansions and orders of inputs, and through lagged edges."""
     graph, settings, name = CASES[case]

@@ -64,13 +64,13 @@ def test_any_edges_of_a_rich_graph_may_be_off_in_one_program():
 
 
 def test_what_was_off_may_be_on_again():
-    network = RICH.compile()
-    series, dt = cases.series_for(RICH), cases.times_for()
-    again = network.switch(off(EDGES)).switch(dict.fromkeys(EDGES, True))
+    network, series = paired().compile(), {"u": VALUES, "v": VALUES}
+    edges = list(network.switches)
+    again = network.switch(off(edges)).switch(dict.fromkeys(edges, True))
 
-    assert_same(again.filter(series, dt=dt), network.filter(series, dt=dt), rtol=1e-13)
-    assert again.switches == network.switches == dict.fromkeys(EDGES, True)
-    assert network.switch(off(EDGES[:2])).switches == dict.fromkeys(EDGES, True) | off(EDGES[:2])
+    assert_same(again.filter(series), network.filter(series), rtol=1e-13)
+    assert again.switches == network.switches == dict.fromkeys(edges, True)
+    assert network.switch(off(edges[:2])).switches == dict.fromkeys(edges, True) | off(edges[:2])
 
 
 def test_gradients_are_those_without_the_edge(limited):

@@ -38,8 +38,8 @@ def check_array_coupling(
     drawn = dataclasses.replace(drawn, **moved)
     if values is None:
         values = rng.normal(size=(4, *parent.value_shape))
-    values = jnp.asarray(values, float)
-    single("contribution(x)", drawn.contribution(values[0]), child.value_shape)
+    values = np.asarray(values, float)
+    single("contribution(x)", jax.jit(drawn.contribution)(values[0]), child.value_shape)
     samples_are_independent(drawn, values)
     slopes_are_differences(drawn, values[0], child, rng)
     if drawn.spreads:
@@ -78,7 +78,8 @@ def draws_by_its_key(bound: AbstractArrayCoupling, seed: int) -> AbstractArrayCo
 def samples_are_independent(coupling: AbstractArrayCoupling, values: Any) -> None:
     """What one sample contributes does not depend on the others of a batch."""
     together = jax.jit(jax.vmap(coupling.contribution))(values)
-    alone = jnp.stack([coupling.contribution(one) for one in values])
+    contribute = jax.jit(coupling.contribution)
+    alone = np.stack([contribute(one) for one in values])
     same("a batch is what its samples are alone", together, alone, rtol=1e-9, atol=1e-10)
 
 
@@ -86,25 +87,26 @@ def slopes_are_differences(
     coupling: AbstractArrayCoupling, x: Any, child: AbstractNode, rng: np.random.Generator
 ) -> None:
     """Slopes along the parent and along every array, by ``jax.vjp``, equal central differences."""
-    force = jnp.asarray(rng.normal(size=child.value_shape))
-    arrays = {name: jnp.asarray(getattr(coupling, name)) for name in coupling.learnable}
+    force = rng.normal(size=child.value_shape)
+    places = {name: np.asarray(getattr(coupling, name)) for name in coupling.learnable}
+    places["the parent"] = np.asarray(x)
 
     @jax.jit
-    def total(arrays: Any, x: Any) -> Any:
-        return jnp.sum(force * dataclasses.replace(coupling, **arrays).contribution(x))
+    def look(places: dict[str, Any]) -> tuple[Any, Any]:
+        def total(places: dict[str, Any]) -> Any:
+            arrays = {name: value for name, value in places.items() if name != "the parent"}
+            made = dataclasses.replace(coupling, **arrays).contribution(places["the parent"])
+            return jnp.sum(force * made)
 
-    slopes: Any = jax.grad(total, argnums=(0, 1))(arrays, x)
-    for name, at in {**arrays, "the parent": x}.items():
-        direction = jnp.asarray(rng.normal(size=at.shape))
-        if name == "the parent":
-            ahead, behind = (total(arrays, x + s * STEP * direction) for s in (1, -1))
-            slope = slopes[1]
-        else:
-            ahead, behind = (total(arrays | {name: at + s * STEP * direction}, x) for s in (1, -1))
-            slope = slopes[0][name]
+        return jax.value_and_grad(total)(places)
+
+    slopes = look(places)[1]
+    for name, at in places.items():
+        direction = rng.normal(size=at.shape)
+        ahead, behind = (look(places | {name: at + s * STEP * direction})[0] for s in (1, -1))
         same(
             f"the slope along {name} is a difference",
-            jnp.sum(slope * direction),
+            np.sum(slopes[name] * direction),
             (ahead - behind) / (2 * STEP),
             rtol=1e-5,
             atol=1e-6,
@@ -115,10 +117,15 @@ def spread_is_square_of_slopes(
     coupling: AbstractArrayCoupling, x: Any, rng: np.random.Generator
 ) -> None:
     """Variances of the parent become sums of them, weighed by squared slopes."""
-    variance = jnp.asarray(rng.gamma(2.0, 0.5, x.shape))
-    slopes = jax.jacobian(coupling.contribution)(x)
-    expected = jnp.tensordot(slopes**2, variance, x.ndim)
-    same("variances spread by squared slopes", coupling.spread(x, variance), expected, rtol=1e-8)
+    variance = rng.gamma(2.0, 0.5, x.shape)
+
+    @jax.jit
+    def look(x: Any, variance: Any) -> tuple[Any, Any]:
+        return jax.jacobian(coupling.contribution)(x), coupling.spread(x, variance)
+
+    slopes, found = look(x, variance)
+    expected = np.tensordot(np.square(slopes), variance, x.ndim)
+    same("variances spread by squared slopes", found, expected, rtol=1e-8)
 
 
 def evidence_is_slope(
@@ -129,21 +136,26 @@ def evidence_is_slope(
     rng: np.random.Generator,
 ) -> None:
     """Its evidence has the slope of its log density."""
-    variance = jnp.asarray(rng.gamma(2.0, 0.5, x.shape))
-    start: Any = parent.init()
-    above = start.predicted(x, variance=variance)
-    inlet: dict[str, Any] = dict.fromkeys(child.inlets, jnp.asarray(0.0))
-    inlet |= coupling.predict(above, 1.0)
-    before: Any = child.init()
-    below: Any = child.predict(before, inlet, jnp.ones(()))
-    move = jnp.asarray(rng.normal(size=child.value_shape))
-    if child.has_memory:
-        below = below.updated(below.predicted_mean + move, 0.5 * below.predicted_variance)
-    else:
-        value = child.sample(jax.random.key(0), below)
-        below = child.observe(below, value, jnp.asarray(True))
-    found = coupling.evidence(above, below, 1.0)
-    expected = jax.grad(lambda x: coupling.log_density(x, above, below, 1.0))(x)
+    variance = rng.gamma(2.0, 0.5, x.shape)
+    move = rng.normal(size=child.value_shape)
+
+    @jax.jit
+    def look(x: Any, variance: Any, move: Any) -> tuple[Any, Any]:
+        start: Any = parent.init()
+        above = start.predicted(x, variance=variance)
+        inlet: dict[str, Any] = dict.fromkeys(child.inlets, jnp.asarray(0.0))
+        inlet |= coupling.predict(above, 1.0)
+        before: Any = child.init()
+        below: Any = child.predict(before, inlet, jnp.ones(()))
+        if child.has_memory:
+            below = below.updated(below.predicted_mean + move, 0.5 * below.predicted_variance)
+        else:
+            value = child.sample(jax.random.key(0), below)
+            below = child.observe(below, value, jnp.asarray(True))
+        slope = jax.grad(lambda x: coupling.log_density(x, above, below, 1.0))(x)
+        return coupling.evidence(above, below, 1.0), slope
+
+    found, expected = look(x, variance, move)
     same(
         "the evidence's gradient is the density's slope",
         found.gradient,

@@ -104,7 +104,7 @@ def linear():
     ("scheme", "tolerance"),
     [
         (pn.deep.Settle(steps=2000, step=0.1), 1e-10),
-        (pn.deep.GaussNewton(outer=1, inner=10), 1e-10),
+        pytest.param(pn.deep.GaussNewton(outer=1, inner=10), 1e-10, marks=pytest.mark.slow),
         pytest.param(pn.deep.Errors(steps=2000), 1e-10, marks=pytest.mark.slow),
         pytest.param(
             pn.deep.Settle(steps=1000, step=0.1, order="colours"), 1e-10, marks=pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 
 import pynodes as pn
 from tests.deep.small import chain, dag, leaves
+from tests.few import few
 
 FREE = ("z", "a", "b")
 SETTLED = pn.deep.Settle(steps=4000, step=0.1)
@@ -31,13 +32,16 @@ def equilibrium():
 
 @pytest.mark.parametrize(
     ("scheme", "tolerance"),
-    [
-        (pn.deep.Errors(steps=3000), 1e-9),
-        (pn.deep.GaussNewton(outer=100, inner=12), 1e-7),
-        (pn.deep.Flow(atol=1e-6, rtol=1e-6, most=4000), 1e-4),
-        (pn.deep.Settle(steps=3000, rule=optax.sgd(0.05, momentum=0.8)), 1e-9),
-    ],
-    ids=["errors", "Gauss-Newton", "flow", "momentum"],
+    few(
+        [
+            (pn.deep.GaussNewton(outer=100, inner=12), 1e-7),
+            (pn.deep.Errors(steps=3000), 1e-9),
+            (pn.deep.Flow(atol=1e-6, rtol=1e-6, most=4000), 1e-4),
+            (pn.deep.Settle(steps=3000, rule=optax.sgd(0.05, momentum=0.8)), 1e-9),
+        ],
+        2,
+    ),
+    ids=["Gauss-Newton", "errors", "flow", "momentum"],
 )
 def test_schemes_meet_where_they_converge(equilibrium, scheme, tolerance):
     """Gauss-Newton as near as a difference of energies can be seen, the flow as near as it was asked."""
@@ -122,6 +126,7 @@ def test_langevin_draws_from_the_posterior():
     np.testing.assert_allclose(np.cov(found["z"].value.T), covariance, atol=0.03)
 
 
+@pytest.mark.slow
 def test_langevin_draws_from_the_model_where_nothing_is_given():
     graph = pn.Graph().add(z=pn.Layer(shape=1, prior_precision=4.0), x=pn.Layer(shape=1))
     network = graph.couple("z", "x", pn.Dense(weights=np.array([[2.0]]))).compile()
@@ -144,6 +149,7 @@ def test_a_step_that_is_too_long_says_so():
     assert pn.deep.settle(network, values, pn.deep.Errors(steps=60)).settled
 
 
+@pytest.mark.slow
 def test_automatic_steps_shrink_where_the_curvature_grows():
     """Of a chain of 16 layers whose curvature at the forward pass is less than on the way."""
     rng = np.random.default_rng(16)
@@ -261,11 +267,14 @@ class Lazy(pn.deep.AbstractPointScheme):
 
 @pytest.mark.parametrize(
     ("scheme", "law"),
-    [
-        (Turned(), "is not above that of the forward pass"),
-        (Mixed(), "settles as it would alone"),
-        (Lazy(), "learn as backpropagation says"),
-    ],
+    few(
+        [
+            (Turned(), "is not above that of the forward pass"),
+            (Mixed(), "settles as it would alone"),
+            (Lazy(), "learn as backpropagation says"),
+        ],
+        1,
+    ),
     ids=["uphill", "mixed", "lazy"],
 )
 def test_a_scheme_that_breaks_a_law_is_found(scheme, law):

@@ -77,6 +77,7 @@ def test_an_environment_answers_what_is_simulated():
     )
 
 
+@pytest.mark.slow
 def test_rewards_of_other_choices_are_refused_by_all_who_simulate():
     """And what came of a choice before, which an environment shows."""
     agent, design = pn.agents.bandit_rescorla_wagner(2), two_arms()

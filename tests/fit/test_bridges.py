@@ -12,6 +12,7 @@ from pynodes.fit import Agent, Beta, Gamma, HalfNormal, LogitNormal, LogNormal, 
 from pynodes.fit.bridges.numpyro import from_prior, to_numpyro
 from pynodes.fit.bridges.pymc import to_pymc
 from pynodes.fit.sampling.nuts import fit_nuts
+from tests.few import few
 from tests.fit.cases import FREE, chooser, table
 from tests.fit.test_nuts import error_of, exact_population, rated, rater, short_trials
 
@@ -61,7 +62,7 @@ def test_a_model_of_numpyro_has_our_density():
     assert {"x2.tonic_volatility", "inverse_temperature"} < set(sites)
 
 
-@pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+@pytest.mark.parametrize("prior", few(PRIORS.values(), 2), ids=PRIORS)
 def test_a_prior_is_a_distribution_of_numpyro(prior):
     pytest.importorskip("numpyro")
     with lenient():

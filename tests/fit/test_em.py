@@ -505,6 +505,7 @@ def test_units_for_whom_filtering_fails_change_nothing_and_are_named():
     assert any("Subject 7" in said and "filtering failed" in said for said in fit.problems())
 
 
+@pytest.mark.slow
 def test_what_may_mislead_is_said():
     data = groups.frame(3)
     few = fit_em(rater(), trials(data), iterations=1)

@@ -54,6 +54,7 @@ from pynodes.responses import (
     Softmax,
     UnitSquareSigmoid,
 )
+from tests.few import few
 from tests.fit import cases
 from tests.fit.drawn import gaussian_draws, samples_of_one, samples_of_population, study
 from tests.fit.test_map import linear_agent, linear_trials
@@ -282,7 +283,7 @@ def test_a_flipped_bit_of_a_result_is_refused(name, tmp_path):
 CHANGES = ["renamed", "removed", None, -1, "text", [], {}, {"array": 0}, 10**300]
 
 
-@pytest.mark.parametrize("name", SORTS)
+@pytest.mark.parametrize("name", few(SORTS, 5))
 def test_a_changed_header_of_a_result_is_read_or_refused(name, tmp_path):
     """Every entry in turn is another, under a digest that is right. Never is there an error of another kind.
 
@@ -328,7 +329,7 @@ SWAPS = {
 }
 
 
-@pytest.mark.parametrize("what", SWAPS)
+@pytest.mark.parametrize("what", few(SWAPS, 2))
 @pytest.mark.parametrize("kind", ["MapFit", "GroupFit", "ParameterRecovery"])
 def test_arrays_that_do_not_go_with_the_rest_are_refused(kind, what, tmp_path):
     """Each in turn: what is read has numbers for every subject and every value."""
@@ -574,7 +575,7 @@ def agents():
     }
 
 
-@pytest.mark.parametrize("name", agents())
+@pytest.mark.parametrize("name", few(agents(), 4))
 def test_agents_come_back_as_they_were(name, tmp_path):
     agent, given = agents()[name]
 

@@ -210,6 +210,7 @@ def test_evidence_from_elsewhere_is_compared_as_that_of_fits():
             pn.random_effects_bms(wrong)
 
 
+@pytest.mark.slow
 def test_tables_of_one_study_share_its_key():
     who = np.repeat([11, 12], TRIALS // 2)
     trials = pn.Trials({"p": who, "u": OUTCOMES, "y": CHOICES}, inputs="u", actions="y", by="p")

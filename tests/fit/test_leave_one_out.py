@@ -291,6 +291,7 @@ def test_parameters_of_members_are_integrated(hierarchy):
         np.testing.assert_allclose(found[draw], exact, atol=0.01)
 
 
+@pytest.mark.slow
 def test_subjects_that_are_left_out_are_members_of_the_population(hierarchy):
     """Against their predictive density given all others, by sums over a grid of populations.
 
@@ -311,6 +312,7 @@ def test_subjects_that_are_left_out_are_members_of_the_population(hierarchy):
     assert np.median(found.pareto_k) < np.median(own.pareto_k)
 
 
+@pytest.mark.slow
 def test_correlated_parameters_are_integrated_together():
     """Means and factors of a population, from draws by name."""
     population = make_group_model(

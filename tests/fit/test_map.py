@@ -95,6 +95,7 @@ def test_the_mode_is_one():
         assert fit.log_joint[place] == pytest.approx(float(density(at)), abs=1e-10)
 
 
+@pytest.mark.slow
 def test_who_is_fitted_beside_a_subject_does_not_matter():
     alone = fit_map(chooser(), trials(table(SUBJECTS)).only(subject="s1"))
     among = fitted()["s1"]

@@ -178,6 +178,7 @@ def test_factors_are_those_of_correlation_matrices(size):
         assert shared == pytest.approx(np.tanh(partial), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_correlations_are_as_probable_as_the_determinant_says():
     """The LKJ density with concentration 2 is proportional to the determinant, per unit of the matrix."""
     pairs = tuple(np.array(correlations.list_pairs(4)).T)

@@ -146,9 +146,17 @@ SHOWN = {
 """Everything that fitting returns."""
 
 
-def test_to_show_a_result_compiles_nothing():
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("agent", "trials", "fit of subjects", "draws"),
+        pytest.param(tuple(SHOWN), marks=pytest.mark.slow),
+    ],
+    ids=["usual", "every"],
+)
+def test_to_show_a_result_compiles_nothing(names):
     """Whoever types its name in a notebook waits for nothing."""
-    results = {name: make() for name, make in SHOWN.items()}
+    results = {name: SHOWN[name]() for name in names}
     jax.clear_caches()
     for name, found in results.items():
         with counted() as count:

@@ -81,6 +81,7 @@ def test_streams_have_columns_of_their_own():
     assert fit_map(agent, told).converged.all()
 
 
+@pytest.mark.slow
 def test_intervals_cover_as_often_as_they_promise_where_all_is_gaussian():
     """Scores of truths drawn from the prior are then standard normal."""
     found = parameter_recovery(linear_agent(Normal(-0.3, 1.7)), linear_trials(), n=400, seed=2)
@@ -94,6 +95,7 @@ def test_intervals_cover_as_often_as_they_promise_where_all_is_gaussian():
     assert row.correlation > 0.95
 
 
+@pytest.mark.slow
 def test_the_parameters_of_a_learner_come_out_in_part():
     outcomes = pn.data.association().outcomes[:160]
     found = parameter_recovery(chooser(), Trials({"u": outcomes}, inputs="u"), n=40, seed=1)

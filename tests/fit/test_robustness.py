@@ -201,6 +201,7 @@ def test_regressors_merge_with_the_frame_whose_index_was_the_key():
     np.testing.assert_array_equal(merged["y"], data["y"])
 
 
+@pytest.mark.slow
 def test_sessions_may_be_of_any_length():
     """As if every session had been a subject with the same parameters: likelihoods add."""
     data = frame()

@@ -46,6 +46,7 @@ def test_the_ridge_of_the_filter_is_found():
     np.testing.assert_allclose(steepest, gradient / np.linalg.norm(gradient), atol=0.1)
 
 
+@pytest.mark.slow
 def test_flat_directions_are_said_in_words():
     said = ridge().identifiability().problems()
 
@@ -56,6 +57,7 @@ def test_flat_directions_are_said_in_words():
     assert "2 flat; see .problems()" in repr(ridge().identifiability())
 
 
+@pytest.mark.slow
 def test_what_is_said_moves_along_the_ridge():
     """The likelihood hardly changes when parameters move as the sentences have it."""
     fit = ridge()
@@ -155,6 +157,7 @@ def test_a_figure_holds_the_curves(analysed):
     np.testing.assert_array_equal(line.get_xdata(), [5, 10, 20, 40])
 
 
+@pytest.mark.slow
 def test_the_first_trials_are_those_that_came_first():
     """As if the study had ended there, sessions, gaps and all; and all numbers share one program."""
     agent = pn.agents.rescorla_wagner()

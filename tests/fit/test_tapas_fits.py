@@ -16,6 +16,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal, Trials, fit_map
+from tests.few import few
 from tests.fit.oracles import hessian_by_differences
 from tests.oracles.tapas_records import FOLDER
 
@@ -110,7 +111,7 @@ def hessian_of(name):
     return np.array(FITS[name]["hessian"]) * np.outer(signs, signs)
 
 
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("name", few(FITS, 2))
 def test_at_its_estimates_densities_and_criteria_are_the_same(name):
     agent, record = agent_of(name), FITS[name]
     mode = jnp.array(record["mode"]) * signs_of(name)
@@ -126,7 +127,7 @@ def test_at_its_estimates_densities_and_criteria_are_the_same(name):
     assert joint == pytest.approx(-record["negative_log_joint"], abs=1e-8, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in FITS if name not in NUMERICAL])
+@pytest.mark.parametrize("name", few([name for name in FITS if name not in NUMERICAL], 1))
 def test_at_its_estimates_the_hessian_is_the_same(name):
     hessian = at_the_record(name)[2]
 
@@ -135,7 +136,7 @@ def test_at_its_estimates_the_hessian_is_the_same(name):
     )
 
 
-@pytest.mark.parametrize("name", NUMERICAL)
+@pytest.mark.parametrize("name", few(NUMERICAL, 1))
 def test_where_its_hessian_differs_ours_is_right(name):
     """By central differences of the gradient with steps of each value's own scale."""
     density, mode, hessian = at_the_record(name)

@@ -185,6 +185,7 @@ def test_rauch_tung_striebel_is_conditioning_of_the_joint_gaussian():
         np.testing.assert_allclose(block, covariance[here, here], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_particle_smoother_is_rauch_tung_striebel_where_all_is_linear():
     """To four Monte-Carlo errors: 1,000 histories put a mean within 1/32 of a deviation."""
     _, observations = simulate(WALK, 30, seed=3)
@@ -197,6 +198,7 @@ def test_the_particle_smoother_is_rauch_tung_striebel_where_all_is_linear():
     assert np.abs(np.log(found.variance / deviations**2)).max() < 4 * np.sqrt(2 / 1_000)
 
 
+@pytest.mark.slow
 def test_the_particle_smoother_is_the_two_way_recursion_on_a_grid():
     """For a logit seen through outcomes and driven by its volatility: forward times backward."""
     _, outcomes = simulate(VOLATILE_COIN, 12, seed=5)

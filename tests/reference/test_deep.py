@@ -13,6 +13,7 @@ import optax
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.reference.recorded import Recorded
 
 FOLDER = Path(__file__).parent / "deep"
@@ -63,7 +64,7 @@ def assert_slopes(found, data, rtol=1e-10):
             np.testing.assert_allclose(-found[name], expected, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("leaf", ["gaussian", "categorical"])
+@pytest.mark.parametrize("leaf", few(["gaussian", "categorical"], 1))
 def test_a_chain_settles_step_by_step(leaf):
     data, scheme = load(f"chain_{leaf}"), pn.deep.Settle(steps=12, step=0.1)
     network = chain(data, leaf).compile()
@@ -103,7 +104,7 @@ def test_arrows_towards_the_data_with_a_leaf_for_labels():
         np.testing.assert_allclose(-slopes[f"{name}.weights"], expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("order", ["upward", "colours"])
+@pytest.mark.parametrize("order", few(["upward", "colours"], 1))
 def test_one_layer_after_the_other(order):
     """In a chain the two colours are the two layers, so that both orders are one."""
     data, scheme = load("upward_sweeps"), pn.deep.Settle(steps=6, step=0.5, order=order)

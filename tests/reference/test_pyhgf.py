@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.oracles.pyhgf import Run, run
 from tests.oracles.pyhgf_comparison import apart, as_run, worst
 from tests.oracles.pyhgf_corrections import ALL, NONE, Corrections
@@ -212,13 +213,13 @@ def test_every_deviation_is_explained():
     assert len(CASES) == 51
 
 
-@pytest.mark.parametrize("name", ALIKE)
+@pytest.mark.parametrize("name", few(ALIKE, 15))
 def test_pynodes_repeats_the_record(name):
     """Every recorded array is matched within the case's tolerance."""
     assert case(name).matched() <= max(case(name).entry["rtol"], 1e-8)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", few(CASES, 25))
 def test_the_oracle_is_pyhgf_without_corrections(name):
     """Every record is reproduced, and where pyhgf breaks down to NaN so does the oracle."""
     found = case(name).oracle(NONE).fields
@@ -227,7 +228,7 @@ def test_the_oracle_is_pyhgf_without_corrections(name):
         np.testing.assert_array_equal(np.isfinite(found[key]), np.isfinite(expected), key)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", few(CASES, 12))
 def test_pynodes_is_the_oracle_corrected(name):
     """All beliefs agree until both fail, with all corrections, and with those alone that are named."""
     everywhere = case(name).oracle(ALL)

@@ -18,6 +18,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.deep.weight_beliefs import update_beliefs
+from tests.few import few
 from tests.reference.recorded import Recorded
 
 FOLDER = Path(__file__).parent / "pyhgf_deep"
@@ -83,7 +84,7 @@ def find_gap(found, data):
     )
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", few(RUNS, 3))
 def test_weights_match_after_a_fit(name):
     data = load(name)
     assert find_gap(fit(data, Recorded, **RUNS[name]), data) < 1e-14

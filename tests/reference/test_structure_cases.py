@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.pages import ROOT
 
 FOLDER = ROOT / "tests" / "reference" / "structure"
@@ -75,9 +76,8 @@ def order_graph(recorded):
     return pn.structure.space(graph, "s*->s*", probability=0.5, strength=spread)
 
 
-@pytest.mark.parametrize(
-    "number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 2, 3))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(4))
 def test_hidden_states_with_inputs_in_turn_rank_graphs_as_the_exact_evidence(number):
     """All 25 graphs of three: one program, the series permuted into its places."""
     recorded = case(f"hidden_{number}")
@@ -124,7 +124,7 @@ def test_a_structure_that_switches_has_the_exact_probabilities(number):
     np.testing.assert_allclose(online.edge_probability[-1], found.edge_probability[-1], rtol=1e-12)
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", few(range(4), 1))
 def test_contexts_are_exact_while_all_histories_are_kept(number):
     """All 4,140 ways to divide eight steps; with sixteen histories the evidence is within 0.005 nats."""
     recorded = case(f"contexts_{number}")

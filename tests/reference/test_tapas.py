@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.oracles import tapas
 from tests.oracles.tapas_records import NAMES, Record, record, refiltered, worst
 
@@ -258,7 +259,7 @@ def test_every_recorded_run_is_accounted_for():
     assert sorted([*DIRECT, *EXPLAINED]) == NAMES
 
 
-@pytest.mark.parametrize("name", DIRECT)
+@pytest.mark.parametrize("name", few(DIRECT, 11))
 def test_pynodes_matches_the_record(name):
     """Beliefs and predictions of every level, through the public API alone."""
     assert gap(record(name), believed(name), record(name).trajectories) < 1e-8
@@ -276,7 +277,7 @@ def test_the_oracle_with_the_toolbox_semantics_matches_the_record(name):
             assert worst(values[:, level], run.trajectories[key][:, level]) < 1e-8, (key, level)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", few(NAMES, 12))
 def test_the_oracle_with_our_semantics_matches_pynodes(name):
     """So that nothing else differs than what its semantics name."""
     assert gap(record(name), believed(name), refiltered(record(name), tapas.PYNODES)) < 1e-9
@@ -304,7 +305,7 @@ def test_another_tonic_volatility_makes_up_for_a_drifting_parent(name):
         assert gap(run, beliefs, run.trajectories) < 1e-8
 
 
-@pytest.mark.parametrize("name", EXPLAINED)
+@pytest.mark.parametrize("name", few(EXPLAINED, 4))
 def test_a_coupling_with_the_toolbox_semantics_matches_the_record(name):
     """A coupling of one's own is enough to have every recorded number from pynodes."""
     assert gap(record(name), believed_as_toolbox(name), record(name).trajectories) < 1e-8

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from tests.few import few
 from tests.responses import cases
 from tests.responses.cases import CASES, SIMULATED, TRIALS, beliefs
 
@@ -59,7 +60,7 @@ def test_likelihoods_sum_to_one(case):
     np.testing.assert_allclose(sums, 1, atol=1e-7)
 
 
-@pytest.mark.parametrize("case", SIMULATED, ids=repr)
+@pytest.mark.parametrize("case", few(SIMULATED, 3), ids=repr)
 def test_simulations_follow_the_likelihood(case):
     """Frequencies of what is drawn, or its probability integral transform, 4,000 times a trial."""
     draws = jax.jit(
@@ -94,7 +95,7 @@ def transformed(case, draws):
     ]
 
 
-@pytest.mark.parametrize("case", SIMULATED, ids=repr)
+@pytest.mark.parametrize("case", few(SIMULATED, 9), ids=repr)
 def test_predictions_are_what_is_expected(case):
     """Probabilities of the options, or the mean under the likelihood."""
     found = np.asarray(case.response.predict(beliefs(), covariates=case.known()))
@@ -154,7 +155,7 @@ def test_gradients_equal_central_differences(case):
     np.testing.assert_allclose(np.asarray(gradient)[moved], slopes, rtol=2e-6, atol=2e-7)
 
 
-@every
+@pytest.mark.parametrize("case", few(CASES, 9), ids=repr)
 def test_missing_responses_contribute_nothing(case):
     """Exactly zero, in value and in gradient; the others are as they were."""
     responses = case.responses()
@@ -177,7 +178,7 @@ def test_missing_responses_contribute_nothing(case):
         assert slopes(at, np.full(TRIALS, np.nan))[name] == 0
 
 
-@every
+@pytest.mark.parametrize("case", few(CASES, 8), ids=repr)
 def test_a_batch_is_each_of_its_runs(case):
     """Mapped over parameters, and over beliefs, is a loop over them."""
     responses = case.responses()
