@@ -65,6 +65,53 @@ def test_every_coupling_keeps_the_laws(name):
     check_coupling(coupling, parent=pn.Layer(shape=above), child=child, series=values)
 
 
+@jax.custom_jvp
+def bend(x):
+    """Has another slope than it says."""
+    return x * x
+
+
+bend.defjvp(lambda at, along: (bend(at[0]), 2.2 * at[0] * along[0]))
+
+
+class Spreads(pn.Dense):
+    def spread(self, x, variance):
+        return 1.01 * super().spread(x, variance)
+
+
+class Bends(pn.Dense):
+    def contribution(self, x):
+        return super().contribution(bend(x))
+
+
+class Exaggerates(pn.Dense):
+    def evidence(self, parent, child, dt):
+        said = super().evidence(parent, child, dt)
+        return dataclasses.replace(said, gradient=1.001 * said.gradient)
+
+
+class Gambles(pn.Dense):
+    def draw(self, key):
+        drawn = super().draw(key)
+        noise = np.random.default_rng().normal(size=np.shape(drawn.weights))
+        return dataclasses.replace(drawn, weights=drawn.weights + noise)
+
+
+@pytest.mark.parametrize(
+    ("coupling", "sentence"),
+    [
+        (Spreads(), "variances spread by squared slopes"),
+        (Bends(), "the slope along the parent is a difference"),
+        (Exaggerates(), "the evidence's gradient is the density's slope"),
+        (Gambles(), "weights is drawn by its key"),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+def test_a_coupling_that_breaks_a_law_is_found(coupling, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_coupling(coupling, parent=pn.Layer(shape=(2,)), child=pn.ContinuousInput(shape=(2,)))
+
+
 def written_out_convolution(weights, x, stride, sides, groups):
     """By loops over channels and places."""
     padded = np.pad(x, [(0, 0), *sides])
