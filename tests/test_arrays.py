@@ -84,6 +84,7 @@ def test_a_layer_is_its_plate_in_single_precision():
         assert_layer_is_plate(layer, plate, 1e-5)
 
 
+@pytest.mark.slow
 def test_a_layer_is_smoothed_as_its_plate():
     state, observed = STATES["random walk"], pn.ContinuousInput()
     columns = {f"u[{i}]": GAPS[:, i] for i in range(UNITS)}
@@ -94,6 +95,7 @@ def test_a_layer_is_smoothed_as_its_plate():
     assert_layer_is_plate(layer, plate, 1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_of_a_layer_are_those_of_its_plate():
     layer = as_layer(STATES["random walk"], pn.ContinuousInput()).compile()
     plate = as_plate(STATES["random walk"], pn.ContinuousInput()).compile()

@@ -109,6 +109,7 @@ def test_an_agent_cites_its_responses_too():
     assert "lawson2017" not in cited(agent.network)
 
 
+@pytest.mark.slow
 def test_a_fit_cites_how_it_was_made_and_tells_its_settings():
     trials = pn.Trials(table(), inputs="u", actions="y", by=["subject", "session"])
     fit = pn.fit_map(chooser(), trials, starts=2, refine=1, seed=71)

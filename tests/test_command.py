@@ -327,6 +327,7 @@ def test_tables_of_two_people_are_read_as_other_programs_write_them(
     assert "participant p2, session 1: 3 steps" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_file_of_two_people_is_fitted_as_in_python(tmp_path, monkeypatch, capsys):
     """Texts of choices have codes; estimates, beliefs and the fit are those of the same call."""
     monkeypatch.chdir(tmp_path)

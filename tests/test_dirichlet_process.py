@@ -101,7 +101,7 @@ def greedy(values, concentration, components, *, soft):
     return np.array(shares), np.array(surprises)
 
 
-@pytest.mark.parametrize("assignment", ["hard", "soft"])
+@pytest.mark.parametrize("assignment", few(["hard", "soft"], 1))
 def test_one_hypothesis_is_the_greedy_rule(assignment):
     values, _ = grouped(4, 3, steps=60)
     network = clusters(components=6, hypotheses=1, assignment=assignment)
@@ -227,6 +227,7 @@ def test_several_are_computed_together_and_written_down():
     assert_same(again.compile().filter(series), beliefs, 0)
 
 
+@pytest.mark.slow
 def test_single_precision_finds_the_same_clusters():
     values, _ = grouped(7, 3)
     double = clusters().filter({"u": values})["u"]

@@ -80,7 +80,7 @@ def test_the_count_is_that_of_the_kalman_gain():
     np.testing.assert_allclose(beliefs["x0"].precision, alone["x"].precision, rtol=1e-10)
 
 
-@ALL
+@SOME
 def test_a_statistic_says_what_its_density_says(family):
     """Law 1: the evidence is the derivatives of the log density."""
     network = tracked(family, tonic_volatility=-2.0).compile()

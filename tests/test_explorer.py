@@ -315,6 +315,7 @@ def test_without_bokeh_the_extra_is_named(monkeypatch):
         network(tracked()).filter({"u": VALUES}).explore()
 
 
+@pytest.mark.slow
 def test_exploring_draws_with_no_other_library():
     """Neither matplotlib nor Bokeh's Python is imported; no warning is raised."""
     script = (

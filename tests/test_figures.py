@@ -391,6 +391,7 @@ def test_a_plate_is_drawn_once_with_its_number():
 # Films
 
 
+@pytest.mark.slow
 def test_a_film_has_a_picture_for_every_stop(beliefs, tmp_path):
     """Of three levels: three predictions, one observation, two updates, in every step."""
     from PIL import Image
@@ -562,6 +563,7 @@ def column(beliefs, batch):
         ]
 
 
+@pytest.mark.slow
 def test_letters_can_be_read_in_a_column(column):
     """Six points or more in a column of three and a half inches, and nothing is cut off or overlaid."""
     for panels in column:
@@ -583,6 +585,7 @@ def test_letters_can_be_read_in_a_column(column):
                     assert not one.padded(-1).overlaps(other.padded(-1))
 
 
+@pytest.mark.slow
 def test_vector_files_hold_letters_and_paths(column, tmp_path):
     """No picture of dots; text stays text."""
     for panels in column[:2]:

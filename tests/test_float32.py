@@ -12,7 +12,7 @@ import pynodes as pn
 from tests.laws import cases
 from tests.small import OUTCOMES, STEPS, binary, network
 
-pytestmark = pytest.mark.versions
+pytestmark = pytest.mark.slow
 
 RUN = """
 import json
@@ -133,7 +133,6 @@ def test_integers_are_the_same_numbers(single):
     np.testing.assert_allclose(mean, expected, rtol=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("expansion", ["unbounded", "enhanced"])
 def test_gradients_survive_a_state_that_does_not_move(expansion):
     """A growth of exp(-50), whose squared inverse no single holds; doubles say what is right."""

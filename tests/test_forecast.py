@@ -117,6 +117,7 @@ def test_a_wrong_forecast_is_named(use, words):
         assert word in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_prior_predictive_spreads_as_priors_and_model_say():
     """One step of a walk from a Gaussian beginning, with volatility of either of two values."""
     net = network(tracked())

@@ -180,6 +180,7 @@ np.testing.assert_allclose(found, slopes(volatilities), rtol=1e-6)
 """
 
 
+@pytest.mark.slow
 def test_a_large_batch_may_be_spread_over_devices():
     """In a process of its own, which has two."""
     flags = "--xla_force_host_platform_device_count=2"

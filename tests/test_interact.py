@@ -189,6 +189,7 @@ def test_the_environment_may_show_regressors_and_parameters():
     np.testing.assert_allclose(run.beliefs["x"].precision, again["x"].precision, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_restless_bandit_wanders_as_its_volatility_says():
     """After n steps, the logits have moved with variance n exp(volatility)."""
     world = RestlessBandit(arms=ARMS, logits=[0.0, 1.0, -1.0], tonic_volatility=-2.0)

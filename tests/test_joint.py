@@ -90,6 +90,7 @@ def test_a_bent_block_is_at_its_least_energy():
     assert found.status.plausible, found.status.message
 
 
+@pytest.mark.slow
 def test_a_skewed_posterior_has_its_moments():
     """Beside sums over a grid: a unit in saturation, whose mode is most of a deviation from its mean."""
     slope, inner, outer = 2.0, 9.0, 9.0
@@ -135,6 +136,7 @@ def test_a_block_that_has_not_settled_says_so():
         assert said in run.status.message
 
 
+@pytest.mark.slow
 def test_volatility_parents_hear_the_settled_move():
     """Seen through a layer that only copies, everything is as under a plain observation."""
     graph = pn.Graph().add(

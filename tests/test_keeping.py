@@ -106,7 +106,7 @@ def test_trajectories_come_back(record, tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"scheme": pn.JointNewton()}, {"expansion": pn.Structured(edges="all")}],
+    few([{}, {"scheme": pn.JointNewton()}, {"expansion": pn.Structured(edges="all")}], 1),
     ids=["swept", "joined", "conditional"],
 )
 def test_trajectories_above_arrays_come_back(settings, tmp_path):

@@ -383,6 +383,7 @@ def transforms(network, series, outcomes=None):
     return low + (below[rows, codes] - low) * np.random.default_rng(0).uniform(size=len(series))
 
 
+@pytest.mark.slow
 def test_simulations_are_calibrated():
     """Law 13: transforms of own simulations are uniform; of a chain simulated apart as well."""
     kalman, hidden = alone(pn.KalmanFilter(tonic_volatility=-1.0)), alone(weather())

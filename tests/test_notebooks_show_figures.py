@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = """
 import matplotlib
@@ -27,6 +29,7 @@ print(matplotlib.is_interactive(), sorted(changed))
 """
 
 
+@pytest.mark.slow
 def test_a_first_figure_leaves_a_notebook_interactive(tmp_path):
     """Else no later figure of the user's own would be shown."""
     (tmp_path / "notebook_backend.py").write_text(NOTEBOOK)

@@ -381,6 +381,7 @@ def test_nothing_global_is_changed():
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.slow
 def test_it_works_without_a_display(tmp_path):
     """In a process with no display and no backend chosen; importing pynodes does not import matplotlib."""
     script = (

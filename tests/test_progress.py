@@ -11,6 +11,7 @@ import pytest
 import pynodes as pn
 from pynodes import _progress
 from pynodes._progress import Progress
+from tests.few import few
 from tests.fit.cases import chooser, table
 from tests.fit.drawn import samples_of_study
 
@@ -208,7 +209,7 @@ QUICK = ("fit_map", "fit_map of several", "check_priors", "loo", "compare by loo
 CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", few(CASES, 2))
 def test_whatever_takes_long_shows_its_progress(name, capsys, monkeypatch, trials):
     enter = Progress.__enter__
     monkeypatch.setattr(_progress, "PATIENCE", -1.0)

@@ -248,6 +248,7 @@ def test_importing_changes_nothing_and_loads_only_what_is_used():
     assert found["environment"]
 
 
+@pytest.mark.slow
 def test_the_first_figure_of_beliefs_loads_no_fitting():
     found = after(
         "import pynodes.plotting; beliefs = pynodes.models.binary_hgf().compile().filter({'u': [1, 0]});"

@@ -97,6 +97,7 @@ def test_showing_computes_nothing(network):
     assert counted.programs == 0
 
 
+@pytest.mark.slow
 def test_figures_do_not_import_fitting():
     """Nor does importing the package import figures."""
     script = (

@@ -94,6 +94,7 @@ def test_one_trace_per_schedule(monkeypatch):
     assert len(traces) == once
 
 
+@pytest.mark.slow
 def test_building_is_linear():
     """Ten times the nodes take about ten times the function calls to build, not a hundred times."""
 
@@ -149,8 +150,9 @@ def test_plates_believe_what_each_would_alone():
         np.testing.assert_allclose(together[f"u[{i}]"].surprise, by_itself.surprise, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "coupling", few([pn.Volatility(strength=0.5), pn.Drift(strength=0.1)], 1), ids=repr
+    "coupling", [pn.Volatility(strength=0.5), pn.Drift(strength=0.1)], ids=repr
 )
 def test_a_chain_of_fifty_levels(coupling):
     """Deep graphs compile, and news from the input reaches the top."""

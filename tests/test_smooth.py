@@ -208,13 +208,10 @@ def test_jit_and_vmap_give_the_same():
             np.testing.assert_allclose(batch[name].mean[row], alone[name].mean, **SAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "expansion",
-    [
-        "standard",
-        pytest.param("enhanced", marks=pytest.mark.slow),
-        pytest.param("unbounded", marks=pytest.mark.slow),
-    ],
+    ["standard", "enhanced", "unbounded"],
 )
 def test_gradients_are_central_differences(expansion):
     network, series = modest(expansion)

@@ -38,17 +38,10 @@ def log_score(states, mean, variance):
     return per_state(-0.5 * (np.log(2 * np.pi * variance) + (states - mean) ** 2 / variance))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "expansion"),
-    [
-        pytest.param(
-            model,
-            expansion,
-            marks=[] if (model, expansion) == ("outcomes", "unbounded") else pytest.mark.slow,
-        )
-        for model in HIERARCHIES
-        for expansion in ("enhanced", "unbounded")
-    ],
+    [(model, expansion) for model in HIERARCHIES for expansion in ("enhanced", "unbounded")],
 )
 def test_smoothing_is_nearer_to_particles_and_to_the_truth_than_filtering(model, expansion):
     """On average over series; the particles' own noise, 1/20 of a deviation, is in both gaps alike."""

@@ -70,7 +70,7 @@ def exact_beliefs(hierarchy, observations):
     return grid_filter(observations, bernoulli if precision is None else density, lower, upper)
 
 
-@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("chain", few(CHAINS, 1))
 def test_beliefs_of_a_chain_are_nearly_the_exact_ones(chain):
     """Within 0.15 deviations and 0.002 nats per step; the enhanced expansion is several times as far off."""
     hierarchy, gaps, nats, others = CHAINS[chain], [], [], []
@@ -176,6 +176,7 @@ def test_smoothing_one_state_is_exact():
         np.testing.assert_allclose(found[name].precision, exact[name].precision, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_smoothed_beliefs_of_a_chain_are_nearly_the_exact_ones():
     """Beside a particle smoother of 300 histories, which is off by 0.06 deviations itself."""
     hierarchy, gaps = CHAINS["continuous"], {"structured": [], "enhanced": []}
@@ -195,6 +196,7 @@ def test_smoothed_beliefs_of_a_chain_are_nearly_the_exact_ones():
     assert (enhanced > 1.5 * error).all()
 
 
+@pytest.mark.slow
 def test_a_smoothed_array_is_as_many_smoothed_states():
     """Three states under one parent, written out or as one; the last step is the filter's."""
     state, count = pn.ContinuousState(tonic_volatility=-3.0), 3
@@ -350,7 +352,7 @@ def test_an_array_is_as_many_states():
     np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", [pn.ContinuousInput(precision=4.0), pn.BinaryInput()])
+@pytest.mark.parametrize("kind", few([pn.ContinuousInput(precision=4.0), pn.BinaryInput()], 1))
 def test_an_array_below_one_state_is_seen_together(kind):
     """Three observations in one input are three inputs: the surprise is that of all together."""
     state = pn.Graph(expansion="structured").add(x=pn.ContinuousState(tonic_volatility=-2.0))
@@ -374,6 +376,7 @@ def test_a_fair_coin_does_not_run_away():
     assert np.max(np.abs(beliefs["x2"].mean)) < 5
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_and_equal_central_differences():
     """In 200 wide draws of all parameters of three levels."""
     rng = np.random.default_rng(0)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 import pynodes as pn
+from tests.few import few
 
 
 class WrongGradient(pn.Probability):
@@ -100,19 +101,25 @@ class Loud(pn.Probability):
 
 @pytest.mark.parametrize(
     ("kind", "sentence"),
-    [
-        (WrongGradient, r"evidence's gradient is the density's slope at \d+: \S+ is not \S+"),
-        (WrongCurvature, r"evidence's curvature is minus the density's at \d+: \S+ is not \S+"),
-        (StackedEvidence, r"gradient of StackedEvidence\.evidence\(\) has shape \(1,\)"),
-        (TupleEvidence, r"TupleEvidence\.evidence\(\) must return an Evidence, not \("),
-        (StackedDensity, r"StackedDensity\.log_density\(\) has shape \(1,\)"),
-        (UndefinedDensity, r"UndefinedDensity\.log_density\(\) is nan at the parent's predicted"),
-        (OtherDensity, r"slope is minus that of the child's surprise, were the parent known"),
-        (MisspeltInlet, r"predicts 'logits', which BinaryInput does not list in inlets"),
-        (BareContribution, r"contributions by inlet, as in \{'logit': \.\.\.\}, not"),
-        (StackedContribution, r"'logit' of StackedContribution\.predict\(\) has shape \(2,\)"),
-        (Loud, r"a coupling of strength zero is silent: \S+ at \d+: \S+ is not"),
-    ],
+    few(
+        [
+            (WrongGradient, r"evidence's gradient is the density's slope at \d+: \S+ is not \S+"),
+            (WrongCurvature, r"evidence's curvature is minus the density's at \d+: \S+ is not \S+"),
+            (StackedEvidence, r"gradient of StackedEvidence\.evidence\(\) has shape \(1,\)"),
+            (TupleEvidence, r"TupleEvidence\.evidence\(\) must return an Evidence, not \("),
+            (StackedDensity, r"StackedDensity\.log_density\(\) has shape \(1,\)"),
+            (
+                UndefinedDensity,
+                r"UndefinedDensity\.log_density\(\) is nan at the parent's predicted",
+            ),
+            (OtherDensity, r"slope is minus that of the child's surprise, were the parent known"),
+            (MisspeltInlet, r"predicts 'logits', which BinaryInput does not list in inlets"),
+            (BareContribution, r"contributions by inlet, as in \{'logit': \.\.\.\}, not"),
+            (StackedContribution, r"'logit' of StackedContribution\.predict\(\) has shape \(2,\)"),
+            (Loud, r"a coupling of strength zero is silent: \S+ at \d+: \S+ is not"),
+        ],
+        5,
+    ),
 )
 def test_a_broken_coupling_is_found(kind, sentence):
     """Each breaks one law and is fine otherwise."""
@@ -128,6 +135,7 @@ class Louder(pn.Volatility):
         return dataclasses.replace(right, strength=2 * right.strength)
 
 
+@pytest.mark.slow
 def test_a_message_that_contradicts_the_prediction_is_found():
     """It is consistent with itself, but not with what the child does."""
     with pytest.raises(AssertionError, match="growth is the child's, were the parent known"):
@@ -209,21 +217,27 @@ class Forgetful(pn.ContinuousState):
 
 @pytest.mark.parametrize(
     ("kind", "sentence"),
-    [
-        (Heedless, r"a missing observation leaves the prediction: u\.mean at \d+: \S+ is not 0"),
-        (NanWhereMissing, r"mean of NanWhereMissing\.observe\(\) of a missing value is nan"),
-        (Shaky, r"the gradient through gaps: u\.precision is not finite: nan"),
-        (Stacked, r"mean of Stacked\.predict\(\) has shape \(2,\).*written for one node"),
-        (StackedSurprise, r"StackedSurprise\.surprise\(\) has shape \(3,\)"),
-        (Narrow, r"mean of Narrow\.predict\(\) is float32, where float64 is computed with"),
-        (Wordless, r"Wordless\.predict\(\) must return a belief, such as belief\.predicted\("),
-        (Detached, r"gradient of u\.precision: 0 is not \S+"),
-        (
-            Impossible,
-            r"beliefs are finite: at step 0 that of 'node' is not finite, or its",
-        ),
-        (Forgetful, r"mean of Forgetful\.init\(\) is nan"),
-    ],
+    few(
+        [
+            (
+                Heedless,
+                r"a missing observation leaves the prediction: u\.mean at \d+: \S+ is not 0",
+            ),
+            (NanWhereMissing, r"mean of NanWhereMissing\.observe\(\) of a missing value is nan"),
+            (Shaky, r"the gradient through gaps: u\.precision is not finite: nan"),
+            (Stacked, r"mean of Stacked\.predict\(\) has shape \(2,\).*written for one node"),
+            (StackedSurprise, r"StackedSurprise\.surprise\(\) has shape \(3,\)"),
+            (Narrow, r"mean of Narrow\.predict\(\) is float32, where float64 is computed with"),
+            (Wordless, r"Wordless\.predict\(\) must return a belief, such as belief\.predicted\("),
+            (Detached, r"gradient of u\.precision: 0 is not \S+"),
+            (
+                Impossible,
+                r"beliefs are finite: at step 0 that of 'node' is not finite, or its",
+            ),
+            (Forgetful, r"mean of Forgetful\.init\(\) is nan"),
+        ],
+        5,
+    ),
 )
 def test_a_broken_kind_is_found(kind, sentence):
     """Each breaks one law and is fine otherwise."""
@@ -359,14 +373,21 @@ class Skewed(pn.BinaryInput):
 
 @pytest.mark.parametrize(
     ("wrong", "child", "sentence"),
-    [
-        (Overstated(), pn.BinaryInput(), "tilt: its gradient is the slope of its log evidence"),
-        (Inflated(), pn.BinaryInput(), "tilt: its log evidence changes with the variance by half"),
-        (Elastic(), pn.ContinuousState(), "elasticity: the slope of the child's log variance"),
-        (Hasty(), pn.ContinuousState(), "sensitivity: the slope of the child's predicted mean"),
-        (Hoarding(), None, "kept_share: the share of its value that a step keeps"),
-        (Skewed(), None, "average: over parents that are known it is the prediction"),
-    ],
+    few(
+        [
+            (Overstated(), pn.BinaryInput(), "tilt: its gradient is the slope of its log evidence"),
+            (
+                Inflated(),
+                pn.BinaryInput(),
+                "tilt: its log evidence changes with the variance by half",
+            ),
+            (Elastic(), pn.ContinuousState(), "elasticity: the slope of the child's log variance"),
+            (Hasty(), pn.ContinuousState(), "sensitivity: the slope of the child's predicted mean"),
+            (Hoarding(), None, "kept_share: the share of its value that a step keeps"),
+            (Skewed(), None, "average: over parents that are known it is the prediction"),
+        ],
+        3,
+    ),
 )
 def test_wrong_words_to_the_structured_expansion_are_found(wrong, child, sentence):
     """Each overrides one hook, and says something that its own predictions contradict."""

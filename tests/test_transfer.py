@@ -38,6 +38,7 @@ def test_transfer_to_the_same_graph_is_identity():
             assert one.dtype == other.dtype
 
 
+@pytest.mark.slow
 def test_removing_a_silent_node_on_the_way_changes_nothing():
     """Edges of strength zero may go, with the nodes that they join to the rest."""
     attached = (

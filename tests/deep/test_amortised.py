@@ -41,6 +41,7 @@ def test_it_begins_where_the_other_network_guesses():
     np.testing.assert_allclose(begun["z"].value, 1.0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_the_guess_learns_the_posterior_mean():
     """Of a linear network, where that is a matrix times the data: z = A'B'S⁻¹x."""
     network, x = generative(), np.random.default_rng(1).normal(size=(256, 5))

@@ -125,6 +125,7 @@ def test_a_linear_network_settles_at_the_solution_of_its_equations(linear, schem
     assert set(found.status) == set(SIZES)
 
 
+@pytest.mark.slow
 def test_an_associative_memory_fills_in_what_it_stored():
     """Weights by descent from zero: the least ones by which units predict one another, by NumPy."""
     rng = np.random.default_rng(3)

@@ -38,6 +38,7 @@ def test_names_that_are_not_there_are_found_out():
         find(".deep.Training.learning_rate")
 
 
+@pytest.mark.slow
 def test_the_code_of_the_page_runs():
     """And the label was free: its accuracy is no better than three random labels allow for."""
     page = executed(PAGE)

@@ -80,6 +80,7 @@ def test_messages_along_edges_make_up_all_slopes():
         )
 
 
+@pytest.mark.slow
 def test_a_settled_state_is_a_fixed_point_of_every_order():
     """And weights' slopes there agree."""
     network, values = dag().compile(), leaves(3)

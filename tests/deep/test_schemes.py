@@ -120,6 +120,7 @@ def test_pushing_outcomes_away_warns():
         pn.deep.gradients(network, values, pn.deep.Nudged(side="negative"))
 
 
+@pytest.mark.slow
 def test_langevin_draws_from_the_posterior():
     """Of a linear Gaussian network z -> x: its mean and covariance, from many chains side by side."""
     weights = np.array([[1.0, 0.5], [-0.5, 1.0], [0.3, 0.8]])
@@ -181,6 +182,7 @@ def test_automatic_steps_shrink_where_the_curvature_grows():
     np.testing.assert_allclose(found.energy, least.energy, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_programs_do_not_grow_with_depth():
     """Of equal layers: as many equations at 8 as at 32, for every scheme."""
     from pynodes.deep.numbers import lay_out_numbers

@@ -26,6 +26,7 @@ def alternating():
     )
 
 
+@pytest.mark.slow
 def test_choices_are_repeated_as_often_as_those_who_persevere_repeat_them():
     """Where outcomes do not count, the log odds of the last choice again are the perseveration."""
     agent = pn.agents.rescorla_wagner(perseveration=True)
@@ -102,6 +103,7 @@ def test_rewards_of_other_choices_are_refused_by_all_who_simulate():
     assert np.isfinite(recovered.posterior.log_evidence).all()
 
 
+@pytest.mark.slow
 def test_of_several_streams_one_chooses_in_an_environment():
     """The reward is of the arm that was chosen, and what is persevered with is that choice."""
     streams = {

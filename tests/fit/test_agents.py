@@ -112,6 +112,7 @@ def test_no_draw_fails_in_single_precision():
     assert said.stdout == "fine\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["binary_hgf", "bandit_hgf", "categorical_hgf, normalised"])
 def test_most_draws_predict_no_worse_than_chance(case):
     """Nine tenths of draws are surprised by a quarter more than dice would be at most; others run away."""
@@ -256,6 +257,7 @@ def checked():
     return check_priors(failing(), trials, n=200, seed=1)
 
 
+@pytest.mark.slow
 def test_failures_are_counted_as_filtering_fails(checked):
     """Draw by draw beside single runs, whose status says it."""
     assert 0 < checked.failures < 200

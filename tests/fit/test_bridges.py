@@ -49,6 +49,7 @@ def gappy():
     return Trials(data, **columns, frozen="frozen")
 
 
+@pytest.mark.slow
 def test_a_model_of_numpyro_has_our_density():
     numpyro = pytest.importorskip("numpyro")
     values = {"x2.tonic_volatility": -2.2, "inverse_temperature": 3.1}

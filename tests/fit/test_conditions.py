@@ -9,6 +9,7 @@ import pynodes as pn
 from pynodes.environments import Bandit
 from pynodes.fit import Agent, Fixed, LogitNormal, LogNormal, Normal, Trials
 from pynodes.responses import GaussianResponse, UnitSquareSigmoid
+from tests.few import few
 from tests.fit.cases import chooser, table
 from tests.fit.drawn import gaussian_modes
 
@@ -174,9 +175,7 @@ def acting(way):
     return agent, Trials(frame, inputs="u", by="subject", covariates=covariates), None, names
 
 
-@pytest.mark.parametrize(
-    "way", [pytest.param("at once", marks=pytest.mark.slow), "in turn", "bandit"]
-)
+@pytest.mark.parametrize("way", few(["in turn", "bandit", "at once"], 1))
 def test_whoever_is_greedy_in_one_block_only_acts_so_there(way):
     """A choice without noise has probability one, one without a reason a half, under what was learned."""
     agent, design, world, rate = acting(way)

@@ -283,7 +283,7 @@ def test_a_flipped_bit_of_a_result_is_refused(name, tmp_path):
 CHANGES = ["renamed", "removed", None, -1, "text", [], {}, {"array": 0}, 10**300]
 
 
-@pytest.mark.parametrize("name", few(SORTS, 5))
+@pytest.mark.parametrize("name", few(SORTS, 3))
 def test_a_changed_header_of_a_result_is_read_or_refused(name, tmp_path):
     """Every entry in turn is another, under a digest that is right. Never is there an error of another kind.
 
@@ -377,6 +377,7 @@ def test_a_formula_in_a_file_is_never_read(tmp_path):
     assert_same(found.group.parts, group.group.parts)
 
 
+@pytest.mark.slow
 def test_draws_of_a_population_from_a_file_need_no_formula(tmp_path, monkeypatch):
     """Neither to draw from their prior nor to look for its mode: the file has the design."""
     agent, trials = cases.chooser(), members()
@@ -464,6 +465,7 @@ def test_samples_say_the_same_when_they_come_back(tmp_path):
     assert found.provenance == samples_of_one().provenance
 
 
+@pytest.mark.slow
 def test_what_is_exported_is_what_arviz_reads(tmp_path):
     """A tree of the draws in netCDF. pynodes does not read it, and says what does."""
     xarray = pytest.importorskip("xarray")

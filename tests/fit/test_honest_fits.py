@@ -110,6 +110,7 @@ def test_missed_trials_teach_a_learner_of_options_nothing():
         DUAL.pointwise_log_likelihood(values, pn.Trials({"r": OUTCOMES, "c": gappy["c"]}, **roles))
 
 
+@pytest.mark.slow
 def test_choices_that_are_learned_from_and_choices_that_were_done_are_compared():
     columns = {"r": OUTCOMES, "seen": 1 - CHOICES, "done": CHOICES}
     roles = {"inputs": {"u": "r", "u.choice": "seen"}, "actions": "done"}

@@ -8,6 +8,7 @@ import pynodes as pn
 from pynodes import responses
 from pynodes.fit import Agent, Gamma, Normal, Trials, fit_map
 from pynodes.fit.agent.arrays import to_arrays
+from tests.few import few
 
 STEPS = 24
 RANDOM = np.random.default_rng(8)
@@ -73,7 +74,7 @@ def staying():
 CASES = {f.__name__: f for f in (bandit, category, driven, noise_that_is_known, staying)}
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES)
+@pytest.fixture(params=few(CASES.values(), 3), ids=CASES)
 def case(request):
     return request.param()
 

@@ -56,6 +56,7 @@ def test_gradients_are_finite_differences(sequences):
         assert found[place] == pytest.approx(float(up - down) / (2 * step), abs=1e-7)
 
 
+@pytest.mark.slow
 def test_batches_of_places_and_of_data_are_each_by_itself(sequences):
     """As chains and as simulated studies are."""
     chains = jnp.stack([PLACES, PLACES + 0.3, 1.1 * PLACES, PLACES - 0.1])

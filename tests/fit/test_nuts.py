@@ -215,6 +215,7 @@ def test_every_draw_is_noted():
     assert np.ptp(found.stats["step_size"], axis=1).max() == 0
 
 
+@pytest.mark.slow
 def test_transitions_warm_up_as_those_of_blackjax():
     """Its own loop's step sizes and metrics follow from where its chain went and what it accepted."""
     tune, start = 200, jnp.zeros(3)

@@ -61,6 +61,7 @@ def samples(subjects=1, chains=2, draws=60):
     return Samples(problem=problem, method="nuts", unconstrained=positions)
 
 
+@pytest.mark.slow
 def test_a_subjects_densities_are_those_of_prior_and_posterior():
     """The line has area one and its peak at the mode; the prior's density is beneath it."""
     one = fit()["bert"]
@@ -211,6 +212,7 @@ def test_comparisons_are_differences_from_the_best():
             made.plot(labels={"d": "δ"})
 
 
+@pytest.mark.slow
 def test_correlations_are_written_in_cells():
     assert fit()["anna"].plot_correlation().texts[0].get_text() == pytest.approx(
         f"{fit()['anna'].correlation[1, 0]:.2f}"

@@ -12,6 +12,7 @@ from tests.fit.drawn import samples_of_one, samples_of_study, study
 from tests.fit.test_map import linear_agent, linear_trials
 
 
+@pytest.mark.slow
 def test_responses_before_data_are_distributed_as_the_model_says():
     """Around known beliefs, with an offset that is normal: normal with both variances."""
     agent, design = linear_agent(Normal(-0.3, 1.7)), linear_trials()

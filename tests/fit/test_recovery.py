@@ -53,6 +53,7 @@ def test_what_is_missing_in_the_design_stays_missing():
     assert np.flatnonzero(np.isnan(found)).tolist() == [5, 9]
 
 
+@pytest.mark.slow
 def test_choices_are_as_frequent_as_their_probabilities():
     """Over many subjects with the same inputs, trial by trial."""
     outcomes = table(((30,),))["u"]
@@ -67,6 +68,7 @@ def test_choices_are_as_frequent_as_their_probabilities():
     assert np.all(np.abs(shares - expected) < 4.5 * np.sqrt(expected * (1 - expected) / count))
 
 
+@pytest.mark.slow
 def test_streams_have_columns_of_their_own():
     agent = Agent(
         pn.models.binary_hgf(2),

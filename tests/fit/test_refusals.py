@@ -79,6 +79,7 @@ def test_the_mass_of_an_interval_is_a_share(mass):
         fit.interval(mass)
 
 
+@pytest.mark.slow
 def test_what_is_learned_of_individuals_in_a_population_is_not_averaged_over_their_priors():
     group = pn.fit_em(chooser(), trials())
 

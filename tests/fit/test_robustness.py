@@ -8,6 +8,7 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Trials, compare, fit_map, random_effects_bms, simulate
+from tests.few import few
 
 OUTCOMES = pn.data.association().outcomes
 
@@ -51,7 +52,7 @@ def alike(fit, other=None):
     return True
 
 
-@pytest.mark.parametrize("always", [0.0, 1.0])
+@pytest.mark.parametrize("always", few([1.0, 0.0], 1))
 def test_constant_responses_are_fitted(always):
     """Finite and at a mode; who always says what mostly happens is taken to be sure of it.
 

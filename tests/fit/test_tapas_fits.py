@@ -16,11 +16,14 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal, Trials, fit_map
-from tests.few import few
+from tests.few import as_slow, few
 from tests.fit.oracles import hessian_by_differences
 from tests.oracles.tapas_records import FOLDER
 
 FITS = json.loads((FOLDER / "fits.json").read_text())
+
+QUICK = ("hgf_binary__unitsq_sgm", "rw_binary__unitsq_sgm")
+"""Who is fitted where only a few are."""
 
 STOPPED_SHORT = {
     "ehgf_binary__unitsq_sgm": "Its search gave up after ten resets.",
@@ -151,7 +154,7 @@ def test_where_its_hessian_differs_ours_is_right(name):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("hgf__")) for name in FITS],
+    [name if name in QUICK else as_slow(name) for name in FITS],
 )
 def test_our_mode_is_at_least_as_probable(name):
     fit, record = fitted(name), FITS[name]
@@ -163,7 +166,9 @@ def test_our_mode_is_at_least_as_probable(name):
     assert (gain > 1e-3) == (name in STOPPED_SHORT)
 
 
-@pytest.mark.parametrize("name", [name for name in FITS if name not in STOPPED_SHORT])
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else as_slow(name) for name in FITS if name not in STOPPED_SHORT]
+)
 def test_estimates_and_evidence_agree_as_far_as_it_searched(name):
     """It stops once changes are below 1e-3: estimates agree in posterior deviations, evidence in nats."""
     fit, record = fitted(name), FITS[name]

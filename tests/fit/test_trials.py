@@ -40,6 +40,7 @@ def expected_of(data, values=VALUES, by=KEYS):
     return found
 
 
+@pytest.mark.slow
 def test_sessions_of_unequal_length_are_run_one_by_one():
     data = table()
     found = chooser().pointwise_log_likelihood(VALUES, trials(data))

@@ -41,6 +41,7 @@ class Wrong(pn.Probability):
         return pn.Evidence(gradient=1.01 * right.gradient, curvature=right.curvature)
 
 
+@pytest.mark.slow
 def test_the_check_finds_evidence_that_is_not_the_derivative():
     with pytest.raises(AssertionError, match="gradient is the density's slope"):
         pn.testing.check_coupling(Wrong(), child=pn.BinaryInput())
@@ -53,6 +54,7 @@ class Loud(pn.Drift):
         return {**super().predict(parent, dt), "drift": 0.01 + parent.predicted_mean}
 
 
+@pytest.mark.slow
 def test_the_check_finds_a_coupling_that_is_not_silent():
     with pytest.raises(AssertionError):
         pn.testing.check_coupling(Loud(), child=pn.ContinuousState())
@@ -77,6 +79,7 @@ class Misweighed(pn.BinaryInput):
         return 1.1 * super().surprise(belief)
 
 
+@pytest.mark.slow
 def test_the_check_finds_probabilities_that_do_not_sum_to_one():
     with pytest.raises(AssertionError, match="sum to one"):
         pn.testing.check_node(Misweighed(), outcomes=(0, 1))

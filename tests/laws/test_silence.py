@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pynodes as pn
+from tests.few import few
 from tests.laws import cases
 from tests.laws.stepwise import assert_alike, walk
 
@@ -17,7 +18,7 @@ STEPS = 2
 ALL = pytest.mark.parametrize(
     ("case", "expansion"),
     [
-        (case, expansion)
+        pytest.param(case, expansion, marks=[] if expansion == pn.Unbounded() else pytest.mark.slow)
         for case in cases.COUPLED
         for expansion in cases.EXPANSIONS
         if isinstance(case.coupling, pn.AbstractVolatilityCoupling) or expansion == pn.Unbounded()
@@ -94,7 +95,7 @@ def test_a_tonic_term_may_come_from_a_constant(tonic, coupling, marginalise, exp
             np.testing.assert_allclose(other[name][field], one[name][field], rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", cases.COUPLED, ids=repr)
+@pytest.mark.parametrize("case", few(cases.COUPLED, 6), ids=repr)
 def test_two_constants_are_their_sum(case):
     """Contributions of several parents add."""
     plain, target = linear(case.coupling), cases.target_of(case)

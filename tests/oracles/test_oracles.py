@@ -93,6 +93,7 @@ def test_the_grid_is_kalman_on_a_linear_model():
     np.testing.assert_allclose(gridded.log_evidence, exact.log_evidence, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hierarchy", [WALK, COIN, VOLATILE_WALK, VOLATILE_COIN], ids=["w", "c", "vw", "vc"]
 )

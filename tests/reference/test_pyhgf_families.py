@@ -8,6 +8,7 @@ import pytest
 
 import pynodes as pn
 from pynodes import families
+from tests.few import few
 
 FOLDER = Path(__file__).parent / "pyhgf_families"
 
@@ -91,7 +92,7 @@ def restated(family, levels, expansion, values):
     return counts, np.array(found), moves("b") / moves("a")
 
 
-@pytest.mark.parametrize("name", DRIVEN)
+@pytest.mark.parametrize("name", few(DRIVEN, 2))
 def test_a_driven_count_is_explained(name):
     """Restated, the recorded run is repeated as far as it is finite: nothing else is different."""
     family, levels, expansion = DRIVEN[name]
@@ -158,6 +159,7 @@ def test_recorded_clusters_learn_at_a_fixed_rate_and_lose_what_finds_no_room():
     assert recorded["n0.n_active_cluster"][-1] == 2 + third.sum()
 
 
+@pytest.mark.slow
 def test_the_recorded_groups_are_found_and_none_of_them_is_lost():
     """A candidate of ours is the prior itself, with an exact predictive density and no random draws."""
     values = record("dp_batch2")["input_data"][:, 0]

@@ -36,7 +36,7 @@ def density_of(case):
     return jax.jit(jax.vmap(lambda value: jnp.exp(likelihood(case, jnp.full(TRIALS, value)))))
 
 
-@every
+@pytest.mark.parametrize("case", few(CASES, 13), ids=repr)
 def test_likelihoods_sum_to_one(case):
     """Over all responses that a trial can have: a sum, or an integral by quadrature in panels."""
     if not case.continuous:
@@ -115,7 +115,7 @@ def centre(case):
     return integrate.trapezoid(grid[:, None] * np.asarray(density_of(case)(grid)), grid, axis=0)
 
 
-@every
+@pytest.mark.parametrize("case", few(CASES, 13), ids=repr)
 def test_gradients_equal_central_differences(case):
     """In every parameter, and through every belief and covariate that is read."""
     responses, known = case.responses(), case.known()
@@ -206,7 +206,7 @@ def test_a_batch_is_each_of_its_runs(case):
         np.testing.assert_allclose(found, alone, rtol=1e-11, atol=1e-13)
 
 
-@every
+@pytest.mark.parametrize("case", few(CASES, 9), ids=repr)
 def test_a_trial_alone_is_as_within_its_series(case):
     """The rule of one trial, as a closed loop uses it."""
     responses, known = case.responses(), case.known()
