@@ -88,3 +88,27 @@ def test_a_learner_shows_what_it_learned(learner):
     np.testing.assert_array_equal(shown.reshape(5, -1), np.reshape(beliefs["u"].mean, (5, -1)))
     assert beliefs._repr_html_()
     assert len(beliefs.to_pandas()) == 5
+
+
+def test_a_parent_of_an_array_learns_from_every_element(tmp_path):
+    """At the rates of as many scalar children, by law; and the explorer shows them."""
+    outcomes = np.random.default_rng(0).normal(size=(6, 2))
+
+    def watch(states, inputs):
+        graph = pn.Graph().add(pace=pn.ContinuousState(), **states, **inputs)
+        for state, seen in zip(states, inputs, strict=True):
+            graph = graph.couple(state, seen).couple("pace", state, pn.Volatility(strength=0.7))
+        return graph.compile()
+
+    whole = watch({"x": pn.ContinuousState(shape=2)}, {"u": pn.ContinuousInput(shape=2)})
+    whole = whole.filter({"u": outcomes})
+    names = {f"x{i}": pn.ContinuousState() for i in range(2)}
+    apart = watch(names, {f"u{i}": pn.ContinuousInput() for i in range(2)})
+    apart = apart.filter({f"u{i}": outcomes[:, i] for i in range(2)})
+    for field in ("learning_rate", "precision_weight", "weighted_error"):
+        scalars = [getattr(apart.edge(f"pace->x{i}"), field) for i in range(2)]
+        np.testing.assert_allclose(
+            getattr(whole.edge("pace->x"), field), np.stack(scalars, -1), rtol=1e-10
+        )
+    whole.explore(tmp_path / "run.html")
+    assert (tmp_path / "run.html").stat().st_size

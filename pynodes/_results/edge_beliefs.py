@@ -27,6 +27,8 @@ def keep_couplings(couplings: Iterable[Any]) -> tuple[Any, ...]:
 class EdgeBeliefs:
     """Prediction errors and learning rates of one edge; fields have shape (time,), after any batch.
 
+    Of a child that holds an array there is one for every element, after time.
+
     Everything follows from the recorded beliefs of parent and child. For a parent of one child under
     the Standard expansion, the parent's mean moves by ``learning_rate error``.
     Defined for Probability, Observation and Volatility edges (docs/learners.md).
@@ -80,7 +82,7 @@ class EdgeBeliefs:
         Of a Volatility edge it is the child's predicted precision, of an Observation that of the
         observation, of a Probability one. TAPAS: ``psi`` of the parent's level.
         """
-        variance = 1 / self._parent.precision
+        variance = 1 / self._beside_child(self._parent.precision)
         if self._binary:
             return variance
         if issubclass(self._kind, Volatility):
@@ -101,8 +103,9 @@ class EdgeBeliefs:
         coupling = self._coupling()
         if issubclass(self._kind, Volatility):
             share = self._child.effective_precision
-            return 0.5 * self._strength() * share / self._parent.precision
-        gain = self._strength() * self._slope(coupling)
+            variance = 1 / self._beside_child(self._parent.precision)
+            return 0.5 * self._strength() * share * variance
+        gain = self._strength() * self._beside_child(self._slope(coupling))
         return gain * self.precision_weight
 
     @property
@@ -138,7 +141,12 @@ class EdgeBeliefs:
         stack, position = self._place
         batch = strength.ndim - len(self._stacks[stack])
         own = jnp.reshape(strength, (*strength.shape[:batch], -1))[..., position]
-        return own[..., None] if jnp.ndim(self._parent.mean) > batch else own
+        return self._beside_child(own)
+
+    def _beside_child(self, field: Array) -> Array:
+        """What is there by batch or by step, with an axis more for each that the child's beliefs have."""
+        more = jnp.ndim(self._child.mean) - jnp.ndim(field)
+        return jnp.reshape(field, (*jnp.shape(field), *(1,) * max(more, 0)))
 
     def _slope(self, coupling: Any) -> Array:
         """Slope of the coupling function where the parent was predicted."""

@@ -336,21 +336,30 @@ def own_curvature(problem: PointProblem, error: Array, inlet: Forces, index: int
 def conjugate_gradients(
     layout: Layout, apply: Callable[[Variables], Variables], slopes: Variables, turns: Any
 ) -> Variables:
-    """Minus the slopes divided by a curvature, by so many turns, sample by sample."""
+    """Minus the slopes divided by a curvature, by so many turns, sample by sample.
+
+    A sample whose curvature is not positive along a direction, as it may be where a given layer's own
+    function bends, ends there with what it has: in the first turn, with minus its slopes. So every
+    direction goes down.
+    """
     residual = jax.tree.map(jnp.negative, slopes)
     size = inner_product(layout, residual, residual)
 
-    def turn(_: Any, held: Any) -> Any:
+    def turn(number: Any, held: Any) -> Any:
         found, residual, direction, size = held
         image = apply(direction)
         along = inner_product(layout, direction, image)
-        reach = jnp.where(along > 0, size / jnp.where(along > 0, along, 1.0), 0.0)
+        down = along > 0
+        reach = jnp.where(down, size / jnp.where(down, along, 1.0), 0.0)
+        reach = jnp.where(~down & (number == 0), 1.0, reach)
         found = add_scaled(layout, found, reach, direction)
         residual = add_scaled(layout, residual, -reach, image)
-        left = inner_product(layout, residual, residual)
+        left = jnp.where(down, inner_product(layout, residual, residual), 0.0)
         share = jnp.where(size > 0, left / jnp.where(size > 0, size, 1.0), 0.0)
-        direction = add_scaled(layout, residual, share, direction)
-        return found, residual, direction, left
+        goes_on = down.astype(left.dtype)
+        residual = scale_errors(layout, goes_on, residual)
+        direction = add_scaled(layout, residual, share * goes_on, direction)
+        return found, residual, scale_errors(layout, goes_on, direction), left
 
     nothing = jax.tree.map(jnp.zeros_like, slopes)
     return lax.fori_loop(0, turns, turn, (nothing, residual, residual, size))[0]

@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
-from pynodes._core.functions import FUNCTIONS, Function, look_up_function
+from pynodes._core.functions import FUNCTIONS, Function, look_up_function, slope
 from pynodes._errors import GraphError
 from pynodes._graph.graph import Graph
 from pynodes.couplings import (
@@ -100,7 +101,8 @@ def generative(
     outcomes
         Number of labels; None for a network without.
     link
-        Nonlinearity of every layer below the topmost: the child's, not the parent's.
+        Nonlinearity of every layer below the topmost: the child's, not the parent's. It has a slope at 0,
+        where the network begins.
     prior_precision
         Of the topmost layer, around 0; None for a flat prior.
     precision
@@ -109,11 +111,16 @@ def generative(
     Raises
     ------
     GraphError
-        Fewer than two sizes.
+        Fewer than two sizes, or a link that is flat at 0.
 
     Source: the network of pcn-torch 1.1, ``PredictiveCodingNetwork(dims, activation, output_dim)``.
     """
     check_layer_sizes(sizes, 2)
+    if not float(slope(look_up_function(link), jnp.zeros(()))):
+        raise GraphError(
+            f"generative: link={link!r} is flat at 0, where the topmost layer begins, so that no error would "
+            "reach it. Take one with a slope there, such as 'tanh' or 'leaky_relu'."
+        )
     top = f"z{len(sizes) - 1}"
     nodes: dict[str, AbstractNode] = {
         "x": Layer(shape=sizes[0], link=look_up_function(link), precision=precision)

@@ -51,6 +51,21 @@ def test_schemes_meet_where_they_converge(equilibrium, scheme, tolerance):
         np.testing.assert_allclose(found[name].value, expected[name].value, rtol=0, atol=tolerance)
 
 
+def test_gauss_newton_goes_down_where_the_energy_bends_the_other_way():
+    """A tanh far on the wrong side of its datum; beside the first least energy on a line of values."""
+    into, out = (pn.Dense(weights=[[w]], bias=False) for w in (1.0, 3.0))
+    graph = pn.Graph().add(x=pn.Layer(shape=1), h=pn.Layer(shape=1))
+    graph = graph.add(y=pn.Layer(shape=1, precision=10.0, link="tanh"))
+    network = graph.couple("x", "h", into).couple("h", "y", out).compile()
+    line = np.linspace(0.6, -1.0, 16_001)
+    energy = 0.5 * (line - 0.6) ** 2 + 5 * (-0.9 - np.tanh(3 * line)) ** 2
+    least = line[np.argmax(np.diff(energy) > 0)]
+
+    found = pn.deep.settle(network, {"x": [0.6], "y": [-0.9]}, pn.deep.GaussNewton(outer=20))
+
+    np.testing.assert_allclose(found["h"].value, [least], atol=2e-4)
+
+
 def test_given_nodes_have_no_errors_of_their_own():
     """Errors move free nodes alone, however many steps they take: given values stay to the last bit."""
     network, values = dag().compile(), leaves(3)

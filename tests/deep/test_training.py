@@ -16,7 +16,6 @@ from tests.deep.small import dag as make_dag
 from tests.few import few
 
 SCHEMES = {
-    "twin": pn.deep.Backpropagation(),
     "settled": pn.deep.Settle(steps=20, step=0.1),
     "colours": pn.deep.Settle(steps=6, step=0.3, order="colours"),
 }

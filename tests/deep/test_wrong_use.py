@@ -251,6 +251,9 @@ MISTAKES = {
         lambda: deep.train(NETWORK, {"x": X}, deep.Training(batch=4)),
         "Nothing can be learned from 'x' alone.*'x->h1' and 'h1->y'"
     ),
+    "a link that is silent at zero": (
+        lambda: deep.models.generative([4, 3], 2, link="relu"), "'relu' is flat at 0.*'leaky_relu'"
+    ),
     # Training
     "a rate in words": (lambda: deep.Training(rate="0.1"), "rate must be a positive number, not '0.1'"),
     "rates in a list": (lambda: deep.Training(rate_steps=[1, 2]), r"rate_steps must be .*\{10: 0.1\}"),
