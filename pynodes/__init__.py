@@ -192,13 +192,25 @@ _FITTING = (
 )
 """Names of ``pynodes.fit``, which is imported when the first of them is used."""
 
+_RENAMED = {
+    "Heard": "pynodes.ChildEvidence",
+    "Learning": "pynodes.LearnerBelief",
+    "Spread": "pynodes.VarianceParts",
+    "load_fit": "pynodes.load, which reads everything that pynodes.save wrote",
+}
+"""Names of version 0.1.0 that are gone, and what to use instead."""
+
+
+def _say_new_name(name: str) -> str:
+    return f". It is now {_RENAMED[name]}." if name in _RENAMED else ""
+
 
 def __getattr__(name: str) -> _Any:
     if name in _LATE:
         return _import_module(f"pynodes.{name}")
     if name in _FITTING:
         return getattr(_import_module("pynodes.fit"), name)
-    raise AttributeError(f"module 'pynodes' has no attribute {name!r}")
+    raise AttributeError(f"module 'pynodes' has no attribute {name!r}{_say_new_name(name)}")
 
 
 def __dir__() -> list[str]:

@@ -446,6 +446,7 @@ def test_habits_are_asked_for_by_the_command():
         levels=None,
         lapse=True,
         perseveration=True,
+        reaction_time=None,
         file="data.csv",
     )
     trials, series = make_trials(options, columns, ["who"], {})
@@ -454,7 +455,16 @@ def test_habits_are_asked_for_by_the_command():
     np.testing.assert_array_equal(trials.columns["previous_choice"], [np.nan, 1.0, np.nan, 1.0])
     assert set(trials.roles.covariates) == {"previous_choice"}
     assert {"lapse_rate", "perseveration"} < set(agent.names)
-    options.agent = "delta_rule"
+    options.agent, options.reaction_time = "binary_hgf", "ms"
+    columns |= {"ms": np.array([400.0, np.nan, 700.0, 550.0])}
+    trials, _ = make_trials(options, columns, ["who"], {})
+    np.testing.assert_array_equal(trials.columns["log_reaction_time"], np.log(columns["ms"]))
+    streams = make_agent(options, series, columns).response.streams
+    assert list(streams) == list(trials.roles.actions) == ["choice", "time"]
+    columns["ms"][2] = 0.0
+    with pytest.raises(FileError, match="row 2: a reaction time of 0 has no log"):
+        make_trials(options, columns, ["who"], {})
+    options.agent, options.reaction_time = "delta_rule", None
     with pytest.raises(FileError, match="agents that choose"):
         make_agent(options, series, columns)
 
@@ -465,9 +475,13 @@ def test_habits_are_asked_for_by_the_command():
         ("--agent binary --input outcome --action outcome", "Did you mean 'binary_hgf'?"),
         ("--agent binary_hgf --input outcome --action rating", "column 'rating', row 0"),
         ("--agent binary_hgf --input outcome --action outcome --code outcome", "COLUMN=TEXT,TEXT"),
-        ("--agent binary_hgf --input outcome --action outcome --method nuts", "no method 'nuts'"),
+        ("--agent binary_hgf --input outcome --action outcome --method mcmc", "no method 'mcmc'"),
         ("--agent binary_hgf --input outcome --action outcome --by who", "no column 'who'"),
         ("--agent delta_rule --input rating --action rating --levels 2", "--levels goes with"),
+        (
+            "--agent sutton_k1 --input outcome --action outcome --reaction-time ms",
+            "not with 'sutton",
+        ),
     ],
 )
 def test_a_fit_that_cannot_be_takes_one_line(arguments, sentence, capsys):

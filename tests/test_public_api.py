@@ -211,6 +211,10 @@ def test_the_arguments_of_the_contract_are_there():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'HGF'"):
         _ = pn.HGF
+    with pytest.raises(AttributeError, match=r"'load_fit'. It is now pynodes.load"):
+        _ = pn.load_fit
+    for now in pn._RENAMED.values():
+        assert hasattr(pn, now.split(",")[0].removeprefix("pynodes."))
 
 
 IMPORT = """

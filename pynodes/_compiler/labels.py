@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 
+from pynodes._core.besides import Besides, find_own_code, read_besides
 from pynodes._core.modules import parameters_in
 from pynodes._core.structured import begin_conditional
 from pynodes._errors import GraphError, ParameterError, UnknownNodeError, nearest, quote
@@ -22,6 +24,10 @@ Place: TypeAlias = tuple[int, int]
 
 Kept: TypeAlias = tuple[tuple[int, tuple[int, ...] | None], ...]
 """The groups whose nodes are kept, and at which positions; None for all."""
+
+
+COMPILED: weakref.WeakKeyDictionary[Any, Besides] = weakref.WeakKeyDictionary()
+"""What functions and classes in networks read when they were first computed with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +186,34 @@ class Labels:
                 "prior_precision=1.0, or a parent; a network of layers alone is asked by "
                 "pynodes.deep.settle."
             )
+
+    @cached_property
+    def own_code(self) -> tuple[Any, ...]:
+        """Functions and classes of the user's that the nodes and the couplings compute with."""
+        modules = [*self.graph.nodes.values(), *(coupling for _, _, coupling in self.graph.edges)]
+        return tuple(code for module in modules for code in find_own_code(module))
+
+    def refuse_changed_code(self) -> None:
+        """Code of the user's reads besides its arguments what it read when it was first computed with.
+
+        Raises
+        ------
+        ParameterError
+            It does not: programs that were compiled still compute with the old values.
+        """
+        for code in self.own_code:
+            now = read_besides(code)
+            if not now:
+                continue
+            before = COMPILED.setdefault(code, now)
+            if now != before:
+                changed = sorted(name for name, _ in set(now) ^ set(before))
+                name = getattr(code, "__name__", type(code).__name__)
+                raise ParameterError(
+                    f"{name!r}, which the network computes with, reads {changed[0]!r}, and that has "
+                    "changed since it was compiled. Define the function again after the change, or let what "
+                    "changes be a parameter."
+                )
 
     @cached_property
     def required(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ then. Here these are read again, as plain values that can be compared and hashed
 from __future__ import annotations
 
 import dataclasses
+import dis
 import functools
 import hashlib
 import types
@@ -67,8 +68,10 @@ def walk_besides(function: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
     if not isinstance(function, types.FunctionType) or id(function) in seen:
         return
     seen.add(id(function))
-    writes = WRITING & collect_names(function.__code__)
+    writes, counted = WRITING & collect_names(function.__code__), assigned_names(function.__code__)
     for name, value in named_values(function):
+        if name.removesuffix(" (closure)") in counted:
+            continue
         if writes and isinstance(value, list | dict | set):
             continue
         if isinstance(value, types.FunctionType):
@@ -104,10 +107,24 @@ def named_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     yield from (function.__kwdefaults__ or {}).items()
 
 
+@functools.cache
 def collect_names(code: types.CodeType) -> set[str]:
     """The names in a function and in functions within it."""
     inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
     return set(code.co_names).union(*map(collect_names, inner))
+
+
+@functools.cache
+def assigned_names(code: types.CodeType) -> frozenset[str]:
+    """The names outside of a function to which it assigns, as a counter: those it does not go by."""
+    inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    own = {
+        step.argval
+        for step in dis.get_instructions(code)
+        if step.opname == "STORE_GLOBAL"
+        or (step.opname == "STORE_DEREF" and step.argval in code.co_freevars)
+    }
+    return frozenset(own).union(*map(assigned_names, inner))
 
 
 def freeze(value: Any, depth: int = 0) -> Any:

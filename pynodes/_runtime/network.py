@@ -611,8 +611,22 @@ class Network(Module):
             throw=throw,
         )
 
-    @cached_property
+    @property
     def _single(self) -> Program:
+        """The program, of one network, whose code is what it was when it was first computed with.
+
+        Raises
+        ------
+        BatchError, GraphError
+            As of a program that is no sweep of one network.
+        ParameterError
+            Code of the user's reads what has changed since.
+        """
+        self.labels.refuse_changed_code()
+        return self._sweep
+
+    @cached_property
+    def _sweep(self) -> Program:
         """The program, of one network.
 
         Raises
@@ -640,10 +654,11 @@ class Network(Module):
     @property
     def _calls(self) -> Calls:
         """The compiled calls, made once for each floating-point precision."""
+        self.labels.refuse_changed_code()
         made = self.__dict__.setdefault("_made", {})
         precision = jax.dtypes.canonicalize_dtype(np.float64)
         if precision not in made:
-            made[precision] = Calls.of(self._single)
+            made[precision] = Calls.of(self._sweep)
         return made[precision]
 
     def __repr__(self) -> str:

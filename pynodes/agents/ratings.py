@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from pynodes._graph.graph import Graph
-from pynodes.agents._usual import WITHOUT_FAILURES, Priors, Response, learning_rates, usual_agent
+from pynodes.agents._usual import (
+    WITHOUT_FAILURES,
+    Priors,
+    Response,
+    find_precision_prior,
+    learning_rates,
+    usual_agent,
+)
 from pynodes.fit import Agent, LogNormal, Normal
 from pynodes.models import continuous_hgf as continuous
 from pynodes.models import jget as jumping
@@ -28,6 +35,7 @@ def continuous_hgf(
     *,
     series: Any = None,
     response: Response = FROM_STATE,
+    initial_precision: Any = None,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
@@ -46,6 +54,9 @@ def continuous_hgf(
         taken to begin around 0 with variance 1.
     response, free
         As for :func:`binary_hgf`.
+    initial_precision
+        Of the states, one for all or one each, lowest first; by default 1 / v of ``x1`` and 10 above, or 1 of
+        all without a series. ``"free"`` frees that of ``x1``, with ``LogNormal(log(3 / v), 1)``.
     settings
         Further arguments of :func:`pynodes.models.continuous_hgf`; from three levels on, the expansion is
         Unbounded unless they name one.
@@ -62,10 +73,12 @@ def continuous_hgf(
         placed["expansion"] = WITHOUT_FAILURES
     usual = {"x1.tonic_volatility": Normal(log_variance(series) - 3.0, 1.5)}
     usual |= {f"x{n}.tonic_volatility": Normal(-5.0, 1.5) for n in range(2, levels + 1)}
+    begun, prior = begin_with(initial_precision, series, "x1")
     return usual_agent(
-        continuous(**placed | settings),
+        continuous(**placed | begun | settings),
         response,
         usual
+        | prior
         | {"u.precision": LogNormal(-log_variance(series), 1.0)}
         | make_variance_prior(series, response),
         free,
@@ -73,7 +86,11 @@ def continuous_hgf(
 
 
 def kalman_filter(
-    *, series: Any = None, response: Response = FROM_LEARNER, free: Priors | None = None
+    *,
+    series: Any = None,
+    response: Response = FROM_LEARNER,
+    initial_precision: Any = None,
+    free: Priors | None = None,
 ) -> Agent:
     """A Kalman filter that reports its predictions.
 
@@ -85,6 +102,8 @@ def kalman_filter(
     ----------
     series, response, free
         As for :func:`continuous_hgf`.
+    initial_precision
+        A number, by default 1 / v, or ``"free"``, as for :func:`continuous_hgf`.
 
     Raises
     ------
@@ -93,13 +112,19 @@ def kalman_filter(
     """
     v = math.exp(log_variance(series))
     first = 0.0 if series is None else float(seen(series)[0])
-    learner = KalmanFilter(precision=1 / v, initial_mean=first, initial_precision=1 / v)
+    begun, prior = begin_with(initial_precision, series, "u")
+    learner = KalmanFilter(
+        **{"precision": 1 / v, "initial_mean": first, "initial_precision": 1 / v} | begun
+    )
     usual = {
         "u.tonic_volatility": Normal(log_variance(series) - 3.0, 1.5),
         "u.precision": LogNormal(-log_variance(series), 1.0),
     }
     return usual_agent(
-        Graph().add(u=learner), response, usual | make_variance_prior(series, response), free
+        Graph().add(u=learner),
+        response,
+        usual | prior | make_variance_prior(series, response),
+        free,
     )
 
 
@@ -147,6 +172,7 @@ def jget(
     *,
     series: Any = None,
     response: Response = FROM_STATE,
+    initial_precision: Any = None,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
@@ -162,6 +188,9 @@ def jget(
         Number of states in each hierarchy.
     series, response, free
         As for :func:`continuous_hgf`.
+    initial_precision
+        Of the states of the mean, by default 1 / v of ``x1`` and 1 above, or ``"free"``, as for
+        :func:`continuous_hgf`.
     settings
         Further arguments of :func:`pynodes.models.jget`; the expansion is Unbounded unless they name one.
 
@@ -184,8 +213,17 @@ def jget(
         "noise_initial_mean": [place, *higher],
         "expansion": WITHOUT_FAILURES,
     }
-    graph = jumping(levels, **placed | settings)
-    return usual_agent(graph, response, usual | make_variance_prior(series, response), free)
+    begun, prior = begin_with(initial_precision, series, "x1")
+    graph = jumping(levels, **placed | begun | settings)
+    return usual_agent(graph, response, usual | prior | make_variance_prior(series, response), free)
+
+
+def begin_with(wanted: Any, series: Any, name: str) -> tuple[dict[str, Any], dict[str, LogNormal]]:
+    """The initial precision that was asked for: as a setting, or as the prior of the node of that name."""
+    prior: Any = find_precision_prior(wanted, math.exp(-log_variance(series)))
+    if prior is not None:
+        return {}, {f"{name}.initial_precision": prior}
+    return ({} if wanted is None else {"initial_precision": wanted}), {}
 
 
 def make_variance_prior(series: Any, response: Response) -> dict[str, LogNormal]:

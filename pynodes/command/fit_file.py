@@ -29,8 +29,11 @@ BANDITS = ("bandit_hgf", "bandit_rescorla_wagner")
 AGENTS = (*CHOICES, *RATINGS, *BANDITS)
 """Names of the agents that a file can be fitted by."""
 
-METHODS = ("map", "em")
-"""Ways to fit: every subject by itself, or all as a population."""
+METHODS = ("map", "em", "nuts")
+"""Ways to fit: every subject by itself, all as a population, or draws from the posterior."""
+
+LOG_TIME = "log_reaction_time"
+"""The column that is made of reaction times."""
 
 
 def fit_file(options: argparse.Namespace) -> str:
@@ -47,15 +50,21 @@ def fit_file(options: argparse.Namespace) -> str:
     levels = dict(map(read_code, options.code))
     formulas = dict(read_pair(text, "--formula", "TERMS") for text in options.formula)
     splits = dict(read_pair(text, "--split", "COLUMN") for text in options.split)
-    if formulas and options.method != "em":
-        raise FileError("--formula is about a population: add --method em.")
+    if formulas and options.method == "map":
+        raise FileError("--formula is about a population: add --method em, or nuts.")
+    if options.reaction_time and options.agent != "binary_hgf":
+        raise FileError(f"--reaction-time goes with binary_hgf, not with {options.agent!r}.")
     columns = read_columns(options, keys, levels, name_others(options.file, formulas, splits))
     trials, series = make_trials(options, columns, keys, levels)
     agent = make_agent(options, series, columns)
     try:
         for name, column in splits.items():
             agent = agent.split(name, by=column, levels=list_levels(columns[column]))
-        search: Callable[..., Any] = {"map": pn.fit_map, "em": pn.fit_em}[options.method]
+        search: Callable[..., Any] = {
+            "map": pn.fit_map,
+            "em": pn.fit_em,
+            "nuts": pn.fit_nuts,
+        }[options.method]
         found = search(
             agent, trials, seed=options.seed, **({"formulas": formulas} if formulas else {})
         )
@@ -102,7 +111,7 @@ def read_columns(
     others: list[str],
 ) -> dict[str, Any]:
     """The columns that are asked for: numbers, or texts that are keys, have codes, or say who and when."""
-    times = [name for name in (options.dt, options.time) if name]
+    times = [name for name in (options.dt, options.time, options.reaction_time) if name]
     numeric = [options.input, options.action, *times]
     table = Table(options.file, [*numeric, *keys, *levels, *others])
     columns: dict[str, Any] = {name: np.array(table.texts(name)) for name in keys}
@@ -143,11 +152,25 @@ def make_trials(
         owners = [columns[key] for key in keys] or None
         last = np.asarray(pn.responses.previous(columns[options.action], by=owners))
         columns["previous_choice"], roles["covariates"] = last, ["previous_choice"]
+    if options.reaction_time:
+        columns[LOG_TIME] = take_log(options, columns[options.reaction_time])
+        roles["actions"] = {"choice": options.action, "time": LOG_TIME}
     roles |= {role: name for role in ("dt", "time") if (name := getattr(options, role))}
     try:
         return pn.Trials(columns, **roles), series
     except PynodesError as error:
         raise FileError(f"{str(options.file)!r}: {error}") from error
+
+
+def take_log(options: argparse.Namespace, times: np.ndarray) -> np.ndarray:
+    """Logs of reaction times in milliseconds; NaN where there is none."""
+    wrong = np.flatnonzero(times <= 0)
+    if wrong.size:
+        raise FileError(
+            f"{str(options.file)!r}, column {options.reaction_time!r}, row {wrong[0]}: a reaction time of "
+            f"{times[wrong[0]]:g} has no log. Give milliseconds, and leave cells empty where there is none."
+        )
+    return np.log(times)
 
 
 def count_arms(choices: np.ndarray, coded: int) -> int:
@@ -174,6 +197,9 @@ def make_agent(options: argparse.Namespace, series: np.ndarray, columns: dict[st
                 f"--levels goes with agents that have levels, not with {options.agent!r}."
             )
         given["levels"] = options.levels
+    if options.reaction_time:
+        times = pn.responses.MinimalLogReactionTime()
+        given["response"] = {"choice": pn.responses.UnitSquareSigmoid(), "time": times}
     habits = {name: True for name in ("lapse", "perseveration") if getattr(options, name)}
     if habits and options.agent in RATINGS:
         raise FileError(
@@ -187,7 +213,9 @@ def write_fit(options: argparse.Namespace, fit: Any) -> str:
     import pynodes as pn
 
     out = folder(options.out)
-    tables = {"estimates": fit.summary(), "trajectories": fit.trajectories()}
+    tables = {"estimates": fit.summary()}
+    if options.method != "nuts":
+        tables["trajectories"] = fit.trajectories()
     if options.method == "map":
         tables["subjects"] = fit.table()
     for name, frame in tables.items():
@@ -200,9 +228,12 @@ def write_fit(options: argparse.Namespace, fit: Any) -> str:
     for subject in fit.subjects[:FIGURES]:
         label = fit.trials.label(subject)
         own = "-".join(map(as_file_name, map(str, fit.trials.key_of(subject).values())))
-        write_figure(
-            fit[subject].plot_trajectories(title=label), out / f"beliefs-{own or 'all'}.png"
+        panels = (
+            fit.beliefs(subject).plot(title=label)
+            if options.method == "nuts"
+            else fit[subject].plot_trajectories(title=label)
         )
+        write_figure(panels, out / f"beliefs-{own or 'all'}.png")
         figures += 1
     problems = fit.problems()
     return "\n".join(

@@ -15,7 +15,7 @@ from pynodes._errors import PynodesError
 from pynodes.command.demo import demo
 from pynodes.command.files import FileError
 from pynodes.command.filter_file import MODELS, filter_file
-from pynodes.command.fit_file import AGENTS, METHODS, fit_file
+from pynodes.command.fit_file import AGENTS, fit_file
 from pynodes.command.structure_file import structure_file
 
 
@@ -157,7 +157,7 @@ def add_fit(commands: Any) -> None:
         action="append",
         default=[],
         metavar="PARAMETER=TERMS",
-        help="with --method em: what a parameter depends on, as in u.learning_rate='group + age'",
+        help="with --method em or nuts: what a parameter depends on, as in u.learning_rate='group + age'",
     )
     own.add_argument(
         "--split",
@@ -166,6 +166,11 @@ def add_fit(commands: Any) -> None:
         metavar="PARAMETER=COLUMN",
         help="a parameter that differs by the values of a column, from trial to trial",
     )
+    own.add_argument(
+        "--reaction-time",
+        metavar="COLUMN",
+        help="reaction times in milliseconds, whose logs are modelled beside the choices of binary_hgf",
+    )
     own.add_argument("--lapse", action="store_true", help="a share of choices is made blindly")
     own.add_argument(
         "--perseveration",
@@ -173,7 +178,9 @@ def add_fit(commands: Any) -> None:
         help="what was chosen last is chosen again, or avoided",
     )
     own.add_argument(
-        "--method", default="map", help=f"{' or '.join(METHODS)}: each by itself, or a population"
+        "--method",
+        default="map",
+        help="map, each by itself; em, a population; nuts, draws from the posterior",
     )
     own.add_argument("--seed", type=int, default=0, help="of the search")
     own.add_argument("--out", type=Path, default=Path("pynodes-fit"), help="folder for the results")

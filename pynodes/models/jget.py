@@ -12,6 +12,9 @@ from pynodes.couplings import Noise, Observation
 from pynodes.models._parts import PerLevel, checked_levels, make_volatility_chain
 from pynodes.nodes import ConstantState, ContinuousInput
 
+WITHOUT_RUNAWAY = "unbounded"
+"""The expansion unless one is named: Enhanced loses a noise that may change fast."""
+
 
 @boundary
 def jget(
@@ -48,7 +51,9 @@ def jget(
         Log noise variance that is always there: the strength of a coupling from a constant ``bias``
         to ``u``, which is added if this is given.
     settings
-        Settings of the graph: ``expansion``, ``marginalise``, ``probability_clip``.
+        Settings of the graph: ``expansion``, ``marginalise``, ``probability_clip``. The expansion is
+        Unbounded unless they name one: Enhanced loses a noise that may change fast
+        (docs/theory/expansions.md).
 
     Raises
     ------
@@ -78,4 +83,6 @@ def jget(
     if tonic_noise is not None:
         nodes["bias"] = ConstantState()
         edges.append(("bias", "u", Noise(strength=tonic_noise)))
-    return Graph(**settings).extend(nodes, [*edges, *means[1], *noises[1]])
+    return Graph(**{"expansion": WITHOUT_RUNAWAY} | settings).extend(
+        nodes, [*edges, *means[1], *noises[1]]
+    )

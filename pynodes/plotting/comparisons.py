@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from scipy.stats import beta
 from pynodes._boundary import boundary
 from pynodes.plotting import style
 from pynodes.plotting.panels import Given, Panels, arrange_panels
-from pynodes.plotting.scales import ParameterLabels, name_models
+from pynodes.plotting.scales import ParameterLabels, check_labels, name_models
 
 if TYPE_CHECKING:
     from pynodes._inference.random_effects import RandomEffects
@@ -156,7 +157,9 @@ def draw_shares(ax: Axes, rows: np.ndarray, found: RandomEffects, credible: floa
 
 
 @boundary
-def plot_influence(loo: LeaveOneOut, *, axes: Given = None) -> Panels:
+def plot_influence(
+    loo: LeaveOneOut, *, labels: Mapping[Any, str] | None = None, axes: Given = None
+) -> Panels:
     """Draw leave-one-out cross-validation: Pareto k and log predictive density of every item.
 
     Orange items are so influential that leaving them out could not be estimated; the dashed line is where
@@ -166,13 +169,22 @@ def plot_influence(loo: LeaveOneOut, *, axes: Given = None) -> Panels:
     ----------
     loo
         What ``samples.loo()`` returns.
+    labels
+        What to call subjects, by their names: written below the middle of their items.
     axes
         Where to draw: axes by the panels' names, or in their order; by default those of a new figure.
 
     Returns
     -------
     The panels ``"Pareto k"`` and ``"log density"``; nothing is shown or saved.
+
+    Raises
+    ------
+    InputError
+        A label for a subject that is not there.
     """
+    owners = list(loo.owners)
+    check_labels(labels, owners)
     count = len(loo.pointwise)
     place, fine = np.arange(count), np.asarray(loo.reliable)
     shape = np.asarray(loo.pareto_k, float)
@@ -199,6 +211,11 @@ def plot_influence(loo: LeaveOneOut, *, axes: Given = None) -> Panels:
         said = f"{int((~fine).sum())} of {count} not to be relied on"
         top.set_title(said, loc="right", color=style.GREY, pad=2)
         top.set_ylabel("Pareto k")
+        if labels:
+            middles = [
+                np.mean([i for i, one in enumerate(owners) if one == name]) for name in labels
+            ]
+            panels["log density"].set_xticks(middles, list(labels.values()))
         panels["log density"].set(xlabel=loo.unit, ylabel="log density (nats)")
         total = f"elpd {loo.elpd:.4g} ± {loo.standard_error:.2g}"
         panels["log density"].set_title(total, loc="right", color=style.GREY, pad=2)

@@ -43,6 +43,17 @@ def make_noting(record):
     return lambda x: record.append(x)
 
 
+def make_counting():
+    """A function that counts its calls, and one that says how many."""
+    calls = 0
+
+    def count():
+        nonlocal calls
+        calls += 1
+
+    return count, lambda: calls
+
+
 def test_a_second_look_sees_a_global_that_has_changed(monkeypatch):
     """With lapses in every trial choices are coin flips, whatever is believed."""
     outcomes, choices = (np.asarray(v)[:40] for v in pn.data.association())
@@ -115,12 +126,17 @@ def test_a_global_of_a_coupling_that_has_changed_is_refused(monkeypatch):
     graph = graph.couple("x1", "u", pn.Observation(function=squash))
     agent = pn.Agent(graph, free={"x1.tonic_volatility": pn.Normal(-3, 1)})
     assert agent.names == ("x1.tonic_volatility",)
+    network = graph.compile()
+    network.start()
     monkeypatch.setitem(globals(), "SCALE", 2.0)
 
     with pytest.raises(pn.ParameterError, match=r"'squash'.*'SCALE'.*Define the function again"):
         agent.check_values({"x1.tonic_volatility": -3.0}) and agent.model
     with pytest.raises(pn.ParameterError, match="'SCALE'"):
         pn.Agent(graph, free={"x1.tonic_volatility": pn.Normal(-3, 1)})
+    for run in (network.filter, network.surprise, graph.compile().smooth):
+        with pytest.raises(pn.ParameterError, match=r"'squash'.*'SCALE'"):
+            run({"u": np.zeros(3)})
 
 
 def test_what_is_read_besides_is_found_wherever_it_stands():
@@ -151,6 +167,11 @@ def test_what_is_read_besides_is_found_wherever_it_stands():
     noting(0.0)
     assert counted
     assert read_besides(noting) == before  # a record, by which nothing goes
+    counting, calls = make_counting()
+    before = read_besides(counting)
+    counting()
+    assert calls() == 1
+    assert read_besides(counting) == before
     held = Weighting(1.0)
     before = read_besides(held)
     held.weight = 2.0

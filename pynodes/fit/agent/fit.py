@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from pynodes.plotting.panels import Panels
 
 
+GONE = {
+    "positions": "They are fit.unconstrained.",
+    "to_netcdf": "Keep a fit by pynodes.save(path, fit); draws go to ArviZ by samples.tree.to_netcdf(path).",
+}
+"""What fits of version 0.1.0 had, and what to use instead."""
+
+
 class AbstractFit(abc.ABC):
     """An agent that was fitted to the trials of some subjects: it predicts, is drawn, and can be kept."""
 
@@ -33,6 +40,13 @@ class AbstractFit(abc.ABC):
     trials: Trials
     settings: dict[str, Any]
     versions: dict[str, str]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in GONE:
+                raise AttributeError(f"A fit has no {name!r} any more. {GONE[name]}")
+            return object.__getattribute__(self, name)
 
     @property
     def subjects(self) -> tuple[Any, ...]:

@@ -144,11 +144,11 @@ class LeaveOneOut:
             f"{key_label(tuple(self.keys), key).strip()}). {advice}"
         ]
 
-    def plot(self, *, axes: Any = None) -> Panels:
+    def plot(self, *, labels: Any = None, axes: Any = None) -> Panels:
         """Draw how influential items are; see :func:`pynodes.plotting.plot_influence`."""
         from pynodes.plotting import plot_influence
 
-        return plot_influence(self, axes=axes)
+        return plot_influence(self, labels=labels, axes=axes)
 
     def __repr__(self) -> str:
         count = int((~self.reliable).sum())
