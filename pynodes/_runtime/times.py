@@ -6,6 +6,7 @@ Durations and dates count in seconds, at every door: a library's own unit is no 
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,6 +15,9 @@ import numpy as np
 from pynodes._core.modules import is_traced
 from pynodes._errors import InputError
 from pynodes._typing import AnyArray
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?")
+"""A date in a text, without a time zone."""
 
 FEWEST = 5
 """Intervals that rise all the way through so many steps are stamps."""
@@ -119,7 +123,7 @@ def to_time_numbers(name: str, times: Any, *, dates: bool = False) -> np.ndarray
     """
     try:
         array = np.asarray(times)
-        if array.dtype == object:
+        if array.dtype.kind in "OU":
             array = from_objects(array)
         if array.dtype.kind == "M" and not dates:
             raise TypeError(f"dates are stamps. {ONSETS}")
@@ -134,15 +138,23 @@ def to_time_numbers(name: str, times: Any, *, dates: bool = False) -> np.ndarray
 
 
 def from_objects(array: np.ndarray) -> np.ndarray:
-    """Objects that stand for durations or dates, as numpy has these; any others as they are."""
-    first = next((item for item in array.ravel() if item is not None), None)
+    """Objects that stand for durations or dates, as numpy has these; any others as they are.
+
+    Texts are dates where all of them are as ISO 8601 writes them, year first.
+    """
+    known = [item for item in array.ravel().tolist() if item is not None and item == item]
+    if known and all(isinstance(item, str) and DATE.fullmatch(item) for item in known):
+        texts = [item if isinstance(item, str) else "NaT" for item in array.ravel().tolist()]
+        return np.array(texts, "datetime64[ns]").reshape(array.shape)
+    first = next(iter(known), None)
     if hasattr(first, "total_seconds"):
         return array.astype("timedelta64[ns]")
     return array.astype("datetime64[ns]") if hasattr(first, "timestamp") else array
 
 
 def to_seconds(array: np.ndarray) -> np.ndarray:
-    """Durations in seconds; dates in seconds since the first of them."""
+    """Durations in seconds; dates in seconds since the first of them that is known."""
     if array.dtype.kind == "M":
-        array = array - np.ravel(array)[0]
+        known = array[~np.isnat(array)]
+        array = array - (known[0] if known.size else array)
     return array / np.timedelta64(1, "s")

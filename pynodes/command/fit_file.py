@@ -111,7 +111,8 @@ def read_columns(
     others: list[str],
 ) -> dict[str, Any]:
     """The columns that are asked for: numbers, or texts that are keys, have codes, or say who and when."""
-    times = [name for name in (options.dt, options.time, options.reaction_time) if name]
+    times = [name for name in (options.dt, options.reaction_time) if name]
+    others = [*others, options.time] if options.time else others
     numeric = [options.input, options.action, *times]
     table = Table(options.file, [*numeric, *keys, *levels, *others])
     columns: dict[str, Any] = {name: np.array(table.texts(name)) for name in keys}
@@ -183,7 +184,8 @@ def make_agent(options: argparse.Namespace, series: np.ndarray, columns: dict[st
     """The agent that was asked for, in the units of the data."""
     import pynodes as pn
 
-    make, given = getattr(pn.agents, options.agent), {}
+    make = getattr(pn.agents, options.agent)
+    given: dict[str, Any] = {}
     if options.agent in RATINGS:
         given["series"] = series
     if options.agent in BANDITS:

@@ -151,6 +151,19 @@ def add_fit(commands: Any) -> None:
     own.add_argument(
         "--time", metavar="COLUMN", help="in the place of --dt: column that says when a trial was"
     )
+    add_model(own)
+    own.add_argument(
+        "--method",
+        default="map",
+        help="map, each by itself; em, a population; nuts, draws from the posterior",
+    )
+    own.add_argument("--seed", type=int, default=0, help="of the search")
+    own.add_argument("--out", type=Path, default=Path("pynodes-fit"), help="folder for the results")
+    own.set_defaults(run=fit_file)
+
+
+def add_model(own: Any) -> None:
+    """What is said of the agent that is fitted."""
     own.add_argument("--levels", type=int, help="levels of a Gaussian filter")
     own.add_argument(
         "--formula",
@@ -177,14 +190,6 @@ def add_fit(commands: Any) -> None:
         action="store_true",
         help="what was chosen last is chosen again, or avoided",
     )
-    own.add_argument(
-        "--method",
-        default="map",
-        help="map, each by itself; em, a population; nuts, draws from the posterior",
-    )
-    own.add_argument("--seed", type=int, default=0, help="of the search")
-    own.add_argument("--out", type=Path, default=Path("pynodes-fit"), help="folder for the results")
-    own.set_defaults(run=fit_file)
 
 
 def add_structure(commands: Any) -> None:

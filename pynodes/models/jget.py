@@ -83,6 +83,5 @@ def jget(
     if tonic_noise is not None:
         nodes["bias"] = ConstantState()
         edges.append(("bias", "u", Noise(strength=tonic_noise)))
-    return Graph(**{"expansion": WITHOUT_RUNAWAY} | settings).extend(
-        nodes, [*edges, *means[1], *noises[1]]
-    )
+    settings = {"expansion": WITHOUT_RUNAWAY} | settings
+    return Graph(**settings).extend(nodes, [*edges, *means[1], *noises[1]])

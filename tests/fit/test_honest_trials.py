@@ -59,10 +59,17 @@ def test_stamps_are_intervals_within_a_subject():
         "durations": pd.to_timedelta(at, unit="s"),
         "dates": pd.Timestamp("2030-01-01") + pd.to_timedelta(at, unit="s"),
     }
+    kinds["texts"] = [f"{date:%Y-%m-%dT%H:%M:%S.%f}" for date in kinds["dates"]]
 
     for column in kinds.values():
         trials = pn.Trials({**FRAME, "at": column}, inputs="u", by="who", time="at")
         np.testing.assert_allclose(trials.intervals, expected)
+    for column, role, words in (
+        (kinds["texts"], "dt", "time="),
+        (["02.03.2030"] * 8, "time", "pandas.to_datetime"),
+    ):
+        with pytest.raises(pn.DataError, match=words):
+            pn.Trials({**FRAME, "at": column}, inputs="u", by="who", **{role: "at"})
 
 
 def test_one_number_is_one_number_and_durations_are_seconds():

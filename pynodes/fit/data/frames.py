@@ -190,7 +190,7 @@ def read_numbers(
             numbers[row] = math.nan if is_missing(value) else to_code(value, codes)
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(
-                f"{opening}: row {row} is {format_value(value)}. {coding_advice(name, array, levels)}"
+                f"{opening}: row {row} is {format_value(value)}. {coding_advice(name, array, levels, role)}"
             ) from error
     return numbers
 
@@ -207,8 +207,10 @@ def to_code(value: Any, codes: Mapping[str, float]) -> float:
     return codes[value] if isinstance(value, str) and value in codes else to_strict_float(value)
 
 
-def coding_advice(name: str, array: np.ndarray, levels: Sequence[str] | None) -> str:
+def coding_advice(name: str, array: np.ndarray, levels: Sequence[str] | None, role: str) -> str:
     """How to say which number each text of a column stands for."""
+    if role in ("time", "dt"):
+        return "Give numbers, or dates for time=, as ISO 8601 writes them or as pandas.to_datetime reads them."
     if levels:
         return f"Its levels are {quote(levels)}. Correct the row, or name all levels in levels=."
     texts = sorted({value for value in array.tolist() if isinstance(value, str)})
@@ -229,7 +231,7 @@ def read_stamps(columns: Columns, name: Any, role: str) -> np.ndarray:
         No such column, or something else in it.
     """
     array = find_column(columns, name, role)
-    array = from_objects(array) if array.dtype == object else array
+    array = from_objects(array) if array.dtype.kind in "OU" else array
     if array.dtype.kind not in "mM":
         return read_numbers(columns, name, role)
     try:
