@@ -113,8 +113,8 @@ def kalman_filter(
     v = math.exp(log_variance(series))
     first = 0.0 if series is None else float(seen(series)[0])
     begun, prior = begin_with(initial_precision, series, "u")
-    begun = {"initial_precision": 1 / v} | begun
-    learner = KalmanFilter(precision=1 / v, initial_mean=first, **begun)
+    precision = begun.get("initial_precision", 1 / v)
+    learner = KalmanFilter(precision=1 / v, initial_mean=first, initial_precision=precision)
     usual = {
         "u.tonic_volatility": Normal(log_variance(series) - 3.0, 1.5),
         "u.precision": LogNormal(-log_variance(series), 1.0),

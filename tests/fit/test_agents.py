@@ -178,6 +178,12 @@ def test_initial_precisions_are_free_where_they_are_asked_for():
             ["x1_0", "x1_1"],
             float(np.var(MONEY[:20])),
         ),
+        "x1": (
+            lambda **own: agents.continuous_hgf(series=MONEY, **own),
+            ["x1"],
+            np.var(MONEY[:20]),
+        ),
+        "u": (lambda **own: agents.kalman_filter(series=MONEY, **own), ["u"], np.var(MONEY[:20])),
     }
     for owner, (make, states, unit) in made.items():
         agent, name = make(initial_precision="free"), f"{owner}.initial_precision"
@@ -193,6 +199,8 @@ def test_initial_precisions_are_free_where_they_are_asked_for():
         assert f"{states[0]}.initial_precision" in make().fixed
     with pytest.raises(pn.ParameterError, match="'free', or numbers"):
         agents.binary_hgf(initial_precision="fixed")
+    assert "x1.initial_precision" in agents.jget(initial_precision="free").names
+    assert agents.jget(initial_precision=2.0).fixed["x2.initial_precision"] == 2.0
 
 
 def test_shared_volatilities_are_one_number():

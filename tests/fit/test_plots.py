@@ -347,6 +347,10 @@ def test_influence_is_the_shape_of_every_item_with_orange_ones():
     assert fine[fine[:, 0] == 2, 1] < 0.1
     np.testing.assert_array_equal(coloured(panels["log density"], style.ORANGE)[:, 1], [-2.0, -1.0])
     assert "2 of 5" in panels["Pareto k"].get_title(loc="right")
+    (tick,) = loo.plot(labels={"anna": "Anna"})["log density"].get_xticklabels()
+    assert (tick.get_text(), tick.get_position()[0]) == ("Anna", 2.0)
+    with pytest.raises(pn.InputError, match=r"labels has 'ann'.*'anna'"):
+        loo.plot(labels={"ann": "Anna"})
     with pytest.raises(pn.InputError, match="2 matplotlib axes"):
         loo.plot(axes=[plt.gca()])
 

@@ -210,7 +210,7 @@ def to_code(value: Any, codes: Mapping[str, float]) -> float:
 def coding_advice(name: str, array: np.ndarray, levels: Sequence[str] | None, role: str) -> str:
     """How to say which number each text of a column stands for."""
     if role in ("time", "dt"):
-        return "Give numbers, or dates for time=, as ISO 8601 writes them or as pandas.to_datetime reads them."
+        return "Give numbers, or dates for time=, as ISO 8601 or pandas.to_datetime has them."
     if levels:
         return f"Its levels are {quote(levels)}. Correct the row, or name all levels in levels=."
     texts = sorted({value for value in array.tolist() if isinstance(value, str)})
@@ -234,6 +234,11 @@ def read_stamps(columns: Columns, name: Any, role: str) -> np.ndarray:
     array = from_objects(array) if array.dtype.kind in "OU" else array
     if array.dtype.kind not in "mM":
         return read_numbers(columns, name, role)
+    if array.dtype.kind == "M" and role not in ("time", "dt"):
+        raise DataError(
+            f"{role} is to be the column {name!r}, which holds dates. Give the seconds since the recording "
+            "began, such as (frame[column] - began).dt.total_seconds()."
+        )
     try:
         return to_time_numbers(role, array, dates=role == "time")
     except InputError as error:
