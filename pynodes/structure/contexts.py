@@ -5,6 +5,10 @@ it has got, or to a new one in proportion to ``concentration``: a sticky Chinese
 history of contexts is a hypothesis with copies of its own; the most probable are kept. While all are
 kept, beliefs are exact.
 
+Where it is known before how probable every number of contexts is, contexts are as popular as one another, and
+a change is to another one. Every number then has histories of its own, for those of few contexts look
+better at first and would push out all others.
+
 Source: the restaurant of Gershman, Blei and Niv (2010), doi 10.1037/a0017808, that stays; pruned as by
 Fearnhead (2004), doi 10.1023/B:STCO.0000009418.04621.cd.
 """
@@ -12,7 +16,7 @@ Fearnhead (2004), doi 10.1023/B:STCO.0000009418.04621.cd.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -41,10 +45,14 @@ WHEN_FULL = ("forget", "merge", "keep")
 
 
 class ContextRule(Module):
-    """How contexts come and go: the numbers, and what is done when all copies are in use."""
+    """How contexts come and go: the numbers, and what is done when all copies are in use.
+
+    ``total`` is how many contexts there are in all; None leaves that to the concentration.
+    """
 
     stay: Any
     concentration: Any
+    total: Any = None
     full: str = choice()
 
 
@@ -75,6 +83,31 @@ class Hypotheses(Module):
     opened: Array
 
 
+class NumberedHypotheses(Module):
+    """Histories apart for one context in all, for two, and so on.
+
+    Attributes
+    ----------
+    histories
+        Those of every number, which is their first axis.
+    log_number
+        Log probability of every number.
+    """
+
+    histories: Hypotheses
+    log_number: Array
+
+    def flatten(self) -> Hypotheses:
+        """All of them as one."""
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.histories)
+        weight = self.log_number[:, None] + self.histories.log_weight
+        return dataclasses.replace(flat, log_weight=weight.ravel())
+
+
+History = Hypotheses | NumberedHypotheses
+"""Where contexts are after a step."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ContextTrajectories:
     """What contexts made of a series. Made by :meth:`Contexts.filter`.
@@ -84,7 +117,8 @@ class ContextTrajectories:
     surprise
         Of every step, averaged over histories.
     number
-        Probability of every number of contexts opened so far, of shape (time, numbers from 0).
+        Probability of every number of contexts opened so far, of shape (time, numbers from 0); with
+        ``number=`` of the number in all.
     histories
         The context of every step in every history that is left, of shape (hypotheses, time).
     weights
@@ -101,7 +135,7 @@ class ContextTrajectories:
     histories: np.ndarray
     weights: np.ndarray
     averages: Mapping[str, Mapping[str, np.ndarray]]
-    final: Hypotheses
+    final: History
     network: Network
 
     @property
@@ -125,8 +159,9 @@ class ContextTrajectories:
 
     def beliefs(self) -> list[dict[str, dict[str, np.ndarray]]]:
         """What every open context of the most probable history believes at the end, by node and field."""
-        best = int(np.argmax(self.weights))
-        final = jax.tree.map(lambda leaf: np.asarray(leaf)[best], self.final)
+        every = flatten_histories(self.final)
+        best = int(np.argmax(every.log_weight))
+        final = jax.tree.map(lambda leaf: np.asarray(leaf)[best], every)
         found = []
         for slot in np.argsort(final.labels):
             if final.counts[slot] > 0:
@@ -153,16 +188,26 @@ class Contexts:
         How many histories are kept.
     rule
         How contexts come and go.
+    number
+        Probability of every number of contexts in all, from one on; None where there may be any.
     """
 
     network: Network
     capacity: int
     hypotheses: int
     rule: ContextRule
+    number: tuple[float, ...] | None = None
 
-    def start(self) -> Hypotheses:
+    def start(self) -> History:
         """The state before the first step: no context is open."""
-        return begin_history(self.network.program, self.hypotheses, self.capacity)
+        start = begin_history(self.network.program, self.hypotheses, self.capacity)
+        if self.number is None:
+            return start
+        count = len(self.number)
+        with np.errstate(divide="ignore"):
+            log_number = jnp.asarray(np.log(self.number), start.log_weight.dtype)
+        every = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), start)
+        return NumberedHypotheses(histories=every, log_number=log_number)
 
     @boundary
     def filter(
@@ -172,21 +217,31 @@ class Contexts:
         dt: Series | float = 1.0,
         observed: Mapping[str, Series] | None = None,
         frozen: Series | None = None,
-        start: Hypotheses | None = None,
+        start: History | None = None,
     ) -> ContextTrajectories:
         """Pass a series through the contexts; parameters as for :meth:`pynodes.Network.filter`."""
         labels = self.network.labels
         feed = read_inputs(labels, inputs, dt, observed, frozen)
         state = self.start() if start is None else start
-        ran = run_contexts(self.network.program, feed, state, self.rule)
-        final, emitted = jax.tree.map(np.asarray, (ran.final, ran.emitted))
-        surprise, opened, weights, parents, contexts, reports = emitted
-        weight = np.exp(final.log_weight - np.max(final.log_weight))
+        if isinstance(state, NumberedHypotheses):
+            ran = run_numbers(self.network.program, feed, state, self.rule)
+            final, (surprise, known, ancestry, reports) = jax.tree.map(np.asarray, ran)
+            number = np.concatenate([np.zeros((len(known), 1)), known], axis=1)
+            histories = np.concatenate(
+                [trace_contexts(*one) for one in zip(*ancestry, strict=True)]
+            )
+        else:
+            one = run_contexts(self.network.program, feed, state, self.rule)
+            final, emitted = jax.tree.map(np.asarray, (one.final, one.emitted))
+            surprise, opened, weights, *ancestry, reports = emitted
+            number, histories = count_probability(opened, weights), trace_contexts(*ancestry)
+        log_weight = flatten_histories(final).log_weight
+        weight = np.exp(log_weight - np.max(log_weight))
         alive = weight > 0
         return ContextTrajectories(
             surprise=surprise,
-            number=count_probability(opened, weights),
-            histories=trace_contexts(parents, contexts)[alive],
+            number=number,
+            histories=histories[alive],
             weights=weight[alive] / weight.sum(),
             averages=name_reports(self.network, reports),
             final=final,
@@ -195,8 +250,8 @@ class Contexts:
 
     @boundary
     def step(
-        self, state: Hypotheses, inputs: Mapping[str, Any], dt: float = 1.0
-    ) -> tuple[Hypotheses, ContextTrajectories]:
+        self, state: History, inputs: Mapping[str, Any], dt: float = 1.0
+    ) -> tuple[History, ContextTrajectories]:
         """One step online, from :meth:`start` or from what the previous step returned."""
         found = self.filter(single_step(self.network.labels, inputs), dt=dt, start=state)
         return found.final, found
@@ -204,8 +259,10 @@ class Contexts:
     @boundary
     def surprise(self, inputs: Mapping[str, Series], *, dt: Series | float = 1.0) -> Array:
         """Total surprise of a series, in nats; differentiable in the network's parameters."""
-        feed = read_inputs(self.network.labels, inputs, dt)
-        return jnp.sum(run_contexts(self.network.program, feed, self.start(), self.rule).emitted[0])
+        feed, state = read_inputs(self.network.labels, inputs, dt), self.start()
+        if isinstance(state, NumberedHypotheses):
+            return jnp.sum(run_numbers(self.network.program, feed, state, self.rule)[1][0])
+        return jnp.sum(run_contexts(self.network.program, feed, state, self.rule).emitted[0])
 
 
 @boundary
@@ -216,6 +273,7 @@ def contexts(
     hypotheses: int = 16,
     stay: float = 0.95,
     concentration: float = 1.0,
+    number: Sequence[float] | None = None,
     full: str = "forget",
 ) -> Contexts:
     """Let copies of a network take turns, as many as data ask for.
@@ -232,6 +290,10 @@ def contexts(
         Probability that the context stays from one step to the next.
     concentration
         How readily a new context is opened.
+    number
+        Probabilities, or odds, of one, two, ... contexts in all, ``[1, 1, 1, 1]`` for at most four. A change
+        is then to another context, each as probable, and so many histories are kept of every number. It
+        takes the place of ``capacity``, ``concentration`` and ``full``.
     full
         What happens when all copies are in use: ``"forget"`` gives up the one with the fewest steps,
         ``"merge"``
@@ -262,7 +324,19 @@ def contexts(
     if not isinstance(network, Network):
         raise InputError(f"contexts takes a compiled network, not a {type(network).__name__}.")
     rule = ContextRule(stay=float(stay), concentration=float(concentration), full=full)
-    return Contexts(network, capacity, hypotheses, rule)
+    if number is None:
+        return Contexts(network, capacity, hypotheses, rule)
+    odds = np.asarray(number, float)
+    if (
+        odds.ndim != 1
+        or not odds.size
+        or not np.all(np.isfinite(odds) & (odds >= 0))
+        or not odds.any()
+    ):
+        raise ParameterError(
+            f"number must be the probabilities of one, two, ... contexts, as in [1, 1, 1], not {number!r}."
+        )
+    return Contexts(network, len(odds), hypotheses, rule, tuple(map(float, odds / odds.sum())))
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -298,6 +372,39 @@ def run_contexts(program: Program, feed: Feed, state: Hypotheses, rule: ContextR
         return guard.mask_surprise(surprise), *rest
 
     return scan(program, feed, state, take, emit)
+
+
+@jax.jit
+def run_numbers(
+    program: Program, feed: Feed, state: NumberedHypotheses, rule: ContextRule
+) -> tuple[NumberedHypotheses, Any]:
+    """Do the same for every number of contexts; give surprise, numbers' probabilities, ancestry, reports."""
+
+    def one(histories: Hypotheses, total: Array) -> tuple[Hypotheses, Any]:
+        ran = run_contexts(program, feed, histories, dataclasses.replace(rule, total=total))
+        return ran.final, ran.emitted
+
+    totals = jnp.arange(1, len(state.log_number) + 1)
+    final, emitted = jax.vmap(one)(state.histories, totals)
+    surprise, _, _, parents, contexts, reports = emitted
+    log = state.log_number[:, None] - jnp.cumsum(surprise, axis=1)
+    whole = logsumexp(log, axis=0)
+    known = jnp.isfinite(whole)
+    number = jnp.exp(log - jnp.where(known, whole, 0.0)[None])
+    before = jnp.concatenate([logsumexp(state.log_number)[None], whole[:-1]])
+    total = jnp.where(known, before - jnp.where(known, whole, 0.0), jnp.inf)
+
+    def average(values: Array) -> Array:
+        weight = alongside(number, values)
+        return jnp.sum(jnp.where(weight > 0, weight * values, 0.0), axis=0)
+
+    last = NumberedHypotheses(histories=final, log_number=log[:, -1] - whole[-1])
+    return last, (total, number.T, (parents, contexts), jax.tree.map(average, reports))
+
+
+def flatten_histories(final: History) -> Hypotheses:
+    """All histories along one axis, weighted by how probable each is of all."""
+    return final.flatten() if isinstance(final, NumberedHypotheses) else final
 
 
 def step_all(
@@ -379,8 +486,16 @@ def log_prior(before: Hypotheses, rule: ContextRule) -> tuple[Array, Array]:
     weight = weight / jnp.sum(weight, axis=1, keepdims=True)
     stays = jnp.concatenate([here, jnp.zeros((len(counts), 1), bool)], axis=1)
     began = (before.opened > 0)[:, None]
+    moves = 1 - rule.stay
+    if rule.total is not None:
+        unopened = jnp.maximum(rule.total - before.opened, 0)[:, None]
+        left = [part.astype(weight.dtype) for part in (is_open & ~here, unopened)]
+        left = jnp.concatenate(left, axis=1)
+        others = jnp.maximum(rule.total - 1, 1).astype(weight.dtype)
+        weight = jnp.where(began, left / others, jnp.minimum(left, 1.0))
+        moves = jnp.where(rule.total > 1, moves, 0.0)
     probability = jnp.where(
-        began, rule.stay * stays.astype(weight.dtype) + (1 - rule.stay) * weight, weight
+        began, (1 - moves) * stays.astype(weight.dtype) + moves * weight, weight
     )
     possible = probability > 0
     return jnp.where(possible, jnp.log(jnp.where(possible, probability, 1.0)), -jnp.inf), victim

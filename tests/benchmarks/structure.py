@@ -240,35 +240,41 @@ def contexts(sets):
     node = pn.ContinuousState(tonic_volatility=-5.0, initial_precision=1 / 9)
     network = pn.Graph().add(u=pn.ContinuousInput(), x=node).couple("x", "u").compile()
     copies = structure.contexts(network, capacity=6, hypotheses=16)
+    counted = structure.contexts(network, number=[1, 1, 1, 1], hypotheses=16)
     rng, rows, single = np.random.default_rng(4), [], []
     for _ in range(sets):
         y, who = draw_contexts(rng)
         count = len(set(who.tolist()))
         found = copies.filter({"u": y})
         likely = int(found.number[-1].argmax())
+        by_number = counted.filter({"u": y})
         told = [infer_told(y, number) for number in range(1, 5)]
         evidence = np.array([log for log, _ in told])
         best = int(evidence.argmax())
-        single += [likely > 1] if count == 1 else []
+        if count == 1:
+            single.append((likely > 1, by_number.number[-1].argmax() > 1))
         rows.append(
             [
                 likely == count,
                 adjusted_rand(who, found.context),
                 found.log_evidence / len(y),
+                by_number.number[-1].argmax() == count,
+                adjusted_rand(who, by_number.context),
+                by_number.log_evidence / len(y),
                 best + 1 == count,
                 adjusted_rand(who, told[best][1]),
                 (np.logaddexp.reduce(evidence) - np.log(4)) / len(y),
                 -float(network.surprise({"u": y})) / len(y),
             ]
         )
-    ours, bound, one = np.split(np.mean(rows, axis=0), [3, 6])
-    for name, (right, rand, nats) in (("contexts", ours), ("told the process", bound)):
+    pool, ours, bound, one = np.split(np.mean(rows, axis=0), [3, 6, 9])
+    names = ("contexts", "histories by number", "told the process")
+    for name, (right, rand, nats) in zip(names, (pool, ours, bound), strict=True):
         print(
             f"{name}: number right {right:.2f}, adjusted Rand {rand:.2f}, nats per step {nats:.3f}"
         )
-    print(
-        f"one filter {one[0]:.3f}; false contexts in {sum(single)} of {len(single)} sets with one"
-    )
+    false = np.sum(np.array(single).reshape(-1, 2), axis=0)
+    print(f"one filter {one[0]:.3f}; false contexts in {false} of {len(single)} sets with one")
 
 
 def draw_contexts(rng, steps=400):

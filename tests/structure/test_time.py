@@ -1,6 +1,7 @@
 """Structure in time: graphs that take turns, contexts that come back, parameters that are learned."""
 
 import dataclasses
+import itertools
 
 import jax
 import numpy as np
@@ -75,6 +76,57 @@ def test_the_order_of_copies_means_nothing():
     np.testing.assert_array_equal(other.context, one.context)
     for field, values in one.averages["u"].items():
         np.testing.assert_allclose(other.averages["u"][field], values, rtol=1e-10, atol=1e-12)
+
+
+def enumerate_contexts(series, number, stay, drift, start):
+    """Log evidence of so many contexts in all, over every sequence of them, by Kalman's filter of each."""
+    total = []
+    for others in itertools.product(range(number), repeat=len(series) - 1):
+        path, log = (0, *others), 0.0
+        means, variances = np.zeros(number), np.full(number, start)
+        for step, (value, here) in enumerate(zip(series, path, strict=True)):
+            seen = set(path[:step])
+            if here not in seen and here != len(seen):
+                break  # Contexts are numbered as they appear: of those alike this one is counted for all.
+            if step:
+                moved = here != path[step - 1]
+                alike = number - len(seen) if here == len(seen) else 1
+                change = (
+                    (1 - stay) * alike / (number - 1) if moved else 1.0 - (1 - stay) * (number > 1)
+                )
+                log += np.log(change)
+            variances[[*seen | {here}]] += drift  # What is not open yet does not drift.
+            spread = variances[here] + 1.0
+            log += -0.5 * (np.log(2 * np.pi * spread) + (value - means[here]) ** 2 / spread)
+            gain = variances[here] / spread
+            means[here] += gain * (value - means[here])
+            variances[here] *= 1 - gain
+        else:
+            total.append(log)
+    return np.logaddexp.reduce(total)
+
+
+def test_every_number_of_contexts_has_its_evidence():
+    """That of all histories, while all are kept; online as in one go."""
+    series, odds = np.array([0.3, 4.0, 0.5, -3.0, 4.2]), np.array([1.0, 2.0, 1.0])
+    state = pn.ContinuousState(tonic_volatility=np.log(0.1), initial_precision=1 / 9)
+    network = pn.Graph().add(u=pn.ContinuousInput(), x=state).couple("x", "u").compile()
+    copies = structure.contexts(network, number=odds, hypotheses=41, stay=0.8)
+    log = [enumerate_contexts(series, number, 0.8, 0.1, 9.0) for number in (1, 2, 3)]
+    joint = np.log(odds / odds.sum()) + log
+    found = copies.filter({"u": series})
+
+    assert found.log_evidence == pytest.approx(np.logaddexp.reduce(joint), abs=1e-10)
+    np.testing.assert_allclose(
+        found.number[-1], [0, *np.exp(joint - np.logaddexp.reduce(joint))], atol=1e-10
+    )
+    assert found.weights.sum() == pytest.approx(1.0)
+    assert len(found.beliefs()) == len(set(found.context.tolist()))
+    state, whole = found.final, copies.filter({"u": np.append(series, series)})
+    np.testing.assert_allclose(
+        copies.filter({"u": series}, start=state).surprise, whole.surprise[5:], rtol=1e-9
+    )
+    assert float(copies.surprise({"u": series})) == pytest.approx(-found.log_evidence, rel=1e-12)
 
 
 @pytest.mark.slow
@@ -184,6 +236,7 @@ def test_a_bank_learns_a_parameter_as_bayes_rule_has_it():
         (lambda: structure.contexts(level(), capacity=0), pn.ParameterError, "capacity must be"),
         (lambda: structure.contexts(level(), stay=2.0), pn.ParameterError, "stay must be"),
         (lambda: structure.contexts(level(), full="burst"), pn.ParameterError, "'forget'"),
+        (lambda: structure.contexts(level(), number=[-1, 2]), pn.ParameterError, "number must be"),
         (lambda: structure.contexts(level().graph), pn.InputError, "compiled network"),
         (lambda: structure.bank(level(), {"u.speed": [0.0, 1.0]}), pn.ParameterError, "u.speed"),
         (
