@@ -100,9 +100,9 @@ def compare_steps(peers: dict[str, Path], rounds: int, epochs: int = 6, batches:
 
 
 def learn_as(sizes: tuple[int, ...], function: str, seed: int, **options: Any) -> float:
-    """Digits by settling here, with a peer's network, epochs and batch."""
+    """Digits by settling here, at our documented setting, with a peer's network, epochs and batch."""
     (x, y), (new_x, new_y) = digits()
-    network = chain(sizes, seed, function)
+    network = chain(sizes, seed, function).replace({"h1.precision": 10.0, "h2.precision": 10.0})
     training = pn.deep.Training(key=seed, drop_last=True, optimiser=optax.adam(1e-3), **options)
     run = quietly(pn.deep.train, network, {"x": x, "y": y}, training)
     return pn.deep.test(run.network, {"x": new_x}, {"y": new_y}).accuracy
@@ -114,11 +114,11 @@ def compare_digits(peers: dict[str, Path], seeds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digits.npz"
         np.savez(path, x=x, y=y, new_x=new_x, new_y=new_y)
-        for name, python in peers.items():
+        for name, python in sorted(peers.items()):
             many = 1 if name == "pcn_torch" else seeds  # minutes for one
             found = [ask(python, name, "digits", path, seed)["accuracy"] for seed in range(many)]
             print(f"digits, {name:24s}", *(f"{share:.1%}" for share in found), flush=True)
-    scheme = pn.deep.Settle(steps=20, step=0.1)
+    scheme = pn.deep.Settle(steps=20, step=0.01)
     theirs = {
         "fabricpc": ((64, 256, 64, 10), "sigmoid", {"epochs": 20, "batch": 200}),
         "jpc": ((64, 300, 300, 10), "relu", {"epochs": 13, "batch": 64}),
