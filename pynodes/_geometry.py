@@ -11,6 +11,7 @@ import numpy as np
 
 from pynodes._compiler.groups import levels_of
 from pynodes._graph.graph import Graph
+from pynodes.nodes import AbstractNode
 
 ROUNDS = 4
 """Sweeps that move nodes towards the middle of their neighbours."""
@@ -163,3 +164,16 @@ def thin(series: np.ndarray, spread: np.ndarray | None = None) -> np.ndarray:
             else:
                 kept.add(int(start))  # or the line would run straight across the gap
     return np.array(sorted(kept))
+
+
+def layer_shape(node: AbstractNode) -> tuple[int, ...]:
+    """Shape of a layer, or of another node that holds an array; () of any other."""
+    own = getattr(node, "shape", ())
+    if own or node.has_memory or node.observable:
+        return own
+    return node.value_shape
+
+
+def write_shape(shape: tuple[int, ...]) -> str:
+    """A shape, as it is written beside a node."""
+    return " × ".join(map(str, shape))

@@ -9,6 +9,7 @@ import numpy as np
 
 from pynodes._core.modules import parameters_of, plain
 from pynodes._errors import FieldError, PynodesError
+from pynodes._geometry import layer_shape, write_shape
 from pynodes._graph.edges import name_edges
 from pynodes.explorer.drawing import draw_paths
 from pynodes.explorer.page import SeriesText
@@ -115,13 +116,23 @@ def describe_node(
         "name": name,
         "kind": type(kind).__name__,
         "learner": isinstance(kind, AbstractLearner),
-        "role": "input" if kind.observable else "state" if kind.learns else "known",
+        "role": role_of(kind),
+        "size": write_shape(layer_shape(kind)),
         "form": form_of(kind, fields),
         "main": main_field(fields),
         "fields": fields,
         "left_out": left_out,
         "parameters": {field: show_value(getattr(kind, field)) for field in parameters_of(kind)},
     }
+
+
+def role_of(kind: AbstractNode) -> str:
+    """As what a node is drawn."""
+    if kind.observable:
+        return "input"
+    if not kind.learns:
+        return "known"
+    return "layer" if layer_shape(kind) else "state"
 
 
 def describe_outcome(

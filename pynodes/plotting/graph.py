@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -13,14 +14,16 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Annotation
 
 from pynodes._boundary import boundary
+from pynodes._compiler.groups import levels_of
 from pynodes._errors import GraphError, InputError
-from pynodes._geometry import lay_out_levels, route_edges
+from pynodes._geometry import lay_out_levels, layer_shape, route_edges, write_shape
 from pynodes._graph.checks import check_node_exists, check_not_empty
 from pynodes._graph.edges import is_feedback
 from pynodes._graph.graph import Graph
 from pynodes.couplings import AbstractVolatilityCoupling
 from pynodes.plotting import style
 from pynodes.plotting.marks import (
+    BOX,
     FITS,
     Shown,
     draw_copies,
@@ -28,6 +31,7 @@ from pynodes.plotting.marks import (
     draw_node_mark,
     draw_remark,
     key,
+    marker_of,
     overlay_beliefs,
     page_for,
     wrap_name,
@@ -53,7 +57,8 @@ def plot_graph(
 ) -> Axes:
     """Draw a graph, inputs at the bottom, every parent above its children.
 
-    States are circles, inputs squares, constants and regressors diamonds. Value edges are solid,
+    States are circles, inputs squares, constants and regressors diamonds; a layer, or another array, is one
+    box with its shape beside it. Value edges are solid,
     those that are fed back dotted, volatility edges dashed with an open arrow; strengths other than 1 and
     functions are written beside them.
 
@@ -66,7 +71,8 @@ def plot_graph(
     names
         Whether to write names and strengths; by default up to 40 nodes.
     fold
-        Whether the copies that :meth:`~pynodes.Graph.repeat` made are drawn as one, with their number.
+        Whether the copies that :meth:`~pynodes.Graph.repeat` made are drawn as one, with their number; in a
+        graph without such, equal layers that follow one another.
     beliefs
         A run of the graph's network. Beside every node that was kept stands what it believed, mean and
         standard deviation, or observed; its colour is the move from its prediction, in deviations of that.
@@ -129,7 +135,10 @@ def draw_graph(
     """Draw a graph with what is shown of its nodes; returns the axes and the artists."""
     places = lay_out_levels(graph)
     written = len(graph) <= BUSY if names is None else names
-    labels = {name: label_of(name, shown, copies) if written else ("", "") for name in places}
+    sizes = {name: write_shape(layer_shape(graph.nodes[name])) for name in places}
+    labels = {
+        name: label_of(name, sizes[name], shown, copies) if written else ("", "") for name in places
+    }
     page = page_for(places, [beside for _, beside in labels.values()] if written else [])
     with style.rules():
         ax = one_panel(ax, size=page.size, fits=False)
@@ -162,10 +171,13 @@ def draw_graph(
     return ax, Drawing(nodes=nodes, beside=beside, edges=arrows)
 
 
-def label_of(name: str, shown: dict[str, Shown], copies: dict[str, int]) -> tuple[str, str]:
-    """What is written inside a node, and what beside it: long names, numbers of copies, beliefs."""
-    times = f"× {copies[name]}" if copies.get(name, 1) > 1 else ""
-    more = [part for part in (times, shown[name].words if name in shown else "") if part]
+def label_of(
+    name: str, size: str, shown: dict[str, Shown], copies: dict[str, int]
+) -> tuple[str, str]:
+    """What is written inside a node, and what beside it: long names, sizes, numbers of copies, beliefs."""
+    count = copies.get(name, 1)
+    times = "" if count == 1 else f"{count} copies" if size else f"× {count}"
+    more = [part for part in (size, times, shown[name].words if name in shown else "") if part]
     if len(name) <= FITS:
         return name, "\n".join(more)
     return "", "\n".join([wrap_name(name), *more])
@@ -177,7 +189,8 @@ def legend(graph: Graph) -> list[Line2D]:
     volatile = [isinstance(coupling, AbstractVolatilityCoupling) for _, _, coupling in graph.edges]
     known = [node for node in nodes if not node.learns]
     shapes = [
-        ("state", "o", [node for node in nodes if node.learns and not node.observable]),
+        ("state", "o", [node for node in nodes if marker_of(node) == "o"]),
+        ("layer", BOX, [node for node in nodes if marker_of(node) is BOX]),
         ("input", "s", [node for node in nodes if node.observable]),
         ("known value", "D", known),
     ]
@@ -211,7 +224,8 @@ Ties = set[tuple[str, str, str]]
 def fold_copies(graph: Graph) -> tuple[Graph, dict[str, int]]:
     """A graph with one copy of what was repeated, and how many copies each of its nodes stands for.
 
-    Plates within plates are folded too. Copies must be joined alike; their parameters, which are not drawn,
+    Plates within plates are folded too; of a graph without plates, equal layers that follow one another.
+    Copies must be joined alike; their parameters, which are not drawn,
     may differ.
 
     Raises
@@ -221,9 +235,13 @@ def fold_copies(graph: Graph) -> tuple[Graph, dict[str, int]]:
     """
     counts = dict.fromkeys(graph.nodes, 1)
     once, times = one_plate(graph)
+    stacked, runs = fold_levels(graph)
+    if not times and runs:
+        return stacked, runs
     if not times:
         raise GraphError(
-            "There is no plate to fold: no node is named as graph.repeat names copies, x[0], x[1], ..."
+            "There is no plate to fold: no node is named as graph.repeat names copies, x[0], x[1], ..., and "
+            "no equal layers follow one another."
         )
     while times:
         counts = {
@@ -232,6 +250,36 @@ def fold_copies(graph: Graph) -> tuple[Graph, dict[str, int]]:
         }
         once, times = one_plate(once)
     return once, counts
+
+
+def fold_levels(graph: Graph) -> tuple[Graph, dict[str, int]]:
+    """A graph with one box for every run of equal layers, and for how many layers each stands."""
+    edges = list(graph.edges)
+    above = {name: [edge for edge in edges if edge[1] == name] for name in graph.nodes}
+    below = {name: {child for parent, child, _ in edges if parent == name} for name in graph.nodes}
+    first: dict[str, str] = {}
+    tie: dict[str, list[str]] = {}
+    levels = levels_of(graph)
+    for name in sorted(levels, key=levels.__getitem__, reverse=True):
+        parents = {parent for parent, _, _ in above[name]}
+        parent = next(iter(parents), "")
+        alone = (
+            len(parents) == 1 and below[parent] == {name} and bool(layer_shape(graph.nodes[name]))
+        )
+        if not alone or repr(graph.nodes[parent]) != repr(graph.nodes[name]):
+            continue
+        stem, joined = first.get(parent, parent), [repr(coupling) for *_, coupling in above[name]]
+        if tie.setdefault(stem, joined) == joined:
+            first[name] = stem
+    counts = Counter(first.get(name, name) for name in graph.nodes)
+    kept = [
+        (first.get(parent, parent), child, coupling)
+        for parent, child, coupling in edges
+        if child not in first
+    ]
+    nodes = {name: node for name, node in graph.nodes.items() if name not in first}
+    once = Graph().with_settings(**vars(graph.settings)).extend(nodes, kept)
+    return once, {name: count for name, count in counts.items() if count > 1}
 
 
 def one_plate(graph: Graph) -> tuple[Graph, dict[str, int]]:

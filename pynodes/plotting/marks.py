@@ -12,14 +12,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.text import Annotation
 from matplotlib.transforms import ScaledTranslation
 
 from pynodes._core.functions import identity, name_function
 from pynodes._core.modules import is_default
-from pynodes._geometry import Route, loop
+from pynodes._geometry import Route, layer_shape, loop
 from pynodes._graph.edges import is_feedback
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
 from pynodes.nodes import AbstractNode
@@ -123,6 +123,9 @@ def wrap_name(name: str) -> str:
     return "\n".join(textwrap.wrap(name, 14, break_long_words=False)) or name
 
 
+BOX = FancyBboxPatch((-0.85, -0.55), 1.7, 1.1, boxstyle="round,pad=0,rounding_size=0.3").get_path()
+"""The marker of a layer."""
+
 CROWDED = 0.6
 """At smaller scales names stand upright above their nodes, if they are asked for."""
 
@@ -188,11 +191,13 @@ def write_beside_node(
     )
 
 
-def marker_of(node: AbstractNode) -> str:
-    """Square for inputs, diamond for what is known, circle for states."""
+def marker_of(node: AbstractNode) -> str | Path:
+    """Square for inputs, diamond for what is known, box for layers and other arrays, circle for states."""
     if node.observable:
         return "s"
-    return "o" if node.learns else "D"
+    if node.learns:
+        return BOX if layer_shape(node) else "o"
+    return "D"
 
 
 def colours_of(node: AbstractNode) -> dict[str, Any]:

@@ -51,3 +51,16 @@ def test_images_are_drawn_as_images():
     assert axes[0, 2].images[0].get_array().mask.sum() == 3
     fields = plot_receptive_fields(images, (2, 3), columns=3)
     np.testing.assert_array_equal(fields[1, 0].images[0].get_array(), images[3].reshape(2, 3))
+
+
+def test_a_layer_is_one_box_with_its_shape_and_equal_layers_fold():
+    """Names and sizes that are written; of a residual network one box for all its hidden layers."""
+    graph = pn.deep.models.residual(6, 4, 5, 3)
+    whole = {text.get_text() for text in graph.plot().texts}
+    folded = {text.get_text() for text in graph.plot(fold=True).texts}
+    assert {"x", "h1", "h5", "y", "6", "4", "3"} <= whole
+    assert {"x", "h1", "y", "4\n5 copies"} <= folded
+    assert "h2" not in folded
+    entries = [text.get_text() for text in graph.plot().get_legend().get_texts()]
+    assert entries == ["layer", "value"]
+    plt.close("all")

@@ -16,6 +16,7 @@ function svg(name, attributes = {}, ...children) {
 function shapeOf(role) {
   if (role === "input") return svg("rect", { x: -18, y: -18, width: 36, height: 36, rx: 3, class: "shape" });
   if (role === "known") return svg("path", { d: "M0 -23L23 0L0 23L-23 0Z", class: "shape" });
+  if (role === "layer") return svg("rect", { x: -27, y: -17, width: 54, height: 34, rx: 9, class: "shape" });
   return svg("circle", { r: NODE, class: "shape" });
 }
 
@@ -145,7 +146,7 @@ function texts(node, step) {
     const largest = values.indexOf(Math.max(...values));
     text = `[${largest}] ${short(values[largest], 3)}`;
   }
-  if (node.role !== "input") return [text, node.form === "band" ? `± ${short(spreadAt(node, step), 3)}` : ""];
+  if (node.role !== "input") return [text, node.form === "band" ? `± ${short(spreadAt(node, step), 3)}` : node.size && `of ${node.size}`];
   return [text, observedAt(node, step) ? sawWhat(node, step) : "not seen"];
 }
 
@@ -170,7 +171,7 @@ function updateShown() {
 }
 
 function drawLegend() {
-  const roles = { state: "state", input: "input", known: "known value" };
+  const roles = { state: "state", layer: "layer", input: "input", known: "known value" };
   const symbol = (...children) => svg("svg", { width: 30, height: 20, viewBox: "-30 -24 60 48", "aria-hidden": "true" }, ...children);
   const entry = (mark, text) => document.getElementById("legend").append(element("li", {}, mark, text));
   for (const [role, text] of Object.entries(roles)) {
