@@ -138,20 +138,25 @@ def test_the_order_of_definition_is_irrelevant():
     np.testing.assert_allclose(one.surprise, other.surprise, rtol=1e-10, atol=1e-12)
 
 
-def test_two_parents_of_one_child_are_exact_at_the_first_step():
-    """Each hears with the other averaged; what they know of one another afterwards is not kept."""
+def test_two_parents_of_one_child_are_exact_at_every_step():
+    """Through a gap and in two chunks: what they know of one another is kept."""
     volatility, edges = {"a": -2.0, "p": -3.0, "q": -1.0}, {("p", "a"): 1.0, ("q", "a"): -0.7}
     model = volatility, edges, {"u": "a"}
     series = series_of(*model)
+    series["u"][20:23] = np.nan
     exact = exact_beliefs(*model, series)
 
-    beliefs = build_tree(*model).compile().filter(series)
+    network = build_tree(*model).compile()
+    first = network.filter({"u": series["u"][:20]})
+    second = network.filter({"u": series["u"][20:]}, start=first.final)
 
-    means, variances = moments_of(beliefs, volatility)
-    np.testing.assert_allclose(means[0], exact.mean[0], rtol=1e-10)
-    np.testing.assert_allclose(variances[0], np.diag(exact.covariance[0]), rtol=1e-10)
-    np.testing.assert_allclose(beliefs.surprise[0], -exact.log_evidence[0], rtol=1e-10)
-    assert (variances > 0).all()
+    parts = [moments_of(run, volatility) for run in (first, second)]
+    means, variances = (np.concatenate(part) for part in zip(*parts, strict=True))
+    surprise = np.concatenate([first.surprise, second.surprise])
+    around = np.diagonal(exact.covariance, axis1=1, axis2=2)
+    np.testing.assert_allclose(means, exact.mean, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(variances, around, rtol=1e-9)
+    np.testing.assert_allclose(surprise, -exact.log_evidence, rtol=1e-9, atol=1e-11)
 
 
 PAIR = {"x": -2.0, "r": -3.0}, {("r", "x"): 0.7}, {"u": "x"}

@@ -8,6 +8,7 @@ docs/theory/structured.md; the sweeps are in ``_engine/structured.py``.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from pynodes._core.expansions import (
 )
 from pynodes._core.messages import VolatilityMessage
 from pynodes._core.modules import Module, choice
+from pynodes._core.tilts import Tilt, mix_tilts
 from pynodes._typing import Array, Scalar
 
 
@@ -232,6 +234,57 @@ class Neighbourhood(Module):
         return Places(scale=self.scale, rule=rule)
 
 
+LEFT = 0.1
+"""At least this share of a child's variance is there once its other parents are known."""
+
+
+class OtherParents(Module):
+    """What a child's other volatility parents make uncertain once one of them is known, or none.
+
+    Attributes
+    ----------
+    spread
+        Standard deviation of what they say of the log of the child's growth.
+    slope, steepness
+        By how much the child's mean, and the log of the variance that it carried over, lean on them, per
+        standard deviation of what they say.
+    told
+        Log evidence of the child averaged over all of its parents, to which evidence is relative.
+    """
+
+    spread: Array
+    slope: Array
+    steepness: Array
+    told: Array | None = None
+
+    def ask(
+        self, rule: QuadratureRule, below: Any, mean: Array, parts: tuple[Array, Array, Array]
+    ) -> Tilt:
+        """What is below the child makes of it, averaged over where they may be.
+
+        ``parts`` of its variance, themselves averages: carried over, grown, and the rest.
+        """
+        standard = Places(scale=jnp.ones_like(self.spread), rule=rule)
+        carried, grown = (
+            [part * power * reciprocal(average_nodes(rule.weights, powers)) for power in powers]
+            for part, powers in (
+                (parts[0], standard.powers(self.steepness)),
+                (parts[1], standard.powers(self.spread)),
+            )
+        )
+        components = []
+        for point, one, other in zip(rule.points, carried, grown, strict=True):
+            variance = one + other + parts[2]
+            left = jnp.maximum(variance - self.slope**2, LEFT * variance)
+            components.append((mean + point * self.slope, left))
+        tilts = [below.tilt(*one) for one in components]
+        whole = parts[0] + parts[1] + parts[2]
+        tilt = mix_tilts(rule.weights, tilts, components, (mean, whole))
+        if self.told is None:
+            return tilt
+        return dataclasses.replace(tilt, log_evidence=tilt.log_evidence - self.told)
+
+
 class ConditionalPrediction(Module):
     """What a child is predicted to be, with its volatility parent a distance d above its prediction.
 
@@ -250,6 +303,8 @@ class ConditionalPrediction(Module):
         Variance from elsewhere: value parents, and where the parent had been.
     moments
         Mean and variance at the places about the parent's prediction, where they need not be found again.
+    others
+        The child's other volatility parents, over which growth is averaged; None without any.
     """
 
     mean: Array
@@ -260,6 +315,7 @@ class ConditionalPrediction(Module):
     strength: Array
     rest: Array
     moments: list[tuple[Array, Array]] | None = None
+    others: OtherParents | None = None
 
     def at(self, offset: Array) -> tuple[Array, Array]:
         """Mean and variance of the child with the parent this far above its prediction."""
@@ -281,6 +337,28 @@ class ConditionalPrediction(Module):
             rest=self.rest * by,
             moments=None,
         )
+
+    def ask(self, below: Any, places: Places) -> list[tuple[Tilt, Array, Array]]:
+        """What is below the child makes of it at all places of a rule, and its mean and variance there."""
+        if self.others is None:
+            return [(below.tilt(*one), *one) for one in self.over(places)]
+        growths = self.growths(places)
+        found = []
+        for (mean, variance), growth in zip(
+            self.over_growths(places, growths), growths, strict=True
+        ):
+            parts = (variance - growth - self.rest, growth, self.rest)
+            found.append((self.others.ask(places.rule, below, mean, parts), mean, variance))
+        return found
+
+    def ask_at(self, rule: QuadratureRule, below: Any, offset: Array) -> Tilt:
+        """The same with the parent this far above its prediction."""
+        mean, variance = self.at(offset)
+        if self.others is None:
+            return below.tilt(mean, variance)
+        growth = jnp.exp(bound_log_growth(self.log_growth + self.strength * offset))
+        parts = (variance - growth - self.rest, growth, self.rest)
+        return self.others.ask(rule, below, mean, parts)
 
     def over(self, places: Places) -> list[tuple[Array, Array]]:
         """The same at all places of a rule."""
@@ -360,6 +438,10 @@ class Structure(Module):
         What has a ``tilt(mean, variance)``: all that was observed below the node.
     gain
         What hearing its children together adds to their log evidence apart.
+    covariance
+        Of a node with several parents: what they know of one another through it.
+    coparents
+        The same of the prediction.
     """
 
     conditionals: tuple[Conditional | None, ...] | None = None
@@ -369,10 +451,14 @@ class Structure(Module):
     nodes: Nodes | None = None
     below: Any = None
     gain: Array | None = None
+    covariance: Array | None = None
+    coparents: Any = None
 
     def carry(self) -> Structure | None:
         """The part of the belief from which the next step starts."""
-        return None if self.conditionals is None else Structure(conditionals=self.conditionals)
+        if self.conditionals is None:
+            return None
+        return Structure(conditionals=self.conditionals, covariance=self.covariance)
 
 
 def begin_conditional(belief: Any, shapes: Sequence[tuple[int, ...] | None] | None) -> Any:
@@ -386,7 +472,9 @@ def begin_conditional(belief: Any, shapes: Sequence[tuple[int, ...] | None] | No
         else Conditional.start(jnp.broadcast_to(variance, (*shape, *jnp.shape(variance))))
         for shape in shapes
     )
-    return dataclasses.replace(belief, structured=Structure(conditionals=kept))
+    slots = sum(math.prod(shape) for shape in shapes if shape is not None)
+    apart = jnp.zeros((slots, slots, *jnp.shape(variance))) if slots > 1 else None
+    return dataclasses.replace(belief, structured=Structure(conditionals=kept, covariance=apart))
 
 
 def reach_of(variance: Array, strength: Array) -> Array:

@@ -134,6 +134,41 @@ def tilt_further(first: Tilt, second: Tilt, variance: Array) -> Tilt:
     )
 
 
+def mix_tilts(
+    weights: Sequence[float],
+    tilts: Sequence[Tilt],
+    components: Sequence[tuple[Array, Array]],
+    whole: tuple[Array, Array],
+) -> Tilt:
+    """The tilt of a mixture of Gaussians, from the tilts of its components, as of one Gaussian.
+
+    Components and whole are means and variances. Evidence, mean and variance of the posterior are those of
+    the mixture.
+    """
+    totals = [one.total() for one in tilts]
+    top = totals[0]
+    for other in totals[1:]:
+        top = jnp.maximum(top, other)
+    top = jax.lax.stop_gradient(top)
+    parts = [w * jnp.exp(total - top) for w, total in zip(weights, totals, strict=True)]
+    norm = sum(parts[1:], start=parts[0])
+    share = reciprocal(norm)
+    after = [tilt.moments(*one) for tilt, one in zip(tilts, components, strict=True)]
+    mean, variance = whole
+    steps = [one - mean for one, _ in after]
+    moved = share * sum(part * step for part, step in zip(parts, steps, strict=True))
+    left = share * sum(
+        part * (own + (step - moved) ** 2)
+        for part, step, (_, own) in zip(parts, steps, after, strict=True)
+    )
+    precision = reciprocal(variance)
+    return Tilt(
+        log_evidence=top + log(norm),
+        gradient=moved * precision,
+        curvature=(variance - left) * precision**2,
+    )
+
+
 class Site(Module):
     """A tilt known at one Gaussian, as a factor that answers for any other.
 

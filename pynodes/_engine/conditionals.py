@@ -14,28 +14,32 @@ from typing import Any
 import jax.numpy as jnp
 
 from pynodes._compiler.program import Bundle, Group, Program, places, switches_of
-from pynodes._core.arithmetic import reciprocal, root, stage
+from pynodes._core.arithmetic import log, reciprocal, root, stage
 from pynodes._core.beliefs import Gaussian, alongside
-from pynodes._core.modules import Module
 from pynodes._core.structured import (
     ConditionalPrediction,
     Neighbourhood,
+    Places,
     QuadratureRule,
     average_nodes,
     begin_conditional,
     weigh_nodes,
 )
 from pynodes._engine.bundles import gather_parents, know, lay_couplings, node_gain, over_edges
+from pynodes._engine.coparents import (
+    LEAST,
+    REST,
+    SlotAverage,
+    is_averaged,
+    know_others,
+    look_across,
+    over_slots,
+    split_slots,
+)
 from pynodes._engine.edges import Beliefs, apply_to_group, contributions
 from pynodes._engine.value_conditionals import look_down_lines
 from pynodes._typing import Array, Scalar
 from pynodes.nodes import AbstractNode
-
-REST = 6.25
-"""At most this much variance of log growth is averaged over for a child's other volatility parents."""
-
-LEAST = 1e-30
-"""The weight of a volatility parent of strength zero: all that counts where there are no others."""
 
 
 def begin_group(program: Program, index: int, belief: Any) -> Any:
@@ -56,6 +60,9 @@ def look_down(
     """A group's prediction, with what it is for every place of its parents, and where it may itself be."""
     node, group = program.nodes[index], program.schedule.groups[index]
     belief = average_outcomes(program, index, belief, beliefs, inlet, dt)
+    together = look_across(program, index, before, belief, beliefs, dt)
+    if together is not None:
+        belief = know(belief, coparents=together)
     if any(bundle.conditional == "volatility" for bundle in group.down):
         belief = predict_conditionals(program, index, before, belief, beliefs, inlet, dt)
     belief = look_down_lines(program, index, before, belief, beliefs, dt)
@@ -190,6 +197,8 @@ def predict_conditionals(
     gain, share = node_gain(program, index, node, dt)
     found: list[ConditionalPrediction | None] = []
     averages: list[tuple[SlotAverage, Any, int]] = []
+    together = None if belief.structured is None else belief.structured.coparents
+    leans = [None] * len(group.down) if together is None else split_slots(group, together.lean)
     rule = program.structured.rule()
     for number, bundle in enumerate(group.down):
         if bundle.conditional != "volatility":
@@ -200,9 +209,9 @@ def predict_conditionals(
         on = switches_of(program, program.down[index][number])
         present = program.down[index][number].present if on is None else on
         coupling = program.couplings[bundle.couplings.sources[0]]
-        others = None if alone and bundle.fan == 1 else inlet[f"{type(coupling).inlet}_variance"]
+        others = None if together is None or not is_averaged(group) else together.total
         predict = over_edges(partial(predict_edge, rule), group.size, bundle.fan)
-        edge = (on, present, coupling, parents, conditional)
+        edge = (on, present, coupling, parents, conditional, leans[number])
         prediction, moments, average = predict(edge, (belief, gain, share, others))
         if alone and group.size == bundle.fan == 1:
             prediction = dataclasses.replace(prediction, moments=moments)
@@ -210,8 +219,9 @@ def predict_conditionals(
         averages.append((average, present, bundle.fan))
     variance = over_slots(group.size, averages, "variance", belief.predicted_variance)
     grown = over_slots(group.size, averages, "grown", belief.variance_parts.added_variance)
-    if not (alone and averages[0][2] == 1):
+    if together is not None and is_averaged(group):
         found = align_slots(group, found, [one[0] for one in averages], variance)
+        found = know_others(group, together, found)
     parts = belief.variance_parts
     wider = variance - belief.predicted_variance
     return dataclasses.replace(
@@ -223,49 +233,6 @@ def predict_conditionals(
             parts, variance=parts.variance + wider, added_variance=grown
         ),
     )
-
-
-class SlotAverage(Module):
-    """What one volatility parent alone says of its child, averaged over where it may be.
-
-    Attributes
-    ----------
-    variance, grown
-        Of the child: predicted, and the part of it that grew.
-    leaning
-        The part of it that is there because the child's mean leans on the parent.
-    weight
-        How much this parent counts beside others; None if it is the only one.
-    """
-
-    variance: Array
-    grown: Array
-    leaning: Array
-    weight: Array | None
-
-
-def over_slots(
-    size: int, found: list[tuple[SlotAverage, Any, int]], name: str, otherwise: Array
-) -> Array:
-    """The mean over a child's volatility parents of what each alone says; something else without any.
-
-    Each counts as much as it makes growth uncertain: one of strength zero counts nothing beside others.
-    """
-    if len(found) == 1 and found[0][2] == 1 and found[0][1] is None:
-        return getattr(found[0][0], name)
-    total: Any = 0.0
-    count: Any = 0.0
-    for average, present, fan in found:
-        value = getattr(average, name)
-        weight = jnp.ones_like(value) if average.weight is None else average.weight
-        if present is not None:
-            weight = jnp.where(alongside(present, value), weight, 0.0)
-        last = len(places(size, fan)) - 1
-        value = weight * jnp.where(weight > 0, value, 0.0)
-        if fan > 1:
-            value, weight = jnp.sum(value, last), jnp.sum(weight, last)
-        total, count = total + value, count + weight
-    return jnp.where(count > 0, total / jnp.where(count > 0, count, 1.0), otherwise)
 
 
 def align_slots(
@@ -303,14 +270,18 @@ def predict_edge(
     rule: QuadratureRule, edge: Any, node: Any
 ) -> tuple[ConditionalPrediction, list[tuple[Array, Array]], SlotAverage]:
     """One child on one edge: its conditional prediction, its moments at the nodes, and their averages."""
-    on, present, coupling, (parent, around), conditional = edge
+    on, present, coupling, (parent, around), conditional, lean = edge
     belief, gain, share, others = node
     parts = belief.variance_parts
     strength = jnp.asarray(coupling.elasticity(parent))
     log_growth = parts.log_growth
+    if lean is not None:
+        strength = strength + lean
     if others is not None:
-        own = strength**2 * parent.predicted_variance
-        log_growth = log_growth + 0.5 * jnp.clip(others - own, 0.0, REST)
+        left = others - strength**2 * parent.predicted_variance
+        spread = root(jnp.clip(left, 0.0, REST))
+        powers = Places(scale=spread, rule=rule).powers(jnp.ones_like(spread))
+        log_growth = log_growth + log(average_nodes(rule.weights, powers))
     rest = belief.predicted_variance - belief.conditional_variance
     if conditional is None:
         still = jnp.zeros_like(strength)

@@ -30,6 +30,7 @@ from pynodes._core.structured import (
     Heard,
     Nodes,
     Places,
+    QuadratureRule,
     condition,
     reach_of,
     weigh_about,
@@ -45,6 +46,13 @@ from pynodes._core.tilts import (
 )
 from pynodes._engine.bundles import gather_parents, know, lay_of_children, over_edges
 from pynodes._engine.children import ChildTerm, Seen, Term, ValueChildren
+from pynodes._engine.coparents import (
+    average_slots,
+    count_once,
+    hear_alone,
+    is_averaged,
+    learn_covariance,
+)
 from pynodes._engine.edges import (
     Beliefs,
     ChildMessages,
@@ -123,7 +131,7 @@ def hear(
         nodes = look(program, belief, volatile, mean, variance, moved=below is not None)
         gain = gain + nodes.log_evidence
     heard = combine_and(any_active, gates.get(index, True))
-    return ChildEvidence(tilt=tilt, nodes=nodes), heard, (below, gain)
+    return ChildEvidence(tilt=tilt, nodes=nodes), heard, (below, gain, nodes)
 
 
 def has_own_tilt(coupling: Any, child: Any) -> bool:
@@ -211,7 +219,7 @@ def look(
     """Look at a group's nodes where they may be, and weigh what their volatility children say there."""
 
     def log_evidence(offset: Array) -> Array:
-        parts = [hear_at(children, predictions, offset) for children, predictions in volatile]
+        parts = [hear_at(rule, children, predictions, offset) for children, predictions in volatile]
         return sum(parts[1:], start=parts[0])
 
     def hear_all(places: Places) -> list[Heard]:
@@ -274,11 +282,16 @@ def count_messages(children: ChildMessages) -> int:
     return children.fan * math.prod(shape[: len(shape) - own])
 
 
-def hear_at(children: ChildMessages, predictions: ConditionalPrediction, offset: Array) -> Array:
+def hear_at(
+    rule: QuadratureRule,
+    children: ChildMessages,
+    predictions: ConditionalPrediction,
+    offset: Array,
+) -> Array:
     """Log evidence of the children in one bundle, with their parents so far above their predictions."""
 
     def send(prediction: ConditionalPrediction, below: Any, offset: Array) -> list[Tilt]:
-        return [below.tilt(*prediction.at(offset))]
+        return [prediction.ask_at(rule, below, offset)]
 
     (found,) = hear_edges(children, predictions, send, offset)
     return found[0]
@@ -290,7 +303,7 @@ def hear_over(
     """What the children in one bundle say of their parents' places."""
 
     def send(prediction: ConditionalPrediction, below: Any, places: Places) -> list[Tilt]:
-        return [below.tilt(mean, variance) for mean, variance in prediction.over(places)]
+        return [tilt for tilt, _, _ in prediction.ask(below, places)]
 
     return hear_edges(children, predictions, send, places)
 
@@ -323,13 +336,28 @@ def hear_edges(
     return [(children.sum_edges(value), 1.0) for value, _ in found]
 
 
-def settle_group(belief: Any, found: tuple[Any, Array], nodes: Nodes | None, heard: Any) -> Any:
+def settle_group(
+    program: Program,
+    index: int,
+    beliefs: Mapping[int, Any],
+    belief: Any,
+    found: tuple[Any, Array, Nodes | None],
+    heard: Any,
+) -> Any:
     """A group's posterior, with what its parents may ask of it."""
-    below, gain = found
+    below, gain, nodes = found
+    group = program.schedule.groups[index]
     if nodes is not None:
         below = Site.between(
             belief.predicted_mean, belief.predicted_variance, nodes.mean, nodes.variance
         )
+    if below is not None and is_averaged(group):
+        alone = hear_alone(program, index, belief, beliefs, (below, heard))
+        mean, variance, told = average_slots(program, index, alone, belief)
+        gain = gain + told
+        belief = count_once(group, belief, alone)
+        if nodes is None:
+            belief = dataclasses.replace(belief, mean=mean, variance=variance)
     if heard is not True:
         gain = jnp.where(alongside(heard, gain), gain, 0.0)
     facts = {"below": below, "gain": gain}
@@ -384,7 +412,8 @@ def remember(
         present = wiring.present if on is None else on
         rule = over_edges(rule, group.size, bundle.fan)
         edge = (parents, predictions[number])
-        conditional, means, variances = rule(edge, (None if heard is False else below, heard))
+        node = (None if heard is False else below, heard)
+        conditional, means, variances = rule(edge, node)
         kept.append(conditional)
         if slots == 1:
             mean, variance = means, variances
@@ -392,8 +421,9 @@ def remember(
                 mean = jnp.where(alongside(present, mean), mean, belief.mean)
                 variance = jnp.where(alongside(present, variance), variance, belief.variance)
         else:
+            apart = remember_apart(program, index, number, belief, node)
             found = (means, variances, present)
-            mean, variance = add_slots(group.size, bundle.fan, belief, (mean, variance), found)
+            mean, variance = add_slots(group.size, bundle.fan, apart, (mean, variance), found)
         moved = combine_or(moved, active)
     moved = combine_and(moved, gates.get(index, True))
     if moved is not True:
@@ -404,28 +434,50 @@ def remember(
         variance = jnp.where(where, variance, belief.predicted_variance)
     if slots > 1 or gates.get(index, True) is not True:
         kept = reconcile_lines(program, index, kept, beliefs, variance)
-    belief = dataclasses.replace(
-        know(belief, conditionals=tuple(kept)), mean=mean, variance=variance
-    )
-    return belief, moved
+    facts: dict[str, Any] = {"conditionals": tuple(kept)}
+    if belief.structured.coparents is not None:
+        facts["covariance"] = learn_covariance(program, index, belief, beliefs)
+    return dataclasses.replace(know(belief, **facts), mean=mean, variance=variance), moved
 
 
 def add_slots(
-    size: int, fan: int, belief: Any, moments: tuple[Array, Array], found: tuple[Array, Array, Any]
+    size: int,
+    fan: int,
+    apart: tuple[Array, Array],
+    moments: tuple[Array, Array],
+    found: tuple[Array, Array, Any],
 ) -> tuple[Array, Array]:
-    """Moments moved by what a bundle of volatility parents makes of them, each for itself."""
+    """Moments moved by what a bundle of parents makes of them, each for itself."""
     means, variances, present = found
     last = len(places(size, fan)) - 1
-    own, wide = belief.mean, belief.variance
-    if fan > 1:
-        own, wide = jnp.expand_dims(own, last), jnp.expand_dims(wide, last)
-    step, ratio = means - own, jnp.log(variances / wide)
+    step, ratio = means - apart[0], jnp.log(variances / apart[1])
     if present is not None:
         step = jnp.where(alongside(present, step), step, 0.0)
         ratio = jnp.where(alongside(present, ratio), ratio, 0.0)
     if fan > 1:
         step, ratio = jnp.sum(step, last), jnp.sum(ratio, last)
     return moments[0] + step, moments[1] * jnp.exp(ratio)
+
+
+def remember_apart(
+    program: Program, index: int, number: int, belief: Any, node: tuple[Any, Any]
+) -> tuple[Array, Array]:
+    """Moments of a group had the parents in one bundle learned nothing but from it, edge by edge."""
+    bundle, size = program.schedule.groups[index].down[number], program.schedule.groups[index].size
+    alone = belief.structured.coparents.alone
+    if alone is not None and alone[number] is not None:
+        return alone[number].mean, alone[number].variance
+    mean, variance = belief.mean, belief.variance
+    if alone is not None:
+        mean, variance = belief.predicted_mean, belief.predicted_variance
+        tilt = tilt_of(program, index, node[0], mean, variance)
+        if node[1] is not True:
+            tilt = silence(alongside(node[1], tilt.gradient), tilt)
+        mean, variance = tilt.moments(mean, variance)
+    if bundle.fan > 1:
+        last = len(places(size, bundle.fan)) - 1
+        mean, variance = jnp.expand_dims(mean, last), jnp.expand_dims(variance, last)
+    return mean, variance
 
 
 def posterior_view(belief: Any) -> tuple[Array, Array, Array, Nodes | None]:
@@ -470,11 +522,11 @@ def remember_edge(edge: Any, node: Any) -> tuple[Conditional, Array, Array]:
     after = nodes.posteriors
     if after is None:
         after = []
-        for mean, variance in prediction.over(nodes.places):
-            if below is not None:
-                tilt = silence(True if heard is True else heard, below.tilt(mean, variance))
-                mean, variance = stage(tilt).moments(mean, variance)
-            after.append((mean, variance))
+        if below is None:
+            after = prediction.over(nodes.places)
+        else:
+            for tilt, mean, variance in prediction.ask(below, nodes.places):
+                after.append(stage(silence(heard, tilt)).moments(mean, variance))
         after = stage(after)
     means, variances = [mean for mean, _ in after], [variance for _, variance in after]
     return stage(

@@ -185,7 +185,7 @@ def update_group(
         learned = apply_to_group(program, index, type(node).update)(node, known, evidence)
         belief = learned if heard is True else learned.where(heard)
     if found is not None:
-        belief = structured.settle_group(belief, found, evidence.nodes, heard)
+        belief = structured.settle_group(program, index, beliefs, belief, found, heard)
     if evident is not None:
         heard = combine_or(heard, evident.get(index, False))
     if index in seen:

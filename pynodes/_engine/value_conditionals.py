@@ -34,6 +34,7 @@ from pynodes._engine.bundles import (
     over_edges,
 )
 from pynodes._engine.children import ConditionalTerm
+from pynodes._engine.coparents import split_slots
 from pynodes._typing import Array, Scalar
 
 
@@ -57,6 +58,14 @@ def look_down_lines(
         steps = {n: take_steps(program, index, n, before, belief, beliefs, dt) for n in lines}
         lagged = sum_slots(group, {n: step.lagged for n, step in steps.items()})
         crossed = sum_slots(group, {n: step.crossed for n, step in steps.items()})
+        together = None if belief.structured is None else belief.structured.coparents
+        if together is not None:
+            leans = split_slots(group, together.lean)
+            steps = {
+                n: dataclasses.replace(step, slope=step.slope + leans[n])
+                for n, step in steps.items()
+            }
+            crossed = crossed + together.added
         belief = widen_prediction(group, belief, crossed)
         kept = alongside(jnp.asarray(share), before.variance) * before.variance
         belief = predict_lines(program, index, kept, belief, beliefs, steps)
@@ -159,18 +168,25 @@ def predict_lines(
         grown = belief.conditional_variance - kept
     parents_variance = belief.predicted_variance - belief.conditional_variance
     known = None if belief.structured is None else belief.structured.predictions
+    together = belief.structured is not None and belief.structured.coparents is not None
     predictions = list(known or [None] * len(group.down))
     for number, step in steps.items():
-        point = gather_parents(program, index, number, lambda one: one.predicted_mean, beliefs)
-        rule = over_edges(predict_line, group.size, group.down[number].fan)
+        point = gather_parents(program, index, number, prediction_view, beliefs)
         child = (belief.predicted_mean, grown, parents_variance, least)
+        rule = predict_line
+        if together:
+            child, rule = (
+                (belief.predicted_mean, belief.predicted_variance, least),
+                predict_line_together,
+            )
+        rule = over_edges(rule, group.size, group.down[number].fan)
         predictions[number] = rule((step, point), child)
     return know(belief, predictions=tuple(predictions))
 
 
 def predict_line(edge: Any, node: Any) -> LinearPrediction:
     """The prediction of one child given one of its value parents."""
-    step, point = edge
+    step, (point, _) = edge
     mean, grown, parents_variance, least = node
     others = jnp.maximum(parents_variance - step.added, 0.0)
     variance = jnp.maximum(step.kept + grown + others, least)
@@ -180,6 +196,24 @@ def predict_line(edge: Any, node: Any) -> LinearPrediction:
         slope=step.slope,
         variance=variance,
     )
+
+
+def predict_line_together(edge: Any, node: Any) -> LinearPrediction:
+    """The same of one of several value parents, which covary: what the edge leaves of the whole variance."""
+    step, (point, spread) = edge
+    mean, whole, least = node
+    variance = jnp.maximum(whole - step.slope**2 * spread, least)
+    return LinearPrediction(
+        point=point,
+        mean=jnp.broadcast_to(mean, jnp.shape(variance)),
+        slope=step.slope,
+        variance=variance,
+    )
+
+
+def prediction_view(belief: Any) -> tuple[Array, Array]:
+    """What a child must know of a value parent before the step."""
+    return belief.predicted_mean, belief.predicted_variance
 
 
 def make_conditional_term(
@@ -229,6 +263,7 @@ def reconcile_lines(
     Each was found with the others averaged over. Together parents explain no more than there is.
     """
     group, explained = program.schedule.groups[index], dict[int, Array]()
+    together = beliefs[index].structured.coparents is not None
     edges = {
         number: (
             conditionals[number],
@@ -240,7 +275,7 @@ def reconcile_lines(
     for number, edge in edges.items():
         rule = over_edges(lambda edge, _: explain(*edge), group.size, group.down[number].fan)
         explained[number] = rule(edge, None)
-    whole = (variance, sum_slots(group, explained))
+    whole = (variance, None if together else sum_slots(group, explained))
     found = list(conditionals)
     for number, edge in edges.items():
         rule = over_edges(reconcile_line, group.size, group.down[number].fan)
@@ -257,6 +292,8 @@ def reconcile_line(edge: Any, node: Any) -> Conditional:
     """One conditional that agrees with the child's variance and with what all its parents explain of it."""
     conditional, parent = edge
     variance, explained = node
+    if explained is None:
+        explained = explain(conditional, parent)
     much = explained > variance
     share = root(jnp.where(much, variance * reciprocal(jnp.where(much, explained, 1.0)), 1.0))
     slope = share * conditional.slope
