@@ -248,10 +248,14 @@ def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
         return
 
     @jax.jit
-    def surprise(at: dict[str, Any]) -> Any:
+    @jax.value_and_grad
+    def look(at: dict[str, Any]) -> Any:
         return network.replace(at).surprise(inputs(network, values))
 
-    gradients = jax.grad(surprise)(at)
+    def surprise(at: dict[str, Any]) -> Any:
+        return look(at)[0]
+
+    gradients = look(at)[1]
     for address, inside in at.items():
         gradient = np.asarray(gradients[address])
         for place in np.ndindex(inside.shape):
