@@ -158,6 +158,7 @@ class Impatient(pn.AbstractScheme):
         return {index: halfway(index) for index in after}, evident
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "words"),
     [

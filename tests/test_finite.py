@@ -66,7 +66,8 @@ def test_the_standard_expansion_fails_without_nan(model):
     assert (gradient[:, failed] == 0).all()
 
 
-@pytest.mark.parametrize("limit", few([10_000, 0], 1), ids=["forward", "backward"])
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [10_000, 0], ids=["forward", "backward"])
 def test_a_failure_has_infinite_surprise_and_gradient_zero(limit, limited):
     """So that an optimiser or a sampler turns away instead of tripping over NaN."""
     limited(limit)

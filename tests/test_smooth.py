@@ -104,6 +104,7 @@ def test_a_series_can_be_taken_up_where_the_filter_left_it():
     assert_same(later, whole, here=slice(7, None))
 
 
+@pytest.mark.slow
 @pytest.mark.versions
 def test_frozen_steps_are_as_if_they_were_not_there():
     network, series = modest()

@@ -70,7 +70,8 @@ def exact_beliefs(hierarchy, observations):
     return grid_filter(observations, bernoulli if precision is None else density, lower, upper)
 
 
-@pytest.mark.parametrize("chain", few(CHAINS, 1))
+@pytest.mark.slow
+@pytest.mark.parametrize("chain", CHAINS)
 def test_beliefs_of_a_chain_are_nearly_the_exact_ones(chain):
     """Within 0.15 deviations and 0.002 nats per step; the enhanced expansion is several times as far off."""
     hierarchy, gaps, nats, others = CHAINS[chain], [], [], []

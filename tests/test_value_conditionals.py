@@ -213,6 +213,7 @@ def test_below_a_child_there_may_be_an_outcome():
         np.testing.assert_allclose(1 / beliefs[name].precision[0], variance, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_gradients_equal_central_differences_and_are_finite_where_edges_are_silent(mixed):
     network, series = mixed
     names = ["r->x.strength", "v->x.strength"]

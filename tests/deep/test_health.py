@@ -7,6 +7,7 @@ import pynodes as pn
 from tests.deep.small import chain
 
 
+@pytest.mark.slow
 def test_fixed_predictions_have_the_slopes_of_backpropagation():
     """Cosines of one, edge by edge; and slopes as they are by themselves."""
     network = chain([3, 4, 4], pn.CategoricalLayer(outcomes=3)).compile()

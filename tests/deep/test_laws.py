@@ -154,6 +154,7 @@ def test_batches_are_so_many_samples():
         np.testing.assert_allclose(slope, mean, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_equal_layers_are_one_block():
     """Stacked layers settle as layers that are told apart by how they are written."""
     leaf = pn.CategoricalLayer(outcomes=3)

@@ -75,7 +75,7 @@ def test_there_is_a_case_for_every_agent():
     assert {case.partition(",")[0] for case in CASES} == public
 
 
-@pytest.mark.parametrize("case", few([case for case in CASES if case not in LARGE], 5))
+@pytest.mark.parametrize("case", few([case for case in CASES if case not in LARGE], 3))
 def test_no_draw_from_the_priors_fails(case):
     """None of a thousand; and hardly any has beliefs that run away."""
     make, series = CASES[case]

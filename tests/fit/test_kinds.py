@@ -165,14 +165,8 @@ def parts_of(agent, values, data):
     ]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(make, marks=[] if make is staying else pytest.mark.slow)
-        for make in CASES.values()
-    ],
-    ids=lambda make: make.__name__,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("make", CASES.values(), ids=CASES)
 def test_they_are_fitted_and_shown(make):
     agent, inputs, names, actions, _, known = make()
     fit = fit_map(agent, trials(inputs, names, actions, known))

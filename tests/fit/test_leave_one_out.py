@@ -275,6 +275,7 @@ def by_subject(agent, trials):
     return trials.numbers("y").reshape(-1, 6) - means
 
 
+@pytest.mark.slow
 def test_parameters_of_members_are_integrated(hierarchy):
     """Responses of a member are jointly normal given the population."""
     found = integrate_members(hierarchy)

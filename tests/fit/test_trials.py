@@ -220,6 +220,7 @@ def test_the_likelihood_has_derivatives():
         assert slopes[number] == pytest.approx(float(change), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_log_density_is_a_plain_function_of_positions():
     """It compiles and batches; its Jacobians are those of the priors."""
     one = trials(table()).only(subject="s1")

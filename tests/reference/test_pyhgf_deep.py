@@ -84,7 +84,7 @@ def find_gap(found, data):
     )
 
 
-@pytest.mark.parametrize("name", few(RUNS, 5))
+@pytest.mark.parametrize("name", few(RUNS, 3))
 def test_weights_match_after_a_fit(name):
     data = load(name)
     assert find_gap(fit(data, Recorded, **RUNS[name]), data) < 1e-14

@@ -16,7 +16,7 @@ from tests.oracles.pyhgf_graphs import COUPLINGS, EXPANSIONS, Problem, problem
 
 pytestmark = pytest.mark.versions
 
-SEEDS, FEW = range(36), 4
+SEEDS, FEW = range(36), 3
 """The random graphs, and how many of them are not left to the slow tests."""
 
 AT_EXTREMES = {"bounded_growth", "unguarded_numbers"}
