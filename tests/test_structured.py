@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import norm
 
 import pynodes as pn
+from pynodes._core.arithmetic import materialise
 from pynodes._core.logistic import WEIGHTS, average_logistic, tilt_by_guess, tilt_by_outcome
 from pynodes._core.tilts import Site
 from tests.few import few
@@ -405,6 +406,21 @@ def test_gradients_are_finite_and_equal_central_differences():
     gap = np.abs(slope[:, 0] - (ahead - behind) / 2e-5) / (1 + np.abs(slope[:, 0]))
     assert np.median(gap) < 1e-7
     assert np.mean(gap > 1e-3) < 0.02
+
+
+def test_what_is_materialised_is_computed_once_and_stays_as_it_is():
+    """However many use it, its three squares are in the program once; and its derivative is its own."""
+
+    def use(x):
+        (power,) = materialise((jnp.square(jnp.square(jnp.square(x))),))
+        return jnp.stack([jnp.exp(power), jnp.exp(-power), jnp.exp(power - x)])
+
+    x = jnp.array([0.3, -0.4, 0.5])
+    text = jax.jit(use).lower(x).compile().as_text()
+    assert text.count(" multiply(") == 3
+    np.testing.assert_allclose(use(x)[0], np.exp(np.asarray(x) ** 8), rtol=1e-12)
+    slope = jax.grad(lambda x: jnp.sum(use(x)[0]))(x)
+    np.testing.assert_allclose(slope, 8 * x**7 * jnp.exp(x**8), rtol=1e-12)
 
 
 def test_an_outcome_tilts_by_the_derivatives_of_its_evidence():

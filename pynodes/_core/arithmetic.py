@@ -93,7 +93,26 @@ def materialise(values: Any) -> Any:
 
     One by one: going backward, JAX cannot split a barrier of which some operands do not depend on anything.
     """
+    if drops_barriers():
+        return materialise_by_branch(values)
     return jax.tree.map(lax.optimization_barrier, values)
+
+
+def drops_barriers() -> bool:
+    """Whether XLA takes barriers out before it fuses, as its CPU compiler did before JAX 0.12."""
+    return jax.__version_info__ < (0, 12) and jax.default_backend() == "cpu"
+
+
+def materialise_by_branch(values: Any) -> Any:
+    """The same values, out of a branch that is always taken, since nothing is fused across a branch.
+
+    That it is taken is a barrier's secret until it is too late to simplify. The other branch computes
+    something, or XLA would make a fusible selection of the two.
+    """
+    leaves, tree = jax.tree.flatten(values)
+    taken = lax.optimization_barrier(jnp.array(True))
+    kept = lax.cond(taken, lambda *xs: xs, lambda *xs: tuple(-x for x in xs), *leaves)
+    return jax.tree.unflatten(tree, kept)
 
 
 LIMIT = 64.0
