@@ -115,8 +115,8 @@ def test_it_holds_the_messages_of_every_edge():
 
 
 def test_some_nodes_can_be_shown():
-    """With all that they say to others, who are named."""
-    beliefs = network(binary()).filter({"u": OUTCOMES})
+    """With all that they say to others, who are named, and the parameters with which they ran."""
+    beliefs = network(binary()).replace({"x2.tonic_volatility": -2.25}).filter({"u": OUTCOMES})
 
     page = beliefs.explore(nodes=["x2"]).html
 
@@ -126,6 +126,8 @@ def test_some_nodes_can_be_shown():
         ("x3->x2", False),
     ]
     assert run_of(page)["others"] == 2
+    (node,) = run_of(page)["nodes"]
+    assert node["parameters"]["tonic_volatility"] == "-2.25"
 
 
 def test_what_was_recorded_is_shown():

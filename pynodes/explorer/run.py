@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pynodes._core.modules import parameters_of, plain
+from pynodes._core.modules import parameters_in, plain
 from pynodes._errors import FieldError, PynodesError
 from pynodes._geometry import layer_shape, write_shape
 from pynodes._graph.edges import name_edges
+from pynodes._runtime.parameters import get_parameter
 from pynodes.explorer.drawing import draw_paths
 from pynodes.explorer.page import SeriesText
 from pynodes.nodes import AbstractLearner, AbstractNode
@@ -62,6 +63,7 @@ def describe_trajectories(
         edge |= way
     nodes = [
         describe_node(name, graph.nodes[name], beliefs[name], numbers)
+        | {"parameters": describe_parameters(beliefs, name)}
         | {"place": drawing["places"][name], "outcome": describe_outcome(beliefs, name, numbers)}
         for name in sorted(names, key=lambda name: drawing["places"][name][::-1])
     ]
@@ -122,7 +124,17 @@ def describe_node(
         "main": main_field(fields),
         "fields": fields,
         "left_out": left_out,
-        "parameters": {field: show_value(getattr(kind, field)) for field in parameters_of(kind)},
+    }
+
+
+def describe_parameters(beliefs: Trajectories, name: str) -> dict[str, str]:
+    """The parameters with which a node ran, not those of the graph; none where they are not known."""
+    run, kind = beliefs.origin, beliefs.labels.graph.nodes[name]
+    if run is None:
+        return {}
+    return {
+        field: show_value(get_parameter(run.program, run.labels.address(f"{name}.{field}")))
+        for field in parameters_in(kind)
     }
 
 
