@@ -5,6 +5,7 @@ Durations and dates count in seconds, at every door: a library's own unit is no 
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from typing import Any
@@ -145,11 +146,25 @@ def from_objects(array: np.ndarray) -> np.ndarray:
     known = [item for item in array.ravel().tolist() if item is not None and item == item]
     if known and all(isinstance(item, str) and DATE.fullmatch(item) for item in known):
         texts = [item if isinstance(item, str) else "NaT" for item in array.ravel().tolist()]
-        return np.array(texts, "datetime64[ns]").reshape(array.shape)
+        try:
+            return np.array(texts, "datetime64[ns]").reshape(array.shape)
+        except ValueError:  # a thirteenth month: no date after all
+            return array
     first = next(iter(known), None)
     if hasattr(first, "total_seconds"):
         return array.astype("timedelta64[ns]")
+    if getattr(first, "tzinfo", None) is not None:
+        array = np.array([without_zone(item) for item in array.ravel()], object).reshape(
+            array.shape
+        )
     return array.astype("datetime64[ns]") if hasattr(first, "timestamp") else array
+
+
+def without_zone(date: Any) -> Any:
+    """A date of some time zone in that of Greenwich, of which it then says nothing."""
+    if getattr(date, "tzinfo", None) is None:
+        return date
+    return date.astimezone(datetime.UTC).replace(tzinfo=None)
 
 
 def to_seconds(array: np.ndarray) -> np.ndarray:

@@ -59,6 +59,7 @@ def test_stamps_are_intervals_within_a_subject():
         "durations": pd.to_timedelta(at, unit="s"),
         "dates": pd.Timestamp("2030-01-01") + pd.to_timedelta(at, unit="s"),
     }
+    kinds["zone"] = kinds["dates"].tz_localize("Europe/Zurich")
     kinds["texts"] = [f"{date:%Y-%m-%dT%H:%M:%S.%f}" for date in kinds["dates"]]
 
     for column in kinds.values():
@@ -67,6 +68,8 @@ def test_stamps_are_intervals_within_a_subject():
     for column, role, words in (
         (kinds["texts"], "dt", "time="),
         (["02.03.2030"] * 8, "time", "pandas.to_datetime"),
+        (["2030-13-01"] * 8, "time", "pandas.to_datetime"),
+        ([None, *kinds["texts"][1:]], "time", "nothing in row 0"),
     ):
         with pytest.raises(pn.DataError, match=words):
             pn.Trials({**FRAME, "at": column}, inputs="u", by="who", **{role: "at"})

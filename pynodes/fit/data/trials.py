@@ -318,7 +318,16 @@ class Trials:
         roles, times = self.roles, self.intervals
         wrong = ~(np.isfinite(times) & (times > 0)) & ~self.frozen
         if wrong.any() and roles.time is not None:
-            row = int(np.argmax(wrong))
+            stamps = read_stamps(self.columns, roles.time, "time")
+            missing = wrong & ~np.isfinite(stamps)
+            if missing.any():
+                empty = int(np.argmax(missing))
+                raise DataError(
+                    f"time is to be the column {roles.time!r}, which has nothing in row {empty}. "
+                    "Say when the trial was, or leave the row out."
+                )
+            later = wrong & (self.layout.index[2] > 0)
+            row = int(np.argmax(later if later.any() else wrong))
             raise DataError(
                 f"time is to be the column {roles.time!r}, which does not rise to row {row} from the trial "
                 "before. Stamps rise within a session: sort the data, or name what tells sessions apart in "
