@@ -141,6 +141,7 @@ def test_the_right_number_is_found(count, concentration):
     assert (found(clusters(concentration=concentration), series) == count).sum() >= 90
 
 
+@pytest.mark.slow
 def test_vectors_cluster_too():
     rng = np.random.default_rng(2)
     which = rng.integers(0, 3, 60)
@@ -155,7 +156,7 @@ def test_vectors_cluster_too():
     assert len({(a, b) for a, b in zip(labels[5:], which[5:], strict=True)}) == 3
 
 
-@pytest.mark.parametrize("overflow", ["absorb", "merge"])
+@pytest.mark.parametrize("overflow", few(["absorb", "merge"], 1))
 def test_nothing_is_lost_when_there_is_no_room(overflow):
     """Four groups and two places: every observation is counted, and it is said that room was lacking."""
     values, _ = grouped(0, 4)

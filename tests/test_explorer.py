@@ -94,6 +94,7 @@ def test_it_holds_float32_as_it_is():
     check_fields(page, beliefs, ["x2"])
 
 
+@pytest.mark.slow
 def test_it_holds_the_messages_of_every_edge():
     """As beliefs.messages() gives them, and learning rates where they are defined."""
     beliefs = cases.rich_graph().compile().filter({"u1": VALUES, "u2": OUTCOMES, "u3": GAPPED})

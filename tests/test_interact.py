@@ -113,6 +113,7 @@ def test_actions_are_as_probable_as_the_response_says():
     assert abs(score) < 4
 
 
+@pytest.mark.slow
 def test_many_agents_are_as_each_by_itself():
     keys = jax.random.split(jax.random.key(3), 4)
 

@@ -69,7 +69,7 @@ def test_curvatures_of_a_linear_function_are_one():
 
 
 @pytest.mark.parametrize("function", few(FUNCTIONS, 1))
-@pytest.mark.parametrize("curvature", CURVATURES)
+@pytest.mark.parametrize("curvature", few(CURVATURES, 1))
 def test_no_series_of_the_model_fails_and_beliefs_are_near_the_exact_ones(function, curvature):
     """Within a deviation of a filter on a grid, and with bands that hold what they should, near enough."""
     network = seen_through(function, curvature)

@@ -132,6 +132,7 @@ def test_powers_lead_from_closed_to_open():
     assert surprise[5] == np.inf
 
 
+@pytest.mark.slow
 def test_powers_have_slopes():
     """Beside central differences, of every power of every step at once; one step of it by hand."""
     net = network(paired())
@@ -182,6 +183,7 @@ LEARNERS = {
 }
 
 
+@pytest.mark.slow
 def test_learners_count_what_they_see_in_part():
     """Twice the same observation to powers that add up to one is that observation; rates move in part."""
     graph, edges = pn.Graph().add(r=pn.Regressor(), rate=pn.RescorlaWagner(learning_rate=0.4)), []

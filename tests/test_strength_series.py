@@ -68,6 +68,7 @@ def test_a_series_that_stays_is_a_number(case):
     np.testing.assert_allclose(stays.surprise, number.surprise, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_strengths_per_step_have_slopes_and_batches():
     """Beside central differences; a batch is its rows; a change halfway is another network from there on."""
     net = network(paired())

@@ -53,6 +53,7 @@ def level_values(calm, wild, variance=0.3):
     return found | {"report.variance": variance}
 
 
+@pytest.mark.slow
 def test_blocks_add_up_as_they_do_by_hand():
     """The first block under its parameters, and the second from where the first ended under others."""
     data, agent, total, start = blocks(), learner(), [], None

@@ -16,14 +16,12 @@ import pytest
 
 import pynodes as pn
 from pynodes.fit import Agent, LogitNormal, LogNormal, Normal, Trials, fit_map
-from tests.few import as_slow, few
 from tests.fit.oracles import hessian_by_differences
 from tests.oracles.tapas_records import FOLDER
 
-FITS = json.loads((FOLDER / "fits.json").read_text())
+pytestmark = pytest.mark.slow
 
-QUICK = ("hgf_binary__unitsq_sgm",)
-"""Who is fitted where only a few are."""
+FITS = json.loads((FOLDER / "fits.json").read_text())
 
 STOPPED_SHORT = {
     "ehgf_binary__unitsq_sgm": "Its search gave up after ten resets.",
@@ -114,7 +112,7 @@ def hessian_of(name):
     return np.array(FITS[name]["hessian"]) * np.outer(signs, signs)
 
 
-@pytest.mark.parametrize("name", few(FITS, 1))
+@pytest.mark.parametrize("name", FITS)
 def test_at_its_estimates_densities_and_criteria_are_the_same(name):
     agent, record = agent_of(name), FITS[name]
     mode = jnp.array(record["mode"]) * signs_of(name)
@@ -130,7 +128,7 @@ def test_at_its_estimates_densities_and_criteria_are_the_same(name):
     assert joint == pytest.approx(-record["negative_log_joint"], abs=1e-8, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", few([name for name in FITS if name not in NUMERICAL], 1))
+@pytest.mark.parametrize("name", [name for name in FITS if name not in NUMERICAL])
 def test_at_its_estimates_the_hessian_is_the_same(name):
     hessian = at_the_record(name)[2]
 
@@ -139,7 +137,7 @@ def test_at_its_estimates_the_hessian_is_the_same(name):
     )
 
 
-@pytest.mark.parametrize("name", few(NUMERICAL, 1))
+@pytest.mark.parametrize("name", NUMERICAL)
 def test_where_its_hessian_differs_ours_is_right(name):
     """By central differences of the gradient with steps of each value's own scale."""
     density, mode, hessian = at_the_record(name)
@@ -154,7 +152,7 @@ def test_where_its_hessian_differs_ours_is_right(name):
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in QUICK else as_slow(name) for name in FITS],
+    list(FITS),
 )
 def test_our_mode_is_at_least_as_probable(name):
     fit, record = fitted(name), FITS[name]
@@ -166,9 +164,7 @@ def test_our_mode_is_at_least_as_probable(name):
     assert (gain > 1e-3) == (name in STOPPED_SHORT)
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else as_slow(name) for name in FITS if name not in STOPPED_SHORT]
-)
+@pytest.mark.parametrize("name", [name for name in FITS if name not in STOPPED_SHORT])
 def test_estimates_and_evidence_agree_as_far_as_it_searched(name):
     """It stops once changes are below 1e-3: estimates agree in posterior deviations, evidence in nats."""
     fit, record = fitted(name), FITS[name]

@@ -18,8 +18,12 @@ STEPS = 2
 ALL = pytest.mark.parametrize(
     ("case", "expansion"),
     [
-        pytest.param(case, expansion, marks=[] if expansion == pn.Unbounded() else pytest.mark.slow)
-        for case in cases.COUPLED
+        pytest.param(
+            case,
+            expansion,
+            marks=[] if number % 2 == 0 and expansion == pn.Unbounded() else pytest.mark.slow,
+        )
+        for number, case in enumerate(cases.COUPLED)
         for expansion in cases.EXPANSIONS
         if isinstance(case.coupling, pn.AbstractVolatilityCoupling) or expansion == pn.Unbounded()
     ],

@@ -77,6 +77,7 @@ def test_a_chain_settles_step_by_step(leaf):
     np.testing.assert_allclose(sum(found.trace.values()) - constant, data["out/E"], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_arrows_towards_the_data_with_a_leaf_for_labels():
     """Nonlinearities at the children, no biases, and a start that is given."""
     data = load("generative_readout")
@@ -121,6 +122,7 @@ def test_backpropagation_and_fixed_predictions(scheme):
     assert_slopes(pn.deep.gradients(network, given(data), scheme), data)
 
 
+@pytest.mark.slow
 def test_skips_are_edges_like_others():
     """From x to z2, and from the first three units of z1 to y."""
     data, scheme = load("skips"), pn.deep.Settle(steps=12, step=0.1)
@@ -161,6 +163,7 @@ def test_contributions_are_scaled_by_depth(skip):
     np.testing.assert_allclose(energy, data["out/skip" if skip else "out/noskip"], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_errors_as_variables():
     """A given leaf has no error of its own."""
     data, scheme = load("errors_as_variables"), pn.deep.Errors(steps=7, step=0.2)

@@ -101,7 +101,7 @@ def test_hidden_states_with_inputs_in_turn_rank_graphs_as_the_exact_evidence(num
     assert margin < 1 or found.argmax() == exact.argmax()
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", few(range(2), 1))
 def test_a_structure_that_switches_has_the_exact_probabilities(number):
     """By a forward recursion over exact predictive densities; online as in one go."""
     recorded = case(f"switching_{number}")
@@ -124,6 +124,7 @@ def test_a_structure_that_switches_has_the_exact_probabilities(number):
     np.testing.assert_allclose(online.edge_probability[-1], found.edge_probability[-1], rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", few(range(4), 1))
 def test_contexts_are_exact_while_all_histories_are_kept(number):
     """All 4,140 ways to divide eight steps; with sixteen histories the evidence is within 0.005 nats."""

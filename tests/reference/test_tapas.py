@@ -259,7 +259,7 @@ def test_every_recorded_run_is_accounted_for():
     assert sorted([*DIRECT, *EXPLAINED]) == NAMES
 
 
-@pytest.mark.parametrize("name", few(DIRECT, 11))
+@pytest.mark.parametrize("name", few(DIRECT, 6))
 def test_pynodes_matches_the_record(name):
     """Beliefs and predictions of every level, through the public API alone."""
     assert gap(record(name), believed(name), record(name).trajectories) < 1e-8
