@@ -102,10 +102,11 @@ def problems_of_scores(found: Found) -> Iterable[str]:
             "evidence: they are not judged. Compile with evidence='in_turn'."
         )
     volatile = [name for name, how in found.how.items() if "volatility" in how]
-    if volatile:
+    if volatile and found.space.network.program.structured is None:
         yield (
-            f"The filter's evidence of volatility edges ({quote(volatile[:6])}) is approximate: 6 to 8 "
-            "nats too low where there is one, with a standard deviation of 3 to 6 (docs/theory/structure.md)."
+            f"The filter's evidence of volatility edges ({quote(volatile[:6])}) is approximate: 3 to 5 "
+            "nats too low where there is one, with a standard deviation of 3 to 5 (docs/performance.md). "
+            "Under expansion='structured' it is right within one."
         )
 
 
@@ -191,7 +192,7 @@ def standard_errors(found: Found) -> dict[str, np.ndarray]:
 
 def standardise_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """A correlation in units of its standard error."""
-    spread = np.std(one) * np.std(other)
-    if len(one) < 10 or not spread > 0:
+    spread = np.std(one) * np.std(other) if len(one) >= 10 else 0.0
+    if not spread > 0:
         return 0.0
     return float(np.mean((one - one.mean()) * (other - other.mean())) / spread * np.sqrt(len(one)))

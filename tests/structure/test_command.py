@@ -12,8 +12,8 @@ def test_a_table_becomes_edges_and_a_picture(tmp_path, capsys):
     a, b = rng.normal(size=(2, 150))
     b[1:] += 0.8 * a[:-1]
     path = tmp_path / "data.csv"
-    rows = "\n".join(f"{x},{y}" for x, y in zip(a, b, strict=True))
-    path.write_text(f"a,b\n{rows}\n", encoding="utf-8")
+    rows = "\n".join(f"{i / 10},{x},{y}" for i, (x, y) in enumerate(zip(a, b, strict=True)))
+    path.write_text(f"time,a,b\n{rows}\n", encoding="utf-8")
     out = tmp_path / "out"
 
     assert main(["structure", str(path), "--out", str(out)]) == 0
@@ -22,7 +22,10 @@ def test_a_table_becomes_edges_and_a_picture(tmp_path, capsys):
     assert found["lag1_a->b"] > 0.99
     assert len(found) == 4
     assert (out / "structure.png").stat().st_size > 3000
-    assert "lag1_a->b: 1.00" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "lag1_a->b: 1.00" in said
+    assert "2 series, 4 candidate edges" in said
+    assert "left out: 'time', which counts the rows" in said
 
 
 def test_what_cannot_be_searched_is_refused_in_a_sentence(tmp_path, capsys):
@@ -33,3 +36,15 @@ def test_what_cannot_be_searched_is_refused_in_a_sentence(tmp_path, capsys):
     assert "'a' never changes" in capsys.readouterr().err
     assert main(["structure", str(path), "--columns", "c", "--out", str(tmp_path)]) == 2
     assert "no column 'c'" in capsys.readouterr().err
+    for text, words in (("", "is empty"), ("a,b\n1,2\ninf,3\n2,5\n", "'a' holds infinite numbers")):
+        path.write_text(text, encoding="utf-8")
+        assert main(["structure", str(path), "--out", str(tmp_path)]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_two_rows_are_searched_for_what_they_are_worth(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_text("a,b\n1,3\n2,2\n", encoding="utf-8")
+
+    assert main(["structure", str(path), "--out", str(tmp_path)]) == 0
+    assert "what is found rests on the prior" in capsys.readouterr().out
