@@ -12,6 +12,7 @@ from pynodes._core.expansions import AbstractExpansion, Standard
 from pynodes._core.functions import identity
 from pynodes._errors import quote
 from pynodes._graph.edges import name_edges
+from pynodes._graph.settings import find_expansion
 from pynodes.nodes._learner import AbstractLearner
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def expansion_of(labels: Labels, node: Any) -> AbstractExpansion | None:
     """The expansion by which a node hears its volatility children."""
     own = getattr(node, "expansion", None)
     settings: Any = labels.settings
-    return settings.expansion if own is None else own
+    return settings.expansion if own is None else find_expansion(own)
 
 
 def curved_edges(labels: Labels, name: str) -> list[str]:
