@@ -199,10 +199,10 @@ def test_own_simulations_are_calibrated():
 
 
 NODES = {
-    "hard": pn.DirichletProcessState(components=3, hypotheses=4),
+    "hard": pn.DirichletProcessState(components=2, hypotheses=2),
     "soft": pn.DirichletProcessState(components=3, assignment="soft"),
     "merging vectors": pn.DirichletProcessState(
-        components=3,
+        components=2,
         hypotheses=2,
         family=families.MultivariateNormal(dimension=2),
         overflow="merge",
