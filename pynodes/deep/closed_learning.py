@@ -169,6 +169,16 @@ class ClosedLearning:
             return {}
         return report_beliefs(*jax.device_get((self.weights, self.state)))
 
+    def node_beliefs(self) -> dict[str, Any]:
+        """What is believed of the nodes that remember, by name, after the last batch."""
+        labels, found = self.network.labels, {}
+        for name, (group, position) in labels.nodes.items():
+            held = jax.device_get(self.beliefs[group])
+            if held is not None and len(labels.groups[group]) > 1:
+                held = jax.tree.map(lambda leaf, place=position: leaf[place], held)
+            found[name] = held
+        return {name: held for name, held in found.items() if held is not None}
+
     def current_scheme(self) -> Any:
         """The scheme, which learns nothing itself."""
         return self.scheme

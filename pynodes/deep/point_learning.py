@@ -140,6 +140,10 @@ class PointLearning:
         named = name_weights(self.layout, precisions)
         return report_beliefs(name_weights(self.layout, means), named)
 
+    def node_beliefs(self) -> dict[str, Any]:
+        """None: values are points, found anew for every sample."""
+        return {}
+
     def current_scheme(self) -> AbstractPointScheme:
         """The scheme with what it learned itself."""
         own = jax.device_get(self.state[2][0])

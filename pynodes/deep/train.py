@@ -79,6 +79,9 @@ class TrainingRun:
         By which values are found in the end: that of training, with what it learned itself.
     weight_beliefs
         Mean and standard deviation of every weight, by name, under ``Learning(beliefs=True)``.
+    beliefs
+        Under ``ClosedForm``: what is believed after the last batch of the nodes that remember, by name, such
+        as the parent of a layer's noise; ``mean`` and ``variance``. Each batch counts as one step.
     """
 
     network: Network
@@ -87,6 +90,7 @@ class TrainingRun:
     ended: str = "finished"
     scheme: Any = None
     weight_beliefs: Mapping[str, WeightBelief] = dataclasses.field(default_factory=dict)
+    beliefs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the energy of every node over epochs, each above its lowest."""
@@ -228,11 +232,18 @@ class Trainer:
 
     def result(self) -> TrainingRun:
         """The run as it is now."""
-        network, scheme, beliefs = self.network, self.training.scheme, {}
-        if self.learning is not None:
-            network, scheme = self.learning.current(), self.learning.current_scheme()
-            beliefs = self.learning.weight_beliefs()
-        return TrainingRun(network, self.history, self.training, self.ended, scheme, beliefs)
+        run = TrainingRun(
+            self.network, self.history, self.training, self.ended, self.training.scheme
+        )
+        if self.learning is None:
+            return run
+        return dataclasses.replace(
+            run,
+            network=self.learning.current(),
+            scheme=self.learning.current_scheme(),
+            weight_beliefs=self.learning.weight_beliefs(),
+            beliefs=self.learning.node_beliefs(),
+        )
 
     def tell(self, hook: str, event: Event) -> bool:
         """Tell all callbacks; whether one asks for the end."""

@@ -258,3 +258,31 @@ def test_several_devices_and_processes_train_to_the_same_weights(tmp_path):
     assert [found[0] for found in (alone, *shared)] == [1, 4, 4]
     for found in shared:
         np.testing.assert_allclose(found[1:], alone[1:], rtol=1e-12, atol=1e-14)
+
+
+def test_a_hierarchy_over_the_noise_of_a_layer_remembers_over_batches():
+    """Twenty units, noise alone, fourfold in its second half: what is believed at the end is of that."""
+    rng, count, units = np.random.default_rng(0), 512, 20
+    scale = np.where(np.arange(count) < count // 2, 0.5, 2.0)
+    data = {"x": rng.normal(size=(count, 3)), "y": scale[:, None] * rng.normal(size=(count, units))}
+    graph = pn.Graph(expansion="unbounded").add(
+        pace=pn.ContinuousState(tonic_volatility=-3.0),
+        noise=pn.ContinuousState(tonic_volatility=-2.0),
+        x=pn.Layer(shape=3),
+        y=pn.Layer(shape=units),
+    )
+    graph = graph.couple("x", "y", pn.Dense()).couple("noise", "y", pn.Noise())
+    network = graph.couple("pace", "noise", pn.Volatility()).compile(key=0)
+    training = pn.deep.Training(
+        epochs=1, batch=32, scheme=pn.ClosedForm(), optimiser=optax.sgd(1e-3), shuffle=False
+    )
+    quiet, both = (
+        pn.deep.train(network, {name: rows[:end] for name, rows in data.items()}, training)
+        for end in (count // 2, count)
+    )
+
+    assert set(both.beliefs) == {"pace", "noise"}
+    rise = both.beliefs["noise"].mean - quiet.beliefs["noise"].mean
+    deviation = np.sqrt(both.beliefs["noise"].variance + quiet.beliefs["noise"].variance)
+    assert abs(rise - np.log(16)) < 1.5 * deviation
+    assert both.beliefs["pace"].mean > quiet.beliefs["pace"].mean + 0.5
