@@ -93,7 +93,7 @@ def list_methods(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
 
 def named_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """What the names in a function stand for: of its module, its closure and its defaults."""
-    for name in collect_names(function.__code__):
+    for name in global_names(function.__code__):
         if name in function.__globals__:
             yield name, function.__globals__[name]
     cells = function.__closure__ or ()
@@ -109,9 +109,18 @@ def named_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 @functools.cache
 def collect_names(code: types.CodeType) -> set[str]:
-    """The names in a function and in functions within it."""
+    """The names in a function and in functions within it, attributes among them."""
     inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
     return set(code.co_names).union(*map(collect_names, inner))
+
+
+@functools.cache
+def global_names(code: types.CodeType) -> frozenset[str]:
+    """The names that a function looks up in its module: no attributes, which may be called the same."""
+    inner = [one for one in code.co_consts if isinstance(one, types.CodeType)]
+    looks = ("LOAD_GLOBAL", "LOAD_NAME")
+    own = {step.argval for step in dis.get_instructions(code) if step.opname in looks}
+    return frozenset(own).union(*map(global_names, inner))
 
 
 @functools.cache

@@ -178,3 +178,16 @@ def test_what_is_read_besides_is_found_wherever_it_stands():
     assert read_besides(held) != before
     assert read_besides(np.tanh) == read_besides(len) == ()
     assert hash(read_besides(one))
+
+
+def test_attributes_are_not_taken_for_globals_of_the_same_name(monkeypatch):
+    """A belief's mean is not the mean of a notebook's first cell."""
+
+    def read(belief):
+        return belief.SCALE + rate()
+
+    before = read_besides(read)
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    assert read_besides(read) == before
+    monkeypatch.setitem(globals(), "LAPSE", 0.2)
+    assert read_besides(read) != before
