@@ -162,7 +162,7 @@ def check_long_steps(graph: Graph, settings: Settings) -> None:
             noisy.setdefault(parent, []).append(child)
         elif isinstance(coupling, AbstractVolatilityCoupling):
             above.setdefault(child, []).append(parent)
-    for name in noisy.keys() & above.keys():
+    for name in filter(above.__contains__, noisy):
         kind = type(graph.nodes[name]).__name__
         shapes = [getattr(graph.nodes[child], "shape", ()) for child in noisy[name]]
         if sum(map(math.prod, shapes)) > 1 and getattr(graph.nodes[name], "expansion", "") is None:

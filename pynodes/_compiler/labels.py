@@ -173,12 +173,7 @@ class Labels:
         GraphError
             A layer without parents and without a prior.
         """
-        fed = {child for _, child, coupling in self.graph.edges if coupling.inlet == "location"}
-        flat = [
-            name
-            for name, node in self.graph.nodes.items()
-            if name not in fed and getattr(node, "prior_precision", 1.0) is None
-        ]
+        flat = self.flat_roots
         if flat:
             raise GraphError(
                 f"{quote(flat)} {'is a layer' if len(flat) == 1 else 'are layers'} without parents and "
@@ -186,6 +181,16 @@ class Labels:
                 "prior_precision=1.0, or a parent; a network of layers alone is asked by "
                 "pynodes.deep.settle."
             )
+
+    @cached_property
+    def flat_roots(self) -> tuple[str, ...]:
+        """Layers without parents and without a prior."""
+        fed = {child for _, child, coupling in self.graph.edges if coupling.inlet == "location"}
+        return tuple(
+            name
+            for name, node in self.graph.nodes.items()
+            if name not in fed and getattr(node, "prior_precision", 1.0) is None
+        )
 
     @cached_property
     def own_code(self) -> tuple[Any, ...]:

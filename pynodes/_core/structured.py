@@ -26,7 +26,7 @@ from pynodes._core.expansions import (
 )
 from pynodes._core.messages import VolatilityMessage
 from pynodes._core.modules import Module, choice
-from pynodes._core.tilts import Tilt, mix_tilts
+from pynodes._core.tilts import Tilt, mix_tilts, weigh_tilts
 from pynodes._typing import Array, Scalar
 
 
@@ -578,19 +578,7 @@ def weigh_nodes(
     weights: list[Any] = [weight + jnp.zeros_like(places.scale) for weight in places.rule.weights]
     total = jnp.zeros_like(places.scale)
     if hear is not None:
-        heard = stage(hear(places))
-        top = heard[0][0]
-        for value, _ in heard[1:]:
-            top = jnp.maximum(top, value)
-        top = jax.lax.stop_gradient(top)
-        weights = [
-            weight * factor * jnp.exp(value - top)
-            for weight, (value, factor) in zip(places.rule.weights, heard, strict=True)
-        ]
-        norm = sum(weights[1:], start=weights[0])
-        total = top + log(norm)
-        share = reciprocal(norm)
-        weights, total = stage(([weight * share for weight in weights], total))
+        weights, total = stage(weigh_tilts(places.rule.weights, stage(hear(places))))
     moved = stage(average_nodes(weights, steps))
     around = stage(average_nodes(weights, [(step - moved) ** 2 for step in steps]))
     return Nodes(

@@ -134,6 +134,26 @@ def tilt_further(first: Tilt, second: Tilt, variance: Array) -> Tilt:
     )
 
 
+def weigh_tilts(
+    weights: Sequence[float], heard: Sequence[tuple[Array, Any]]
+) -> tuple[list[Array], Array]:
+    """Weights by how probable what happened was at each of some places, and the log of the average.
+
+    ``heard`` is log evidence, and the factor by which the probability is to be multiplied further.
+    """
+    top = heard[0][0]
+    for value, _ in heard[1:]:
+        top = jnp.maximum(top, value)
+    top = jax.lax.stop_gradient(top)
+    parts = [
+        weight * factor * jnp.exp(value - top)
+        for weight, (value, factor) in zip(weights, heard, strict=True)
+    ]
+    norm = sum(parts[1:], start=parts[0])
+    total, share = top + log(norm), reciprocal(norm)
+    return [part * share for part in parts], total
+
+
 def mix_tilts(
     weights: Sequence[float],
     tilts: Sequence[Tilt],
@@ -145,25 +165,18 @@ def mix_tilts(
     Components and whole are means and variances. Evidence, mean and variance of the posterior are those of
     the mixture.
     """
-    totals = [one.total() for one in tilts]
-    top = totals[0]
-    for other in totals[1:]:
-        top = jnp.maximum(top, other)
-    top = jax.lax.stop_gradient(top)
-    parts = [w * jnp.exp(total - top) for w, total in zip(weights, totals, strict=True)]
-    norm = sum(parts[1:], start=parts[0])
-    share = reciprocal(norm)
+    parts, total = weigh_tilts(weights, [(one.log_evidence, one.factor) for one in tilts])
     after = [tilt.moments(*one) for tilt, one in zip(tilts, components, strict=True)]
     mean, variance = whole
     steps = [one - mean for one, _ in after]
-    moved = share * sum(part * step for part, step in zip(parts, steps, strict=True))
-    left = share * sum(
+    moved = sum(part * step for part, step in zip(parts, steps, strict=True))
+    left = sum(
         part * (own + (step - moved) ** 2)
         for part, step, (_, own) in zip(parts, steps, after, strict=True)
     )
     precision = reciprocal(variance)
     return Tilt(
-        log_evidence=top + log(norm),
+        log_evidence=total,
         gradient=moved * precision,
         curvature=(variance - left) * precision**2,
     )

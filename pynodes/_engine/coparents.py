@@ -25,9 +25,8 @@ from pynodes._core.structured import (
     Places,
     QuadratureRule,
     average_nodes,
-    weigh_nodes,
 )
-from pynodes._core.tilts import silence
+from pynodes._core.tilts import silence, weigh_tilts
 from pynodes._engine.bundles import gather_parents, know, node_gain, over_edges
 from pynodes._typing import Array, Scalar
 
@@ -69,11 +68,6 @@ class Coparents(Module):
     added: Array
     variance: Array
     alone: Any = None
-
-
-def count_coparents(group: Group) -> int:
-    """How many parents a node of a group has room for on which its belief is conditional."""
-    return sum(bundle.fan for bundle in group.down if bundle.conditional)
 
 
 def is_averaged(group: Group) -> bool:
@@ -215,14 +209,16 @@ def learn_covariance(
     """
     group, together = program.schedule.groups[index], belief.structured.coparents
     lead = int(group.size > 1)
-    variances = [
-        gather_variances(program, index, number, belief, beliefs) if bundle.conditional else None
-        for number, bundle in enumerate(group.down)
-    ]
-    before, after = (
-        stack_slots(group, [one if one is None else one[part] for one in variances])
-        for part in range(2)
+    after = stack_slots(
+        group,
+        [
+            gather_variances(program, index, number, belief, beliefs)
+            if bundle.conditional
+            else None
+            for number, bundle in enumerate(group.down)
+        ],
     )
+    before = together.variance
     line = is_line(group, before)
     slopes = stack_slots(
         group,
@@ -257,14 +253,12 @@ def learn_covariance(
 
 def gather_variances(
     program: Program, index: int, number: int, belief: Any, beliefs: Mapping[int, Any]
-) -> tuple[Array, Array]:
-    """Variances of the parents in one bundle before and after they heard, in their children's shape."""
+) -> Array:
+    """Variances of the parents in one bundle once they heard, in their children's shape."""
     group = program.schedule.groups[index]
-    parents = gather_parents(
-        program, index, number, lambda one: (one.predicted_variance, one.variance), beliefs
-    )
+    parents = gather_parents(program, index, number, lambda one: one.variance, beliefs)
     rule = over_edges(
-        lambda edge, node: tuple(jnp.broadcast_to(one, jnp.shape(node)) for one in edge),
+        lambda edge, node: jnp.broadcast_to(edge, jnp.shape(node)),
         group.size,
         group.down[number].fan,
     )
@@ -406,18 +400,13 @@ def average_edge(rule: QuadratureRule, edge: Any, node: Any) -> Alone:
     below, heard = node
     asked = prediction.ask(below, Places(scale=scale, rule=rule))
     tilts = [silence(heard, tilt) for tilt, _, _ in asked]
-    nodes = weigh_nodes(
-        Places(scale=jnp.ones_like(prediction.mean), rule=rule),
-        prediction.mean,
-        variance,
-        lambda _: [(tilt.log_evidence, tilt.factor) for tilt in tilts],
-    )
+    weights, told = weigh_tilts(rule.weights, [(one.log_evidence, one.factor) for one in tilts])
     after = [tilt.moments(*moments) for tilt, (_, *moments) in zip(tilts, asked, strict=True)]
-    mean = average_nodes(nodes.weights, [one for one, _ in after])
+    mean = average_nodes(weights, [one for one, _ in after])
     return Alone(
         mean=mean,
-        variance=average_nodes(nodes.weights, [v + (m - mean) ** 2 for m, v in after]),
-        log_evidence=nodes.log_evidence,
+        variance=average_nodes(weights, [v + (m - mean) ** 2 for m, v in after]),
+        log_evidence=told,
         weight=prediction.strength**2 * variance + LEAST,
     )
 

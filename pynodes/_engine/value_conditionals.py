@@ -170,39 +170,28 @@ def predict_lines(
     known = None if belief.structured is None else belief.structured.predictions
     together = belief.structured is not None and belief.structured.coparents is not None
     predictions = list(known or [None] * len(group.down))
+    whole = (belief.predicted_variance, None) if together else (None, (grown, parents_variance))
+    child = (belief.predicted_mean, least, *whole)
     for number, step in steps.items():
         point = gather_parents(program, index, number, prediction_view, beliefs)
-        child = (belief.predicted_mean, grown, parents_variance, least)
-        rule = predict_line
-        if together:
-            child, rule = (
-                (belief.predicted_mean, belief.predicted_variance, least),
-                predict_line_together,
-            )
-        rule = over_edges(rule, group.size, group.down[number].fan)
+        rule = over_edges(predict_line, group.size, group.down[number].fan)
         predictions[number] = rule((step, point), child)
     return know(belief, predictions=tuple(predictions))
 
 
 def predict_line(edge: Any, node: Any) -> LinearPrediction:
-    """The prediction of one child given one of its value parents."""
-    step, (point, _) = edge
-    mean, grown, parents_variance, least = node
-    others = jnp.maximum(parents_variance - step.added, 0.0)
-    variance = jnp.maximum(step.kept + grown + others, least)
-    return LinearPrediction(
-        point=point,
-        mean=jnp.broadcast_to(mean, jnp.shape(variance)),
-        slope=step.slope,
-        variance=variance,
-    )
+    """The prediction of one child given one of its value parents.
 
-
-def predict_line_together(edge: Any, node: Any) -> LinearPrediction:
-    """The same of one of several value parents, which covary: what the edge leaves of the whole variance."""
+    Where several covary, its variance is what the edge leaves of the whole; else the sum of its parts.
+    """
     step, (point, spread) = edge
-    mean, whole, least = node
-    variance = jnp.maximum(whole - step.slope**2 * spread, least)
+    mean, least, whole, parts = node
+    if parts is None:
+        variance = whole - step.slope**2 * spread
+    else:
+        grown, parents_variance = parts
+        variance = step.kept + grown + jnp.maximum(parents_variance - step.added, 0.0)
+    variance = jnp.maximum(variance, least)
     return LinearPrediction(
         point=point,
         mean=jnp.broadcast_to(mean, jnp.shape(variance)),

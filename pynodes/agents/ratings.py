@@ -210,7 +210,6 @@ def jget(
         "initial_mean": [first, *higher],
         "initial_precision": [math.exp(-place), *(1.0 for _ in higher)],
         "noise_initial_mean": [place, *higher],
-        "expansion": WITHOUT_FAILURES,
     }
     begun, prior = begin_with(initial_precision, series, "x1")
     graph = jumping(levels, **placed | begun | settings)

@@ -171,9 +171,9 @@ class ClosedLearning:
 
     def node_beliefs(self) -> dict[str, Any]:
         """What is believed of the nodes that remember, by name, after the last batch."""
-        labels, found = self.network.labels, {}
+        labels, beliefs, found = self.network.labels, jax.device_get(self.beliefs), {}
         for name, (group, position) in labels.nodes.items():
-            held = jax.device_get(self.beliefs[group])
+            held = beliefs[group]
             if held is not None and len(labels.groups[group]) > 1:
                 held = jax.tree.map(lambda leaf, place=position: leaf[place], held)
             found[name] = held

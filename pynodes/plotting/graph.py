@@ -235,10 +235,10 @@ def fold_copies(graph: Graph) -> tuple[Graph, dict[str, int]]:
     """
     counts = dict.fromkeys(graph.nodes, 1)
     once, times = one_plate(graph)
-    stacked, runs = fold_levels(graph)
-    if not times and runs:
-        return stacked, runs
     if not times:
+        stacked, runs = fold_levels(graph)
+        if runs:
+            return stacked, runs
         raise GraphError(
             "There is no plate to fold: no node is named as graph.repeat names copies, x[0], x[1], ..., and "
             "no equal layers follow one another."

@@ -20,6 +20,7 @@ from pynodes._compiler.program import Program
 from pynodes._core.modules import parameters_of
 from pynodes._engine.closed_form import ClosedForm
 from pynodes._engine.feed import Feed
+from pynodes._graph.graph import Graph
 from pynodes._inference.laplace import LaplacePosterior, Modes, approximate_posteriors, find_modes
 from pynodes._inference.newton import Blocks
 from pynodes._inference.priors import AbstractPrior
@@ -283,6 +284,16 @@ def search_masks(common: Any, masks: Array, *, labels: Labels, layout: FreeLayou
     return find_modes(log_joint, masks, priors, key, starts=STARTS, refine=1, blocks=blocks)
 
 
+def find_parts(graph: Graph) -> list[set[str]]:
+    """The parts of a graph that nothing that learns joins, by the names of their nodes."""
+    import networkx
+
+    joined = networkx.Graph()
+    joined.add_nodes_from(name for name, node in graph.nodes.items() if node.learns)
+    joined.add_edges_from((a, b) for a, b, _ in graph.edges if a in joined)
+    return list(networkx.connected_components(joined))
+
+
 def divide_values(
     space: Space, children: Sequence[str], feed: Feed
 ) -> tuple[Blocks, tuple[int, ...]]:
@@ -300,18 +311,12 @@ def divide_values(
     feed
         The series.
     """
-    import networkx
-
     graph, network = space.graph, space.network
     owners = [*children, *(name.rpartition(".")[0].rpartition("->")[2] for name in space.free)]
     apart = network.program.structured is None and isinstance(network.program.scheme, ClosedForm)
     if not apart or not all(name in graph.nodes and graph.nodes[name].learns for name in owners):
         return (), ()
-    joined = networkx.Graph()
-    joined.add_nodes_from(name for name, node in graph.nodes.items() if node.learns)
-    joined.add_edges_from((a, b) for a, b, _ in graph.edges if a in joined)
-    parts = enumerate(networkx.connected_components(joined))
-    part = {name: number for number, names in parts for name in names}
+    part = {name: number for number, names in enumerate(find_parts(graph)) for name in names}
     found: dict[int, list[int]] = {}
     for value, owner in enumerate(owners):
         found.setdefault(part[owner], []).append(value)

@@ -23,7 +23,7 @@ from pynodes._runtime.inputs import read_inputs
 from pynodes._runtime.series import Series
 from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling, Drift, Volatility
 from pynodes.nodes import AbstractNode, ContinuousState
-from pynodes.structure.joint import JointScore
+from pynodes.structure.joint import JointScore, find_parts
 from pynodes.structure.rules import needs
 from pynodes.structure.space import Space, seed_of
 from pynodes.structure.space import space as make_space
@@ -186,13 +186,7 @@ def share(
 
 def are_apart(graph: Graph, names: tuple[str, ...]) -> bool:
     """Whether nothing that learns joins any two of the states, so that evidence is a sum over groups."""
-    import networkx
-
-    joined = networkx.Graph()
-    joined.add_nodes_from(name for name, node in graph.nodes.items() if node.learns)
-    joined.add_edges_from((a, b) for a, b, _ in graph.edges if a in joined)
-    parts = list(networkx.connected_components(joined))
-    most = max(len(part.intersection(names)) for part in parts)
+    most = max(len(part.intersection(names)) for part in find_parts(graph))
     return most == 1 and isinstance(graph.compile().program.scheme, ClosedForm)
 
 
