@@ -222,19 +222,6 @@ COUPLINGS = [
         ("Noise", "'x'", "ContinuousState", "Volatility"),
     ),
     Wrong(
-        "Enhanced where it runs away",
-        lambda: (
-            tracked()
-            .add(w=pn.ContinuousInput(), a=pn.ContinuousState(), b=pn.ContinuousState())
-            .couple("x", "w")
-            .couple("a", ["u", "w"], pn.Noise())
-            .couple("b", "a", "volatility")
-            .compile()
-        ),
-        pn.GraphError,
-        ("'a'", "'u' and 'w'", "'b'", "a=pynodes.ContinuousState(expansion='unbounded')"),
-    ),
-    Wrong(
         "a parent of a constant",
         lambda: tracked().add(c=pn.ConstantState()).couple("x", "c"),
         pn.CouplingError,
