@@ -201,9 +201,14 @@ def test_a_long_step_of_enhanced_is_derived_and_what_comes_of_it_is_said():
             ("b", "a", pn.Volatility()),
         ],
     )
-    runs = {
+    with pytest.raises(pn.GraphError, match=r"'a' is the parent of the noise.*it runs away"):
+        graph.compile()
+    asked = graph.revise(
+        a=pn.ContinuousState(tonic_volatility=-0.5, expansion="enhanced")
+    ).compile()
+    runs = {"enhanced": asked.filter(series, throw=False)} | {
         name: graph.compile(expansion=name).filter(series, throw=False)
-        for name in ("standard", "enhanced", "unbounded", "structured")
+        for name in ("standard", "unbounded", "structured")
     }
     long, newton = (float(runs[name]["a"].mean[0]) for name in ("enhanced", "standard"))
     variance = 1 / float(runs["standard"]["a"].predicted_precision[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -32,16 +33,20 @@ from pynodes._compiler.program import (
 )
 from pynodes._compiler.structured import check_structured, find_structured, mark_conditionals
 from pynodes._compiler.turns import order_turns
+from pynodes._core.expansions import Enhanced
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme
 from pynodes._core.structured import Structured
-from pynodes._errors import GraphError
+from pynodes._errors import GraphError, quote
 from pynodes._graph.checks import check_not_empty, check_ready_to_filter
 from pynodes._graph.edits import is_lagged
 from pynodes._graph.graph import Graph
 from pynodes._graph.settings import Settings
-from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling
+from pynodes.couplings import AbstractCoupling, AbstractVolatilityCoupling, Noise
 from pynodes.nodes import AbstractNode
+
+MANY_READINGS = 6
+"""So many readings under one parent of their noise lost it in every run (docs/theory/expansions.md)."""
 
 
 @dataclasses.dataclass
@@ -131,12 +136,48 @@ def compile_program(
 
 def bind_nodes(graph: Graph, settings: Settings) -> dict[str, AbstractNode]:
     """The nodes of a graph under its settings, once they know what their parents feed."""
+    check_long_steps(graph, settings)
     bound: dict[str, AbstractNode] = {}
     for name, node in graph.nodes.items():
         fed = graph.inlets_fed(name)
         check_ready_to_filter(name, node, fed)
         bound[name] = with_settings(node, settings).bind(fed)
     return bound
+
+
+def check_long_steps(graph: Graph, settings: Settings) -> None:
+    """Refuse Enhanced for a parent of the noise of many readings that has a volatility parent itself.
+
+    Its steps are then several of Newton's, and the volatility parent keeps them long: it runs away, as
+    derived in docs/theory/expansions.md. A node that names its expansion keeps it. Runs of fewer
+    readings may be short enough to end well: where one does not, its status says so.
+
+    Raises
+    ------
+    GraphError
+        Names the nodes and the remedy.
+    """
+    if not isinstance(settings.expansion, Enhanced):
+        return
+    noisy: dict[str, list[str]] = {}
+    above: dict[str, list[str]] = {}
+    for parent, child, coupling in graph.edges:
+        if isinstance(coupling, Noise):
+            noisy.setdefault(parent, []).append(child)
+        elif isinstance(coupling, AbstractVolatilityCoupling):
+            above.setdefault(child, []).append(parent)
+    for name in filter(above.__contains__, noisy):
+        kind = type(graph.nodes[name]).__name__
+        shapes = [getattr(graph.nodes[child], "shape", ()) for child in noisy[name]]
+        readings = sum(map(math.prod, shapes))
+        if readings >= MANY_READINGS and getattr(graph.nodes[name], "expansion", "") is None:
+            raise GraphError(
+                f"{name!r} is the parent of the noise of {quote(noisy[name])}, {readings} readings at once, "
+                f"and {quote(above[name])} of its own volatility. Under Enhanced its steps are then too "
+                "long, and it runs away. Give it an expansion of its own, as in "
+                f"{name}=pynodes.{kind}(expansion='unbounded'), or compile the graph with expansion='structured'. With {kind}(expansion="
+                "'enhanced') it takes its published steps all the same."
+            )
 
 
 def by_end(

@@ -222,6 +222,20 @@ COUPLINGS = [
         ("Noise", "'x'", "ContinuousState", "Volatility"),
     ),
     Wrong(
+        "Enhanced where it runs away",
+        lambda: (
+            tracked()
+            .add(**{name: pn.ContinuousInput() for name in "pqrst"})
+            .add(a=pn.ContinuousState(), b=pn.ContinuousState())
+            .couple("x", list("pqrst"))
+            .couple("a", ["u", *"pqrst"], pn.Noise())
+            .couple("b", "a", "volatility")
+            .compile()
+        ),
+        pn.GraphError,
+        ("'a'", "6 readings at once", "'b'", "a=pynodes.ContinuousState(expansion='unbounded')"),
+    ),
+    Wrong(
         "a parent of a constant",
         lambda: tracked().add(c=pn.ConstantState()).couple("x", "c"),
         pn.CouplingError,
