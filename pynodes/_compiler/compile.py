@@ -175,8 +175,9 @@ def check_long_steps(graph: Graph, settings: Settings) -> None:
                 f"{name!r} is the parent of the noise of {quote(noisy[name])}, {readings} readings at once, "
                 f"and {quote(above[name])} of its own volatility. Under Enhanced its steps are then too "
                 "long, and it runs away. Give it an expansion of its own, as in "
-                f"{name}=pynodes.{kind}(expansion='unbounded'), or compile the graph with expansion='structured'. With {kind}(expansion="
-                "'enhanced') it takes its published steps all the same."
+                f"{name}=pynodes.{kind}(expansion='unbounded'), or compile the graph with "
+                f"expansion='structured'. With {kind}(expansion='enhanced') it takes its "
+                "published steps all the same."
             )
 
 
