@@ -319,6 +319,20 @@ def test_masks_times_and_frozen_steps_may_be_traced():
     assert_same(plain, jitted(seen, frozen, 0.5), rtol=1e-12)
 
 
+def test_what_is_known_while_tracing_is_computed_at_once():
+    """Series and parameters that are plain numbers, in a function of something else that is traced."""
+    net = network(tracked())
+    plain = net.filter({"u": VALUES})
+    inside = []
+
+    def shifted(shift):
+        inside.append(net.filter({"u": VALUES}))
+        return inside[0].surprise.sum() + shift
+
+    np.testing.assert_allclose(jax.jit(shifted)(1.0), plain.surprise.sum() + 1, rtol=1e-12)
+    assert_same(inside[0], plain, rtol=0)
+
+
 def test_numbers_under_trace_may_come_as_a_list():
     net = network(tracked())
 

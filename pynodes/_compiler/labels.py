@@ -221,6 +221,16 @@ class Labels:
                 )
 
     @cached_property
+    def everything(self) -> Kept:
+        """What is kept where all nodes are."""
+        return tuple((group, None) for group in range(len(self.groups)))
+
+    @cached_property
+    def checked(self) -> set[tuple[str, ...]]:
+        """Names of inputs that were found to be right, so that they are looked at once."""
+        return set()
+
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """Names of the parameters for which a series must be given."""
         nodes = self.graph.nodes.items()

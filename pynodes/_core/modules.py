@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from pynodes._boundary import boundary
+from pynodes._boundary import as_if, boundary
 from pynodes._core.besides import Besides, read_besides
 from pynodes._errors import ParameterError, format_value, nearest
 
@@ -139,8 +139,9 @@ class Module:
         super().__init_subclass__(**kwargs)
         cls.__annotations__ = {**cls.__annotations__, "_class": type}
         cls._class = choice(cls)
+        own = "__init__" in vars(cls)
         dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
-        cls.__init__ = by_name(cls, cls.__init__)
+        cls.__init__ = by_name(cls, cls.__init__, own)
         fields = dataclasses.fields(cls)
         static = [field.name for field in fields if field.metadata.get("static")]
         beside = [field.name for field in fields if field.metadata.get("aside")]
@@ -161,20 +162,32 @@ class Module:
         return module_to_html(self)
 
 
-def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]:
+def by_name(cls: type[Module], init: Callable[..., None], own: bool) -> Callable[..., None]:
     """A constructor that names the fields it does not know, and the nearest one it does.
 
-    Many are made in every call of a network, so names are looked at only once something is wrong.
+    Many are made in every call of a network, and at every step that is traced: most of them by JAX, from
+    all fields at once. So names are looked at only once something is wrong.
     """
+    fields = dataclasses.fields(cls)
     arrays = [
         (field.name, field.default)
-        for field in dataclasses.fields(cls)
+        for field in fields
         if field.metadata.get("parameter", {"rank": 0})["rank"] != 0
     ]
+    checked = own or bool(arrays) or hasattr(cls, "__post_init__")
+    defaults = {
+        field.name: field.default for field in fields if field.default is not dataclasses.MISSING
+    }
+    required = {field.name for field in fields} - defaults.keys()
 
-    @boundary
     @functools.wraps(init)
     def named(self: Module, *args: Any, **values: Any) -> None:
+        __tracebackhide__ = True
+        if not (checked or args) and values.keys() >= required:
+            found = defaults | values
+            if len(found) == len(fields):  # no other names: all at once, which is much faster
+                object.__setattr__(self, "__dict__", found)
+                return
         for name, default in arrays:
             given = values.get(name, default)
             # Whole numbers that JAX puts in the place of arrays are axes: only a user's is a value.
@@ -183,31 +196,30 @@ def by_name(cls: type[Module], init: Callable[..., None]) -> Callable[..., None]
         try:
             init(self, *args, **values)
         except TypeError:
-            check_arguments(cls, args, values)
-            raise
+            mistake = find_mistake(cls, args, values)
+            if mistake is None:
+                raise
+            raise mistake from None
 
-    return named
+    return boundary(named) if checked else as_if(named, init)
 
 
-def check_arguments(cls: type[Module], args: tuple[Any, ...], values: Mapping[str, Any]) -> None:
-    """Refuse what a constructor cannot take.
-
-    Raises
-    ------
-    ParameterError
-        Fields that are not given by name, or under names of none.
-    """
+def find_mistake(
+    cls: type[Module], args: tuple[Any, ...], values: Mapping[str, Any]
+) -> ParameterError | None:
+    """What a constructor cannot take: fields that are not given by name, or under names of none."""
     known = [field.name for field in dataclasses.fields(cls) if field.name != "_class"]
     if args:
-        raise ParameterError(
+        return ParameterError(
             f"{cls.__name__} takes its fields by name, as in "
             f"{cls.__name__}({known[0] if known else 'name'}=...)."
         )
     for name in values:
         if name not in known and name != "_class":
-            raise ParameterError(
+            return ParameterError(
                 f"{cls.__name__} has no parameter {name!r}. {nearest(name, known)}"
             )
+    return None
 
 
 def same_module(one: Module, other: Module) -> bool:

@@ -48,9 +48,9 @@ class Run(Module):
     bounded
         Whether a log growth reached its bound, by step.
     failed
-        Which nodes broke down at the step at which the first one did, group by group.
+        Which nodes broke down at the step at which the first one did, group by group; None if nobody looked.
     grown
-        Which nodes ever grew at the bound, group by group.
+        Which nodes ever grew at the bound, group by group; likewise.
     """
 
     records: Records
@@ -58,8 +58,8 @@ class Run(Module):
     final: State
     alive: Array
     bounded: Array
-    failed: Array
-    grown: Array
+    failed: Any
+    grown: Any
 
 
 def filter_step(feed: Feed, now: Now, before: State) -> tuple[State, Array, Step]:
@@ -85,15 +85,14 @@ def run_without_guard(program: Program, feed: Feed, state: State | None, kept: K
     begin = sweeps.start(program) if state is None else state
     ran = scan(program, feed, begin, partial(filter_step, feed), emit, hold=False)
     records, surprise, alive, bounded = ran.emitted
-    none = jnp.zeros(program.schedule.count, bool)
     return Run(
         records=records,
         surprise=surprise,
         final=ran.final,
         alive=alive,
         bounded=bounded,
-        failed=none,
-        grown=none,
+        failed=None,
+        grown=None,
     )
 
 

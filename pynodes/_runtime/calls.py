@@ -25,6 +25,7 @@ from pynodes._engine import sweeps
 from pynodes._engine.feed import Feed
 from pynodes._engine.filter import Run, run_with_guard, run_without_guard
 from pynodes._engine.sweeps import State
+from pynodes._results.edge_beliefs import keep_couplings
 from pynodes._runtime.derivatives import Each, total_surprise
 from pynodes._typing import AnyArray, Array
 
@@ -63,6 +64,19 @@ def surprise_fast(program: PackedTree, feed: Feed, state: State | None, each: Ea
     return as_single_kernel(total, program, feed, state)
 
 
+def call_now(compiled: Callable[..., Any], *arguments: Any) -> Any:
+    """What compiled code finds from plain numbers, now, also where JAX traces a function around the call.
+
+    There it would become a part of that function's program, computed anew whenever that is called. That it
+    has is seen by the result: the setting that prevents it takes as long as to filter with a small network.
+    """
+    found = compiled(*arguments)
+    if not is_traced(jax.tree.leaves(found)[0]):
+        return found
+    with jax.ensure_compile_time_eval():
+        return compiled(*arguments)
+
+
 def to_pack(leaf: Any) -> Any:
     """A number on the host, where it is packed; a whole array on the device as it is."""
     if isinstance(leaf, jax.Array) and leaf.ndim and leaf.dtype.kind == "f":
@@ -94,14 +108,21 @@ class Calls:
             leaves = jax.tree.map(to_pack, program)
             return cls(program, jax.device_put(PackedTree.of(leaves, 0, np.stack)))
 
+    @functools.cached_property
+    def couplings(self) -> tuple[Any, ...]:
+        """What beliefs keep of the network's couplings."""
+        return keep_couplings(self.program.couplings)
+
     def filter(self, feed: Feed, state: State | None, kept: Kept) -> Run:
         """A run that holds what it believed before a failure, and rests at frozen steps."""
-        if self.packed is not None and feed.series.frozen is None and not is_traced((feed, state)):
-            run = filter_fast(self.packed, feed, state, kept).to_host()
+        if self.packed is None or is_traced((feed, state)):
+            return filter_with_guard(self.program, feed, state, kept)
+        if feed.series.frozen is None:
+            run = call_now(filter_fast, self.packed, feed, state, kept).to_host()
             if run.alive[-1] and not run.bounded.any():
                 return run
-        run = filter_with_guard(self.program, feed, state, kept)
-        return run if is_traced(run) else jax.tree.map(np.asarray, run)
+        run = call_now(filter_with_guard, self.program, feed, state, kept)
+        return jax.tree.map(np.asarray, run)
 
     def surprise(self, feed: Feed, state: State | None, each: Each = None) -> Array:
         """The total surprise."""

@@ -116,6 +116,9 @@ def check_input_names(labels: Labels, inputs: Any) -> list[str]:
     """The names in some inputs, once none is absent or unknown."""
     check_mapping(labels, inputs)
     found = dict.fromkeys(inputs.keys())
+    names = tuple(found)
+    if names in labels.checked:
+        return list(names)
     for name in found:
         check_name(labels, name)
         if name in labels.nodes and not accepts(labels.graph.nodes[name]):
@@ -130,7 +133,8 @@ def check_input_names(labels: Labels, inputs: Any) -> list[str]:
             "gets a series of NaN, a regressor a value at every step."
         )
     check_nothing_missing(labels, found)
-    return list(found)
+    labels.checked.add(names)
+    return list(names)
 
 
 def check_nothing_missing(labels: Labels, found: Mapping[str, Any]) -> None:

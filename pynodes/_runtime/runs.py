@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -72,7 +73,7 @@ def filter_inputs(
     # A finished run lies on the host, all of it (calls.py): one leaf tells, and looking at all takes time.
     finished = isinstance(run.alive, np.ndarray)
     origin = Origin(labels, calls.program, feed, state) if finished else None
-    beliefs = to_trajectories(labels, calls.program, run, feed, kept, origin)
+    beliefs = to_trajectories(labels, run, feed, kept, calls.couplings, origin)
     return check_status(beliefs, throw)
 
 
@@ -102,8 +103,7 @@ def smooth_inputs(
     check_smoothable(labels)
     state, kept = states_of(labels, start), select_recorded_nodes(labels, record)
     run = smooth_series(program, feed, state, kept)
-    beliefs = to_trajectories(labels, program, run, feed, kept, None)
-    return check_status(dataclasses.replace(beliefs, couplings=None), throw)
+    return check_status(to_trajectories(labels, run, feed, kept), throw)
 
 
 def sample_by_name(
@@ -193,7 +193,8 @@ def interact(
     lived = dataclasses.replace(
         feed, series=dataclasses.replace(blank, values=life.values, observed=life.observed)
     )
-    beliefs = to_trajectories(labels, program, run, lived, kept, origin)
+    couplings = keep_couplings(program.couplings)
+    beliefs = to_trajectories(labels, run, lived, kept, couplings, origin)
     return Interaction(
         beliefs=check_status(beliefs, throw),
         actions=life.actions,
@@ -213,14 +214,24 @@ def read_covariates(covariates: Mapping[str, Series], steps: int) -> dict[str, A
 
 
 def to_trajectories(
-    labels: Labels, program: Program, run: Run, feed: Feed, kept: Kept, origin: Origin | None
+    labels: Labels,
+    run: Run,
+    feed: Feed,
+    kept: Kept,
+    couplings: tuple[Any, ...] | None = None,
+    origin: Origin | None = None,
 ) -> Trajectories:
     """A run by name."""
     series, shape = feed.series, np.shape(run.alive)
     xp: Any = namespace_of(run.alive)  # an array that is made on the device takes time
     interval = feed.interval if series.interval is None else series.interval
+    none = fill(xp, (len(labels.nodes),), False)
     status = Status(
-        labels=labels, alive=run.alive, bounded=run.bounded, failed=run.failed, grown=run.grown
+        labels=labels,
+        alive=run.alive,
+        bounded=run.bounded,
+        failed=none if run.failed is None else run.failed,
+        grown=none if run.grown is None else run.grown,
     )
     return Trajectories(
         labels=labels,
@@ -231,22 +242,33 @@ def to_trajectories(
         observed={
             group: series.observed[group]
             if group in series.observed
-            else xp.ones(np.shape(surprise), bool)
+            else fill(xp, np.shape(surprise), True)
             for group, surprise in run.surprise.items()
             if group in series.values
         },
         final=State(labels=labels, groups=run.final),
         found=status,
-        interval=xp.ones(shape) if interval is None else xp.broadcast_to(interval, shape),
-        frozen=xp.zeros(shape, bool) if series.frozen is None else series.frozen,
-        couplings=keep_couplings(program.couplings),
+        interval=fill(xp, shape, 1.0) if interval is None else xp.broadcast_to(interval, shape),
+        frozen=fill(xp, shape, False) if series.frozen is None else series.frozen,
+        couplings=couplings,
         origin=origin,
     )
 
 
+def fill(xp: Any, shape: tuple[int, ...], value: Any) -> Any:
+    """An array of one value; on the host one for all of its shape, which nobody can write to."""
+    return fill_once(shape, value) if xp is np else xp.full(shape, value)
+
+
+@functools.lru_cache(64, typed=True)
+def fill_once(shape: tuple[int, ...], value: Any) -> np.ndarray:
+    """An array of one value that takes no room."""
+    return np.broadcast_to(np.asarray(value), shape)
+
+
 def check_status(beliefs: Trajectories, throw: bool) -> Trajectories:
     """The beliefs, unless a failure is to be raised and there is one."""
-    if throw and not is_traced(beliefs.found.alive) and not np.all(beliefs.found.alive):
+    if throw and not is_traced(beliefs.found.alive) and not beliefs.found.alive.all():
         try:
             beliefs.status.check()
         except FilterError as error:
@@ -275,7 +297,7 @@ def select_recorded_nodes(labels: Labels, record: Iterable[str] | None) -> Kept:
         A name that the network does not have.
     """
     if record is None:
-        return tuple((group, None) for group in range(len(labels.groups)))
+        return labels.everything
     if isinstance(record, str) or not isinstance(record, Iterable):
         raise InputError(f"record must be a list of names, as in ['x'], not {record!r}.")
     wanted: dict[int, set[int]] = {}

@@ -28,7 +28,8 @@ Series: TypeAlias = AnyArray | Sequence[float]
 
 def to_numbers(name: str, values: Any, event: tuple[int, ...] = ()) -> AnyArray:
     """A series as an array of real numbers, of shape (time, *event); NaN where one is masked or None."""
-    if isinstance(values, Sequence | Tracer) and is_traced(values):
+    plain = isinstance(values, np.ndarray)  # asked first: most are
+    if not plain and isinstance(values, Sequence | Tracer) and is_traced(values):
         array: Any = jnp.asarray(values)
         if array.dtype.kind not in "fiub":
             raise InputError(f"{name!r} is of type {array.dtype}. Give real numbers.")
@@ -66,6 +67,9 @@ def to_plain_numbers(name: str, values: Any) -> np.ndarray:
     return array.astype(jax.dtypes.canonicalize_dtype(np.float64), copy=False)
 
 
+SINGLE = float(np.finfo(np.float32).eps)
+"""How finely single precision tells numbers near one apart."""
+
 ROUNDING = 0.05
 """A step of a series that rounding may change by such a share is not what was given any more."""
 
@@ -75,11 +79,11 @@ def warn_of_rounding(name: str, values: AnyArray) -> None:
     if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 1:
         return
     low, high = float(values.min()), float(values.max())  # NaN if there is one
-    far = max(abs(low), abs(high)) * float(np.finfo(np.float32).eps)
+    far = max(abs(low), abs(high)) * SINGLE
     if far < ROUNDING * 0.01 * (high - low):
         return
     seen = values[np.isfinite(values)]
-    far = float(np.max(np.abs(seen), initial=0.0)) * float(np.finfo(np.float32).eps)
+    far = float(np.max(np.abs(seen), initial=0.0)) * SINGLE
     steps = np.abs(np.diff(seen))
     moving = steps[steps > 0]
     if moving.size and far > ROUNDING * float(np.median(moving)):
