@@ -226,6 +226,8 @@ def is_feedback(coupling: AbstractCoupling) -> bool:
 
 def suggest_feedback(coupling: AbstractCoupling) -> str:
     """How an edge that closes a cycle may be meant: the end of a message."""
+    if hasattr(coupling, "lag"):
+        return f" An edge from the step before may close one: {type(coupling).__name__}(lag=1)."
     if not isinstance(coupling, AbstractArrayCoupling):
         return ""
     return (

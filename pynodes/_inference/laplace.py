@@ -147,6 +147,7 @@ def find_modes(
     starts: int,
     refine: int,
     blocks: Blocks = (),
+    by_differences: bool = False,
 ) -> Modes:
     """Search for the mode of every problem.
 
@@ -168,6 +169,8 @@ def find_modes(
     blocks
         Where the log joint density is a sum of parts that share no number: the numbers of each. It is then
         an array of the parts.
+    by_differences
+        Whether curvatures are differences of gradients; see :func:`minimise_in_turn`.
     """
     mean = jnp.stack([prior.unconstrained_mean for prior in priors])
     sd = jnp.stack([prior.unconstrained_sd for prior in priors])
@@ -194,6 +197,7 @@ def find_modes(
         LIMIT,
         workers=count_workers(drawn),
         blocks=blocks,
+        by_differences=by_differences,
     )
     minima = jax.tree.map(lambda part: part.reshape(-1, refine, *part.shape[1:]), minima)
     lowest = jnp.argmin(minima.value, axis=1)

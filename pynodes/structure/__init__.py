@@ -16,6 +16,7 @@ from pynodes.structure.lagged import standardise as standardise
 from pynodes.structure.reduce import Reduced as Reduced
 from pynodes.structure.reduce import reduce as reduce
 from pynodes.structure.rules import Rule as Rule
+from pynodes.structure.rules import acyclic as acyclic
 from pynodes.structure.rules import at_most as at_most
 from pynodes.structure.rules import at_most_one as at_most_one
 from pynodes.structure.rules import needs as needs

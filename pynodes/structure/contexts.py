@@ -317,8 +317,8 @@ def contexts(
             raise ParameterError(f"{name} must be a positive whole number, not {value!r}.")
     if isinstance(stay, bool) or not isinstance(stay, int | float) or not 0 <= stay <= 1:
         raise ParameterError(f"stay must be a probability, not {stay!r}.")
-    if not isinstance(concentration, int | float) or not concentration > 0:
-        raise ParameterError(f"concentration must be positive, not {concentration!r}.")
+    if not isinstance(concentration, int | float) or not 0 < concentration < np.inf:
+        raise ParameterError(f"concentration must be positive and finite, not {concentration!r}.")
     if full not in WHEN_FULL:
         raise ParameterError(f"full must be 'forget', 'merge' or 'keep', not {full!r}.")
     if not isinstance(network, Network):

@@ -173,6 +173,13 @@ def go_on(
             name: np.concatenate([before.tail.get(name, np.zeros(0)), np.asarray(values, float)])
             for name, values in inputs.items()
         }
+        past = max(map(len, before.tail.values()), default=0)
+        if np.ndim(dt):
+            dt = np.concatenate([np.ones(past), np.asarray(dt, float)])
+        observed = {
+            name: np.concatenate([np.ones(past, bool), np.asarray(mask, bool)])
+            for name, mask in (observed or {}).items()
+        }
     lags = max((find_lagged_source(name)[1] for name in space.graph.nodes), default=0)
     tail = {
         name: np.asarray(values, float)[len(values) - lags :] for name, values in inputs.items()

@@ -279,9 +279,18 @@ def search_masks(common: Any, masks: Array, *, labels: Labels, layout: FreeLayou
         own = jnp.stack([sum(parts[i] for i in block) for block in layout.blocks])
         return own.at[np.array(layout.owners)].add(-total_surprise(revised, feed, None, "input"))
 
-    masks = masks.astype(float)
-    blocks = layout.blocks
-    return find_modes(log_joint, masks, priors, key, starts=STARTS, refine=1, blocks=blocks)
+    # Nested tangents of a filter that solves equations in every step take a minute to compile.
+    slow = program.structured is not None
+    return find_modes(
+        log_joint,
+        masks.astype(float),
+        priors,
+        key,
+        starts=STARTS,
+        refine=1,
+        blocks=layout.blocks,
+        by_differences=slow,
+    )
 
 
 def find_parts(graph: Graph) -> list[set[str]]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from pynodes._boundary import boundary
-from pynodes._errors import InputError, ParameterError, quote
+from pynodes._errors import GraphError, InputError, ParameterError, quote
 from pynodes._graph.graph import Graph
-from pynodes._runtime.series import to_numbers
+from pynodes._runtime.series import count_steps, to_numbers
 from pynodes.nodes import ConstantState, RegressionInput, Regressor
 
 NAME = re.compile(r"lag(\d+)_(.+)", re.DOTALL)
@@ -66,6 +66,11 @@ def lagged(
     names = [names] if isinstance(names, str) else list(names)
     if isinstance(lags, bool) or not isinstance(lags, int) or lags < 1:
         raise ParameterError(f"lags must be a positive whole number, not {lags!r}.")
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice or not names:
+        raise GraphError(
+            f"{quote(twice)} is named twice." if twice else "Name one series at least."
+        )
     parents = [f"lag{lag}_{name}" for lag in range(1, lags + 1) for name in names]
     edges: list[tuple[str, str, str]] = []
     for child in names:
@@ -111,7 +116,7 @@ def fill_in_lags(
     Raises
     ------
     InputError
-        A series as short as the lags.
+        Series of different lengths, or as short as the lags.
     """
     series = {name: in_double(str(name), values) for name, values in inputs.items()}
     absent = {
@@ -122,11 +127,10 @@ def fill_in_lags(
         and find_lagged_source(name)[0] in series
     }
     first = max((lag for _, lag in absent.values()), default=0)
-    lengths = {len(values) for values in series.values()}
-    if len(lengths) == 1 and min(lengths) <= first:
+    steps = count_steps(series, 1.0) if series else 0
+    if series and steps <= first:
         raise InputError(
-            f"The series have {min(lengths)} steps, and the graph looks {first} steps back. Give "
-            "longer series."
+            f"The series have {steps} steps, and the graph looks {first} steps back. Give longer series."
         )
     filled = {name: values[first:] for name, values in series.items()}
     silenced: dict[str, np.ndarray] = {}
@@ -161,8 +165,9 @@ def standardise(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     InputError
         A series that is constant.
     """
-    series = {name: np.asarray(values, float) for name, values in dict(inputs).items()}
-    still = [name for name, values in series.items() if not np.nanstd(values) > 0]
+    series = {str(name): in_double(str(name), inputs[name]) for name in inputs}
+    seen = {name: values[np.isfinite(values)] for name, values in series.items()}
+    still = [name for name, values in seen.items() if not len(values) or np.ptp(values) == 0]
     if still:
         raise InputError(f"{quote(still)} never change: there is nothing to scale. Leave them out.")
     return {name: (one - np.nanmean(one)) / np.nanstd(one) for name, one in series.items()}

@@ -11,6 +11,7 @@ import numpy as np
 from pynodes._errors import PynodesError, quote
 from pynodes.nodes import RegressionInput
 from pynodes.structure.algorithms import decomposes, fits_in_tables, search_exactly
+from pynodes.structure.lagged import find_lagged_source
 from pynodes.structure.local import LocalScore
 
 if TYPE_CHECKING:
@@ -63,10 +64,21 @@ def problems_of_series(found: Found) -> Iterable[str]:
     """Series that say nothing, or too few things."""
     for name, values in found.series.items():
         seen = values[np.isfinite(values)]
-        if len(seen) and np.ptp(seen) == 0:
+        source = find_lagged_source(name)[0]
+        if source in found.series and not np.isfinite(found.series[source]).any():
+            continue  # said of the series itself
+        if len(seen) and not varies(values):
             yield f"{name!r} never changes: no series can speak for or against its edges."
         elif not len(seen):
-            yield f"{name!r} was never observed: its edges keep their prior."
+            followers = {find_lagged_source(other)[0] for other in found.series}
+            yield (
+                f"{name!r} was never observed: its edges keep their prior"
+                + (
+                    ", and so do those of all that may depend on it. Leave it out."
+                    if name in followers
+                    else "."
+                )
+            )
     if isinstance(found.score, LocalScore):
         for child in found.score.children:
             if child.regression is not None:
@@ -89,6 +101,23 @@ def problems_of_terms(found: Found, child: object) -> Iterable[str]:
         yield (
             f"{found.space.edges[edges[first]]!r} and {found.space.edges[edges[second]]!r} are nearly "
             f"the same series: which of them is a parent cannot be told."
+        )
+    if not alike.any() and regression.count >= len(edges) > 2:
+        yield from problems_of_sums(found.space.edges, edges, gram / np.outer(size, size))
+
+
+def problems_of_sums(
+    names: tuple[str, ...], edges: np.ndarray, correlations: np.ndarray
+) -> Iterable[str]:
+    """Parents that are sums of one another, as shares of a whole are."""
+    sizes, axes = np.linalg.eigh(correlations)
+    if sizes[0] > 1 - SAME or np.diag(correlations).min() < 0.5:  # one that is zero throughout
+        return
+    joined = [names[edges[i]] for i in np.flatnonzero(np.abs(axes[:, 0]) > 0.1)]
+    if len(joined) > 2:
+        yield (
+            f"{quote(joined)} are nearly sums of one another: which of them are parents cannot be told. "
+            "Leave one out."
         )
 
 
@@ -146,7 +175,9 @@ def vary_priors(found: Found) -> dict[str, np.ndarray]:
 
 def problems_of_errors(found: Found) -> Iterable[str]:
     """Prediction errors of the median graph that are not as independent as the model has them."""
-    errors = standard_errors(found)
+    errors = {
+        name: error for name, error in standard_errors(found).items() if varies(found.series[name])
+    }
     for name, error in errors.items():
         squared = error**2 - np.mean(error**2)
         strength = standardise_correlation(squared[:-1], squared[1:])
@@ -188,6 +219,11 @@ def standard_errors(found: Found) -> dict[str, np.ndarray]:
         name: np.asarray(beliefs[name].value_error) * np.sqrt(beliefs[name].predicted_precision)
         for name in names
     }
+
+
+def varies(values: np.ndarray) -> bool:
+    """Whether a series has two different numbers."""
+    return len(np.unique(values[np.isfinite(values)])) > 1
 
 
 def standardise_correlation(one: np.ndarray, other: np.ndarray) -> float:

@@ -13,7 +13,8 @@ from pynodes._boundary import boundary
 from pynodes._errors import CheckpointError, GraphError, InputError, quote
 from pynodes._progress import Progress
 from pynodes._runtime.inputs import read_inputs
-from pynodes._runtime.series import Series
+from pynodes._runtime.series import Series, to_flags
+from pynodes._runtime.times import read_times
 from pynodes.structure.agents import search_agent
 from pynodes.structure.algorithms import (
     GraphSearchState,
@@ -48,6 +49,9 @@ MOST_LISTED = 4096
 
 WAYS = ("auto", "exact", "all", "greedy", "gibbs")
 """How a space may be searched."""
+
+LARGEST = 1e140
+"""Larger numbers have no squares in double precision that could be summed."""
 
 SWEEPS = 400
 """How often chains of Gibbs visit every edge."""
@@ -267,14 +271,22 @@ def prepare(
     given = read_search_series(inputs)
     series, silenced, first = fill_in_lags(space.graph, given)
     steps = len(next(iter(series.values()))) if series else 0
-    masks = {name: np.asarray(mask, bool)[first:] for name, mask in (observed or {}).items()}
+    read_times(dt, steps + first)
+    unknown = [name for name in observed or {} if name not in series]
+    if unknown:
+        raise InputError(f"observed= has a mask for {quote(unknown)}, without a series.")
+    masks = {
+        name: np.asarray(to_flags(f"observed[{name!r}]", mask, steps + first))[first:]
+        for name, mask in (observed or {}).items()
+    }
     for name, silent in silenced.items():
         masks[name] = masks.get(name, np.ones(steps, bool)) & ~silent
     if np.ndim(dt):
         dt = np.asarray(dt, float)[first:]
     if frozen is not None:
-        frozen = np.asarray(frozen, bool)[first:]
+        frozen = to_flags("frozen", frozen, steps + first)[first:]
     check_children(space, series)
+    check_squares(series)
     return series, dt, masks, frozen
 
 
@@ -291,6 +303,23 @@ def read_search_series(inputs: Any) -> dict[str, np.ndarray]:
             f"Give the series by name, as in {{'a': values}}, not a {type(inputs).__name__}."
         )
     return {str(name): in_double(name, inputs[name]) for name in inputs.keys()}  # noqa: SIM118, a frame has keys too
+
+
+def check_squares(series: Mapping[str, np.ndarray]) -> None:
+    """Squares of a series can be summed.
+
+    Raises
+    ------
+    InputError
+        Numbers that are too large.
+    """
+    for name, values in series.items():
+        most = np.max(np.abs(values), initial=0.0, where=np.isfinite(values))
+        if most > LARGEST:
+            raise InputError(
+                f"{name!r} reaches {most:.1g}, of which squares cannot be summed. Give it in larger "
+                "units, or standardise it (pn.structure.standardise)."
+            )
 
 
 def check_children(space: Space, series: Mapping[str, np.ndarray]) -> None:
@@ -348,6 +377,8 @@ def read_resumed_state(
     InputError
         A search of another space or of other series, or in another way.
     """
+    if not isinstance(found, Found):
+        raise InputError(f"resume= is what a search found, not a {type(found).__name__}.")
     if not space.is_same(found.space):
         raise InputError("resume= is a search of another space. Search the same one on.")
     if not request.is_same(found.request):

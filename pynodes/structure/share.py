@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from pynodes._boundary import boundary
 from pynodes._engine.closed_form import ClosedForm
-from pynodes._errors import FilterError, GraphError, InputError, quote
+from pynodes._errors import FilterError, GraphError, InputError, ParameterError, quote
 from pynodes._graph.edges import name_edges
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior
@@ -155,9 +155,13 @@ def share(
     ------
     GraphError
         States that cannot have such a parent, or one state.
+    ParameterError
+        What is no probability.
     """
     if by not in ("volatility", "value"):
         raise InputError(f"by must be 'volatility' or 'value', not {by!r}.")
+    if not 0 < probability < 1:
+        raise ParameterError(f"probability must lie between 0 and 1, not {probability!r}.")
     kind = coupling or (Volatility() if by == "volatility" else Drift())
     inlet = type(kind).inlet
     able = [n for n, node in graph.nodes.items() if inlet in node.inlets and not node.observable]

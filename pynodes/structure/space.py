@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import jax
@@ -15,12 +16,13 @@ import numpy as np
 
 from pynodes._boundary import boundary
 from pynodes._core.modules import parameters_of
-from pynodes._errors import GraphError, ParameterError, UnknownEdgeError, nearest, quote
+from pynodes._errors import GraphError, InputError, ParameterError, UnknownEdgeError, nearest, quote
 from pynodes._graph.edges import Key, name_edges
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior, Normal
 from pynodes._runtime.network import Network
 from pynodes.couplings import AbstractCoupling, Term
+from pynodes.structure.lagged import find_lagged_source
 from pynodes.structure.rules import Rule, admits
 
 EVERY = 1 << 16
@@ -78,12 +80,18 @@ class Space:
         """Every rule, with the places of its edges among the candidates."""
         return tuple((rule, match_edges(self.edges, rule.edges)) for rule in self.rules)
 
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """Numbers of every candidate's parent and child; a lagged regressor has that of its series."""
+        names = [(find_lagged_source(parent)[0] or parent, child) for parent, child, _ in self.keys]
+        return np.unique(np.array(names), return_inverse=True)[1].reshape(-1, 2)
+
     def admits(self, masks: np.ndarray) -> np.ndarray:
         """Which sets of edges the rules allow."""
         masks = np.asarray(masks, bool)
         fine = np.ones(len(masks), bool)
         for rule, where in self.places:
-            fine &= admits(rule, where, masks)
+            fine &= admits(rule, where, masks, self.ends)
         return fine
 
     def log_prior(self, masks: np.ndarray) -> np.ndarray:
@@ -176,9 +184,17 @@ class Space:
 
 
 def seed_of(key: Any) -> int:
-    """A seed from a seed or a JAX random key."""
+    """A seed from a seed or a JAX random key.
+
+    Raises
+    ------
+    InputError
+        Something else.
+    """
     if isinstance(key, int | np.integer):
         return int(key)
+    if not hasattr(key, "dtype"):
+        raise InputError(f"key must be a JAX random key or a whole number, not {key!r}.")
     if jnp.issubdtype(jnp.result_type(key), jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     return int.from_bytes(np.asarray(key, np.uint32).tobytes(), "little")
@@ -233,7 +249,7 @@ def space(
     probability: float | Mapping[str, float] = 0.1,
     strength: AbstractPrior | Mapping[str, AbstractPrior] | None = None,
     free: Mapping[str, AbstractPrior] | None = None,
-    rules: Iterable[Rule] = (),
+    rules: Rule | Iterable[Rule] = (),
 ) -> Space:
     """The graphs that have some of a graph's edges.
 
@@ -253,7 +269,7 @@ def space(
     free
         Priors of other parameters that are integrated out, by name or pattern.
     rules
-        What the edges must be like: :func:`at_most_one`, :func:`together`, ...
+        What the edges must be like: :func:`at_most_one`, :func:`together`, :func:`acyclic`, ...
 
     Raises
     ------
@@ -277,6 +293,10 @@ def space(
     if not every:
         raise GraphError("The graph has no edges: there is nothing to search.")
     chosen = tuple(every[i] for i in np.sort(match_edges(every, edges)))
+    if not chosen:
+        raise GraphError(
+            f"edges= names no edge. Name those that may be absent, of {quote(every[:6])}."
+        )
     named = dict(zip(every, graph.edges, strict=True))
     strengths = read_strengths(chosen, named, strength)
     beliefs = {name: p for name, p in strengths.items() if isinstance(named[name][2], Term)}
@@ -287,10 +307,10 @@ def space(
         probability=read_probability(chosen, probability),
         strength={name: prior for name, prior in strengths.items() if name not in beliefs},
         free=read_free(graph, free or {}),
-        rules=tuple(rules),
+        rules=(rules,) if isinstance(rules, Rule) else tuple(rules),
     )
     if not all(isinstance(rule, Rule) for rule in found.rules):
-        raise GraphError("rules are made by at_most_one, at_most, together and needs.")
+        raise GraphError("rules are made by at_most_one, at_most, together, acyclic and needs.")
     if found.places and found.count <= EVERY:
         found.masks()
     return found
@@ -305,7 +325,7 @@ def read_probability(edges: tuple[str, ...], given: Any) -> np.ndarray:
             f"{quote(absent)} may be absent, but have no prior probability. Give one."
         )
     for name, value in spread.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
             raise ParameterError(
                 f"The prior probability of {name!r} must lie between 0 and 1, not be {value!r}. An edge that "
                 "is certain is left out of edges=, one that is impossible out of the graph."

@@ -13,7 +13,7 @@ import numpy as np
 
 import pynodes as pn
 from pynodes import structure
-from pynodes.structure.share import list_groupings
+from pynodes.structure.share import list_groupings, log_prior_of
 
 KEEP = 0.95
 """What a volatility parent keeps per step."""
@@ -57,13 +57,6 @@ def make_parent(parents=-2.0):
     return pn.ContinuousState(memory="exact", autoconnection=KEEP, tonic_volatility=parents)
 
 
-def draw_grouping(rng, count):
-    """A grouping from the prior of ``share``: who has a parent, then all ways to divide those."""
-    on = tuple(rng.random(count) < 0.5)
-    fitting = [g for g in list_groupings(count) if tuple(one >= 0 for one in g) == on]
-    return fitting[rng.integers(len(fitting))]
-
-
 def share_pairs(grouping):
     """Who shares a parent with whom, as truth values of pairs."""
     g = np.array(grouping)
@@ -75,34 +68,43 @@ def sharing(sets):
     """Three inputs, 15 groupings; six volatilities known, or drawn from their priors and integrated."""
     for expansion in ("structured", "unbounded"):
         for sd in (0.0, 0.5, 1.0):
-            decide_sharing(sets, expansion, sd)
+            for alike in (True, False):
+                decide_sharing(sets, expansion, sd, alike)
 
 
-def decide_sharing(sets, expansion, sd, steps=300):
-    """The same, under one expansion and one standard deviation of log volatilities, 0 if known."""
+def decide_sharing(sets, expansion, sd, alike, steps=300):
+    """The same, under one expansion and one standard deviation of log volatilities, 0 if known.
+
+    Groupings are drawn from the prior that is then believed: all 15 alike, or the prior of ``share``, under
+    which few inputs share a parent.
+    """
     rng, graph, parent = np.random.default_rng(4), make_graph(3, -2.0, expansion), make_parent()
     free = {"*.tonic_volatility": pn.Normal(-2.0, sd)} if sd else {}
-    rows, columns = np.triu_indices(3, 1)
+    every = list_groupings(3)
+    log_prior = np.array([0.0 if alike else log_prior_of(one, (0.5, 3)) for one in every])
     right, top, reported, truth, cost = [], [], [], [], []
     for _ in range(sets):
-        grouping = draw_grouping(rng, 3)
+        grouping = every[rng.choice(15, p=np.exp(log_prior) / np.exp(log_prior).sum())]
         levels = -2.0 + sd * rng.normal(size=(2, 3))
         seen = draw_walks(rng, grouping, steps, *levels)
         data = {f"u{i}": seen[:, i] for i in range(3)}
         began = time.perf_counter()
         found = structure.share(graph, data, parent=parent, free=free)
         cost.append((time.perf_counter() - began) / 15)
-        right.append(found.best == grouping)
-        top.append(found.probability.max())
-        reported.append(found.together[rows, columns])
+        log = found.log_evidence + log_prior
+        p = np.exp(log - np.logaddexp.reduce(log))
+        right.append(found.groupings[p.argmax()] == grouping)
+        top.append(p.max())
+        reported.append(p @ np.array([share_pairs(one) for one in found.groupings]))
         truth.append(share_pairs(grouping))
     p, true = np.array(reported), np.array(truth)
     hits = np.sum((p > 0.5) & true)
     print(
-        f"sharing, {expansion}, volatilities of sd {sd}, {sets} sets: right {np.mean(right):.2f},",
+        f"sharing, {expansion}, volatilities of sd {sd}, {'alike' if alike else 'by share'}, {sets} sets:",
+        f"right {np.mean(right):.2f},",
         f"mean top probability {np.mean(top):.2f}; shares: precision {hits / max(np.sum(p > 0.5), 1):.2f},",
         f"recall {hits / max(true.sum(), 1):.2f}, Brier {np.mean((p - true) ** 2):.3f};",
-        f"{np.median(cost[1:]) * 1e3:.0f} ms a grouping, first call {cost[0] * 15:.0f} s",
+        f"{np.median(cost[1:]) * 1e3:.1f} ms a grouping, first call {cost[0] * 15:.0f} s",
         flush=True,
     )
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import networkx as nx
 import numpy as np
 import pytest
 
@@ -336,6 +337,30 @@ def test_results_are_tables_graphs_and_numbers():
         (lambda: structure.search("space", series()), pn.InputError, "takes a space"),
         (lambda: structure.lagged(NAMES, lags=0), pn.ParameterError, "positive whole number"),
         (lambda: structure.standardise({"a": [1.0, 1.0]}), pn.InputError, "never change"),
+        (
+            lambda: structure.standardise({"a": ["x", "y"]}),
+            pn.InputError,
+            "not a series of numbers",
+        ),
+        (lambda: structure.space(structure.lagged(NAMES), []), pn.GraphError, "names no edge"),
+        (lambda: structure.lagged(["a", "a"]), pn.GraphError, "named twice"),
+        (
+            lambda: structure.search(space_of(), series() | {"a": np.zeros(7)}),
+            pn.InputError,
+            "All series cover the same steps",
+        ),
+        (lambda: structure.search(space_of(), series(), dt=-1.0), pn.InputError, "be positive"),
+        (lambda: structure.search(space_of(), series(), key="a"), pn.InputError, "key must be"),
+        (
+            lambda: structure.search(space_of(), series(), resume=1),
+            pn.InputError,
+            "found, not a int",
+        ),
+        (
+            lambda: structure.search(space_of(), {n: 1e200 * v for n, v in series().items()}),
+            pn.InputError,
+            "squares cannot be summed",
+        ),
     ],
 )
 def test_wrong_use_is_refused_in_words(call, error, words):
@@ -357,6 +382,38 @@ def test_an_edge_to_what_nothing_observes_is_refused():
     space = structure.space(graph, "y->z")
     with pytest.raises(pn.GraphError, match="leads to nothing that is observed"):
         structure.search(space, {"u": [1.0, 2.0]})
+
+
+def test_graphs_without_cycles_from_step_to_step():
+    """Of all graphs of three series exactly those in which networkx finds none; own lags are none."""
+    space = structure.space(structure.lagged(NAMES), rules=structure.acyclic("*"))
+    every = np.array(list(itertools.product([False, True], repeat=9)))
+    graphs = [
+        nx.DiGraph(
+            (a.removeprefix("lag1_"), b)
+            for (a, b, _), on in zip(space.keys, mask, strict=True)
+            if on
+        )
+        for mask in every
+    ]
+    for graph in graphs:
+        graph.remove_edges_from(list(nx.selfloop_edges(graph)))
+
+    allowed = space.admits(every)
+    assert allowed.tolist() == [nx.is_directed_acyclic_graph(graph) for graph in graphs]
+    assert np.exp(space.log_prior(every)[~allowed]).sum() == 0
+    assert structure.search(space, series()).by == "all"
+
+
+def test_constant_series_and_shares_of_a_whole_are_named_and_nothing_else_is():
+    data = series(5)
+    whole = structure.search(space_of(), data | {"c": -data["a"] - data["b"]})
+    still = structure.search(space_of(), data | {"c": np.full_like(data["c"], 0.1)})
+
+    assert any("sums of one another" in one for one in whole.problems())
+    said = [one for one in still.problems() if "prediction errors of 'c'" in one.lower()]
+    assert any("'c' never changes" in one for one in still.problems())
+    assert said == []
 
 
 def test_series_shorter_than_parents_and_equal_series_are_named():
