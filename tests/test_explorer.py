@@ -17,7 +17,6 @@ import pytest
 
 import pynodes as pn
 from pynodes.explorer import page as page_module
-from tests.laws import cases
 from tests.small import OUTCOMES, VALUES, binary, driven, network, tracked
 
 GAPPED = np.where([0, 1, 0, 0, 1, 0], np.nan, VALUES)
@@ -97,22 +96,23 @@ def test_it_holds_float32_as_it_is():
 @pytest.mark.slow
 def test_it_holds_the_messages_of_every_edge():
     """As beliefs.messages() gives them, and learning rates where they are defined."""
-    beliefs = cases.rich_graph().compile().filter({"u1": VALUES, "u2": OUTCOMES, "u3": GAPPED})
+    graph = tracked().add(r=pn.ContinuousState(), v=pn.ContinuousState())
+    graph = graph.couple("r", "x", pn.Drift()).couple("v", "x", "volatility")
+    beliefs = graph.compile(expansion=pn.Structured(edges="all")).filter({"u": GAPPED})
 
     page = beliefs.explore().html
 
     run, series, messages = run_of(page), series_of(page), beliefs.messages()
     assert [edge["name"] for edge in run["edges"]] == list(messages)
     for edge in run["edges"]:
-        for what in ("contribution", "gradient", "curvature"):
+        for what in ("contribution", "gradient", "curvature", "slope", "steepness", "correlation"):
             values = getattr(messages[edge["name"]], what)
             assert (what in edge["series"]) == (values is not None)
             if values is not None:
                 np.testing.assert_array_equal(series[edge["series"][what]["series"][0]], values)
-    rate = next(edge for edge in run["edges"] if edge["name"] == "x2->u2")["series"][
-        "learning_rate"
-    ]
-    np.testing.assert_array_equal(series[rate["series"][0]], beliefs.edge("x2->u2").learning_rate)
+    rate = next(edge for edge in run["edges"] if edge["name"] == "x->u")["series"]["learning_rate"]
+    np.testing.assert_array_equal(series[rate["series"][0]], beliefs.edge("x->u").learning_rate)
+    assert all(messages[name].correlation is not None for name in ("r->x", "v->x"))
 
 
 def test_some_nodes_can_be_shown():

@@ -16,13 +16,6 @@ def exact_beliefs(volatility, edges, seen, series):
     return filter_tree(volatility, edges, seen, np.column_stack([series[name] for name in seen]))
 
 
-def covariance_of(state, network, child, parent):
-    """Of a child and its only value parent, as a state has it."""
-    groups = {name: group for name, (group, _) in network.labels.nodes.items()}
-    (conditional,) = state.groups[groups[child]].structured.conditionals
-    return conditional.slope * state.groups[groups[parent]].variance
-
-
 def test_a_pair_is_the_kalman_filter_at_every_step():
     """Both forget, at irregular times and through gaps; the state between two chunks holds the covariance."""
     kept, own, speed, strength = np.array([0.8, 0.6]), np.array([0.1, -0.2]), [-2.0, -1.0], 1.3
@@ -62,9 +55,15 @@ def test_a_pair_is_the_kalman_filter_at_every_step():
     diagonal = np.diagonal(exact.covariance, axis1=1, axis2=2)
     np.testing.assert_allclose(variances, diagonal, rtol=1e-10)
     np.testing.assert_allclose(surprise, -exact.log_evidence, rtol=1e-10, atol=1e-12)
-    for run, step in ((first, 29), (second, 59)):
-        found = covariance_of(run.final, network, "child", "parent")
-        np.testing.assert_allclose(found, exact.covariance[step, 0, 1], rtol=1e-10)
+    told = [run.messages()["parent->child"] for run in (first, second)]
+    slope, correlation = (
+        np.concatenate([getattr(one, what) for one in told]) for what in ("slope", "correlation")
+    )
+    shared = exact.covariance[:, 0, 1]
+    np.testing.assert_allclose(slope, shared / diagonal[:, 1], rtol=1e-10)
+    np.testing.assert_allclose(correlation, shared / np.sqrt(diagonal.prod(1)), rtol=1e-10)
+    np.testing.assert_array_equal(told[0].steepness, 0.0)
+    assert second.messages()["child->u"].slope is None
 
 
 def test_a_smoothed_pair_is_that_of_rauch_tung_and_striebel():

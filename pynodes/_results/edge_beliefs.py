@@ -180,6 +180,12 @@ class EdgeMessages:
         learn, such as constants.
     support
         Log density of the child at every value of a discrete parent, along the last axis; else None.
+    slope, steepness
+        Under :class:`~pynodes.Structured`, of an edge on which the child's belief is kept conditional on the
+        parent: by how much its posterior mean, and the log of its variance, change per unit of the parent.
+        None elsewhere. No variance changes with a value parent.
+    correlation
+        Of child and parent after the step, by that slope.
 
     A gradient times the parent's posterior variance is how far the child pulls the parent's mean. These
     pulls add up to the move of the mean where no child is a volatility child, or the expansion is
@@ -190,3 +196,6 @@ class EdgeMessages:
     gradient: Array | None = None
     curvature: Array | None = None
     support: Array | None = None
+    slope: Array | None = None
+    steepness: Array | None = None
+    correlation: Array | None = None

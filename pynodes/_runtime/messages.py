@@ -1,4 +1,7 @@
-"""Messages: what went down and up every edge at every step of a run, found by making it again."""
+"""Messages: what went down and up every edge at every step of a run, found by making it again.
+
+Of edges on which a child's belief is kept conditional on its parent, also that.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._compiler.labels import Labels
-from pynodes._compiler.program import Program, places
+from pynodes._compiler.program import Program, active_places, places
+from pynodes._core.arithmetic import reciprocal, root
+from pynodes._core.beliefs import alongside
 from pynodes._engine import sweeps
+from pynodes._engine.bundles import gather_parents, over_edges
 from pynodes._engine.edges import ChildMessages, active_edges, contributions, see_parent
 from pynodes._engine.feed import Feed
 from pynodes._engine.filter import filter_step
@@ -28,7 +34,7 @@ def collect_messages(
     labels: Labels, program: Program, feed: Feed, state: State | None
 ) -> dict[str, EdgeMessages]:
     """The messages of every edge, by its name, over the time of a feed."""
-    down, up = exchange(program, feed, state)
+    down, up, kept = exchange(program, feed, state)
     found: dict[str, EdgeMessages] = {}
     names = name_edges(labels.graph.edges)
     couplings = [coupling for *_, coupling in labels.graph.edges]
@@ -38,7 +44,11 @@ def collect_messages(
             what: pick_edge(program, values, "up", wire.up)
             for what, values in (up[wire.up[:2]] if wire.up is not None else {}).items()
         }
-        found[name] = EdgeMessages(contribution=sent, **heard)
+        remembered = {
+            what: pick_edge(program, values, "down", wire.down)
+            for what, values in kept.get(wire.down[:2], {}).items()
+        }
+        found[name] = EdgeMessages(contribution=sent, **heard, **remembered)
     return found
 
 
@@ -54,13 +64,14 @@ def pick_edge(program: Program, values: Array, side: str, place: Any) -> Array:
 @jax.jit
 def exchange(
     program: Program, feed: Feed, state: State | None
-) -> tuple[dict[Spot, dict[str, Array]], dict[Spot, dict[str, Array]]]:
-    """What went down and up every bundle, time first; NaN at steps that did not count."""
+) -> tuple[dict[Spot, dict[str, Array]], ...]:
+    """What went down and up every bundle, and what was kept of it, time first; NaN where no step counts."""
 
     def emit(now: Now, found: Step, guard: Guard) -> Any:
         messages = (
             send_to_children(now.program, found, now.dt),
             send_to_parents(now.program, found, now.dt),
+            keep_of_parents(now.program, found),
         )
         return jax.tree.map(partial(guard.where_counted, otherwise=jnp.nan), messages)
 
@@ -101,3 +112,34 @@ def describe_edges(children: ChildMessages, volatile: bool, dt: Scalar) -> dict[
         return {"support": children.edge_support(dt)}
     evidence = children.message().predicted() if volatile else children.edge_evidence(dt)
     return {"gradient": evidence.gradient, "curvature": evidence.curvature}
+
+
+def keep_of_parents(program: Program, found: Step) -> dict[Spot, dict[str, Array]]:
+    """How every child leans on its parents after the step, by bundle, where its belief depends on them."""
+    kept: dict[Spot, dict[str, Array]] = {}
+    for index, group in enumerate(program.schedule.groups):
+        if not program.nodes[index].has_memory or group.conditional_shapes is None:
+            continue
+        child = found.beliefs[index]
+        for number, conditional in enumerate(child.structured.conditionals):
+            if conditional is None:
+                continue
+            variance = gather_parents(program, index, number, lambda b: b.variance, found.beliefs)
+            present = active_places(program, program.down[index][number])
+            rule = over_edges(describe_conditional, group.size, group.down[number].fan)
+            kept[index, number] = rule((present, conditional, variance), child.variance)
+    return kept
+
+
+def describe_conditional(edge: Any, variance: Array) -> dict[str, Array]:
+    """How much one child leans on one parent; not at all where the edge is off."""
+    present, conditional, parent = edge
+    correlation = conditional.slope * root(parent * reciprocal(variance))
+    found = {
+        "slope": conditional.slope,
+        "steepness": conditional.steepness,
+        "correlation": correlation,
+    }
+    if present is None:
+        return found
+    return {what: jnp.where(alongside(present, value), value, 0.0) for what, value in found.items()}

@@ -27,6 +27,17 @@ WIDEST = 64
 TALKATIVE = 1_000_000
 """Messages are left out if edges times steps are more than this, and the page says so."""
 
+MESSAGES = (
+    "contribution",
+    "gradient",
+    "curvature",
+    "support",
+    "slope",
+    "steepness",
+    "correlation",
+)
+"""What is shown of an edge, where it has it."""
+
 ORDER = (
     "mean",
     "precision",
@@ -231,7 +242,7 @@ def edge_series(
 ) -> dict[str, Any]:
     """What went along one edge, and how fast it made its parent learn where that is defined."""
     found: dict[str, Any] = {}
-    for what in ("contribution", "gradient", "curvature", "support"):
+    for what in MESSAGES:
         values = getattr(messages, what, None)
         if values is not None and int(np.prod(np.shape(values)[1:])) <= WIDEST:
             found[what] = numbers.add_parts(values)

@@ -30,6 +30,7 @@ WORDS = {"effective_precision": "effective\nprecision", "value_error": "value\ne
     "learning rate": "learning\nrate",
     "from parents": "from\nparents",
     "from children": "from\nchildren",
+    "correlation": "correlation\nafter the step",
 }
 """Labels that do not fit beside a panel on one line."""
 
@@ -54,7 +55,9 @@ def plot_node(
     Its belief, and where it has them its precision, its prediction errors, its effective precision and its
     surprise; the learning rates of the edges to its children; what every parent added to its
     prediction, in the units of the inlet that it feeds; and how far every child pulled its mean. Pulls add
-    up to the move of the mean with value children only; see :class:`~pynodes.Trajectories.messages`.
+    up to the move of the mean with value children only; see :class:`~pynodes.Trajectories.messages`. Under
+    :class:`~pynodes.Structured` also how it is correlated with every parent and child on which edge beliefs
+    are kept conditional.
 
     Parameters
     ----------
@@ -158,9 +161,10 @@ def collect_learning_rates(beliefs: Trajectories, name: str) -> Lines:
 
 
 def collect_pulls(beliefs: Trajectories, name: str) -> dict[str, Lines]:
-    """What every parent added to the prediction, and how far every child pulled the mean."""
+    """What every parent added to the prediction, how far every child pulled the mean, and correlations."""
     told: Lines = {}
     heard: Lines = {}
+    joined: Lines = {}
     sent = beliefs.messages()
     edges = beliefs.labels.graph.edges
     for edge, (parent, child, coupling) in zip(name_edges(edges), edges, strict=True):
@@ -168,12 +172,16 @@ def collect_pulls(beliefs: Trajectories, name: str) -> dict[str, Lines]:
             told[f"{parent}: {coupling.inlet.replace('_', ' ')}"] = np.asarray(
                 sent[edge].contribution
             )
+        if name in (parent, child) and sent[edge].correlation is not None:
+            joined[f"with {child if parent == name else parent}"] = np.asarray(
+                sent[edge].correlation
+            )
         gradient = sent[edge].gradient
         if parent == name and gradient is not None:
             fields: Mapping[str, Any] = beliefs[name]._recorded()
             label = child if child not in heard else f"{child}, {coupling.inlet.replace('_', ' ')}"
             heard[label] = np.asarray(gradient) / np.asarray(fields["precision"])
-    found = {"from parents": told, "from children": heard}
+    found = {"from parents": told, "from children": heard, "correlation": joined}
     return {what: lines for what, lines in found.items() if lines}
 
 

@@ -96,7 +96,7 @@ function fillAbove(node) {
   table.hidden = !body.children.length;
 }
 
-const SAID = ["gradient", "curvature", "support", "learning_rate"];
+const SAID = ["gradient", "curvature", "support", "learning_rate", "slope", "steepness", "correlation"];
 
 // What each child said about the node, a row for each, and how far it pulled.
 function fillBelow(node) {

@@ -110,6 +110,8 @@ function alongEdges(node) {
     "pull of each child": { edges: pulled ? below.filter(single("gradient")) : [], name: (edge) => edge.child, value: (edge) => pullOf(edge) },
     "precision from each child": { edges: below.filter(single("curvature")), name: (edge) => edge.child, value: plain("curvature") },
     "learning rate from each child": { edges: below.filter(single("learning_rate")), name: (edge) => edge.child, value: plain("learning_rate") },
+    "correlation with each child": { edges: below.filter(single("correlation")), name: (edge) => edge.child, value: plain("correlation") },
+    "correlation with each parent": { edges: above.filter(single("correlation")), name: (edge) => edge.parent, value: plain("correlation") },
     "contribution of each parent": { edges: above.filter(single("contribution")), name: (edge) => edge.parent, value: plain("contribution") },
   };
 }
