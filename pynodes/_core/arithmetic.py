@@ -119,23 +119,26 @@ LIMIT = 64.0
 """Log growth up to here is untouched. exp(64) is 6e27 per step: no unit of measurement needs it."""
 
 REACH = 16.0
-"""How far above the limit log growth may still rise. exp(80) is finite in float32, its square root too."""
+"""How far above the limit log growth may still rise."""
 
+REACH_SINGLE = 4.0
+"""The same in single precision, where exp(80) times the precision of an input of 6,000 is infinite."""
 
 CEILING = LIMIT + REACH
 """No log growth exceeds this."""
 
 
 def bound_log_growth(log_growth: Array) -> Array:
-    """Log growth, bent smoothly above :data:`LIMIT` so that it never exceeds ``LIMIT + REACH``.
+    """Log growth, bent smoothly above :data:`LIMIT` so that it never exceeds it by more than ``REACH``.
 
     The identity below the limit; above it a parabola of slope one that levels off, so that value
     and first derivative are continuous and no parameter draw makes a variance infinite.
     """
-    top = LIMIT + 2 * REACH
+    reach = REACH if jnp.result_type(log_growth) == jnp.float64 else REACH_SINGLE
+    top = LIMIT + 2 * reach
     capped = jnp.where(log_growth < top, log_growth, top)
     excess = jnp.where(capped > LIMIT, capped - LIMIT, 0.0)
-    return capped - excess * excess / (4 * REACH)
+    return capped - excess * excess / (4 * reach)
 
 
 def clipped_sigmoid(logit: Array, clip: float) -> Array:

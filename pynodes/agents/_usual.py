@@ -62,6 +62,13 @@ LOG_TIMES: dict[str, AbstractPrior] = {
 
 TIMED = (LogReactionTime, MinimalLogReactionTime, TransitionLogReactionTime)
 
+PRECISION = 3.0
+"""Initial precision of what is learned about an outcome: the median of its prior where it is free.
+
+It decides no comparison: with it the right one of two models wins where people begin with 0.3, 3 or 30, as
+where it is free; with 1 a learner without volatility wins against people who begin with 30 (docs/agents.md).
+"""
+
 RATE = LogitNormal(-1.0, 1.0)
 """Learning rates: nine tenths between 0.07 and 0.66."""
 
@@ -88,7 +95,7 @@ def find_precision_prior(wanted: Any, unit: float = 1.0) -> AbstractPrior | None
         return None
     if wanted != "free":
         raise ParameterError(f"initial_precision must be 'free', or numbers, not {wanted!r}.")
-    return LogNormal(math.log(3.0 * unit), 1.0)
+    return LogNormal(math.log(PRECISION * unit), 1.0)
 
 
 def learning_rates(separate: bool) -> dict[str, AbstractPrior]:

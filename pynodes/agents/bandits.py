@@ -10,6 +10,7 @@ from typing import Any
 from pynodes._errors import ParameterError
 from pynodes._graph.graph import Graph
 from pynodes.agents._usual import (
+    PRECISION,
     Priors,
     Response,
     add_habits,
@@ -67,8 +68,8 @@ def bandit_hgf(
     lapse, perseveration, free
         As for :func:`binary_hgf`.
     initial_precision
-        Of the states, one for all or one per level; by default 1, or what a series says. ``"free"`` is as
-        for :func:`binary_hgf`, shared by all arms, ``"arms.initial_precision"``.
+        Of the states, one for all or one per level; by default as for :func:`binary_hgf`, or 1 of continuous
+        rewards, or what a series says. ``"free"`` is shared by all arms, ``"arms.initial_precision"``.
     settings
         Further arguments of :func:`pynodes.models.bandit_hgf`.
 
@@ -81,7 +82,7 @@ def bandit_hgf(
     levels = first + 1 if levels is None else levels
     check_units(rewards, series)
     placed: dict[str, Any] = (
-        {"initial_precision": 1.0} if series is None else in_units(series, levels)
+        begin_arms(rewards, levels) if series is None else in_units(series, levels)
     )
     prior = find_precision_prior(initial_precision, math.exp(-log_variance(series)))
     if prior is None and initial_precision is not None:
@@ -188,6 +189,12 @@ def check_units(rewards: str, series: Any) -> None:
             "series= gives the units of rewards that are continuous, but these are binary, 0 or 1. Say "
             "rewards='continuous', or leave series= out."
         )
+
+
+def begin_arms(rewards: str, levels: int) -> dict[str, Any]:
+    """Initial precisions of :func:`pynodes.models.bandit_hgf`, of rewards without units."""
+    lowest = [PRECISION, *[1.0] * (levels - 2)] if rewards == "binary" else [1.0] * levels
+    return {"initial_precision": lowest}
 
 
 def in_units(series: Any, levels: int) -> dict[str, Any]:

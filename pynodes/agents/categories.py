@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pynodes.agents._usual import (
+    PRECISION,
     Priors,
     Response,
     add_habits,
@@ -49,7 +50,7 @@ def categorical_hgf(
     response, lapse, perseveration, free
         As for :func:`binary_hgf`.
     initial_precision
-        Of the states, one for all or one per level; by default 1, and 10 above. ``"free"`` is as for
+        Of the states, one for all or one per level; by default 3, and 10 above. ``"free"`` is as for
         :func:`binary_hgf`, shared by all logits, ``"logits.initial_precision"``.
     settings
         Further arguments of :func:`pynodes.models.categorical_hgf`.
@@ -64,7 +65,8 @@ def categorical_hgf(
         BEGUN: [f"x2_{code}.initial_precision" for code in range(outcomes)],
     }
     prior = find_precision_prior(initial_precision)
-    precision = initial_precision if prior is None else None
+    usual_start = [PRECISION, *[10.0] * (levels - 2)]
+    precision = usual_start if initial_precision is None or prior else initial_precision
     graph = categories(outcomes, levels, initial_precision=precision, **settings)
     response = add_habits(response, lapse, perseveration)
     usual = make_volatility_priors(-5.0, levels) | ({} if prior is None else {BEGUN: prior})

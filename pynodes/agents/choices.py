@@ -6,6 +6,7 @@ from typing import Any
 
 from pynodes._graph.graph import Graph
 from pynodes.agents._usual import (
+    PRECISION,
     WITHOUT_FAILURES,
     Priors,
     Response,
@@ -29,14 +30,14 @@ def binary_hgf(
     response: Response = USUAL,
     lapse: bool = False,
     perseveration: bool = False,
-    initial_precision: Any = 1.0,
+    initial_precision: Any = None,
     free: Priors | None = None,
     **settings: Any,
 ) -> Agent:
     """A binary hierarchical Gaussian filter that chooses by its predicted probability.
 
     Free are the tonic volatilities of all states, ``Normal(-4, 1.5)`` of ``x2``, ``Normal(-7, 1.5)`` of
-    ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``. Beliefs begin with precision 1.
+    ``x3`` and so on, and the inverse temperature, ``LogNormal(1, 1)``.
 
     Parameters
     ----------
@@ -49,9 +50,9 @@ def binary_hgf(
         what was chosen last is chosen more or less often, ``perseveration`` with ``Normal(0, 1)``, for which
         ``Trials(covariates=)`` names the column of the previous choice, ``"previous_choice"``.
     initial_precision
-        Of the states, one for all or one each, lowest first; or ``"free"``, for that of ``x2``: it has
-        ``LogNormal(log(3), 1)``, and the others begin with 1. Free it where models are compared: a fixed one,
-        1 or the 10 of TAPAS, says how fast first trials are learned from, and decides.
+        Of the states, one for all or one each, lowest first; by default 3 of ``x2`` and 1 above, a start that
+        decides no comparison, where 1 or the 10 of TAPAS can: it says how fast first trials are learned from.
+        ``"free"`` frees that of ``x2``, with ``LogNormal(log(3), 1)``.
     free
         Priors before the usual ones, by name, or :class:`~pynodes.fit.Fixed` values.
     settings
@@ -73,7 +74,12 @@ def binary_hgf(
     }
     prior = find_precision_prior(initial_precision)
     usual |= {} if prior is None else {"x2.initial_precision": prior}
-    begun: dict[str, Any] = {"initial_precision": initial_precision if prior is None else 1.0}
+    usual_start = [PRECISION, *[1.0] * (levels - 2)]
+    begun: dict[str, Any] = {
+        "initial_precision": usual_start
+        if initial_precision is None or prior
+        else initial_precision
+    }
     if levels > 3:
         begun["expansion"] = WITHOUT_FAILURES
     graph = graph_of(levels, **begun | settings)

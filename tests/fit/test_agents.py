@@ -11,6 +11,7 @@ import pytest
 
 import pynodes as pn
 from pynodes import agents, responses
+from pynodes.agents._usual import PRECISION
 from pynodes.fit import Agent, Fixed, LogNormal, Normal, Trials, check_priors, fit_map, simulate
 from pynodes.fit.agent.arrays import design_arrays
 from tests.few import few
@@ -199,6 +200,8 @@ def test_initial_precisions_are_free_where_they_are_asked_for():
         assert f"{states[0]}.initial_precision" in make().fixed
     with pytest.raises(pn.ParameterError, match="'free', or numbers"):
         agents.binary_hgf(initial_precision="fixed")
+    assert agents.binary_hgf().fixed["x2.initial_precision"] == PRECISION
+    assert agents.bandit_hgf(2).fixed["x2_1.initial_precision"] == PRECISION
     assert "x1.initial_precision" in agents.jget(initial_precision="free").names
     assert agents.jget(initial_precision=2.0).fixed["x2.initial_precision"] == 2.0
 
@@ -227,6 +230,11 @@ def test_a_response_in_units_of_the_data_needs_priors():
     rating = responses.BetaResponse(belief="u.predicted_mean")
     with pytest.raises(pn.ParameterError, match=r"Nothing usual is known .* free=: 'precision'"):
         agents.binary_hgf(response=rating)
+
+    with pytest.raises(
+        pn.ParameterError, match=r"'x3', which is no node .*one of them by volatility="
+    ):
+        agents.binary_hgf(2, response={"time": responses.LogReactionTime()})
 
     agent = agents.binary_hgf(response=rating, free={"precision": LogNormal(3.0, 1.0)})
     assert "precision" in agent.names

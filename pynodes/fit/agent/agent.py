@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from pynodes._runtime.network import Network
 from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
 from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Model, Values, stop_infinite, subject_log_likelihoods
 from pynodes.fit.agent.own_code import refresh_model
 from pynodes.fit.agent.parameters import fix_values, make_model, split_model
@@ -84,6 +86,7 @@ class Agent:
             raise ParameterError(
                 f"responses must be one of pynodes.responses, or several by name, not {responses!r}."
             )
+        check_reads(response, network)
         self._model = make_model(network, response, dict(free or {}), dict(tied or {}))
         _ = self.model
 
@@ -355,6 +358,28 @@ class Agent:
         rows += [(name, f"fixed at {value:g}") for name, value in self.fixed.items()]
         title = f"Agent: {self.network!r}, {self.response!r}, {len(self.names)} free values"
         return table(title, ("value", "prior"), rows)
+
+
+def check_reads(response: Any, network: Network) -> None:
+    """What responses read is there.
+
+    Raises
+    ------
+    ParameterError
+        A node that they read is no node of the network.
+    """
+    nodes = network.labels.nodes
+    for part in {} if response is None else streams_of(response).values():
+        absent = [name for name in part.reads if name not in nodes]
+        if absent:
+            said = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+            named = [name for name, it in said.items() if isinstance(it, str) and it == absent[0]]
+            how = f" by {named[0]}=" if named else ""
+            raise ParameterError(
+                f"{type(part).__name__} reads the beliefs of {absent[0]!r}, which is no node of this "
+                f"network. Its nodes are {quote(nodes)}. Name one of them{how}, or take a response that "
+                "reads less."
+            )
 
 
 def check_shapes(values: Mapping[str, Any], count: int) -> None:

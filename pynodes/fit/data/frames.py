@@ -218,7 +218,17 @@ def coding_advice(name: str, array: np.ndarray, levels: Sequence[str] | None, ro
         return "Give numbers, and NaN where there is none."
     return (
         f"Name its values in the order of their codes, which count from 0: levels={{{name!r}: {texts}}}. "
-        "What is missing stays missing."
+        f"What is missing stays missing.{only_formulas(role, name)}"
+    )
+
+
+def only_formulas(role: str, name: str) -> str:
+    """What to do instead with texts that no response reads."""
+    if role != "covariates":
+        return ""
+    return (
+        " Formulas and conditions read texts from the data themselves: for them alone, leave "
+        f"{name!r} out of covariates=."
     )
 
 

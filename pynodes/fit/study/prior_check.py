@@ -138,6 +138,7 @@ def describe_failures(check: PriorCheck) -> Iterator[str]:
         who = f"Subject {subject!r}: " if check.trials.roles.by else ""
         first = {name: values[int(np.argmax(wrong))] for name, values in check.values.items()}
         where = failure_message(check.agent.model, first, check.trials, sequences, index)
+        where = where or "where a single run does not, by rounding"
         shown = ", ".join(f"{name} {value:.3g}" for name, value in first.items())
         yield (
             f"{who}filtering fails under {int(wrong.sum())} of {wrong.size} draws from the priors, first "
