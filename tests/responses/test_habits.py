@@ -112,7 +112,7 @@ def test_an_agent_says_what_is_fixed_and_at_what():
 
     assert set(agent.fixed) == names | {"x2->u.strength", "inverse_temperature"}
     assert agent.fixed["inverse_temperature"] == 3.0
-    assert agent.fixed["x2.initial_precision"] == 1.0
+    assert agent.fixed["x2.initial_precision"] == 3.0
     assert "fixed at 1" in agent._repr_html_()
     assert "u.choice" not in agents.dual_rescorla_wagner().fixed
     wide = agents.binary_hgf(2, free={"x2.initial_precision": pn.LogNormal(0, 1)})
