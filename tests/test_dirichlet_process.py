@@ -213,7 +213,9 @@ NODES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("node", NODES.values(), ids=NODES)
 def test_the_kind_keeps_the_laws(node):
-    pn.testing.check_node(node)
+    series, _ = grouped(0, 2, steps=24)
+    several = np.stack([series, series[::-1]], axis=1)
+    pn.testing.check_node(node, series=several if node.event_shape else series)
 
 
 def test_several_are_computed_together_and_written_down():

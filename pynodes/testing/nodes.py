@@ -51,7 +51,8 @@ def check_node(
     * a missing observation leaves every belief at its prediction, with no surprise;
     * two chunks with the state carried over are one run;
     * an infinite observation, which is what a refused one becomes where JAX traces it, is no belief;
-    * gradients of the surprise equal central differences, for every parameter;
+    * gradients of the surprise are finite where observations are missing, and equal central differences, for
+      every parameter;
     * what it says to the Structured expansion in words of its own is so: ``kept_share`` is the slopes of its
       prediction in the belief before, and an ``average`` over parents that are known is the prediction;
     * with ``outcomes``: the predictive probabilities sum to one.
@@ -94,9 +95,7 @@ def check_node(
         with jax.enable_x64(bits == 64):
             gaps_leave_predictions(make_network(node), values, rtol, f"float{bits}")
     with jax.enable_x64(True):
-        gradients_survive_gaps(network, values)
-        if node.observable:
-            infinity_is_no_belief(network, values)
+        check_trajectories(network, values)
         check_chunks(network, values)
         gradients_are_slopes(network, values)
         if outcomes is not None:
@@ -188,39 +187,30 @@ def gaps_leave_predictions(network: Network, values: np.ndarray, rtol: float, ki
         same("a missing observation has no surprise", beliefs.surprise[~seen], silence, rtol)
 
 
-def gradients_survive_gaps(network: Network, values: np.ndarray) -> None:
-    """Gradients are finite where observations are missing."""
-    for total in (summed_surprise, summed_trajectory):
-        gradient = jax.grad(total, allow_int=True)(network, leave_gaps(values)[0])
-        finite("the gradient through gaps", gradient.parameters())
-
-
 def list_predicted_fields(node: NodeBeliefs) -> list[str]:
     """The fields that a node both predicts and then knows; an input's precision is that of its noise."""
     fields = [field for field in node.fields if f"predicted_{field}" in node.fields]
     return [field for field in fields if field != "precision" or "surprise" not in node.fields]
 
 
-def summed_surprise(network: Network, values: np.ndarray) -> Any:
-    """The surprise of a series by the short way."""
-    return network.surprise(inputs(network, values))
+def check_trajectories(network: Network, values: np.ndarray) -> None:
+    """Gradients are finite through gaps; where an observation is infinite the run has failed.
 
-
-def summed_trajectory(network: Network, values: np.ndarray) -> Any:
-    """The surprise of a series by way of all beliefs."""
-    return network.filter(inputs(network, values)).surprise.sum()
-
-
-def infinity_is_no_belief(network: Network, values: np.ndarray) -> None:
-    """Where an observation is infinite the run has failed, so that its surprise is infinite too."""
-    last = np.array(values)
-    last[-1] = np.inf
+    By way of all beliefs, in one program.
+    """
 
     @jax.jit
-    def follow(values: Any) -> Any:
-        return network.filter({"u": values} | constant_series(network, len(last)), throw=False)
+    @partial(jax.value_and_grad, has_aux=True, allow_int=True)
+    def follow(network: Network, values: Any) -> Any:
+        beliefs = network.filter(inputs(network, values), throw=False)
+        return beliefs.surprise.sum(), beliefs
 
-    beliefs = follow(last)
+    finite("the gradient through gaps", follow(network, leave_gaps(values)[0])[1].parameters())
+    if not next(iter(network.graph.nodes.values())).observable:
+        return
+    last = np.array(values)
+    last[-1] = np.inf
+    beliefs = follow(network, last)[0][1]
     if np.any(beliefs.status.ok) or np.isfinite(beliefs.surprise[-1]):
         raise AssertionError(
             "an infinite observation is no belief: after one it is still valid. Let observe() leave "
@@ -242,21 +232,22 @@ def check_chunks(network: Network, values: np.ndarray) -> None:
 
 
 def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
-    """Gradients of the surprise equal central differences, for every parameter of the node."""
-    at = movable(network)
-    if not at:
-        return
+    """Gradients of the surprise through gaps are finite; for every parameter of the node, the slopes."""
+    own, gappy = movable(network), leave_gaps(values)[0]
+    others = {name: value for name, value in network.parameters().items() if may_vary(value)}
+    at = others | own
 
     @jax.jit
     @jax.value_and_grad
     def look(at: dict[str, Any]) -> Any:
-        return network.replace(at).surprise(inputs(network, values))
+        return network.replace(at).surprise(inputs(network, gappy))
 
     def surprise(at: dict[str, Any]) -> Any:
         return look(at)[0]
 
     gradients = look(at)[1]
-    for address, inside in at.items():
+    finite("the gradient through gaps", gradients)
+    for address, inside in own.items():
         gradient = np.asarray(gradients[address])
         for place in np.ndindex(inside.shape):
             where = f"{address}{list(place) if place else ''}"
@@ -264,6 +255,11 @@ def gradients_are_slopes(network: Network, values: np.ndarray) -> None:
                 partial(move_parameter, surprise, at, address, place), float(inside[place])
             )
             same(f"gradient of {where}", gradient[place], expected, rtol=1e-4, atol=1e-6)
+
+
+def may_vary(value: Any) -> bool:
+    """Whether a parameter is of real numbers, all of them known."""
+    return jnp.issubdtype(jnp.result_type(value), jnp.floating) and bool(np.all(np.isfinite(value)))
 
 
 def movable(network: Network) -> dict[str, np.ndarray]:
@@ -282,7 +278,7 @@ def movable(network: Network) -> dict[str, np.ndarray]:
 
 def move_parameter(
     function: Callable[..., Any],
-    at: dict[str, np.ndarray],
+    at: dict[str, Any],
     address: str,
     place: tuple[int, ...],
     x: float,

@@ -127,13 +127,18 @@ def predicts_for_one(node: AbstractNode) -> Gaussian:
 def observes_one(node: AbstractNode, value: Any) -> None:
     """What a node makes of an observation, and of none, is finite, and a surprise one number."""
     kind, belief = type(node).__name__, predicts_for_one(node)
+
+    def observe(belief: Any, number: Any, seen: Any) -> tuple[Any, Any]:
+        after = node.observe(belief, number, seen)
+        return after, node.surprise(after) if isinstance(belief, LearnerBelief) else None
+
     # A learner's many operations are made into one program sooner than each into its own.
-    observe: Any = jax.jit(node.observe) if isinstance(belief, LearnerBelief) else node.observe
+    look: Any = jax.jit(observe) if isinstance(belief, LearnerBelief) else observe
     for seen, case in ((False, "a missing value"), (True, "a value")):
         number = jnp.asarray(value, float) if seen else jnp.zeros(node.event_shape)
-        after = observe(belief, number, jnp.asarray(seen))
+        after, surprise = look(belief, number, jnp.asarray(seen))
         a_belief(f"{kind}.observe() of {case}", after, ("mean", "variance"), node.value_shape)
-    single(f"{kind}.surprise()", node.surprise(after))
+    single(f"{kind}.surprise()", node.surprise(after) if surprise is None else surprise)
 
 
 def feeds_one(coupling: AbstractCoupling, parent: AbstractNode, child: AbstractNode) -> None:
