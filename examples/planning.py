@@ -23,7 +23,7 @@ import pynodes as pn
 from pynodes.environments import Bandit, Replay
 
 ARMS = ("u_0", "u_1", "u_2")
-STEPS, AGENTS = 60, 40
+STEPS = 60
 IMAGINED, AHEAD = 64, 20
 
 
@@ -81,12 +81,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Let greedy agents and planners live in the same worlds, draw what they chose and earned."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for the figure")
-    out = parser.parse_args(arguments).out
+    parser.add_argument("--agents", type=int, default=40, help="of each kind")
+    options = parser.parse_args(arguments)
+    out = options.out
     out.mkdir(parents=True, exist_ok=True)
 
     network = agent().compile()
     world = Bandit(arms=ARMS, probabilities=[0.6, 0.3, 0.9])
-    keys = jax.random.split(jax.random.key(1), AGENTS)
+    keys = jax.random.split(jax.random.key(1), options.agents)
 
     def lives(act: Any) -> tuple[np.ndarray, np.ndarray]:
         """Choices and payments, of shape (agents, time)."""
@@ -107,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         smooth = np.convolve(best, np.ones(5) / 5, mode="valid")
         axes[0].plot(np.arange(smooth.size) + 2, smooth, color=colour, label=label)
         total = np.cumsum(0.9 - paid, axis=1)
-        mean, error = total.mean(0), total.std(0) / np.sqrt(AGENTS)
+        mean, error = total.mean(0), total.std(0) / np.sqrt(options.agents)
         axes[1].plot(mean, color=colour, label=f"{label}: {mean[-1]:.1f}")
         axes[1].fill_between(
             range(STEPS), mean - error, mean + error, color=colour, alpha=0.2, lw=0
