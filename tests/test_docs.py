@@ -1,15 +1,18 @@
 """The documentation hangs together: links lead somewhere, and equations survive Markdown."""
 
 import ast
+import os
 import re
 import runpy
 import shutil
 import sys
 from collections import Counter
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 
+import pynodes as pn
 from tests.pages import ROOT, blocks, executed
 
 PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))]
@@ -109,6 +112,37 @@ def test_indexes_list_every_page():
     for index in ("docs/README.md", "docs/theory/README.md", "docs/notebooks/README.md"):
         beside = {page.name for page in (ROOT / index).parent.glob("*.md")}
         assert beside - {"README.md", "index.md"} <= set(targets(index)), index
+
+
+def test_the_readers_route_names_every_file_on_the_way():
+    """From a graph to a figure; imports apart."""
+    route = (ROOT / "docs/design.md").read_text(encoding="utf-8")
+    route = route.split("## A reader's route")[1].split("**From a data frame")[0]
+    named = set(re.findall(r"`([\w/]+\.py)`", route))
+    package, entered = str(ROOT / "pynodes") + os.sep, set()
+
+    def look(frame, event, _):
+        file = frame.f_code.co_filename
+        if event == "call" and file.startswith(package) and not is_import(frame):
+            entered.add(Path(file).relative_to(package).as_posix())
+
+    def is_import(frame):
+        while frame and not (
+            frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(package)
+        ):
+            frame = frame.f_back
+        return frame is not None
+
+    sys.setprofile(look)
+    try:
+        graph = pn.Graph().add(u=pn.BinaryInput(), x=pn.ContinuousState(), y=pn.ContinuousState())
+        graph = graph.couple("x", "u").couple("y", "x", pn.Volatility())
+        graph.compile().filter({"u": [1.0, 0.0]}).plot()
+    finally:
+        sys.setprofile(None)
+
+    assert len(entered) > 30
+    assert not entered - named
 
 
 def test_the_readers_route_names_what_is_there():

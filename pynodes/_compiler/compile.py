@@ -13,6 +13,7 @@ from pynodes._compiler.drawing import draw_weights
 from pynodes._compiler.groups import (
     form_groups,
     levels_of,
+    order_turns,
     static_signature,
     strip_names,
     with_settings,
@@ -32,7 +33,6 @@ from pynodes._compiler.program import (
     stack_modules,
 )
 from pynodes._compiler.structured import check_structured, find_structured, mark_conditionals
-from pynodes._compiler.turns import order_turns
 from pynodes._core.expansions import Enhanced
 from pynodes._core.modules import Module
 from pynodes._core.scheme import AbstractScheme

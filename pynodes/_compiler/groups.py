@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
 import numpy as np
 
+from pynodes._compiler.program import Group, Turn
 from pynodes._core.expansions import AbstractExpansion
 from pynodes._core.modules import Module, choices_of, parameters_of
 from pynodes._graph.edits import WithinStep, may_close_cycles
@@ -191,3 +192,49 @@ def split_by_degree(names: list[str], degree: dict[str, int]) -> list[list[str]]
     for name in names:
         parts.setdefault(degree[name].bit_length(), []).append(name)
     return list(parts.values())
+
+
+def order_turns(groups: Sequence[Group], is_input: Callable[[int], bool]) -> tuple[Turn, ...]:
+    """The turns of one step, each group being one node.
+
+    Going down, a node predicts from what its parents believe now. Its inputs follow at once, as soon as all
+    of their parents have predicted; each is heard by its parents before the next is predicted. What a node
+    has heard from its inputs its own parents then hear, before any other of its children predicts. A node
+    without inputs is heard once all of its children were.
+    """
+    parents = [
+        {end for bundle in g.down if not bundle.lagged for end in bundle.ends.sources}
+        for g in groups
+    ]
+    children = [{i for i, above in enumerate(parents) if n in above} for n in range(len(groups))]
+    turns: list[Turn] = []
+    predicted: set[int] = set()
+    heard: set[int] = set()
+
+    def hear(index: int) -> None:
+        if index not in heard:
+            heard.add(index)
+            turns.append(Turn(index, predicts=False))
+        for parent in sorted(parents[index]):
+            if parent not in heard and children[parent] <= heard:
+                hear(parent)
+
+    def visit(index: int) -> None:
+        predicted.add(index)
+        turns.append(Turn(index, predicts=True))
+        ready = [c for c in sorted(children[index]) if parents[c] <= predicted]
+        inputs = [child for child in ready if is_input(child)]
+        for child in inputs:
+            predicted.add(child)
+            turns.append(Turn(child, predicts=True))
+            hear(child)
+        if inputs or not children[index]:
+            hear(index)
+        for child in sorted(set(ready) - set(inputs), reverse=True):
+            if child not in predicted:
+                visit(child)
+
+    for index in reversed(range(len(groups))):
+        if index not in predicted and not parents[index]:
+            visit(index)
+    return tuple(turns)

@@ -118,7 +118,7 @@ def repredict_children(program: Program, index: int, beliefs: Beliefs, dt: Scala
     }
 
 
-def hear_children(
+def collect_evidence(
     program: Program,
     index: int,
     beliefs: Mapping[int, Any],

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 from pynodes._compiler.program import Program
 from pynodes._engine.edges import (
     Beliefs,
+    collect_evidence,
     combine_and,
     combine_or,
-    hear_children,
     observe_group,
     repredict_children,
     sum_inlets,
@@ -109,7 +109,9 @@ def tell_parents(
             continue
         beliefs |= repredict_children(program, index, beliefs, dt)
         prior = beliefs[index].as_prior()
-        evidence, heard = hear_children(program, index, beliefs | {index: prior}, alone, dt, gates)
+        evidence, heard = collect_evidence(
+            program, index, beliefs | {index: prior}, alone, dt, gates
+        )
         if heard is False:
             continue
         learned = type(node).update(node, prior, evidence)

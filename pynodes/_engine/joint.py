@@ -231,7 +231,7 @@ class Joint:
         self.moves = self.flat(lambda i: gates.get(i, True))
         self.center = self.flat(lambda i: beliefs[i].predicted_mean)
         # Children that are no part of the block say what they say in closed form.
-        told = {i: hear_others(program, i, beliefs, outside, dt) for i in block.free}
+        told = {i: sum_value_evidence(program, i, beliefs, outside, dt) for i in block.free}
         self.told = {i: heard.flag for i, heard in told.items()}
         self.pull = self.flat(lambda i: told[i].gradient)
         self.stiffness = self.flat(lambda i: told[i].curvature)
@@ -405,7 +405,7 @@ class Joint:
             flag = heard[index] = self.heard(index, elements[index] > 0)
             learned = belief.updated(means[index], variances[index])
             if isinstance(learned, Volatile):
-                rule = apply_to_group(self.program, index, hear_inner)
+                rule = apply_to_group(self.program, index, update_inner_level)
                 learned = rule(node, learned)
             learned = learned if flag is True else learned.where(flag)
             rank = places(self.program.schedule.groups[index].size, 1)
@@ -437,7 +437,7 @@ class Said:
     flag: Any = False
 
 
-def hear_others(
+def sum_value_evidence(
     program: Program, index: int, beliefs: Beliefs, informed: Evident, dt: Scalar
 ) -> Said:
     """What the value children say that learned something, each by its coupling."""
@@ -465,6 +465,6 @@ def node_energy(node: Any, value: Array, inlet: Any) -> Array:
     return node.energy(value, inlet)
 
 
-def hear_inner(node: Any, belief: Any) -> Any:
+def update_inner_level(node: Any, belief: Any) -> Any:
     """A belief with an inner level that has heard the move."""
     return update_inner(node.expansion, belief)

@@ -22,7 +22,7 @@ from pynodes._engine.edges import (
     Beliefs,
     Evident,
     apply_to_group,
-    hear_children,
+    collect_evidence,
     see_parent,
 )
 from pynodes._engine.gates import Gates
@@ -41,7 +41,7 @@ def remember_prediction(program: Program, index: int, belief: Any, before: Any) 
     return dataclasses.replace(belief, remembered=before)
 
 
-def hear_later(
+def update_lagged_parents(
     program: Program, beliefs: Mapping[int, Any], informed: Evident, dt: Scalar, gates: Gates
 ) -> Beliefs:
     """Beliefs once every parent has heard its children of one step later, all at the same time."""
@@ -51,7 +51,9 @@ def hear_later(
             continue
         belief = beliefs[index]
         above = see_parent(beliefs, None, index, lagged=True)
-        evidence, heard = hear_children(program, index, beliefs, informed, dt, gates, before=above)
+        evidence, heard = collect_evidence(
+            program, index, beliefs, informed, dt, gates, before=above
+        )
         if heard is False:
             continue
         learned = learn(program, index, belief, add_up(evidence, above), dt)

@@ -25,8 +25,8 @@ from pynodes._engine.edges import (
     Beliefs,
     Evident,
     apply_to_group,
+    collect_evidence,
     combine_or,
-    hear_children,
     observe_group,
     repredict_children,
     sum_inlets,
@@ -34,7 +34,7 @@ from pynodes._engine.edges import (
 from pynodes._engine.feed import Seen, let_in
 from pynodes._engine.gates import OPEN, Gates
 from pynodes._engine.in_turn import take_in_turn
-from pynodes._engine.lagged import has_lagged, hear_later, remember_prediction
+from pynodes._engine.lagged import has_lagged, remember_prediction, update_lagged_parents
 from pynodes._engine.memory import State as State
 from pynodes._engine.memory import carry as carry
 from pynodes._engine.memory import initial as initial
@@ -93,7 +93,7 @@ def infer(
     else:
         beliefs, evident = take_in_turn(program, state, predicted, seen, dt, gates)
     if has_lagged(program):
-        beliefs = hear_later(program, beliefs, evident, dt, gates)
+        beliefs = update_lagged_parents(program, beliefs, evident, dt, gates)
     return Step(
         program=program,
         before=state,
@@ -179,7 +179,7 @@ def update_group(
     else:
         beliefs.update(repredict_children(program, index, beliefs, dt))
         now = beliefs | {index: known}
-        evidence, heard = hear_children(program, index, now, informed, dt, gates)
+        evidence, heard = collect_evidence(program, index, now, informed, dt, gates)
     belief = known
     if heard is not False:
         learned = apply_to_group(program, index, type(node).update)(node, known, evidence)

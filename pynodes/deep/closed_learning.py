@@ -351,7 +351,7 @@ def closed_force(plan: ClosedPlan, ends: EdgeEnds) -> Array:
     """What weights learn from at a child: its error, weighed or not; under beliefs, what its parents hear."""
     child, inlet = ends.child, ends.coupling.inlet
     if plan.beliefs:
-        return -hear_inlet(ends).gradient
+        return -find_inlet_evidence(ends).gradient
     force = child.predicted_mean - child.mean
     if plan.weigh and inlet != "logit":
         # Of a free node it is what its children said; of a given one, its error by its precision.
@@ -360,7 +360,7 @@ def closed_force(plan: ClosedPlan, ends: EdgeEnds) -> Array:
     return force * getattr(child, "steepness", jnp.ones_like(force))
 
 
-def hear_inlet(ends: EdgeEnds) -> Evidence:
+def find_inlet_evidence(ends: EdgeEnds) -> Evidence:
     """What a child says of a shift of what comes in, sample by sample, its own value integrated out."""
     return jax.vmap(lambda child: evidence_at_inlet(child, ends.coupling.inlet, 1.0))(ends.child)
 
@@ -369,7 +369,7 @@ def closed_curvatures(plan: ClosedPlan, network: Network, beliefs: Any) -> Weigh
     """Curvatures of the energy along weights, summed over samples."""
     found: Weights = {}
     for ends in find_ends(plan, network, beliefs):
-        own = pull_to_weights(ends.coupling, ends.parent, hear_inlet(ends).curvature)
+        own = pull_to_weights(ends.coupling, ends.parent, find_inlet_evidence(ends).curvature)
         found |= {f"{ends.edge.name}.{field}": bend for field, bend in own.items()}
     return found
 

@@ -42,7 +42,7 @@ class FixedPrediction(AbstractPointScheme):
     def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         del found
         layout, numbers, weighs = problem.layout, problem.numbers, problem.all_weighs()
-        values, heard = problem.predict(), hear_fixed_children(problem)
+        values, heard = problem.predict(), find_child_slopes(problem)
         forces: dict[int, Forces] = {}
         for index in layout.terms:
             if not layout.blocks[index].slots:
@@ -54,7 +54,7 @@ class FixedPrediction(AbstractPointScheme):
         return edge_slopes(layout, numbers, values, forces, problem.count)
 
 
-def hear_fixed_children(problem: PointProblem) -> dict[int, Array]:
+def find_child_slopes(problem: PointProblem) -> dict[int, Array]:
     """What the children of every variable say to it, all predictions held at the forward pass.
 
     It is the slope of the energy along the variable's error, where no error is: how far the variable

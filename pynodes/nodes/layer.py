@@ -11,13 +11,41 @@ import jax
 import jax.numpy as jnp
 
 from pynodes._core.arithmetic import LIMIT, bound_log_growth, log, reciprocal
-from pynodes._core.beliefs import Gaussian, VarianceParts, broadcast
+from pynodes._core.beliefs import PREDICTED, Gaussian, VarianceParts, broadcast
 from pynodes._core.expansions import ChildEvidence
 from pynodes._core.functions import Function, identity, look_up_function, slope
-from pynodes._core.linked import Linked
+from pynodes._core.messages import Evidence
 from pynodes._core.modules import choice, parameter
 from pynodes._typing import Array, Scalar
 from pynodes.nodes._base import AbstractNode, Inlets, read_shape
+
+
+class Linked(Gaussian):
+    """A Gaussian belief that knows how steep its link is where it was predicted.
+
+    Attributes
+    ----------
+    steepness
+        Slope of the predicted mean along what the parents add up to, element by element.
+    """
+
+    steepness: Array = PREDICTED
+
+    @classmethod
+    def around(cls, belief: Gaussian, steepness: Array) -> Linked:
+        """A belief with the slope of its link."""
+        names = [field.name for field in dataclasses.fields(belief) if field.name != "_class"]
+        own: dict[str, Any] = {name: getattr(belief, name) for name in names}
+        own["steepness"] = steepness
+        return cls(**own)
+
+    def shift_evidence(self) -> Evidence:
+        """What the belief says about a shift of what the parents add up to, the link taken as straight."""
+        heard = super().shift_evidence()
+        through = jnp.square(self.steepness)
+        return Evidence(
+            gradient=self.steepness * heard.gradient, curvature=through * heard.curvature
+        )
 
 
 class Layer(AbstractNode):

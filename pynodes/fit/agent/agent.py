@@ -14,18 +14,24 @@ import numpy as np
 from pynodes._boundary import boundary
 from pynodes._core.html import table
 from pynodes._core.modules import is_traced
-from pynodes._errors import ParameterError, nearest, quote
+from pynodes._errors import DataError, ParameterError, nearest, quote
 from pynodes._graph.graph import Graph
 from pynodes._inference.priors import AbstractPrior, Fixed
 from pynodes._runtime.network import Network
 from pynodes._runtime.sample import check_key
 from pynodes._typing import Array, Scalar
-from pynodes.fit.agent.arrays import to_arrays
+from pynodes.fit.agent.arrays import covariates_of, to_arrays
 from pynodes.fit.agent.likelihood import streams_of
-from pynodes.fit.agent.model import Model, Values, stop_infinite, subject_log_likelihoods
-from pynodes.fit.agent.own_code import refresh_model
+from pynodes.fit.agent.model import (
+    Model,
+    Values,
+    refresh_model,
+    stop_infinite,
+    subject_log_likelihoods,
+)
 from pynodes.fit.agent.parameters import fix_values, make_model, split_model
-from pynodes.fit.data.trials import Trials
+from pynodes.fit.data.roles import ONLY
+from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.responses import AbstractResponse, JointResponse
 
 
@@ -395,3 +401,26 @@ def check_shapes(values: Mapping[str, Any], count: int) -> None:
             raise ParameterError(
                 f"{name!r} must have shape () or ({count},), one per subject, not {np.shape(value)}."
             )
+
+
+def select_covariates(agents: Mapping[str, Agent], trials: Trials) -> dict[str, Trials]:
+    """The trials as every agent takes them: with those of their covariates that it has.
+
+    Raises
+    ------
+    ParameterError
+        Something that is no agent.
+    DataError
+        A covariate that no agent has.
+    """
+    check_trials(trials)
+    for name, agent in agents.items():
+        if not isinstance(agent, Agent):
+            raise ParameterError(f"Give agents by name; {name!r} is {agent!r}.")
+    wanted = {name: covariates_of(agent) for name, agent in agents.items()}
+    known = set().union(*wanted.values())
+    strange = [name for name in trials.roles.covariates if name not in {*known, ONLY}]
+    if strange:
+        hint = nearest(strange[0], known) if known else "They take none."
+        raise DataError(f"None of {quote(agents)} has a covariate {strange[0]!r}. {hint}")
+    return {name: trials.for_covariates(own) for name, own in wanted.items()}

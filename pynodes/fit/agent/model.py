@@ -8,6 +8,7 @@ pays for one pass.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from jax.custom_batching import custom_vmap
 from jax.custom_derivatives import SymbolicZero
 
+from pynodes._core.besides import find_own_code, read_besides
 from pynodes._core.modules import Module, choice
 from pynodes._inference.laplace import total_log_prior
 from pynodes._inference.newton import lane_value_and_grad
@@ -28,6 +30,7 @@ from pynodes.fit.agent.likelihood import (
     interval_of,
     list_read_nodes,
     score_streams,
+    streams_of,
     sum_log_likelihood,
 )
 from pynodes.fit.data.layout import Sequences
@@ -260,3 +263,19 @@ def differentiate_all(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tu
 def is_zero(tangent: Any) -> bool:
     """Whether a tangent is known to be zero."""
     return isinstance(tangent, SymbolicZero)
+
+
+def refresh_model(model: Model) -> Model:
+    """A model that says what the code of its responses reads besides, so that programs are those of now.
+
+    Raises
+    ------
+    ParameterError
+        What code in the network reads is no longer what it was: its programs are kept by the network.
+    """
+    model.network.labels.refuse_changed_code()
+    parts = streams_of(model.response).values() if model.response is not None else ()
+    besides = tuple(
+        known for part in parts for code in find_own_code(part) if (known := read_besides(code))
+    )
+    return model if besides == model.besides else dataclasses.replace(model, besides=besides)

@@ -13,10 +13,9 @@ from pynodes._inference.laplace import find_posteriors
 from pynodes._progress import Progress
 from pynodes._runtime.series import positive
 from pynodes.fit._seeds import check_seed
-from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.agent import Agent, select_covariates
 from pynodes.fit.agent.arrays import to_arrays
 from pynodes.fit.agent.conditions import check_levels_seen
-from pynodes.fit.agent.several import select_covariates
 from pynodes.fit.data.trials import Trials, check_trials
 from pynodes.fit.mode.map_fit import MapFit
 

@@ -19,12 +19,11 @@ from pynodes._typing import Array
 from pynodes.environments import AbstractEnvironment
 from pynodes.fit._seeds import check_seed
 from pynodes.fit.agent.acting import Acts, stack_environments, with_acts
-from pynodes.fit.agent.agent import Agent
+from pynodes.fit.agent.agent import Agent, select_covariates
 from pynodes.fit.agent.arrays import design_arrays, uncovered_rows
 from pynodes.fit.agent.conditions import check_levels_seen
 from pynodes.fit.agent.likelihood import streams_of
 from pynodes.fit.agent.model import Values
-from pynodes.fit.agent.several import select_covariates
 from pynodes.fit.agent.simulation import check_can_simulate, draw_values, simulate_sequences
 from pynodes.fit.data.trials import Trials, check_trials
 
