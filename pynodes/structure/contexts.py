@@ -7,10 +7,11 @@ kept, beliefs are exact.
 
 Where it is known before how probable every number of contexts is, contexts are as popular as one another, and
 a change is to another one. Every number then has histories of its own, for those of few contexts look
-better at first and would push out all others.
+better at first and would push out all others; and of improbable histories some stand for all, since giving
+up each of them says that a number is less probable than it is.
 
-Source: the restaurant of Gershman, Blei and Niv (2010), doi 10.1037/a0017808, that stays; pruned as by
-Fearnhead (2004), doi 10.1023/B:STCO.0000009418.04621.cd.
+Source: the restaurant of Gershman, Blei and Niv (2010), doi 10.1037/a0017808, that stays; pruned, and
+resampled where the number is known before, as by Fearnhead (2004), doi 10.1023/B:STCO.0000009418.04621.cd.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class Hypotheses(Module):
     groups
         States of the copies, of shape (hypotheses, capacity, ...).
     log_weight
-        Of every hypothesis; minus infinity where there is none.
+        Of every hypothesis, with those that it stands for; minus infinity where there is none.
+    log_joint
+        Log density of every hypothesis by itself with the data so far.
     counts
         Steps that every copy has got.
     labels
@@ -77,6 +80,7 @@ class Hypotheses(Module):
 
     groups: Any
     log_weight: Array
+    log_joint: Array
     counts: Array
     labels: Array
     slot: Array
@@ -101,7 +105,9 @@ class NumberedHypotheses(Module):
         """All of them as one."""
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), self.histories)
         weight = self.log_number[:, None] + self.histories.log_weight
-        return dataclasses.replace(flat, log_weight=weight.ravel())
+        likely = jnp.arange(len(self.log_number)) == jnp.argmax(self.log_number)
+        joint = jnp.where(likely[:, None], self.histories.log_joint, -jnp.inf)
+        return dataclasses.replace(flat, log_weight=weight.ravel(), log_joint=joint.ravel())
 
 
 History = Hypotheses | NumberedHypotheses
@@ -145,8 +151,13 @@ class ContextTrajectories:
 
     @property
     def context(self) -> np.ndarray:
-        """The context of every step in the most probable history, numbered as they appear."""
-        return self.histories[int(np.argmax(self.weights))]
+        """The context of every step in the most probable history, numbered as they appear.
+
+        With ``number=`` that of the most probable number of contexts.
+        """
+        every = flatten_histories(self.final)
+        alive = ~np.isneginf(every.log_weight)
+        return self.histories[int(np.argmax(np.asarray(every.log_joint)[alive]))]
 
     @cached_property
     def probability(self) -> np.ndarray:
@@ -160,7 +171,7 @@ class ContextTrajectories:
     def beliefs(self) -> list[dict[str, dict[str, np.ndarray]]]:
         """What every open context of the most probable history believes at the end, by node and field."""
         every = flatten_histories(self.final)
-        best = int(np.argmax(every.log_weight))
+        best = int(np.argmax(every.log_joint))
         final = jax.tree.map(lambda leaf: np.asarray(leaf)[best], every)
         found = []
         for slot in np.argsort(final.labels):
@@ -351,6 +362,7 @@ def begin_history(program: Program, hypotheses: int, capacity: int) -> Hypothese
     return Hypotheses(
         groups=jax.tree.map(spread, fresh),
         log_weight=jnp.where(jnp.arange(hypotheses) == 0, 0.0, -jnp.inf).astype(kind),
+        log_joint=jnp.zeros(hypotheses, kind),
         counts=jnp.zeros((hypotheses, capacity), kind),
         labels=jnp.zeros((hypotheses, capacity), int),
         slot=jnp.full(hypotheses, -1),
@@ -436,7 +448,8 @@ def step_all(
     )
     joint = before.log_weight[:, None] + prior - lost
     whole = logsumexp(joint)
-    log_weight, best = lax.top_k(jnp.ravel(joint), count)
+    prune = lax.top_k if rule.total is None else resample_histories
+    log_weight, best = prune(jnp.ravel(joint), count)
     best = best.astype(int)
     parent, chosen = best // (capacity + 1), best % (capacity + 1)
     new = chosen == capacity
@@ -460,6 +473,7 @@ def step_all(
     after_all = Hypotheses(
         groups=groups,
         log_weight=jnp.where(kept, log_weight - logsumexp(log_weight), -jnp.inf),
+        log_joint=jnp.ravel(before.log_joint[:, None] + prior - lost)[best],
         counts=counts.at[rows, slot].set(jnp.where(new, 1.0, counts[rows, slot] + 1)),
         labels=labels.at[rows, slot].set(label),
         slot=slot,
@@ -469,6 +483,29 @@ def step_all(
     averaged = jax.tree.map(partial(average_histories, weights), fields, new_fields)
     found = (-whole, after_all.opened, jnp.exp(after_all.log_weight), parent, label, averaged)
     return after_all, jnp.isfinite(whole), found
+
+
+def resample_histories(log_weight: Array, count: int) -> tuple[Array, Array]:
+    """So many of some hypotheses, with weights that stand for all.
+
+    The probable ones stay as they are. The others, each below a threshold, go or get its weight: those at
+    equal distances along the sum of their weights. Where all have room, all stay as they are.
+    """
+    logs, order = lax.top_k(log_weight, log_weight.shape[0])
+    most = jnp.where(jnp.isfinite(logs[0]), logs[0], 0.0)
+    weight = jnp.exp(logs - most)
+    left = jnp.cumsum(weight[::-1])[::-1]
+    room = (count - jnp.arange(count)).astype(weight.dtype)
+    rounding = 1 + 64 * jnp.finfo(weight.dtype).eps
+    heavy = weight[:count] * room * rounding >= left[:count]
+    stay = jnp.sum(jnp.cumprod(heavy.astype(int)))
+    last = jnp.minimum(stay, count - 1)
+    threshold = left[last] / room[last]
+    threshold = jnp.where(threshold > 0, threshold, 1.0)  # or else none goes
+    drawn = jnp.sum(left[None] > threshold * (room[:, None] - 0.5), axis=1) - 1
+    stays = jnp.arange(count) < stay
+    chosen = jnp.where(stays, jnp.arange(count), drawn)
+    return jnp.where(stays, logs[:count], most + jnp.log(threshold)), order[chosen]
 
 
 def log_prior(before: Hypotheses, rule: ContextRule) -> tuple[Array, Array]:

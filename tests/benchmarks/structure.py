@@ -247,7 +247,7 @@ def contexts(sets):
     node = pn.ContinuousState(tonic_volatility=-5.0, initial_precision=1 / 9)
     network = pn.Graph().add(u=pn.ContinuousInput(), x=node).couple("x", "u").compile()
     copies = structure.contexts(network, capacity=6, hypotheses=16)
-    counted = structure.contexts(network, number=[1, 1, 1, 1], hypotheses=16)
+    counted = structure.contexts(network, number=[1, 1, 1, 1], hypotheses=48)
     rng, rows, single = np.random.default_rng(4), [], []
     for _ in range(sets):
         y, who = draw_contexts(rng)

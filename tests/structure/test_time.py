@@ -9,6 +9,7 @@ import pytest
 
 import pynodes as pn
 from pynodes import structure
+from pynodes.structure.contexts import resample_histories
 
 RNG = np.random.default_rng(0)
 
@@ -142,6 +143,26 @@ def test_every_number_of_contexts_has_its_evidence():
         copies.filter({"u": series}, start=state).surprise, whole.surprise[5:], rtol=1e-9
     )
     assert float(copies.surprise({"u": series})) == pytest.approx(-found.log_evidence, rel=1e-12)
+
+
+def test_resampled_hypotheses_stand_for_all():
+    """Nothing is lost in sum; who stays keeps a weight, others have the threshold, once each."""
+    weights = np.random.default_rng(0).gamma(0.3, size=(30, 12))
+    weights[:10] *= np.random.default_rng(1).random((10, 12)) < 0.5
+    weights /= weights.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        found, chosen = jax.vmap(lambda log: resample_histories(log, 5))(np.log(weights) - 700.0)
+
+    for before, log, which in zip(weights, np.asarray(found), np.asarray(chosen), strict=True):
+        after, old = np.exp(log + 700.0), before[which]
+        moved = ~np.isclose(after, old, rtol=1e-9, atol=0)
+        assert after.sum() == pytest.approx(1.0)
+        assert len(set(which[after > 0].tolist())) == np.sum(after > 0)
+        if moved.any():
+            np.testing.assert_allclose(after[moved], after[moved][0], rtol=1e-9)
+            assert np.all(old[moved] < after[moved])
+            assert np.all(after[~moved] >= after[moved][0] * (1 - 1e-9))
+        assert moved.any() == (np.sum(before > 0) > 5)
 
 
 @pytest.mark.slow
