@@ -1,5 +1,6 @@
 """Results: fields and their formulas, failures, tables, and going on from where a run ended."""
 
+import dataclasses
 from functools import cache
 
 import jax
@@ -45,6 +46,15 @@ def test_every_node_has_the_fields_that_it_can_have():
     for name in beliefs:
         for field in beliefs[name].fields:
             assert getattr(beliefs[name], field).shape == (STEPS,)
+
+
+def test_beliefs_of_a_changed_file_say_what_they_lack():
+    records = {
+        group: {field: values for field, values in fields.items() if field != "mean"}
+        for group, fields in rich().records.items()
+    }
+    with pytest.raises(pn.FieldError, match="'x1' lack 'mean'"):
+        _ = dataclasses.replace(rich(), records=records)["x1"].fields
 
 
 def test_trajectories_are_a_mapping_in_the_graphs_order():

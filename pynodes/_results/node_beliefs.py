@@ -147,8 +147,17 @@ class NodeBeliefs:
         }
 
     def _errors(self) -> dict[str, Array]:
-        with np.errstate(all="ignore"):  # as on the device
-            return self._trajectories.labels.graph.nodes[self._name].errors(self._recorded())
+        recorded = self._recorded()
+        try:
+            with np.errstate(all="ignore"):  # as on the device
+                return self._trajectories.labels.graph.nodes[self._name].errors(recorded)
+        except KeyError as error:
+            if error.args[0] in recorded:
+                raise
+            raise FieldError(
+                f"The beliefs of {self._name!r} lack {error.args[0]!r}, of which its errors are made. The "
+                "file that they are from was changed; filter the series again."
+            ) from error
 
     def _observed(self) -> bool:
         return self._trajectories.labels.nodes[self._name][0] in self._trajectories.surprises

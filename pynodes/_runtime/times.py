@@ -17,8 +17,8 @@ from pynodes._core.modules import is_traced
 from pynodes._errors import InputError
 from pynodes._typing import AnyArray
 
-DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?")
-"""A date in a text, without a time zone."""
+DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)?")
+"""A date in a text, with or without a time zone."""
 
 FEWEST = 5
 """Intervals that rise all the way through so many steps are stamps."""
@@ -145,8 +145,9 @@ def from_objects(array: np.ndarray) -> np.ndarray:
     """
     known = [item for item in array.ravel().tolist() if item is not None and item == item]
     if known and all(isinstance(item, str) and DATE.fullmatch(item) for item in known):
-        texts = [item if isinstance(item, str) else "NaT" for item in array.ravel().tolist()]
+        items = array.ravel().tolist()
         try:
+            texts = [to_greenwich(item) if isinstance(item, str) else "NaT" for item in items]
             return np.array(texts, "datetime64[ns]").reshape(array.shape)
         except ValueError:  # a thirteenth month: no date after all
             return array
@@ -157,7 +158,15 @@ def from_objects(array: np.ndarray) -> np.ndarray:
         array = np.array([without_zone(item) for item in array.ravel()], object).reshape(
             array.shape
         )
-    return array.astype("datetime64[ns]") if hasattr(first, "timestamp") else array
+    return array.astype("datetime64[ns]") if isinstance(first, datetime.date) else array
+
+
+def to_greenwich(text: str) -> str:
+    """A date in a text without its time zone: in that of Greenwich, if it names one."""
+    found = DATE.fullmatch(text)
+    if found is None or found["zone"] is None:
+        return text
+    return without_zone(datetime.datetime.fromisoformat(text)).isoformat()
 
 
 def without_zone(date: Any) -> Any:
@@ -170,6 +179,7 @@ def without_zone(date: Any) -> Any:
 def to_seconds(array: np.ndarray) -> np.ndarray:
     """Durations in seconds; dates in seconds since the first of them that is known."""
     if array.dtype.kind == "M":
+        array = array.astype("datetime64[ns]")  # years and months are of no fixed length
         known = array[~np.isnat(array)]
         array = array - (known[0] if known.size else array)
     return array / np.timedelta64(1, "s")

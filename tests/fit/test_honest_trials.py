@@ -1,5 +1,6 @@
 """Trials: texts, stamps and gaps are read as meant, or refused with advice that does no harm."""
 
+import datetime
 import re
 
 import numpy as np
@@ -45,7 +46,11 @@ def test_the_advice_on_texts_can_be_followed_as_it_stands():
 def test_a_text_that_is_no_level_is_refused_with_its_row():
     with pytest.raises(pn.DataError, match=r"row 2 is 'right'"):
         pn.Trials(FRAME, inputs="u", actions="choice", levels={"choice": ["left"]})
-    for wrong in ({"choice": "left"}, ["left"], {"choice": ["left", "left"]}, {"choice": [0, 1]}):
+    once = {"left", "right"}  # in an order that differs from run to run
+    for wrong in ("left", once, dict.fromkeys(once), ["left", "left"], [0, 1]):
+        with pytest.raises(pn.DataError, match="levels must say"):
+            pn.Trials(FRAME, inputs="u", actions="choice", levels={"choice": wrong})
+    for wrong in (["left"], {"choice": "left"}):
         with pytest.raises(pn.DataError, match="levels must say"):
             pn.Trials(FRAME, inputs="u", actions="choice", levels=wrong)
 
@@ -61,6 +66,8 @@ def test_stamps_are_intervals_within_a_subject():
     }
     kinds["zone"] = kinds["dates"].tz_localize("Europe/Zurich")
     kinds["texts"] = [f"{date:%Y-%m-%dT%H:%M:%S.%f}" for date in kinds["dates"]]
+    kinds["texts with a zone"] = [f"{date.isoformat()}" for date in kinds["zone"]]
+    kinds["Greenwich"] = [f"{text}Z" for text in kinds["texts"]]
 
     for column in kinds.values():
         trials = pn.Trials({**FRAME, "at": column}, inputs="u", by="who", time="at")
@@ -73,6 +80,16 @@ def test_stamps_are_intervals_within_a_subject():
     ):
         with pytest.raises(pn.DataError, match=words):
             pn.Trials({**FRAME, "at": column}, inputs="u", by="who", **{role: "at"})
+
+
+def test_days_and_years_are_stamps():
+    day = datetime.date(2030, 1, 1)
+    for column in ([day, day.replace(day=3)], np.array(["2030-01-01", "2030-01-03"], "M8[D]")):
+        found = pn.Trials({"u": [1, 0], "at": column}, inputs="u", time="at").intervals
+        np.testing.assert_array_equal(found, [172_800.0] * 2)
+    years = np.array(["2030", "2031"], "M8[Y]")
+    found = pn.Trials({"u": [1, 0], "at": years}, inputs="u", time="at").intervals
+    np.testing.assert_array_equal(found, [365 * 86_400.0] * 2)
 
 
 def test_one_number_is_one_number_and_durations_are_seconds():

@@ -84,7 +84,12 @@ def read_levels(levels: Any) -> ColumnNames:
         Something else than lists of different texts by column.
     """
     if isinstance(levels, Mapping):
-        found = {name: tuple(texts) for name, texts in levels.items() if not isinstance(texts, str)}
+        ordered = {name: texts for name, texts in levels.items() if hasattr(texts, "__getitem__")}
+        found = {
+            name: tuple(texts)
+            for name, texts in ordered.items()
+            if not isinstance(texts, str | Mapping)
+        }
         texts = [text for column in found.values() for text in column]
         once = all(len(set(column)) == len(column) for column in found.values())
         if len(found) == len(levels) and once and all(isinstance(text, str) for text in texts):
