@@ -21,7 +21,7 @@ from pynodes._core.modules import parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array
 from pynodes.deep.energy import apply_rule, beside, total_energy
-from pynodes.deep.layout import GIVEN, LEAF, Layout
+from pynodes.deep.layout import FREE, PARTLY, Layout
 from pynodes.deep.messages import Forces
 from pynodes.deep.problem import (
     PointProblem,
@@ -233,8 +233,8 @@ def curvature_at(problem: PointProblem, errors: Variables) -> Callable[[Variable
     It keeps the second derivatives of single terms, by errors and by what comes in at given nodes, and
     leaves out how the network bends between them.
     """
-    layout, values, weighs = problem.layout, problem.given, problem.all_weighs()
-    outputs = given_outputs(layout)
+    layout, values, weighs = problem.layout, problem.given, problem.data_weighs()
+    outputs, rest = given_outputs(layout), problem.all_weighs() | free_shares(problem)
     twice = [index for index in layout.variables if layout.blocks[index].bidirectional]
 
     def reach(errors: Variables) -> tuple[tuple[dict[int, Forces], Variables], dict[int, Any]]:
@@ -253,7 +253,7 @@ def curvature_at(problem: PointProblem, errors: Variables) -> Callable[[Variable
         inlets, gaps = came
         return (
             {i: force_of(problem, values[i], inlets[i], weighs.get(i), i) for i in outputs},
-            {i: feedback_forces(problem, gaps[i], weighs.get(i), i) for i in twice},
+            {i: feedback_forces(problem, gaps[i], rest.get(i), i) for i in twice},
         )
 
     own = {i: own_curvature(problem, error, inlets.get(i, {}), i) for i, error in errors.items()}
@@ -267,12 +267,17 @@ def curvature_at(problem: PointProblem, errors: Variables) -> Callable[[Variable
 
 
 def given_outputs(layout: Layout) -> list[int]:
-    """Blocks that are given and have parents."""
-    return [
-        index
-        for index in layout.terms
-        if layout.blocks[index].role in (GIVEN, LEAF) and layout.blocks[index].slots
-    ]
+    """Blocks that are given, whole or in part, and have parents."""
+    return [i for i in layout.terms if layout.blocks[i].role != FREE and layout.blocks[i].slots]
+
+
+def free_shares(problem: PointProblem) -> dict[int, Array]:
+    """Which elements of variables are free, where some are given; these count among the given ones."""
+    return {
+        index: jnp.logical_not(mask).astype(jnp.result_type(float))
+        for index, mask in problem.masks.items()
+        if problem.layout.blocks[index].role == PARTLY
+    }
 
 
 def force_of(problem: PointProblem, value: Array, came: Forces, weigh: Any, index: int) -> Forces:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from pynodes._compiler.labels import Labels
 from pynodes._typing import Array
 from pynodes.deep.energy import Values, apply_rule, sum_block_inlets, total_energy
-from pynodes.deep.layout import GIVEN, LEAF, Layout
+from pynodes.deep.layout import FREE, Layout
 from pynodes.deep.messages import Forces, edge_slopes, find_forces, split_fed
 from pynodes.deep.numbers import Numbers, Weights, insert_weights, select_weights
 from pynodes.deep.problem import PointProblem, PointResult, Record
@@ -41,16 +41,20 @@ class FixedPrediction(AbstractPointScheme):
 
     def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         del found
-        layout, numbers, weighs = problem.layout, problem.numbers, problem.all_weighs()
+        layout, numbers = problem.layout, problem.numbers
+        # What is free of a node that is given in part is at its prediction, as free nodes are.
+        weighs = problem.data_weighs()
         values, heard = problem.predict(), find_child_slopes(problem)
         forces: dict[int, Forces] = {}
         for index in layout.terms:
             if not layout.blocks[index].slots:
                 continue
-            if index in heard:
-                forces[index] = pull_through(layout, numbers, values, heard[index], index)
-            else:
+            if layout.blocks[index].role != FREE:
                 forces[index] = find_forces(layout, numbers, values, weighs, index)
+            if index in heard:
+                pulled = pull_through(layout, numbers, values, heard[index], index)
+                own = forces.get(index, dict.fromkeys(pulled, 0.0))
+                forces[index] = {inlet: own[inlet] + force for inlet, force in pulled.items()}
         return edge_slopes(layout, numbers, values, forces, problem.count)
 
 
@@ -96,10 +100,11 @@ class Backpropagation(AbstractPointScheme):
     def gradients(self, problem: PointProblem, found: PointResult) -> Weights:
         del found
         layout = problem.layout
-        given = [i for i in layout.terms if layout.blocks[i].role in (GIVEN, LEAF)]
+        given = [i for i in layout.terms if layout.blocks[i].role != FREE]
+        asked = dataclasses.replace(problem, weighs=problem.data_weighs())
 
         def mean(weights: Weights) -> Array:
-            moved = dataclasses.replace(problem, numbers=insert_weights(problem.numbers, weights))
+            moved = dataclasses.replace(asked, numbers=insert_weights(asked.numbers, weights))
             terms = moved.forward({})[1]
             return total_energy({index: terms[index] for index in given}) / problem.count
 

@@ -13,7 +13,7 @@ from pynodes._compiler.labels import Labels
 from pynodes._core.modules import choice, parameter
 from pynodes._errors import ParameterError
 from pynodes._typing import Array, Scalar
-from pynodes.deep.layout import GIVEN, LEAF
+from pynodes.deep.layout import BARREN, FREE, GIVEN, LEAF, PARTLY
 from pynodes.deep.numbers import Weights
 from pynodes.deep.problem import PointProblem, PointResult, Record
 from pynodes.deep.scheme import AbstractPointScheme, check_inner
@@ -72,9 +72,8 @@ class Nudged(AbstractPointScheme):
         return getattr(self.scheme, "steps", 0)
 
     def take_turns(self, labels: Labels, roles: dict[str, str]) -> dict[str, int] | None:
-        nudged = [
-            n for n, role in roles.items() if role in (GIVEN, LEAF) and labels.graph.parents(n)
-        ]
+        given = (GIVEN, PARTLY, LEAF)
+        nudged = [n for n, role in roles.items() if role in given and labels.graph.parents(n)]
         unbounded = [name for name in nudged if labels.graph.nodes[name].discrete]
         if self.side == "negative" and unbounded:
             warnings.warn(
@@ -109,6 +108,10 @@ def weigh_leaves(problem: PointProblem, beta: Any) -> PointProblem:
     blocks = problem.layout.blocks
     weighs = dict(problem.weighs)
     for index, block in enumerate(blocks):
-        if block.role in (GIVEN, LEAF) and block.slots:
-            weighs[index] = jnp.asarray(beta) * weighs.get(index, jnp.ones(()))
+        if block.role in (FREE, BARREN) or not block.slots:
+            continue
+        share = jnp.asarray(beta)
+        if block.role == PARTLY:  # what is free of it is no data
+            share = jnp.where(problem.masks[index], share, 1.0)
+        weighs[index] = share * weighs.get(index, jnp.ones(()))
     return dataclasses.replace(problem, weighs=weighs)

@@ -115,9 +115,17 @@ class PointProblem(Module):
 
     def all_weighs(self) -> dict[int, Array]:
         """By what energies are multiplied: leaves of which some elements are given weigh those alone."""
+        return self.weigh_masked(LEAF)
+
+    def data_weighs(self) -> dict[int, Array]:
+        """The same where all nodes of which some elements are given weigh those alone."""
+        return self.weigh_masked(LEAF, PARTLY)
+
+    def weigh_masked(self, *roles: str) -> dict[int, Array]:
+        """By what energies are multiplied, in some roles their given elements alone."""
         found = dict(self.weighs)
         for index, mask in self.masks.items():
-            if self.layout.blocks[index].role == LEAF:
+            if self.layout.blocks[index].role in roles:
                 share = mask.astype(jnp.result_type(float))
                 found[index] = share * self.weighs[index] if index in self.weighs else share
         return found
