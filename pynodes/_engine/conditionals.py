@@ -23,7 +23,6 @@ from pynodes._core.structured import (
     QuadratureRule,
     average_nodes,
     begin_conditional,
-    weigh_nodes,
 )
 from pynodes._engine.bundles import gather_parents, know, lay_couplings, node_gain, over_edges
 from pynodes._engine.coparents import (
@@ -73,10 +72,7 @@ def look_down(
         if belief.structured is not None and belief.structured.kernel is not None:
             gain = belief.structured.kernel.gain
         around = Neighbourhood.of(before.variance, belief.predicted_variance, gain, strength)
-        nodes = weigh_nodes(
-            around.places(program.structured.rule()), belief.mean, belief.predicted_variance
-        )
-        belief = know(belief, neighbourhood=around, nodes=nodes)
+        belief = know(belief, neighbourhood=around)
     return belief
 
 

@@ -120,11 +120,11 @@ def hear(
     gain = jnp.zeros_like(belief.predicted_mean)
     tilt: Tilt | None = None
     mean, variance = belief.predicted_mean, belief.predicted_variance
-    if below is not None:
+    if below is not None and count > 1:
+        alone = apply_to_group(program, index, log_evidence_apart)(below, mean, variance)
+        gain = below.base.total() - sum(apart, start=alone)
+    if below is not None and (volatile or not is_averaged_later(program, index)):
         tilt = tilt_of(program, index, below, mean, variance)
-        if count > 1:
-            alone = apply_to_group(program, index, log_evidence_apart)(below, mean, variance)
-            gain = below.base.total() - sum(apart, start=alone)
         mean, variance = tilt.moments(mean, variance)
     nodes = None
     if volatile:
@@ -132,6 +132,19 @@ def hear(
         gain = gain + nodes.log_evidence
     heard = combine_and(any_active, gates.get(index, True))
     return ChildEvidence(tilt=tilt, nodes=nodes), heard, (below, gain, nodes)
+
+
+def is_averaged_later(program: Program, index: int) -> bool:
+    """Whether nobody asks what a group makes of its children until it is averaged over its only parents.
+
+    It is dear, and what is not computed need not be differentiated.
+    """
+    down = program.schedule.groups[index].down
+    if len(down) != 1 or down[0].fan > 1 or down[0].conditional != "volatility":
+        return False
+    wiring = program.down[index][0]
+    always = wiring.present is None and switches_of(program, wiring) is None
+    return always and program.nodes[index].has_memory
 
 
 def has_own_tilt(coupling: Any, child: Any) -> bool:
@@ -406,7 +419,7 @@ def remember(
             rule, view = partial(remember_line, program.structured.rule()), moments_view
         elif len(bundle.ends.sources) > 1:
             view = posterior_view_alike
-        parents = gather_parents(program, index, number, view, beliefs)
+        parents = gather_parents(program, index, number, view, know_nodes(program, bundle, beliefs))
         active = active_parents(program, index, number, informed)
         on = switches_of(program, wiring)
         present = wiring.present if on is None else on
@@ -478,6 +491,19 @@ def remember_apart(
         last = len(places(size, bundle.fan)) - 1
         mean, variance = jnp.expand_dims(mean, last), jnp.expand_dims(variance, last)
     return mean, variance
+
+
+def know_nodes(program: Program, bundle: Bundle, beliefs: Mapping[int, Any]) -> dict[int, Any]:
+    """The parents in a bundle with their nodes; those that heard no child are where they were predicted."""
+
+    def know_own(belief: Any) -> Any:
+        facts = belief.structured
+        if facts is None or facts.neighbourhood is None or facts.nodes is not None:
+            return belief
+        at = facts.neighbourhood.places(program.structured.rule())
+        return know(belief, nodes=weigh_nodes(at, belief.predicted_mean, belief.predicted_variance))
+
+    return {end: know_own(beliefs[end]) for end in bundle.ends.sources}
 
 
 def posterior_view(belief: Any) -> tuple[Array, Array, Array, Nodes | None]:
