@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -484,77 +483,8 @@ def reach_of(variance: Array, strength: Array) -> Array:
     return jnp.where(wide, REACH**2 * reciprocal(jnp.where(wide, squared, 1.0)), variance)
 
 
-MANY = 4
-"""From so many children on their joint evidence may be much narrower than the prediction: the parent is first
-looked for."""
-
-LOOKS, ZOOMS, FAR = 7, 3, 4.0
-"""At so many points, so many times, the first time over so many standard deviations to either side."""
-
-
-def find(
-    variance: Array, log_evidence: Callable[[Array], Array], shift: Array
-) -> tuple[Array, Array]:
-    """About where a parent's posterior is, above the centre of its prior, and its variance.
-
-    Moments over a row of points, then over a closer one about what was found. A row no wider than twice the
-    posterior's deviation apart has its moments to a part in a hundred.
-    """
-    steps = jnp.reshape(jnp.linspace(-1.0, 1.0, LOOKS), (LOOKS, *(1,) * jnp.ndim(variance)))
-    middle, half = jnp.zeros_like(variance), FAR * jnp.sqrt(variance)
-    around, apart = variance, half
-    for _ in range(ZOOMS):
-        points = middle + half * steps
-        heard = jax.vmap(log_evidence)(points + shift)
-        weights = jax.nn.softmax(heard - 0.5 * points**2 * reciprocal(variance), axis=0)
-        middle = jnp.sum(weights * points, axis=0)
-        around = jnp.sum(weights * (points - middle) ** 2, axis=0)
-        apart = half * (2 / (LOOKS - 1))
-        half = jnp.sqrt(9 * around + apart**2)
-    return middle, around + 0.02 * apart**2
-
-
 Heard = tuple[Array, Any]
 """How probable what was heard is at one place: a logarithm, and a factor beside it."""
-
-
-def weigh_about(
-    rule: QuadratureRule,
-    centre: Array,
-    variance: Array,
-    strength: Array,
-    log_evidence: Callable[[Array], Array],
-    hear: Callable[[Places], list[Heard]],
-    shift: Array,
-) -> Nodes:
-    """As :func:`weigh`, with the nodes where the posterior is instead of where the prior is."""
-    middle, left = find(variance, log_evidence, shift)
-    # A wide posterior near the prior is no Gaussian, and is better seen from there.
-    narrow = 2 - 4 * left * reciprocal(variance)
-    distant = middle**2 * reciprocal(variance) - 1
-    own = jnp.clip(jnp.maximum(narrow, distant), 0.0, 1.0)
-    middle, left = own * middle, variance + own * (left - variance)
-    spread = reach_of(left, strength)
-    narrower = left < variance
-    reached = jnp.where(
-        narrower,
-        variance + spread - left,
-        variance * spread * reciprocal(jnp.where(narrower, 1.0, left)),
-    )
-
-    def hear_corrected(places: Places) -> list[Heard]:
-        # The rule's weights are those of N(middle, spread): they are exchanged for those of the prior, as far
-        # as the nodes reach.
-        steps = places.steps()
-        prior = [-0.5 * (middle + step) ** 2 * reciprocal(reached) for step in steps]
-        own = [-0.5 * step**2 * reciprocal(spread) for step in steps]
-        heard = zip(hear(places), prior, own, strict=True)
-        return [(value + one - other, factor) for (value, factor), one, other in heard]
-
-    places = Places.spread(rule, spread, shift + middle)
-    nodes = weigh_nodes(places, centre + middle, left, hear_corrected)
-    ratio = spread * reciprocal(reached)
-    return dataclasses.replace(nodes, log_evidence=nodes.log_evidence + 0.5 * log(ratio))
 
 
 def weigh_nodes(

@@ -22,9 +22,9 @@ from pynodes._compiler.program import Bundle, Program, Wiring, places, switches_
 from pynodes._core.arithmetic import stage
 from pynodes._core.beliefs import Gaussian, alongside
 from pynodes._core.expansions import ChildEvidence
+from pynodes._core.many_children import MANY, weigh_about
 from pynodes._core.messages import Evidence
 from pynodes._core.structured import (
-    MANY,
     Conditional,
     ConditionalPrediction,
     Heard,
@@ -33,7 +33,6 @@ from pynodes._core.structured import (
     QuadratureRule,
     condition,
     reach_of,
-    weigh_about,
     weigh_nodes,
 )
 from pynodes._core.tilts import (
