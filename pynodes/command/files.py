@@ -150,6 +150,15 @@ def to_number(cell: str) -> float:
     return TRUTH[word] if word in TRUTH else float(cell)
 
 
+def is_no_number(cell: str) -> bool:
+    """Whether a cell is no number, also none that is written with a comma."""
+    try:
+        to_number(cell)
+    except ValueError:
+        return not decimal_hint(cell)
+    return False
+
+
 def decimal_hint(cell: str) -> str:
     """What to do about a comma inside a number."""
     if cell.replace(",", "", 1).lstrip("+-").replace(".", "").isdigit():

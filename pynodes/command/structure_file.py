@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from pynodes.command.files import FileError, Table, folder, read_rows, write_figure
+from pynodes._errors import quote
+from pynodes.command.files import (
+    MISSING,
+    FileError,
+    Table,
+    folder,
+    is_no_number,
+    read_rows,
+    write_figure,
+)
 
 
 def structure_file(options: argparse.Namespace) -> str:
@@ -44,7 +53,7 @@ def structure_file(options: argparse.Namespace) -> str:
         [
             f"{options.file}: {len(series)} series, {len(rows['prior'])} candidate "
             f"{'edge' if len(rows['prior']) == 1 else 'edges'}, by {found.by!r}",
-            *(f"  left out: {name!r}, which counts the rows" for name in left_out),
+            *(f"  left out: {name!r}, which {why}" for name, why in left_out.items()),
             *([*reported, expected] if reported else [none]),
             *(f"  note: {problem}" for problem in found.problems()),
             f"  table: {edges}",
@@ -53,29 +62,46 @@ def structure_file(options: argparse.Namespace) -> str:
     )
 
 
-def read_series(options: argparse.Namespace) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The columns that are searched, and the names of those that only count the rows.
+def read_series(options: argparse.Namespace) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The columns that are searched, and which of those that nobody asked for are not, with the reason.
 
     Raises
     ------
     FileError
-        A file without columns, or a column that nothing can be learned from.
+        A file without columns of numbers, or a column that nothing can be learned from.
     """
     asked = [name.strip() for given in options.columns for name in given.split(",")]
     lines = read_rows(options.file)
     if not lines:
         raise FileError(f"{str(options.file)!r} is empty; it needs a header line and rows.")
-    names = asked or lines[0][1]
-    table = Table(options.file, names)
-    series = {name: table.numbers(name) for name in names}
-    for name, values in series.items():
-        if np.isinf(values).any():
-            raise FileError(f"{name!r} holds infinite numbers; an empty cell is a missing one.")
-        seen = values[~np.isnan(values)]
-        if not len(seen) or np.ptp(seen) == 0:
-            raise FileError(f"{name!r} never changes; leave it out with --columns.")
-    left_out = [name for name, values in series.items() if not asked and counts_rows(values)]
-    return {name: one for name, one in series.items() if name not in left_out}, left_out
+    table = Table(options.file, asked or lines[0][1])
+    series: dict[str, np.ndarray] = {}
+    left_out: dict[str, str] = {}
+    for name in table.rows:
+        present = [cell for cell in table.texts(name) if cell.lower() not in MISSING]
+        if not asked and present and all(map(is_no_number, present)):
+            left_out[name] = "holds texts"
+            continue
+        values = table.numbers(name)
+        if not asked and counts_rows(values):
+            left_out[name] = "counts the rows"
+            continue
+        check_varied(name, values)
+        series[name] = values
+    if not series:
+        raise FileError(
+            f"{str(options.file)!r} has no column of numbers: {quote(left_out)} hold texts or count rows."
+        )
+    return series, left_out
+
+
+def check_varied(name: str, values: np.ndarray) -> None:
+    """Refuse a column that nothing can be learned from."""
+    if np.isinf(values).any():
+        raise FileError(f"{name!r} holds infinite numbers; an empty cell is a missing one.")
+    seen = values[~np.isnan(values)]
+    if not len(seen) or np.ptp(seen) == 0:
+        raise FileError(f"{name!r} never changes; leave it out with --columns.")
 
 
 def counts_rows(values: np.ndarray) -> bool:

@@ -53,6 +53,9 @@ def test_a_text_that_is_no_level_is_refused_with_its_row():
     for wrong in (["left"], {"choice": "left"}):
         with pytest.raises(pn.DataError, match="levels must say"):
             pn.Trials(FRAME, inputs="u", actions="choice", levels=wrong)
+    known = {"choice": ["left", "right"], "chioce": ["left", "right"]}
+    with pytest.raises(pn.DataError, match=r"'chioce', which is no column.*'choice'"):
+        pn.Trials(FRAME, inputs="u", actions="choice", levels=known)
 
 
 def test_stamps_are_intervals_within_a_subject():

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pynodes._errors import DataError, quote
+from pynodes._errors import DataError, nearest, quote
 
 ONLY = ""
 """The name of an input or of a response that needs none, being the only one."""
@@ -73,6 +73,19 @@ def read_components(role: str, columns: Any) -> tuple[str, ...]:
     if isinstance(columns, Sequence) and columns and all(isinstance(c, str) for c in columns):
         return tuple(columns)
     raise DataError(f"{role} must name columns, not {columns!r}.")
+
+
+def check_level_columns(columns: Mapping[str, Any], levels: ColumnNames) -> None:
+    """Refuse levels of a column that there is not.
+
+    Raises
+    ------
+    DataError
+        Names the column, and those that there are.
+    """
+    for name in levels:
+        if name not in columns:
+            raise DataError(f"levels= names {name!r}, which is no column. {nearest(name, columns)}")
 
 
 def read_levels(levels: Any) -> ColumnNames:

@@ -25,6 +25,7 @@ from pynodes.fit.data.frames import (
 from pynodes.fit.data.layout import TrialLayout, check_trial_order, make_layout
 from pynodes.fit.data.roles import (
     Roles,
+    check_level_columns,
     check_parameters_per,
     read_key_columns,
     read_levels,
@@ -140,6 +141,7 @@ class Trials:
             unseen=unseen,
             parameters_per=parameters_per,
         )
+        check_level_columns(columns, roles.levels)
         self._begin(columns, roles)
 
     @classmethod
