@@ -121,6 +121,7 @@ def test_likelihood_integrates_units_and_sites_but_no_coefficients():
     assert fitted().bic == pytest.approx(5 * np.log(len(away)) - 2 * exact, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_deviations_have_errors_on_the_line_of_their_logarithm():
     best, hessian = by_hand()
     errors = np.sqrt(np.diag(np.linalg.inv(hessian)))

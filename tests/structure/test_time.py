@@ -122,6 +122,7 @@ def enumerate_contexts(series, number, stay, drift, start):
     return np.logaddexp.reduce(total)
 
 
+@pytest.mark.slow
 def test_every_number_of_contexts_has_its_evidence():
     """That of all histories, while all are kept; online as in one go."""
     series, odds = np.array([0.3, 4.0, 0.5, -3.0, 4.2]), np.array([1.0, 2.0, 1.0])
