@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -165,6 +165,12 @@ class Gaussian(AbstractBelief):
         """A belief to begin with, alike in all elements of a shape."""
         mean, variance = jnp.asarray(mean), 1 / jnp.asarray(precision)
         return cls(mean=broadcast(mean, shape), variance=broadcast(variance, shape))
+
+    @classmethod
+    def extend(cls, belief: Gaussian, **more: Any) -> Self:
+        """A belief of a kind that says more: what another one says, and the rest by name."""
+        names = [field.name for field in dataclasses.fields(belief) if field.name != "_class"]
+        return cls(**{name: getattr(belief, name) for name in names} | more)
 
     @classmethod
     def certain(cls, value: Array) -> Gaussian:

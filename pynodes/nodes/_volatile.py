@@ -26,10 +26,7 @@ class Volatile(Gaussian):
     @classmethod
     def around(cls, value: Gaussian, inner: Gaussian) -> Volatile:
         """Two beliefs as one."""
-        names = [field.name for field in dataclasses.fields(value) if field.name != "_class"]
-        own: dict[str, Any] = {name: getattr(value, name) for name in names}
-        own["inner"] = inner
-        return cls(**own)
+        return cls.extend(value, inner=inner)
 
     def where(self, informed: Array) -> Volatile:
         return Volatile.around(super().where(informed), self.inner.where(informed))

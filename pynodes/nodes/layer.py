@@ -34,10 +34,7 @@ class Linked(Gaussian):
     @classmethod
     def around(cls, belief: Gaussian, steepness: Array) -> Linked:
         """A belief with the slope of its link."""
-        names = [field.name for field in dataclasses.fields(belief) if field.name != "_class"]
-        own: dict[str, Any] = {name: getattr(belief, name) for name in names}
-        own["steepness"] = steepness
-        return cls(**own)
+        return cls.extend(belief, steepness=steepness)
 
     def shift_evidence(self) -> Evidence:
         """What the belief says about a shift of what the parents add up to, the link taken as straight."""
